@@ -16,7 +16,7 @@ from base.bookings.client_letters import LetterSettings, State
 from base.catalogue import _, lazy, ngettext
 from base.tables import outbox
 from base.tables.outbox import Letter
-from free_times.online import managing, names
+from free_times.online import by_letter, managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
@@ -48,6 +48,7 @@ WORDINGS = {  # what a clinic may say in its own words, by kind
     ),
     "moved": lazy("Please note the new time."),
     "cancelled": lazy("If you need another appointment, please book again or call us."),
+    "reminder": lazy("We look forward to seeing you. If you cannot come, please tell us soon."),
 }
 
 
@@ -81,7 +82,7 @@ def changed(letter: Letter) -> Text | None:
     rows = [one for one in rows if settings.writes_about(one[0])]
     if not rows:
         return None
-    made = _made(rows[0][0])
+    made = made_of(rows[0][0])
     kind = _kind(rows[0][1], made)
     return _text(letter, settings, client, kind, made, rows)
 
@@ -101,7 +102,8 @@ def _bookings(letter: Letter) -> Sequence[Booking]:
     )
 
 
-def _made(booking: Booking) -> OnlineBooking | None:
+def made_of(booking: Booking) -> OnlineBooking | None:
+    """What is known of it as an online booking; None where the team made it."""
     row: OnlineBooking | None = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
     if row is not None:
         row.booking = booking
@@ -125,21 +127,21 @@ def _text(
     rows: Sequence[tuple[Booking, str, State | None]],
 ) -> Text:
     clinic = letter.clinic
-    shown = [_visit(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
+    shown = [visit_of(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
     online = OnlineSettings.of(clinic)
     facts = {
         "kind": kind,
         "heading": HEADINGS[kind],
-        "words": settings.wordings.get(kind) or WORDINGS[kind],
+        "words": words(settings, kind),
         "clinic": one_line(clinic.name),
         "visits": shown,
         "is_over": kind in OVER,
         "by_client": letter.detail.get("by") == "client",
         "phone": one_line(online.phone),
         "rule": online.cancellation if kind not in OVER else "",
-        "until": _until(online, rows[0][0]) if made and kind not in OVER else "",
+        "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in OVER else "",
         "answer_until": _moment(made.approve_by, rows[0][0]) if made and kind == "offered" else "",
-        "manage_url": _manage(clinic, made),
+        "manage_url": manage_url(rows[0][0], made) if len(rows) == 1 else "",
         "again_url": _again(clinic, online) if kind in OVER else "",
     }
     return written(letter, settings, client.email, "client", facts, [row[0] for row in rows])
@@ -152,8 +154,11 @@ def written(
     template: str,
     facts: dict[str, Any],
     bookings: Sequence[Booking] = (),
+    leave_url: str = "",
 ) -> Text:
-    """A letter to a client, with the calendar part for these bookings."""
+    """A letter to a client, with the calendar part for these bookings. `leave_url`: where one press
+    ends letters of this kind.
+    """
     env = current_app.jinja_env
     clinic = letter.clinic
     return Text(
@@ -164,6 +169,7 @@ def written(
         sender=one_line(clinic.name),
         reply_to=settings.reply_to,
         calendar=_calendar(letter, settings, to, facts, bookings) if bookings else None,
+        leave_url=leave_url,
     )
 
 
@@ -204,9 +210,10 @@ def _event(letter: Letter, settings: LetterSettings, booking: Booking, is_over: 
     )
 
 
-def _visit(
+def visit_of(
     clinic: Clinic, settings: LetterSettings, booking: Booking, was: State | None, kind: str
 ) -> Visit:
+    """An appointment in words. `was`: what the client knows of it."""
     venue, zone = booking.practitioner.venue, booking.practitioner.zone
     entry = visit.title(one_line(clinic.name)), booking.starts_at, booking.ends_at, venue.address
     place = one_line(venue.address)
@@ -256,6 +263,11 @@ def day(at: datetime, zone: ZoneInfo) -> str:
     return day_names.full(at.astimezone(zone), year=True)
 
 
+def words(settings: LetterSettings, kind: str) -> str:
+    """The clinic's own words, or ours."""
+    return settings.wordings.get(kind) or str(WORDINGS[kind])
+
+
 def _was(was: State | None, booking: Booking) -> str:
     """The time before, where it changed."""
     if was is None or (was.starts, was.ends) == State.of(booking).place[:2]:
@@ -270,19 +282,32 @@ def _moment(at: datetime | None, booking: Booking) -> str:
     return f"{day(at, zone)}, {at.astimezone(zone):%H:%M}"
 
 
-def _until(online: OnlineSettings, booking: Booking) -> str:
+def until(online: OnlineSettings, booking: Booking) -> str:
     """Until when it can be changed online; "" where that is over."""
-    until = booking.starts_at - timedelta(hours=online.change_hours)
-    return _moment(until, booking) if until > scheduling.utc_now() else ""
+    last = by_letter.until(booking, online)
+    return _moment(last, booking) if last > scheduling.utc_now() else ""
 
 
-def _manage(clinic: Clinic, made: OnlineBooking | None) -> str:
-    """The address of the visitor's own page."""
-    name = made and names.in_force(clinic)
-    if made is None or name is None:
+def manage_url(booking: Booking, made: OnlineBooking | None) -> str:
+    """The address of the client's own page about it."""
+    if made is None:
+        way = {"uuid": str(booking.uuid), "token": by_letter.token(booking)}
+        return address("by_letter.show", **way)
+    return _managed("managed.show", booking, made)
+
+
+def cancel_url(booking: Booking, made: OnlineBooking | None) -> str:
+    """The address of the page that asks whether to cancel it."""
+    if made is None:
+        return manage_url(booking, made)
+    return _managed("managed.ask_cancel", booking, made)
+
+
+def _managed(endpoint: str, booking: Booking, made: OnlineBooking) -> str:
+    name = names.in_force(booking.clinic)
+    if name is None:
         return ""
-    way = {"name": name, "uuid": str(made.booking.uuid), "token": managing.token(made)}
-    return address("managed.show", **way)
+    return address(endpoint, name=name, uuid=str(booking.uuid), token=managing.token(made))
 
 
 def _again(clinic: Clinic, online: OnlineSettings) -> str:

@@ -22,7 +22,7 @@ from people.credentials import ResetRequest
 
 from . import itip, kinds
 from .smtp import MailServer, Refused
-from .text import Text
+from .text import NotNow, Text
 
 log = logging.getLogger("kalends.letters")
 
@@ -70,6 +70,8 @@ def _send(letter: Letter, server: MailServer) -> None:
             Letter.go_on(scheduling.utc_now())
     except Refused as refused:
         _not_taken(letter, refused)
+    except NotNow as later:
+        letter.put_off(later.until)
     except BadAddress:
         letter.fail(at, "address")
     except Exception as error:

@@ -1,10 +1,19 @@
 """What a letter is made of, and what all of them need to be written."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import current_app
 
 from .itip import Part
+
+
+class NotNow(Exception):
+    """It is to be sent, but not before `until`."""
+
+    def __init__(self, until: datetime):
+        super().__init__(until)
+        self.until = until
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from .clinic import (
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
 from .sync import booking_page, connect, feeds, health, notices, sources, sync_settings, two_way
-from .visitor import choosing, details, managed, wait
+from .visitor import by_letter, choosing, details, managed, wait
 
 
 def register(app: Flask) -> None:
@@ -74,6 +74,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(details.blueprint)
     app.register_blueprint(wait.blueprint)
     app.register_blueprint(managed.blueprint)
+    app.register_blueprint(by_letter.blueprint)  # /appointment/<uuid>/<token>
     # For providers, not for people.
     app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")
     app.register_blueprint(help.blueprint, url_prefix="/help")

@@ -18,6 +18,7 @@ from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 
 KIND = "client"
+MOST_REMINDERS = 3
 TO_CLIENTS = ("none", "online", "all")  # nobody, whoever booked online, every client
 METHODS = ("REQUEST", "PUBLISH")  # RFC 5546: an invitation, or an entry to be looked at
 DAY_BEFORE = {"days": 1, "at": "10:00"}

@@ -208,6 +208,10 @@ class Letter(Base):
         """Its reason is gone: it is not sent, and does not count as a try."""
         self._end("dropped", at, "", tried_at=None)
 
+    def put_off(self, until: datetime) -> None:
+        """It is not its time: it is due later, and this does not count as a try."""
+        self._set(due_at=until, tries=self.tries - 1, tried_at=None, lease=None, leased_until=None)
+
     def fail(self, at: datetime, word: str) -> None:
         """It cannot be delivered, and is not tried again."""
         self._end("failed", at, word, failing_since=self.failing_since or at)

@@ -1,11 +1,9 @@
 """Letters to clients about their bookings: which go out, when, and what stands in them."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
-import icalendar
 import pytest
-import vobject
+from client_world import booked, event, parts
 from online_world import book, only_form, switch_on, text_of, times_of, to_check
 
 from base.bookings.client_letters import LetterSettings
@@ -32,43 +30,6 @@ def to_all(linden, letters):
     """Every client gets letters, and Małgorzata has an address."""
     LetterSettings.stored(linden.clinic).change(None, to_clients="all")
     linden.patient.change(None, email="malgorzata@client.test")
-
-
-def parts(letter) -> SimpleNamespace:
-    """The parts of a letter, whose shape is as calendars expect it."""
-    assert letter.get_content_type() == "multipart/mixed"
-    body, file = letter.iter_parts()
-    assert body.get_content_type() == "multipart/alternative"
-    plain, html, calendar = body.iter_parts()
-    assert [one.get_content_type() for one in (plain, html, calendar, file)] == [
-        "text/plain",
-        "text/html",
-        "text/calendar",
-        "application/ics",
-    ]
-    assert calendar["Content-Transfer-Encoding"] == file["Content-Transfer-Encoding"] == "base64"
-    assert calendar.get_param("charset") == "utf-8"
-    raw = calendar.get_payload(decode=True)
-    assert raw == file.get_payload(decode=True)
-    assert b"\n" not in raw.replace(b"\r\n", b"")
-    return SimpleNamespace(
-        text=plain.get_content(),
-        html=html.get_content(),
-        ics=raw,
-        method=calendar.get_param("method"),
-        entry=icalendar.Calendar.from_ical(raw),
-        foreign=vobject.readOne(raw.decode()),
-    )
-
-
-def event(letter):
-    """The one entry of a letter, as two parsers agree that it is."""
-    found = parts(letter)
-    (entry,) = found.entry.walk("VEVENT")
-    assert found.method == found.entry["METHOD"] == found.foreign.method.value
-    assert str(entry["UID"]) == found.foreign.vevent.uid.value
-    assert entry["DTSTART"].dt == found.foreign.vevent.dtstart.value
-    return found, entry
 
 
 def test_a_visitor_who_books_gets_one_confirmation(visitor, page, letters, linden):
@@ -169,14 +130,6 @@ def test_by_itself_the_team_writes_to_nobody(linden, clock, letters):
     made = booked(linden, clock)
     made.cancel(linden.olive)
     assert letters.send() == []
-
-
-def booked(linden, clock, days=7, count=1, **fields):
-    """Made by the team."""
-    starts = [clock.now + timedelta(days=days + 7 * n) for n in range(count)]
-    spans = [Span(at, at + timedelta(minutes=50)) for at in starts]
-    fields = {"patient": linden.patient, "service": linden.service, **fields}
-    return Booking.book(linden.calendar, spans, linden.olive, **fields)[0]
 
 
 def test_what_the_team_changes_is_told_where_the_clinic_wants_it(linden, clock, letters, to_all):

@@ -123,6 +123,11 @@ def show(template: str, page: Page, status: int = 200, **shown) -> Response:
     return make_response(text, status)
 
 
+def show_without_page(template: str, status: int = 200, **shown) -> Response:
+    """A page of a clinic that may have no page for online booking."""
+    return make_response(_render(template, **shown), status)
+
+
 def missing() -> Response:
     """The answer where there is no such page: one and the same for everyone."""
     return make_response(_render("missing.html"), 404)

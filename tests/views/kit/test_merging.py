@@ -340,6 +340,7 @@ APART = {
     "webhooks": "of programs",
     "details": "a visitor's form makes one booking, whoever else changes what",
     "managed": "a visitor's own booking: each press says the time it wants",
+    "by_letter": "a client with the link of a letter: each press sets one thing",
 }
 NO_EDITS = {
     **dict.fromkeys(("bookings.create", "links.create", "patients.create"), NEW),

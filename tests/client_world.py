@@ -1,0 +1,55 @@
+"""What clients of a clinic get by e-mail: letters and their parts, read by foreign parsers."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import icalendar
+import vobject
+
+from base.scheduling import Span
+from models import Booking
+
+
+def parts(letter) -> SimpleNamespace:
+    """The parts of a letter, whose shape is as calendars expect it."""
+    assert letter.get_content_type() == "multipart/mixed"
+    body, file = letter.iter_parts()
+    assert body.get_content_type() == "multipart/alternative"
+    plain, html, calendar = body.iter_parts()
+    assert [one.get_content_type() for one in (plain, html, calendar, file)] == [
+        "text/plain",
+        "text/html",
+        "text/calendar",
+        "application/ics",
+    ]
+    assert calendar["Content-Transfer-Encoding"] == file["Content-Transfer-Encoding"] == "base64"
+    assert calendar.get_param("charset") == "utf-8"
+    raw = calendar.get_payload(decode=True)
+    assert raw == file.get_payload(decode=True)
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    return SimpleNamespace(
+        text=plain.get_content(),
+        html=html.get_content(),
+        ics=raw,
+        method=calendar.get_param("method"),
+        entry=icalendar.Calendar.from_ical(raw),
+        foreign=vobject.readOne(raw.decode()),
+    )
+
+
+def event(letter):
+    """The one entry of a letter, as two parsers agree that it is."""
+    found = parts(letter)
+    (entry,) = found.entry.walk("VEVENT")
+    assert found.method == found.entry["METHOD"] == found.foreign.method.value
+    assert str(entry["UID"]) == found.foreign.vevent.uid.value
+    assert entry["DTSTART"].dt == found.foreign.vevent.dtstart.value
+    return found, entry
+
+
+def booked(linden, clock, days=7, count=1, **fields):
+    """Made by the team."""
+    starts = [clock.now + timedelta(days=days + 7 * n) for n in range(count)]
+    spans = [Span(at, at + timedelta(minutes=50)) for at in starts]
+    fields = {"patient": linden.patient, "service": linden.service, **fields}
+    return Booking.book(linden.calendar, spans, linden.olive, **fields)[0]
