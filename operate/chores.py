@@ -10,7 +10,7 @@ import letters
 from base import scheduling
 from base.tables import outbox
 from base.tables.time_off import TimeOff
-from free_times.online import holds, names, proofs, requests
+from free_times.online import holds, proofs, requests
 from letters import reminders, trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
@@ -49,7 +49,6 @@ def clean_up() -> None:
     now = scheduling.utc_now()
     credentials.clean_up(now)
     proofs.clean_up(now)
-    names.clean_up()
     holds.clean_up()
     requests.forget(now)
     runs.clean_up(now)

@@ -17,12 +17,18 @@ from models import Booking, Clinic, User
 from .bookings import OnlineBooking
 
 LEADS_ON = timedelta(days=90)  # for so long an old name leads to the new one
+MOST = 20  # names that one clinic keeps from others
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38}[a-z0-9])", re.ASCII)
+
+
+class TooMany(Exception):
+    """The clinic has had as many names as it may keep from others."""
 
 
 class PageName(Base):
     """A short name in the address of a clinic's page, in lower case. `until` None: it is in
-    force; else it leads to the one in force until then.
+    force; else it leads to the one in force until then. It stays the clinic's for good: it may
+    stand on cards and in calendars, and nobody's client may come to another clinic by it.
     """
 
     clinic = ForeignKeyField(Clinic, backref="page_names")
@@ -89,17 +95,18 @@ def in_force(clinic: Clinic) -> str | None:
 def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None) -> None:
     """Give the clinic's page another name; the one before leads to it for 90 days.
 
-    Raises Taken where another clinic has the name, or had it within that time, and ChangedMeanwhile
+    Raises Taken where another clinic has the name or ever had it, TooMany, and ChangedMeanwhile
     where it has neither this name nor the one that a page showed (`was`, "": none).
     """
     with alone(clinic):
-        at = scheduling.utc_now()
-        PageName.delete().where(PageName.until <= at).execute()
-        now = in_force(clinic)
+        at, now = scheduling.utc_now(), in_force(clinic)
         if now == name:
             return
         if was not in (None, now or ""):
             raise ChangedMeanwhile
+        had = [row.name for row in PageName.select().where(PageName.clinic == clinic)]
+        if name not in had and len(had) >= MOST:
+            raise TooMany
         PageName.update(until=at + LEADS_ON).where(
             PageName.clinic == clinic, PageName.until.is_null()
         ).execute()
@@ -132,8 +139,3 @@ def switched_on() -> list[str]:
     )
     wanted = OnlineSettings.is_on, PageName.until.is_null()
     return [name for (name,) in rows.where(*wanted).order_by(PageName.id).tuples()]
-
-
-def clean_up() -> None:
-    """Let go of names that have led on for long enough."""
-    PageName.delete().where(PageName.until <= scheduling.utc_now()).execute()

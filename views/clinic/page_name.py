@@ -59,6 +59,8 @@ def update():
                 "page_name", _("Somebody changed it meanwhile, to {name}", name=form.was.data)
             )
         except Taken:
-            form.fault("page_name", _("Another clinic has this name. Choose another one"))
+            form.fault("page_name", _("Another clinic has or had this name. Choose another one"))
+        except names.TooMany:
+            form.fault("page_name", _("You have changed the address too often. Use an earlier one"))
     page, part = "settings/page_name.html", "settings/_page_name.html"
     return htmx.show(page, part, 422, **shown(form))

@@ -10,6 +10,7 @@ from free_times.online import names
 from free_times.online.page import by_slug
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
+from operate import chores
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -45,7 +46,7 @@ def test_pages_that_are_off_are_like_those_that_never_were(visitor, page, strang
     assert len(answers[0].data) < 2_000
 
 
-def test_a_name_leads_on_for_90_days_and_belongs_to_nobody_else_until_then(
+def test_a_name_leads_on_for_90_days_and_never_belongs_to_anybody_else(
     visitor, page, linden, stranger, clock
 ):
     names.rename(linden.clinic, None, "linden-physio")
@@ -61,8 +62,22 @@ def test_a_name_leads_on_for_90_days_and_belongs_to_nobody_else_until_then(
     assert visitor.get("/book/linden/").status_code == 200
     assert visitor.get("/book/linden-physio/").status_code == 307
     clock.now += timedelta(days=90)
-    assert visitor.get("/book/linden-physio/").status_code == 404
-    names.rename(stranger.clinic, None, "linden-physio")
+    assert visitor.get("/book/linden-physio/").data == visitor.get("/book/nobody/").data
+    chores.clean_up()
+    clock.now += timedelta(days=4000)
+    with pytest.raises(Taken):
+        names.rename(stranger.clinic, None, "linden-physio")
+    names.rename(linden.clinic, None, "linden-physio")
+    assert visitor.get("/book/linden-physio/").status_code == 200
+
+
+def test_nobody_takes_all_names(linden, clock):
+    for n in range(names.MOST):
+        names.rename(linden.clinic, None, f"name-{n}")
+    with pytest.raises(names.TooMany):
+        names.rename(linden.clinic, None, "one-more")
+    names.rename(linden.clinic, None, "name-3")
+    assert names.in_force(linden.clinic) == "name-3"
 
 
 def test_names_are_made_of_what_things_are_called(linden):

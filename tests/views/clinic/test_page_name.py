@@ -62,3 +62,20 @@ def test_who_comes_a_moment_later_does_not_take_back_another_s_name(linden):
 def test_only_managers_change_it(signed_in, linden):
     browser = signed_in(linden.pat)
     assert browser.post(f"{ADDRESS}address/", data={"page_name": "mine"}).status_code == 403
+
+
+def test_a_name_of_another_clinic_and_too_many_names_are_said_beside_the_field(
+    manager, linden, stranger
+):
+    names.rename(stranger.clinic, None, "theirs")
+    names.rename(stranger.clinic, None, "theirs-now")
+    form = form_of(manager.get(ADDRESS), "page-name")
+    answer = form.put(page_name="theirs").send(manager)
+    assert answer.status_code == 422 and "has or had this name" in answer.text
+    for n in range(names.MOST):
+        names.rename(linden.clinic, None, f"name-{n}")
+    form = form_of(manager.get(ADDRESS), "page-name")
+    assert "No other clinic can ever use it" in " ".join(manager.get(ADDRESS).text.split())
+    answer = form.put(page_name="one-more").send(manager)
+    assert answer.status_code == 422 and "Use an earlier one" in answer.text
+    assert form.put(page_name="name-0").send(manager).status_code == 303
