@@ -42,6 +42,7 @@ from people import founding
 from sync.connect import connections
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
+from tests.queued import Queued
 
 PASSWORD = "correct horse battery"
 KEY = "a key of the tests"
@@ -513,6 +514,25 @@ def letters(app, mail_server):
     outbox.set_up(outbox.Setup(mail_server.url, "Kalends <kalends@linden.test>"))
     yield SimpleNamespace(send=send, server=mail_server)
     outbox.set_up(before)
+
+
+@pytest.fixture(scope="session")
+def redis_of_tests(tmp_path_factory):
+    """A Redis for the whole run."""
+    environ = {"KALENDS_INSTANCE": str(tmp_path_factory.mktemp("redis")), "KALENDS_SECRET_KEY": KEY}
+    own = Settings.from_env(environ)
+    with redis_server.embedded_redis(own):
+        yield own.redis_url
+
+
+@pytest.fixture
+def queued(redis_of_tests, settings, db):
+    """The queue, empty at the start of each test: what is enqueued waits until `work()`."""
+    jobs.open_queue(redis_of_tests)
+    redis = Redis.from_url(redis_of_tests)
+    redis.flushdb()
+    yield Queued(redis)
+    jobs.open_queue(settings.redis_url)
 
 
 @pytest.fixture

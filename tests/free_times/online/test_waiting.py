@@ -38,19 +38,8 @@ def page(linden, world):
 
 
 @pytest.fixture
-def jobs(monkeypatch, page):
-    waiting = []
-    monkeypatch.setattr(
-        live.jobs, "enqueue", lambda queue, job, *ids: waiting.append((job, ids)) is None
-    )
-
-    def work():
-        while waiting:
-            job, ids = waiting.pop()
-            job(*ids)
-
-    work.looks = lambda: [ids for job, ids in waiting if job is live.look]
-    return work
+def jobs(queued, page):
+    return queued
 
 
 @pytest.fixture
@@ -77,7 +66,7 @@ def test_the_visitor_waits_a_moment_and_is_booked(visitor, page, jobs, world):
     assert waits.status_code == 200 and 'http-equiv="refresh"' in waits.text
     assert Booking.select().count() == 0
     before = len(world.sandbox.requests)
-    jobs()
+    jobs.work()
     assert len(world.sandbox.requests) > before
     done = visitor.get(answer.location)
     assert done.status_code == 303 and "/booking/" in done.location
@@ -94,7 +83,7 @@ def test_what_came_meanwhile_outside_is_not_booked_over(visitor, page, jobs, wor
     answer = press(visitor, page)
     at = starts()
     world.robin.add("Dentist", at, at + timedelta(minutes=30))
-    jobs()
+    jobs.work()
     refused = visitor.get(answer.location)
     assert refused.status_code == 409
     shown = text_of(refused)
@@ -110,7 +99,7 @@ def test_what_is_free_outside_does_not_stand_in_the_way(visitor, page, jobs, wor
     at = starts()
     event = world.robin.add("Dentist", at, at + timedelta(minutes=30))
     world.robin.show_busy(event, False)
-    jobs()
+    jobs.work()
     assert "/booking/" in visitor.get(answer.location).location
 
 
@@ -141,7 +130,7 @@ def test_without_an_answer_nothing_is_booked_where_the_clinic_closes(
     OnlineSettings.update(when_stale="close").execute()
     answer = press(visitor, page)
     world.sandbox.faults.fail(path=world.lists, status=503, times=None)
-    jobs()
+    jobs.work()
     refused = visitor.get(answer.location)
     assert refused.status_code == 409
     assert "We cannot make sure at the moment that this time is free" in text_of(refused)
@@ -151,7 +140,7 @@ def test_without_an_answer_nothing_is_booked_where_the_clinic_closes(
     world.later(minutes=1)
     Account.update(wait_until=None).execute()
     again = only_form(refused, "/book").send(visitor)
-    jobs()
+    jobs.work()
     assert "/booking/" in visitor.get(again.location).location
 
 
@@ -159,7 +148,7 @@ def test_without_an_answer_nothing_is_booked_where_the_clinic_closes(
 def test_who_cannot_be_asked_makes_nobody_wait(visitor, page, jobs, world):
     Account.update(health="reconnect").execute()
     answer = press(visitor, page)
-    assert "/booking/" in answer.location and jobs.looks() == []
+    assert "/booking/" in answer.location and jobs.of(live.look) == []
     assert (Booking.get().status, OnlineBooking.get().looked) == ("pending", "pending")
 
 
@@ -167,7 +156,7 @@ def test_who_cannot_be_asked_makes_nobody_wait(visitor, page, jobs, world):
 def test_where_events_outside_block_nothing_nobody_is_asked(visitor, page, jobs, world):
     OnlineSettings.update(outside_blocks=False).execute()
     answer = press(visitor, page)
-    assert "/booking/" in answer.location and jobs.looks() == []
+    assert "/booking/" in answer.location and jobs.of(live.look) == []
     assert Booking.get().status == "confirmed"
 
 
@@ -175,7 +164,7 @@ def test_where_events_outside_block_nothing_nobody_is_asked(visitor, page, jobs,
 def test_what_was_read_just_now_is_not_asked(visitor, page, jobs, world):
     world.run(world.account)
     live.look(world.user.id)
-    assert "/booking/" in press(visitor, page).location and jobs.looks() == []
+    assert "/booking/" in press(visitor, page).location and jobs.of(live.look) == []
 
 
 @ONE
@@ -183,7 +172,7 @@ def test_pressed_twice_it_is_one_booking(visitor, page, jobs, world):
     checked = to_check(visitor, page.path, at=20)
     first, second = (only_form(checked, "/book").send(visitor) for _ in range(2))
     assert "/wait?" in first.location and "/wait?" in second.location
-    jobs()
+    jobs.work()
     ends = {visitor.get(one.location).location for one in (first, second)}
     assert len(ends) == 1 and Booking.select().count() == 1
     assert only_form(checked, "/book").send(visitor).location in ends
@@ -214,7 +203,7 @@ def test_an_address_that_waits_for_nothing_books_nothing(visitor, page, jobs, wo
 def a_move(visitor, page, jobs, world):
     """The page of a booking, and the form that moves it, while calendars are too old."""
     answer = press(visitor, page)
-    jobs()
+    jobs.work()
     done = visitor.get(answer.location)
     world.later(minutes=10)
     ask = visitor.get(f"{done.location}/move")
@@ -231,7 +220,7 @@ def test_a_move_waits_for_calendars_outside_too(visitor, page, jobs, world):
     assert answer.location == f"{way}/move/wait"
     assert 'http-equiv="refresh"' in visitor.get(answer.location).text
     assert Booking.get().starts_at == before and Hold.select().count() == 1
-    jobs()
+    jobs.work()
     moved = visitor.get(answer.location)
     assert "You are booked" in text_of(visitor.get(moved.location))
     assert int(Booking.get().starts_at.timestamp()) == int(form["time"])
@@ -264,7 +253,7 @@ def test_a_move_onto_a_busy_event_outside(visitor, page, jobs, world):
     at = datetime.fromtimestamp(int(form["time"]), before.tzinfo)
     answer = form.send(visitor)
     world.robin.add("Dentist", at, at + timedelta(hours=1))
-    jobs()
+    jobs.work()
     said = visitor.get(answer.location)
     assert said.status_code == 409 and "just taken" in text_of(said)
     assert Booking.get().starts_at == before and visitor.get(way).status_code == 200

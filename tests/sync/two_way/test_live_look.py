@@ -42,16 +42,6 @@ LIST = re.compile(r"events$|calendarView/delta")
 ONE = pytest.mark.parametrize("world", ["google"], indirect=True)
 
 
-@pytest.fixture
-def queue(monkeypatch, world):
-    """What is enqueued; the caller carries it out."""
-    waiting = []
-    monkeypatch.setattr(
-        live.jobs, "enqueue", lambda name, job, *ids: waiting.append((job, ids)) is None
-    )
-    return waiting
-
-
 def add(world, title="Dentist", days=3, hours=1, calendar=None, **fields):
     at = world.clock.now + timedelta(days=days)
     more = (calendar,) if calendar else ()
@@ -63,19 +53,18 @@ def lists(world, since):
     return [one for one in list(world.sandbox.requests)[since:] if LIST.search(one.path)]
 
 
-def test_what_was_just_read_is_fresh_and_nobody_is_asked(world, account, queue):
-    assert live.ask(world.user.id) == Outcome.FRESH and queue == []
+def test_what_was_just_read_is_fresh_and_nobody_is_asked(world, account, queued):
+    assert live.ask(world.user.id) == Outcome.FRESH and queued.of(live.look) == []
     assert [one.is_live for one in freshness.of_people([world.user.id])[world.user.id]] == [True]
 
 
-def test_after_two_minutes_the_calendar_is_asked_with_one_request(world, account, queue):
+def test_after_two_minutes_the_calendar_is_asked_with_one_request(world, account, queued):
     add(world)
     world.later(seconds=130)
     before, since = len(world.sandbox.requests), world.clock.now
     assert live.ask(world.user.id) == Outcome.ASKING
     assert freshness.outcome(world.user.id, since) == Outcome.ASKING
-    for job, ids in queue:
-        job(*ids)
+    queued.work()
     assert len(lists(world, before)) == 1
     assert world.mirrored(account) == ["Dentist"]
     assert freshness.outcome(world.user.id, since) == Outcome.FRESH
@@ -111,7 +100,7 @@ def test_a_message_that_nobody_read_yet_makes_it_old_at_once(world, account):
 
 @ONE
 @pytest.mark.parametrize("bar", ["paused", "plan", "opted out", "reconnect", "waiting"])
-def test_what_may_not_be_asked_is_said_at_once(world, account, queue, bar):
+def test_what_may_not_be_asked_is_said_at_once(world, account, queued, bar):
     world.later(seconds=130)
     if bar == "paused":
         controls.pause(account, world.user)
@@ -124,14 +113,14 @@ def test_what_may_not_be_asked_is_said_at_once(world, account, queue, bar):
     else:
         Account.update(wait_until=world.clock.now + timedelta(minutes=5)).execute()
     before = len(world.sandbox.requests)
-    assert live.ask(world.user.id) == Outcome.UNANSWERED and queue == []
+    assert live.ask(world.user.id) == Outcome.UNANSWERED and queued.of(live.look) == []
     live.look(world.user.id)
     assert len(world.sandbox.requests) == before
 
 
 @ONE
-def test_without_a_calendar_outside_everything_is_fresh(world, linden, queue):
-    assert live.ask(linden.quinn.id) == Outcome.FRESH and queue == []
+def test_without_a_calendar_outside_everything_is_fresh(world, linden, queued):
+    assert live.ask(linden.quinn.id) == Outcome.FRESH and queued.of(live.look) == []
 
 
 @ONE
@@ -144,7 +133,7 @@ def test_a_calendar_that_is_gone_is_not_waited_for(world, account):
 
 
 @pytest.mark.parametrize("fault", ["throttled", "fault", "away"])
-def test_a_refusal_is_said_kept_to_and_not_asked_again_at_once(world, account, queue, fault):
+def test_a_refusal_is_said_kept_to_and_not_asked_again_at_once(world, account, queued, fault):
     add(world)
     world.later(seconds=130)
     world.sandbox.faults.fail(path=world.lists, **world.passing[fault])
@@ -152,7 +141,7 @@ def test_a_refusal_is_said_kept_to_and_not_asked_again_at_once(world, account, q
     live.look(world.user.id)
     assert freshness.outcome(world.user.id, since) == Outcome.UNANSWERED
     before = len(world.sandbox.requests)
-    assert live.ask(world.user.id) == Outcome.UNANSWERED and queue == []
+    assert live.ask(world.user.id) == Outcome.UNANSWERED and queued.of(live.look) == []
     assert len(world.sandbox.requests) == before
     if fault == "throttled":
         assert Account.get_by_id(account.id).wait_until > since
@@ -243,10 +232,8 @@ def test_two_looks_and_a_run_at_once_leave_one_of_each_event(world, account):
 
 
 @ONE
-def test_whoever_woke_the_account_meanwhile_is_not_forgotten(world, account, monkeypatch):
+def test_whoever_woke_the_account_meanwhile_is_not_forgotten(world, account, queued):
     world.later(seconds=130)
-    woken = []
-    monkeypatch.setattr(work.jobs, "enqueue", lambda queue, job, *ids: woken.append(job) is None)
 
     def somebody_asks(moment, request):
         if moment == "before" and LIST.search(request.url.path):
@@ -254,7 +241,7 @@ def test_whoever_woke_the_account_meanwhile_is_not_forgotten(world, account, mon
 
     world.watch(somebody_asks)
     live.look(world.user.id)
-    assert work.woken in woken
+    assert queued.of(work.woken) == [(account.id,)]
 
 
 def test_a_calendar_that_is_turned_off_meanwhile_blocks_nothing(world, account):
