@@ -32,7 +32,7 @@ from base.bookings import client_letters
 from base.bookings.agreements import Agreement
 from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, refuse_taken, untaken
-from base.bookings.placed import Placed, form_uuid
+from base.bookings.placed import Placed, form_uuids
 from base.bookings.rezoning import lay_anew
 from base.bookings.series import InSeries
 from base.bookings.statuses import FREE_STATUSES, STATUSES
@@ -767,15 +767,17 @@ class Booking(Placed, InSeries, Base):
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
         out the times that are taken, and is refused like any other where none is left. A second
-        call with the same `key` and times makes nothing and gives what the first one made.
+        call with the same `key`, calendar and times makes nothing and gives what the first one
+        made, whatever became of it (`is_again`).
         `new_client` is `name`, `phone` and `email` of a client to be added with it.
         """
         practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
-            return Changed(earlier)
+            return Changed(earlier, is_again=True)
         practitioner.check_open()
         scheduling.check_apart(spans)
         taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES else []
+        uuids = dict(zip(spans, form_uuids(practitioner, key, spans), strict=True)) if key else {}
         if skip_taken:
             spans = untaken(spans, taken)
         else:
@@ -789,8 +791,7 @@ class Booking(Placed, InSeries, Base):
         agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}
         for span in spans:
             booking = cls(clinic=practitioner.clinic, practitioner=practitioner, **fields)
-            if key and not cls.select().where(cls.uuid == form_uuid(key, span)).exists():
-                booking.uuid = form_uuid(key, span)
+            booking.uuid = uuids.get(span) or uuid.uuid4()
             booking.place(span)
             booking.save(force_insert=True)
             made.append(booking)

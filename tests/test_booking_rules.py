@@ -89,6 +89,50 @@ def test_the_same_form_sent_again_for_another_time_books_it(book):
     assert book(key=key) != book(span(3), key=key)
 
 
+def _moved(made, linden):
+    made.change(linden.maya, span(5))
+
+
+def _handed_over(made, linden):
+    made.change(linden.maya, made.span, practitioner=linden.colleague_calendar)
+
+
+def _cancelled(made, linden):
+    made.cancel(linden.maya)
+
+
+def _taken_out(made, linden):
+    made.change(linden.maya, span(5), practitioner=linden.colleague_calendar)
+    made.set_status("no_show", linden.maya)
+
+
+BECAME = [_moved, _handed_over, _cancelled, _taken_out]
+
+
+@pytest.mark.parametrize("became", BECAME)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_form_sent_twice_gives_its_booking_whatever_became_of_it(linden, book, became, count):
+    key, spans = uuid.uuid4(), repeats(span(), linden.street.zone, 1, count=count)
+    if count == 1:
+        spans = spans[:1]
+    made = book(*spans, key=key)
+    became(made[0], linden)
+    linden.calendar.set_archived(True, linden.maya)
+    again = book(*spans, key=key)
+    assert {row.id for row in again} == {row.id for row in made} and again.is_again
+    assert Booking.select().count() == len(made)
+
+
+def test_the_same_form_for_another_calendar_length_or_count_is_another_form(linden, book):
+    key = uuid.uuid4()
+    (first,) = book(key=key)
+    (other,) = Booking.book(linden.colleague_calendar, [span()], linden.maya, key=key)
+    assert other.id != first.id
+    for spans in ([span(length=2 * HOUR)], repeats(span(), linden.street.zone, 1, count=2)):
+        with pytest.raises(SlotTaken):
+            book(*spans, key=key)
+
+
 def test_a_form_of_a_series_sent_twice_gives_the_series_back(linden, book):
     key, spans = uuid.uuid4(), repeats(span(), linden.street.zone, 1, count=3)
     assert book(*spans, key=key) == book(*spans, key=key)

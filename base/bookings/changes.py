@@ -37,6 +37,7 @@ class Changed(list[Any]):
 
     `kept` counts the others by reason, `skipped` are the times that were taken and left out,
     `entry` is the id in the history of a change that can be taken back: of status, or one move.
+    `is_again`: nothing was made, an earlier press of the same form had made these.
 
     Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
     status, time and rate), "own" (a value that was set for that one alone).
@@ -48,9 +49,10 @@ class Changed(list[Any]):
         kept: dict[str, int] | None = None,
         skipped: Sequence[Clash] = (),
         entry: int | None = None,
+        is_again: bool = False,
     ):
         super().__init__(rows)
-        self.entry = entry
+        self.entry, self.is_again = entry, is_again
         self.kept, self.skipped = (
             {why: count for why, count in (kept or {}).items() if count},
             skipped,

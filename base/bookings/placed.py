@@ -133,17 +133,22 @@ class Placed:
 
     @classmethod
     def made_before(cls, calendar: Any, key: UUID, spans: Sequence[Span]) -> list[Any]:
-        """What an earlier press of the same form (`key`) made for these times.
+        """What an earlier press of the same form (`key`) made of these times in this calendar, in
+        order of time, whatever became of it since: moved, handed over, cancelled.
 
         Perhaps without those that were taken.
         """
         table: Any = cls
-        asked = {form_uuid(key, span) for span in spans}
-        earlier = table.get_or_none(table.uuid.in_(list(asked)), table.practitioner == calendar)
-        rows: list[Any] = earlier.in_series("all") if earlier else []
-        return rows if all(row.uuid in asked for row in rows) else []
+        asked = form_uuids(calendar, key, spans)
+        rows = table.select().where(table.uuid.in_(asked), table.clinic == calendar.clinic_id)
+        return list(rows.order_by(table.starts_at, table.id))
 
 
-def form_uuid(key: UUID, span: Span) -> UUID:
-    """The uuid of the booking that the form with this key makes for this time."""
-    return uuid5(key, span.starts_at.isoformat())
+def form_uuids(calendar: Any, key: UUID, spans: Sequence[Span]) -> list[UUID]:
+    """The uuids of the bookings that the form with this key makes of these times, in their order.
+
+    Other times, or another calendar, make it another form.
+    """
+    asked = [f"{span.starts_at} {span.ends_at} {span.starts_on}" for span in spans]
+    form = uuid5(key, " ".join([str(calendar.id), *asked]))
+    return [uuid5(form, one) for one in asked]

@@ -132,15 +132,14 @@ class TimeOff(Base):
     ) -> "TimeOff":
         """New time off.
 
-        Raises BadTime. A second call with the same `key` gives what the first one made.
+        Raises BadTime. A second call with the same `key` for the same time gives what the first one
+        made, whatever became of it: `removed_at` may be set.
         """
         user.clinic.lock()
-        key = key or uuid.uuid4()
-        earlier = cls.get_or_none(cls.uuid == key, cls.user == user, cls.removed_at.is_null())
-        if earlier:
+        when = " ".join(str(fields.get(name)) for name in cls.WHEN)
+        key = uuid.uuid5(key, f"{user.id} {when}") if key else uuid.uuid4()
+        if earlier := cls.get_or_none(cls.uuid == key, cls.clinic == user.clinic):
             return earlier
-        if cls.select().where(cls.uuid == key).exists():
-            key = uuid.uuid4()
         row = cls(clinic=user.clinic, user=user, uuid=key, **fields)
         row.off  # noqa: B018 (refuses times that are none)
         row.save(force_insert=True)
@@ -153,13 +152,10 @@ class TimeOff(Base):
     def add_all(
         cls, user: Any, actor: Base | None, key: UUID, every: Sequence[dict[str, Any]]
     ) -> list["TimeOff"]:
-        """Several at once, or none. Raises BadTime. A second call with the same key gives what the
-        first one made.
+        """Several at once, or none. Raises BadTime. A second call with the same key for the same
+        times gives what the first one made.
         """
-        return [
-            cls.add(user, actor, key=uuid.uuid5(key, str(n)) if n else key, **fields)
-            for n, fields in enumerate(every)
-        ]
+        return [cls.add(user, actor, key=key, **fields) for fields in every]
 
     @transition
     def change(self, /, actor: Base | None, **fields: Any) -> None:

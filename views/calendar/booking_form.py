@@ -160,6 +160,15 @@ class BookingForm(Times):
             uuid.NAMESPACE_OID, f"{current_user.id} {self.key.data or secrets.token_hex()}"
         )
 
+    def made_before(self) -> list[Booking]:
+        """What an earlier press of this very form booked, wherever it lies now.
+
+        Asked before anything is checked: the calendar may be closed since, and the new client is
+        in the list already.
+        """
+        spans = self.spans_so_far() if self.key.data else []
+        return Booking.made_before(self.practitioner, self.form_key, spans) if spans else []
+
     @property
     def new_client(self) -> dict[str, str] | None:
         """Name, phone and e-mail of the client to be added, if one is."""

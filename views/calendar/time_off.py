@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
 from base import day_names, scheduling
-from base.catalogue import _
+from base.catalogue import _, paragraph
 from base.tables.time_off import TimeOff
 from models import Practitioner
 from views.kit import access, display, htmx
@@ -69,6 +69,11 @@ def create():
     if not _is_good(form):
         return _show(form, 422)
     rows = TimeOff.add_all(form.practitioner.user, current_user, form.form_key, form.every())
+    if gone := [row for row in rows if row.removed_at]:  # the form was sent once more
+        said = "; ".join(words(row) for row in gone)
+        again = _("{said} was saved with this form before, and deleted since.", said=said)
+        flash(paragraph(again, _("To block it again, open a new form.")), "warning")
+        return htmx.done(_back(form.practitioner, rows[0].first_on))
     said = "; ".join(words(row) for row in rows)
     flash(
         {"text": _("Blocked: {said}.", said=said), "undo": _undo(rows[0], "delete", also=rows[1:])}

@@ -126,6 +126,33 @@ def test_a_form_sent_twice_books_once(pat, typed):
     assert Booking.select().count() == 1
 
 
+def _handed_over(linden, made):
+    made.change(linden.maya, made.span, practitioner=linden.colleague_calendar)
+
+
+def _closed(linden, made):
+    linden.calendar.set_archived(True, linden.maya)
+
+
+@pytest.mark.parametrize("became", [_handed_over, _closed])
+def test_a_form_with_a_new_client_sent_once_more_books_and_adds_nobody(pat, linden, typed, became):
+    fields = typed(patient="new", q="Mo Farrell", phone="07700 900123")
+    pat.post("/bookings/", data=fields)
+    became(linden, only())
+    answer = pat.post("/bookings/", data=fields)
+    assert answer.status_code == 303 and only()
+    assert Patient.select().where(Patient.last_name == "Farrell").count() == 1
+    assert "Booked: Thursday 26 November, 09:00–09:50." in after(pat)
+
+
+def test_a_form_whose_booking_was_cancelled_says_so_and_books_nothing(pat, linden, typed):
+    pat.post("/bookings/", data=typed())
+    only().cancel(linden.maya)
+    assert pat.post("/bookings/", data=typed()).status_code == 303
+    assert "You booked it with this form before. It is cancelled now." in after(pat)
+    assert only().status == "cancelled"
+
+
 def test_without_an_end_it_lasts_as_long_as_the_service(pat, typed):
     pat.post("/bookings/", data=typed(ends=""))
     assert only().ends_at == NINE + timedelta(minutes=50)

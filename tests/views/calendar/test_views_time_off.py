@@ -258,6 +258,21 @@ def test_the_same_form_pressed_twice_blocks_once(pat, linden):
     assert TimeOff.select().count() == 1
 
 
+def test_a_form_whose_time_off_was_deleted_says_so_and_blocks_nothing(pat, linden):
+    send(pat, linden.calendar, whole="y")
+    TimeOff.get().remove(linden.pat)
+    send(pat, linden.calendar, whole="y")
+    assert TimeOff.select().count() == 1 and TimeOff.get().removed_at
+    assert "was saved with this form before, and deleted since" in text(pat.get("/calendar"))
+
+
+def test_the_same_form_for_another_day_blocks_that_too(pat, linden):
+    """The way back in the browser leads to the same form."""
+    send(pat, linden.calendar, whole="y")
+    send(pat, linden.calendar, whole="y", first_on="2026-11-30")
+    assert TimeOff.select().count() == 2
+
+
 # ---- bad input ----
 
 
