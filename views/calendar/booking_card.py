@@ -10,7 +10,7 @@ from flask import flash
 from base import scheduling
 from base.bookings.clashes import SlotTaken
 from base.bookings.statuses import STATUSES
-from base.catalogue import _
+from base.catalogue import _, paragraph
 from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
@@ -181,6 +181,18 @@ def said(booking: Booking, came: dict[str, str], text: str, **more: object) -> d
 def when(booking: Booking) -> str:
     """From when to when, in words, in the venue's zone."""
     return display.from_to(booking, booking.practitioner.zone)
+
+
+def say_made_before(rows: Sequence[Booking]) -> None:
+    """On the next page, of a form that was sent once more: where its booking lies now, and whether
+    it still stands.
+    """
+    first, many = rows[0], _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
+    flash(f"{_('Booked')}: {when(first)}{many}.")
+    if not any(row.is_busy for row in rows):
+        status = display.STATUS_NAMES[first.status].lower()
+        sentence = _("You booked it with this form before. It is {status} now.", status=status)
+        flash(paragraph(sentence, _("To book the time again, open a new form.")), "warning")
 
 
 def say_moved(booking: Booking) -> None:

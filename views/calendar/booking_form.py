@@ -161,10 +161,8 @@ class BookingForm(Times):
         )
 
     def made_before(self) -> list[Booking]:
-        """What an earlier press of this very form booked, wherever it lies now.
-
-        Asked before anything is checked: the calendar may be closed since, and the new client is
-        in the list already.
+        """What an earlier press of this very form booked, wherever it lies now. Asked before
+        anything is checked: the calendar may be closed since, and a new client is in the list.
         """
         spans = self.spans_so_far() if self.key.data else []
         return Booking.made_before(self.practitioner, self.form_key, spans) if spans else []

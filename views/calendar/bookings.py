@@ -84,7 +84,8 @@ def create():
     form = BookingForm(week.chosen_calendar())
     looks = "find" in request.form or "take" in request.form
     if not looks and (earlier := form.made_before()):
-        return _say_made_before(earlier)
+        booking_card.say_made_before(earlier)
+        return htmx.done(_back(earlier[0]))
     access.calendar_to_book(form.practitioner)
     if looks:
         return booking_page.show(booking_page.taken(form))
@@ -107,8 +108,9 @@ def create():
     except (BadTime, ClosedCalendar) as error:
         return booking_page.show_fault(form, error)
     if made.is_again:
-        return _say_made_before(made)
-    _say_saved(form, made, _("Booked"), made)
+        booking_card.say_made_before(made)
+    else:
+        _say_saved(form, made, _("Booked"), made)
     return htmx.done(_back(made[0]))
 
 
@@ -369,17 +371,6 @@ def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     undo = url_for("bookings.undo", booking_id=booking.id)
     came = places.came_from()
     flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))
-
-
-def _say_made_before(rows: Sequence[Booking]):
-    """The form was sent once more: where its booking lies now, and whether it still stands."""
-    first, many = rows[0], _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
-    flash(f"{_('Booked')}: {when(first)}{many}.")
-    if not any(row.is_busy for row in rows):
-        status = display.STATUS_NAMES[first.status].lower()
-        sentence = _("You booked it with this form before. It is {status} now.", status=status)
-        flash(paragraph(sentence, _("To book the time again, open a new form.")), "warning")
-    return htmx.done(_back(first))
 
 
 def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Booking]) -> None:
