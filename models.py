@@ -767,8 +767,7 @@ class Booking(Placed, InSeries, Base):
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
         out the times that are taken, and is refused like any other where none is left. A second
-        call with the same `key`, calendar and times makes nothing and gives what the first one
-        made, whatever became of it (`is_again`).
+        call with the same `key`, calendar and times only gives what the first made (`is_again`).
         `new_client` is `name`, `phone` and `email` of a client to be added with it.
         """
         practitioner.clinic.lock()
