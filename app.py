@@ -1,6 +1,7 @@
 """Where the parts meet: the application for its settings, and its error pages."""
 
 import logging
+import re
 import secrets
 import sys
 
@@ -93,11 +94,16 @@ def _answer_not_installed(environ: dict, start_response) -> list[bytes]:
     return [keys.MISSING.encode()]
 
 
+_LOOK = re.compile("/book/[^/]+/details").fullmatch
 LARGEST = 2**20  # octets of a request's body, except of a file to import
 LANES = (  # requests of one kind: how many of them may have a thread of a web process at a time
     Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
     Lane(lambda method, path: path.startswith(feed.PREFIX), 4),
     Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
+    # Looks of visitors before they book wait for nobody; their bookings, however many, do not keep
+    # the team's changes waiting.
+    Lane(lambda method, path: method == "POST" and _LOOK(path) is not None, 4),
+    Lane(lambda method, path: method == "POST" and path.startswith("/book/"), 4),
     Lane(
         lambda method, path: method not in ("GET", "HEAD"), 8
     ),  # these may wait for the database's lock

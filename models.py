@@ -41,6 +41,7 @@ from base.database import (
     InstantField,
     JSONText,
     database,
+    joined,
     now,
     transition,
     unique,
@@ -748,7 +749,7 @@ class Booking(Placed, InSeries, Base):
         )
 
     @classmethod
-    @database.atomic()
+    @joined()
     def book(
         cls,
         practitioner: Practitioner,

@@ -309,6 +309,16 @@ class JSONText(TextField):
         return None if value is None else json.loads(value)
 
 
+@contextmanager
+def joined() -> Iterator[None]:
+    """One transaction, or a part of the one that is under way: what fails inside ends that."""
+    if database.in_transaction():
+        yield
+        return
+    with database.atomic():
+        yield
+
+
 class Base(Model):
     """A row of any of our tables."""
 
@@ -326,13 +336,8 @@ Answer = TypeVar("Answer")
 
 def in_one_transaction(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
     """Make a function one transaction. Unlike `transition` it holds nothing by itself."""
-
-    @wraps(function)
-    def in_one(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        with database.atomic():
-            return function(*args, **kwargs)
-
-    return in_one
+    made: Callable[Given, Answer] = database.atomic()(function)
+    return made
 
 
 def transition(

@@ -119,14 +119,14 @@ def hindrances(
     elif all((at - opens) % rules.step for opens in around):
         found.append(Hindrance("step"))
     for place, one in enumerate(taken):
-        low, high = _barred(one, need)
+        low, high = barred(one, need)
         if one[0] < one[1] and low < at < high:
             overlaps = one[0] < end and at < one[1]
             found.append(Hindrance("taken" if overlaps else "gap", place))
     return found
 
 
-def _barred(one: TakenTime, need: Need) -> Stretch:
+def barred(one: Sequence[int], need: Need) -> Stretch:
     """Where no start may lie: strictly between the two.
 
     A start at an end touches what is taken and does not overlap it.

@@ -7,11 +7,11 @@ from datetime import datetime, time, timedelta
 
 from base import scheduling
 from base.sharing import Turns
-from base.slots import MINUTE, Need, Rules, slots
+from base.slots import MINUTE, Need, Rules, barred, slots
 from models import Practitioner, Service
 
 from .offers import Terms
-from .reading import instant, number, read
+from .reading import barring, instant, number, read
 from .rules import OnlineRules, OnlineSettings
 
 
@@ -89,6 +89,7 @@ def free_times(
         end,
         but=but,
         rules=[wish.rules for wish in wishes],
+        need=_widest(wishes),
         with_shares=takes_turns,
     )
     by_zone: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -110,6 +111,25 @@ def free_times(
             is_anyone = len(there) == 1 or not takes_turns
             first = there[0] if is_anyone else turns.first(at, there)
             yield Free(begins, wishes[first], [wishes[n] for n in there if n != first])
+
+
+def is_held(wish: Wish, at: datetime) -> bool:
+    """Whether a booking or an event outside is too near to a visit that begins then. One query."""
+    blocks = wish.rules is None or wish.rules.outside_blocks
+    return any(
+        low < number(at) < high
+        for low, high in (
+            barred(one, wish.need) for one in barring(wish.calendar, at, wish.need, blocks)
+        )
+    )
+
+
+def _widest(wishes: Sequence[Wish]) -> Need:
+    """As long, and as much free before and after, as any of them wants."""
+    needs = [wish.need for wish in wishes]
+    return (
+        Need(*(max(values, default=0) for values in zip(*needs, strict=True))) if needs else Need(0)
+    )
 
 
 def next_free(

@@ -16,7 +16,7 @@ from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
 from base.database import EPOCH, InstantField, database
 from base.sharing import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, Share
-from base.slots import DAY, MINUTE, Stretch, TakenTime, full
+from base.slots import DAY, MINUTE, Need, Stretch, TakenTime, full
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from base.working_time import Rota
@@ -56,13 +56,13 @@ def read(
     *,
     but: Collection[int] = (),
     rules: Sequence[OnlineRules | None] = (),
+    need: Need | None = None,
     with_shares: bool = False,
     with_sources: bool = False,
 ) -> list[Working]:
     """The calendars (with user and venue at hand) as they are in [start, end); bookings in `but` do
     not count. `rules`: for each calendar those by which clients book there (none, or None: as the
-    team books).
-    """
+    team books). `need`: no visit is longer or wants more free around it."""
     start, end = _within_history(start), _within_history(end)
     since, until = start, end
     if with_shares:
@@ -71,9 +71,9 @@ def read(
     near = since - LONGEST_GAP, until + LONGEST_GAP  # what is taken there may reach into the window
     rotas = time_off.rotas(calendars, *near)
     people = {one.user_id for one in calendars}
-    rows: dict[int, list[Sequence]] = defaultdict(list)
-    for row in database.execute(rows_of(people, since, until, but, with_sources)).fetchall():
-        rows[row[_USER]].append(row)
+    if with_shares or with_sources or any(one and one.most_a_day is not None for one in rules):
+        need = None
+    rows = _by_person(rows_of(people, since, until, but, with_sources, need))
     found = []
     for calendar, own in zip(calendars, rules or [None] * len(calendars), strict=True):
         rota, zone = rotas[calendar.id], calendar.zone
@@ -99,6 +99,13 @@ def read(
             )
         )
     return found
+
+
+def _by_person(statement: Any) -> dict[int, list[Sequence]]:
+    rows: dict[int, list[Sequence]] = defaultdict(list)
+    for row in database.execute(statement).fetchall():
+        rows[row[_USER]].append(row)
+    return rows
 
 
 def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
@@ -163,19 +170,43 @@ _STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON, _ONLINE = 0, 4, 5, 6, 
 _ID = 10  # only where it was asked for
 
 
+def barring(calendar: Practitioner, at: datetime, need: Need, outside: bool) -> list[TakenTime]:
+    """What holds time of the calendar's person and may be too near to such a visit at this time.
+    One query. `outside`: whether events outside do.
+    """
+    rows = database.execute(rows_of([calendar.user_id], at, at, need=need)).fetchall()
+    return [
+        _whole_days(row, calendar.zone) if row[_STARTS_ON] is not None else TakenTime(*row[:4])
+        for row in rows
+        if outside or row[_CALENDAR]
+    ]
+
+
 def rows_of(
     users: Collection[int],
     start: datetime,
     end: datetime,
     but: Collection[int] = (),
     with_ids: bool = False,
+    need: Need | None = None,
 ):
     """Bookings and blocking events of these people near [start, end): one statement, and plain
-    numbers, since there may be thousands.
+    numbers, since there may be thousands. `need`: only what may bar the start of such a visit.
     """
     near = start - LONGEST_GAP, end + LONGEST_GAP
     ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
-    return _bookings(users, near, but, ids[0]).union_all(_events(users, near, ids[1]))
+    bookings, events = _bookings(users, near, but, ids[0]), _events(users, near, ids[1])
+    if need is not None:
+        first, last = number(start), number(end) + need.length
+        begins, ends = first - need.before, last + need.after
+        bookings = bookings.where(
+            (Booking.ends_at > begins) | (Booking.ends_at + _gap(Service.buffer_minutes) > first),
+            (Booking.starts_at < ends)
+            | (Booking.starts_at - _gap(Service.gap_before_minutes) < last),
+        )
+        is_near = (ExternalEvent.ends_at > begins) & (ExternalEvent.starts_at < ends)
+        events = events.where(is_near | ExternalEvent.starts_on.is_null(False))
+    return bookings.union_all(events)
 
 
 def _bookings(

@@ -193,7 +193,10 @@ class Throttle(Base):
         """
         with database.atomic() as transaction:
             at = scheduling.utc_now()
-            until = [cls._count(key, limits[key], at) for key in sorted(limits)]
+            counted = [cls._count(key, limits[key], at) for key in sorted(limits)]
+            if any(is_new for _, is_new in counted):
+                cls._bound()
+            until = [moment for moment, _ in counted]
             left = max(((moment - at).total_seconds() for moment in until if moment), default=0)
             if left > 0:
                 transaction.rollback()
@@ -206,11 +209,13 @@ class Throttle(Base):
 
         After `free` of them each further one doubles the wait, from a minute up to an hour.
         """
-        cls._count(key, free, scheduling.utc_now())
+        _, is_new = cls._count(key, free, scheduling.utc_now())
+        if is_new:
+            cls._bound()
 
     @classmethod
-    def _count(cls, key: str, free: int, at: datetime) -> datetime | None:
-        """Until when this key had to wait before this try.
+    def _count(cls, key: str, free: int, at: datetime) -> tuple[datetime | None, bool]:
+        """Until when this key had to wait before this try, and whether it is the first one.
 
         One statement counts and holds the row, so that tries at once all count.
         """
@@ -224,10 +229,9 @@ class Throttle(Base):
             if row.failures >= free
             else None
         )
-        cls.update(blocked_until=wait and at + wait).where(cls.key == key).execute()
-        if row.failures == 1:
-            cls._bound()
-        return row.blocked_until
+        if wait or row.blocked_until:
+            cls.update(blocked_until=wait and at + wait).where(cls.key == key).execute()
+        return row.blocked_until, row.failures == 1
 
     @classmethod
     def _bound(cls) -> None:

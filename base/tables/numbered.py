@@ -6,12 +6,22 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from base.database import Base, Taken, database, unique
+from peewee import SQL, fn
+
+from base.database import Base, Taken, database, is_sqlite, joined, unique
 from base.text import search_key
 
 from .audit import AuditEntry
 from .many import insert_many_rows
 from .traits import Archivable
+
+_GENERATED = {  # whether an internal ID is K- and one to nine digits, as each database says it
+    True: SQL(
+        "internal_id GLOB '[Kk]-[0-9]*' AND LENGTH(internal_id) < 12"
+        " AND internal_id NOT GLOB '??*[^0-9]*'"
+    ),
+    False: SQL("internal_id ~* '^k-[0-9]{1,9}$'"),
+}
 
 
 class Numbered(Archivable):
@@ -55,15 +65,10 @@ class Numbered(Archivable):
 
         Unique by the schema; of two at once the second saver tries again.
         """
-        taken: Any = (
-            cls.select(cls.internal_id)
-            .where(cls.clinic == clinic, cls.internal_id.startswith("K-"))
-            .tuples()
+        largest: Any = cls.select(fn.MAX(fn.SUBSTR(cls.internal_id, 3).cast("BIGINT"))).where(
+            cls.clinic == clinic, _GENERATED[is_sqlite()]
         )
-        numbers = [
-            int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit() and len(i) < 12
-        ]
-        return f"K-{max(numbers, default=1000) + 1}"
+        return f"K-{(largest.scalar() or 1000) + 1}"
 
     @classmethod
     def add(cls, clinic: Base, actor: Base | None, *, internal_id: str = "", **fields: Any) -> Any:
@@ -73,7 +78,7 @@ class Numbered(Archivable):
         """
         for tries_left in (4, 3, 2, 1, 0):
             try:
-                with database.atomic():
+                with joined():
                     with unique():
                         client = cls.create(
                             clinic=clinic,

@@ -116,9 +116,11 @@ class ExternalEvent(Base):
         """External events that take time in one of the spans, whole days being those of `zone`."""
         if not spans:
             return []
-        near = cls.between(
-            user, min(span.starts_at for span in spans), max(span.ends_at for span in spans)
-        ).where(cls.blocks)
+        start, end = min(span.starts_at for span in spans), max(span.ends_at for span in spans)
+        touches = (cls.starts_at < end) & (cls.ends_at > start)
+        near = cls.between(user, start, end).where(
+            cls.blocks, touches | cls.starts_on.is_null(False)
+        )
         return [event for event in near if any(event.overlaps(span, zone) for span in spans)]
 
 

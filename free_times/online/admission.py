@@ -48,17 +48,18 @@ def take(
     Raises NeedsCode, TooMany, and what `taking.take` raises; then nothing is booked, and the
     proof can be used again.
     """
+    found = proofs.nonce_of(proof, ticket.visitor)  # takes time: while nobody waits for it
     with database.atomic():
         page.clinic.lock()
         earlier = taking.earlier(page, ticket)
         if earlier:
             return earlier
-        is_shown = proofs.spend(proof, ticket.visitor) or reads_mail
+        is_shown = proofs.spend(found) or reads_mail
         if not is_shown and may_mail:
             raise NeedsCode
         if _to_come(page.clinic, details) >= (MOST if is_shown else MOST_UNPROVEN):
             raise TooMany
-        return taking.take(
+        return taking.book(
             page, ticket, details, as_request=as_request or not is_shown, looked=looked
         )
 
@@ -66,6 +67,7 @@ def take(
 def _to_come(clinic: Clinic, details: Details) -> int:
     """How many appointments to come, made online, have this address or number."""
     tail = phone_tail(details.phone)
+    may_be = (Patient.email == details.email) | (Patient.phone != "" if tail else False)
     contacts = (
         OnlineBooking.select(Patient.email, Patient.phone)
         .join(Booking)
@@ -74,6 +76,7 @@ def _to_come(clinic: Clinic, details: Details) -> int:
             OnlineBooking.clinic == clinic,
             Booking.ends_at > scheduling.utc_now(),
             Booking.status.in_(OPEN_STATUSES),
+            may_be,
         )
     )
     return sum(

@@ -37,6 +37,18 @@ class Hold(Base):
     class Meta:
         indexes = ((("practitioner", "starts_at"), False),)
 
+    @property
+    def user_id(self) -> int:
+        """Whose time it is."""
+        return self.practitioner.user_id
+
+    @property
+    def taken(self) -> TakenTime:
+        """The time, with the gaps of its service, which is at hand."""
+        before, after = self.service.gap_before_minutes, self.service.buffer_minutes
+        starts, ends = number(self.starts_at), number(self.ends_at)
+        return TakenTime(starts, ends, before * MINUTE, after * MINUTE)
+
 
 def keep(
     calendar: Practitioner,
@@ -84,6 +96,28 @@ def of(visitor: str) -> Hold | None:
 def alive(visitor: str) -> Hold | None:
     """What the visit holds now."""
     return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())
+
+
+def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
+    """What visitors hold of the time of these people (ids), what is held from this origin, and what
+    this visit held last, perhaps long ago. One query.
+    """
+    living = Hold.expires_at > scheduling.utc_now()
+    near = Practitioner.user.in_(list(people)) | (Hold.origin == origin)
+    return list(
+        Hold.select(
+            Hold,
+            Practitioner.id,
+            Practitioner.user,
+            Service.id,
+            Service.gap_before_minutes,
+            Service.buffer_minutes,
+        )
+        .join(Practitioner)
+        .switch(Hold)
+        .join(Service)
+        .where((Hold.visitor == visitor) | (living & near))
+    )
 
 
 def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, list[TakenTime]]:

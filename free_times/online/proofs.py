@@ -64,9 +64,10 @@ def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
     return nonce, until
 
 
-def spend(answer: str, form: str) -> bool:
-    """Use the answer up, in the transaction of what it pays for. False: it is worth nothing."""
-    found = nonce_of(answer, form)
+def spend(found: tuple[str, datetime] | None) -> bool:
+    """Use up an answer, as `nonce_of` found it, in the transaction of what it pays for. False: it
+    is worth nothing.
+    """
     if found is None:
         return False
     nonce, until = found

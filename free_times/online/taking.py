@@ -10,7 +10,7 @@ from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from base.text import search_key
 from free_times.finding import Free
-from free_times.offers import Terms
+from free_times.offers import Terms, offering_online
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
@@ -46,12 +46,19 @@ class Details:
     zone_name: str = ""
 
 
+def is_choice(service: Service, anyone: bool) -> bool:
+    """Whether the clinic lets clients book the service so: with anyone, or with a person named."""
+    return service.online_choice != ("person" if anyone else "anyone")
+
+
 def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
     """The service of a ticket and the calendars it may be booked in. Raises JustTaken."""
     service = page.service(ticket.service)
     every = page.at(service) if service else []
     chosen = page.terms_of(service, ticket.calendar) if service else None
     if service is None or (chosen is None and not ticket.anyone):
+        raise JustTaken
+    if not is_choice(service, ticket.anyone):
         raise JustTaken
     if not ticket.anyone:
         return service, [one for one in every if one is chosen]
@@ -88,27 +95,36 @@ def take(
     """
     with database.atomic():
         page.clinic.lock()
-        if done := earlier(page, ticket):
-            return done
-        page = current(page)
-        service, free = still_free(page, ticket)
-        check_terms(page, ticket, service, free)
-        settings, asks = page.settings, as_request or is_request(page, service, free)
-        client, is_new = _client(page.clinic, details)
-        booking = _book(ticket, free, service, client, details, asks)
-        made = OnlineBooking.create(
-            clinic=page.clinic,
-            booking=booking,
-            form=ticket.visitor,
-            approve_by=approve_by(settings, booking.starts_at) if asks else None,
-            looked=looked,
-            consent=settings.consent if details.agrees else "",
-            consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
-            zone_name=details.zone_name,
-            is_to_check=is_new,
+        return earlier(page, ticket) or book(
+            page, ticket, details, as_request=as_request, looked=looked
         )
-        holds.forget(ticket.visitor)
-        return made
+
+
+def book(
+    page: Page, ticket: Ticket, details: Details, *, as_request: bool = False, looked: str = ""
+) -> OnlineBooking:
+    """The same, inside a transaction that holds the clinic, for a ticket that has booked nothing
+    yet.
+    """
+    page = _current_for(page, ticket)
+    service, free = still_free(page, ticket)
+    check_terms(page, ticket, service, free)
+    settings, asks = page.settings, as_request or is_request(page, service, free)
+    client, is_new = _client(page.clinic, details)
+    booking = _book(ticket, free, service, client, details, asks)
+    made = OnlineBooking.create(
+        clinic=page.clinic,
+        booking=booking,
+        form=ticket.visitor,
+        approve_by=approve_by(settings, booking.starts_at) if asks else None,
+        looked=looked,
+        consent=settings.consent if details.agrees else "",
+        consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
+        zone_name=details.zone_name,
+        is_to_check=is_new,
+    )
+    holds.forget(ticket.visitor)
+    return made
 
 
 def earlier(page: Page, ticket: Ticket) -> OnlineBooking | None:
@@ -131,6 +147,25 @@ def current(page: Page) -> Page:
     if not settings.is_on:
         raise JustTaken
     return Page.of(Clinic.get_by_id(page.clinic.id), page.name, settings)
+
+
+def _current_for(page: Page, ticket: Ticket) -> Page:
+    """The same, with the ticket's service alone: two queries."""
+    row = (
+        Service.select(Service, Clinic, OnlineSettings)
+        .join(Clinic)
+        .join(OnlineSettings, on=(OnlineSettings.clinic == Clinic.id), attr="own_settings")
+        .where(Service.id == ticket.service, Service.clinic == page.clinic)
+        .get_or_none()
+    )
+    if row is None or not row.clinic.own_settings.is_on:
+        raise JustTaken
+    service, clinic, settings = row, row.clinic, row.clinic.own_settings
+    settings.clinic = clinic
+    found = offering_online(service)
+    for one in found:
+        one.calendar.clinic = clinic
+    return Page(clinic, page.name, settings, [service] if found else [], {service.id: found})
 
 
 def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> None:

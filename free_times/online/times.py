@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from base import scheduling
 from base.slots import Need, TakenTime
 from free_times import finding
-from free_times.finding import Free, Wish
+from free_times.finding import Free, Wish, is_held
 from free_times.offers import Terms
 from free_times.reading import number
 from free_times.rules import OnlineRules
 from models import Practitioner, Service
 
-from .holds import held_of_others
+from .holds import Hold, held_of_others
 from .page import Page
 
 
@@ -54,6 +54,15 @@ def free_times(
         now=judged_at,
         proposes=proposes,
     )
+
+
+def is_taken(free: Free, held: Collection[Hold]) -> bool:
+    """Whether a time that was free a moment ago is taken now: by a booking, by an event outside, or
+    by what visitors hold of its person (`held`, of anybody). One query.
+    """
+    wish, at = free.wish, free.starts_at
+    own = [one.taken for one in held if one.user_id == wish.calendar.user_id]
+    return meets(at, wish.need, own) or is_held(wish, at)
 
 
 def meets(at: datetime, need: Need, taken: Collection[TakenTime]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from free_times.offers import Terms
+from free_times.online import taking
 from free_times.online.page import Page
 from models import Service, User, Venue
 
@@ -15,7 +16,8 @@ from . import pages
 class Asked:
     """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
     it is another than the venue's. `form`: the ticket of a time that was chosen before, if any.
-    `is_lost`: a venue or a person was said that the page does not offer (any more).
+    `is_lost`: a venue or a person was said that the page does not offer (any more), or a person for
+    a service that is booked with whoever is free.
     """
 
     page: Page
@@ -39,7 +41,8 @@ class Asked:
             said.get("form", "")[:400],
         )
         is_lost = bool((venue and not asked.venue) or (person and not asked.person))
-        return replace(asked, is_lost=is_lost)
+        is_named = asked.service and person and not taking.is_choice(asked.service, anyone=False)
+        return replace(asked, is_lost=is_lost or bool(is_named))
 
     @property
     def terms(self) -> list[Terms]:

@@ -12,7 +12,7 @@ from base import scheduling
 from base.catalogue import _, ngettext, paragraph
 from free_times.finding import Free
 from free_times.offers import Terms
-from free_times.online import forms, times
+from free_times.online import forms, taking, times
 from free_times.online.page import Page
 from models import User, Venue
 from views.kit import display, given
@@ -24,8 +24,8 @@ from .pages import with_page
 blueprint = pages.blueprint(__name__)
 
 MOST_VENUES = 3  # whose services stand on the first page; of more one is chosen before
-MOST_DAYS = 7  # with free times on one page
-AT_ONCE = timedelta(days=14)  # looked through first; further only where nothing is free
+MOST_DAYS = 5  # with free times on one page
+AT_ONCE = timedelta(days=8)  # looked through first; further only where nothing is free
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _lines(page: Page, venue: Venue, person: User | None) -> list[Line]:
     found = []
     for service in page.services:
         terms = page.at(service, venue, person)
-        if not terms or (person and service.online_choice == "anyone"):
+        if not terms or (person and not taking.is_choice(service, anyone=False)):
             continue
         asked = Asked(page, service, venue, person, "")
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
@@ -149,7 +149,7 @@ def people(page: Page):
     ]
     anyone = (
         url_for("choosing.free", name=page.name, **replace(asked, person=None).said())
-        if asked.service.online_choice != "person"
+        if taking.is_choice(asked.service, anyone=True)
         else ""
     )
     return pages.show("people.html", page, asked=asked, choices=choices, anyone=anyone)
@@ -184,7 +184,7 @@ def free(page: Page):
         return pages.show("where.html", page, asked=asked, choices=choices)
     if not asked.terms:
         return gone(page)
-    if asked.person is None and asked.service.online_choice == "person":
+    if asked.person is None and not taking.is_choice(asked.service, anyone=True):
         if len(asked.people) > 1:
             return redirect(url_for("choosing.people", name=page.name, **asked.said()))
         asked = replace(asked, person=asked.people[0])
@@ -241,12 +241,13 @@ def look(
     today = scheduling.local_day(now, zone)
     first = max(given.day(since) or today, today)
     begin = max(now, scheduling.midnight(first, zone))
-    middle = begin + AT_ONCE
-    days, later = _days(find(begin, min(middle, last)), zone, other)
-    if not days and middle < last:
-        days, later = _days(find(middle, last), zone, other)
-    elif later is None and middle < last:
-        later = scheduling.local_day(middle, zone)
+    length = AT_ONCE
+    days, later = _days(find(begin, min(begin + length, last)), zone, other)
+    while not days and begin + length < last:
+        begin, length = begin + length, 4 * length
+        days, later = _days(find(begin, min(begin + length, last)), zone, other)
+    if later is None and begin + length < last:
+        later = scheduling.local_day(begin + length, zone)
     return days, later, first == today
 
 
@@ -291,7 +292,7 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
 
 def _change(asked: Asked) -> str:
     """Where another person is chosen; nothing where there is nobody else, or no choice."""
-    if len(asked.people) < 2 or asked.service.online_choice == "anyone":
+    if len(asked.people) < 2 or not taking.is_choice(asked.service, anyone=False):
         return ""
     return url_for("choosing.people", name=asked.page.name, **replace(asked, person=None).said())
 
@@ -300,17 +301,20 @@ def _elsewhere(asked: Asked, last: datetime) -> list[tuple[str, str, str]]:
     """Where else the service has free times: who or where, the earliest time, and the way there."""
     now, page, service = scheduling.utc_now(), asked.page, asked.service
     found = []
-    others = [
-        (f"{one.calendar.user.name}, {one.calendar.venue.name}", one)
-        for one in page.at(service)
-        if one not in asked.terms
-    ]
-    for name, terms in others[:5]:
-        free = next(times.free_times(page, service, [terms], now, last), None)
+    others = [one for one in page.at(service) if one not in asked.terms]
+    if taking.is_choice(service, anyone=False):
+        ways = [(f"{one.calendar.user.name}, {one.calendar.venue.name}", [one]) for one in others]
+    else:
+        venues = {one.calendar.venue_id: one.calendar.venue for one in others}
+        ways = [(venue.name, page.at(service, venue)) for venue in venues.values()]
+    for name, terms in ways[:5]:
+        free = next(times.free_times(page, service, terms, now, last, proposes=False), None)
         if free:
-            zone = terms.calendar.zone
-            day = scheduling.local_day(free.starts_at, zone)
-            way = Asked(page, service, terms.calendar.venue, terms.calendar.user, asked.zone)
+            calendar = terms[0].calendar
+            day = scheduling.local_day(free.starts_at, calendar.zone)
+            person = calendar.user if taking.is_choice(service, anyone=False) else None
+            way = Asked(page, service, calendar.venue, person, asked.zone)
             url = url_for("choosing.free", name=page.name, **way.said())
-            found.append((name, f"{display.day(day)}, {display.clock(free.starts_at, zone)}", url))
+            at = f"{display.day(day)}, {display.clock(free.starts_at, calendar.zone)}"
+            found.append((name, at, url))
     return found

@@ -53,6 +53,8 @@ def choose(page: Page):
     asked = Asked.of(page, request.form)
     if asked.service is None or not asked.terms:
         return choosing.gone(page)
+    if asked.person is None and not taking.is_choice(asked.service, anyone=True):
+        return redirect(url_for("choosing.people", name=page.name, **asked.said()), 303)
     at = given.instant(request.form.get("time", ""))
     nonce = _visit(page, ticket_of(page, asked.form))
     visitor = nonce and forms.visitor(nonce)
@@ -72,7 +74,7 @@ def choose(page: Page):
     }
     ticket = Ticket.issue(nonce, clinic=page.clinic.id, **chosen)
     try:
-        holding.hold(page, ticket, _origin())
+        holding.hold(page, ticket, _origin(), (asked.service, free))
     except JustTaken:
         return _just_taken(page, asked)
     if pages.typed():

@@ -158,6 +158,6 @@ def test_one_contact_from_many_networks_has_to_wait(app, page):
     for n in range(brakes.CONTACT):
         browser = app.test_client(use_cookies=False)
         browser.environ_base["REMOTE_ADDR"] = f"192.0.2.{n}"
-        assert last_form(browser, page, at=8 * n).put(proof="").send(browser).status_code != 429
+        assert last_form(browser, page, at=5 * n).put(proof="").send(browser).status_code != 429
     browser.environ_base["REMOTE_ADDR"] = "192.0.2.200"
     assert last_form(browser, page, at=1).send(browser).status_code == 429

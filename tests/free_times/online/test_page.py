@@ -3,10 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from online_world import book, links, statements, switch_on, text_of, times_of
+from online_world import (
+    TYPED,
+    book,
+    links,
+    only_form,
+    statements,
+    switch_on,
+    text_of,
+    times_of,
+)
 
-from base.database import Taken
+from base.database import Taken, is_sqlite
 from free_times.online import names
+from free_times.online.holds import Hold
 from free_times.online.page import by_slug
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
@@ -147,6 +157,35 @@ def test_a_service_may_ask_for_a_person_or_for_none(visitor, page, linden):
     assert "Choose a person" not in text_of(listed)
 
 
+def test_who_is_named_in_a_written_address_is_refused_where_anyone_will_do(visitor, page, linden):
+    said = "service=shoulder&venue=linden-street&with=pat-linden"
+    listed = visitor.get(f"{page.path}/times?{said}")
+    form = only_form(listed, "/hold").put(time=times_of(listed)[0])
+    details = form.send(visitor).location
+    Hold.delete().execute()
+    linden.service.change(None, online_choice="anyone")
+    answers = [visitor.get(f"{page.path}/{one}?{said}") for one in ("times", "people")]
+    answers.append(form.send(visitor))
+    gone = "be booked online at the moment"
+    assert [(one.status_code, gone in text_of(one)) for one in answers] == [(404, True)] * 3
+    late = visitor.get(details)
+    assert late.status_code == 409 and "just taken" in text_of(late)
+    assert Hold.select().count() == 0
+    assert visitor.get(f"{page.path}/times?service=shoulder").status_code == 200
+
+
+def test_where_a_person_must_be_named_nobody_leaves_it_open(visitor, page, linden):
+    said = "service=shoulder&venue=linden-street"
+    listed = visitor.get(f"{page.path}/times?{said}")
+    form = only_form(listed, "/hold").put(time=times_of(listed)[0])
+    details = form.send(visitor).location
+    Hold.delete().execute()
+    linden.service.change(None, online_choice="person")
+    sent = form.send(visitor)
+    assert sent.status_code == 303 and "/people?" in sent.location and Hold.select().count() == 0
+    assert visitor.get(details).status_code == 409
+
+
 def test_many_venues_are_chosen_first(visitor, page, linden):
     for n in range(3):
         venue = Venue.add(
@@ -171,8 +210,30 @@ def test_the_first_page_asks_the_database_a_few_times(visitor, page, linden, cap
         assert person
     said = "service=shoulder&venue=linden-street"
     assert len(statements(caplog, lambda: visitor.get(f"{page.path}/"))) == 4
-    assert len(statements(caplog, lambda: visitor.get(f"{page.path}/times?{said}"))) <= 9
+    assert len(statements(caplog, lambda: visitor.get(f"{page.path}/times?{said}"))) <= 8
     assert len(statements(caplog, lambda: visitor.get("/book/unknown/"))) == 1
+
+
+def test_how_often_a_booking_asks_the_database(visitor, page, linden, caplog):
+    """Many book at once, and one after the other while the clinic is held: what each asks counts,
+    whoever else there is.
+    """
+    taken = {}
+
+    def sent(name, form):
+        got = []
+        taken[name] = len(statements(caplog, lambda: got.append(form.send(visitor))))
+        return got[0]
+
+    listed = visitor.get(f"{page.path}/times?service=shoulder&venue=linden-street")
+    chosen = sent("hold", only_form(listed, "/hold").put(time=times_of(listed)[0]))
+    form = only_form(visitor.get(chosen.location), "/details").put(**TYPED)
+    checked = sent("check", form)
+    assert sent("book", only_form(checked, "/book")).status_code == 303
+    most = {"hold": 13, "check": 11, "book": 43}
+    if not is_sqlite():  # rows are locked, one by one
+        most = {"hold": 14, "check": 11, "book": 46}
+    assert {name: count for name, count in taken.items() if count > most[name]} == {}
 
 
 def test_what_other_sites_and_machines_are_told(visitor, page):

@@ -17,6 +17,10 @@ from tests.conftest import KEY
 VENDOR = Path(__file__).parents[3] / "static" / "vendor"
 
 
+def spend(answer, form):
+    return proofs.spend(proofs.nonce_of(answer, form))
+
+
 def solve(made: str) -> str:
     """What a browser answers, by ALTCHA's own solver."""
     made = altcha.Challenge.from_dict(json.loads(made))
@@ -39,30 +43,30 @@ def unpack(answer: str):
 
 def test_a_solved_challenge_is_worth_something_once(linden):
     answer = solve(challenge("form one"))
-    assert proofs.spend(answer, "form one")
-    assert not proofs.spend(answer, "form one")
+    assert spend(answer, "form one")
+    assert not spend(answer, "form one")
     assert SpentProof.select().count() == 1
 
 
 def test_a_proof_is_good_for_its_own_form_only(linden):
-    assert not proofs.spend(solve(challenge("form one")), "form two")
+    assert not spend(solve(challenge("form one")), "form two")
 
 
 def test_a_proof_is_good_for_a_day(linden, clock):
     answer = solve(challenge())
     clock.now += timedelta(hours=24, seconds=1)
-    assert not proofs.spend(answer, "form")
+    assert not spend(answer, "form")
 
 
 def test_spent_proofs_are_forgotten_once_they_are_too_old_and_do_not_work_again(linden, clock):
     answer = solve(challenge())
-    assert proofs.spend(answer, "form")
+    assert spend(answer, "form")
     proofs.clean_up(clock.now + timedelta(hours=23))
     assert SpentProof.select().count() == 1
     clock.now += timedelta(hours=25)
     proofs.clean_up(clock.now)
     assert SpentProof.select().count() == 0
-    assert not proofs.spend(answer, "form")
+    assert not spend(answer, "form")
 
 
 def test_whoever_signs_a_challenge_with_another_key_gets_nothing(linden):
@@ -74,7 +78,7 @@ def test_whoever_signs_a_challenge_with_another_key_gets_nothing(linden):
         hmac_secret="mine",
         hmac_key_secret="mine",
     )
-    assert not proofs.spend(solve(json.dumps(mine.to_dict())), "form")
+    assert not spend(solve(json.dumps(mine.to_dict())), "form")
 
 
 def change(answer: dict, path: str, value) -> dict:
@@ -108,7 +112,7 @@ def change(answer: dict, path: str, value) -> dict:
 )
 def test_a_changed_answer_is_worth_nothing(linden, path, value):
     answer = unpack(solve(challenge()))
-    assert not proofs.spend(pack(change(answer, path, value)), "form")
+    assert not spend(pack(change(answer, path, value)), "form")
     assert SpentProof.select().count() == 0
 
 
@@ -131,13 +135,13 @@ def test_a_changed_answer_is_worth_nothing(linden, path, value):
     ids=range(12),
 )
 def test_what_is_no_answer_at_all_is_worth_nothing(linden, answer):
-    assert not proofs.spend(answer, "form")
+    assert not spend(answer, "form")
 
 
 def test_a_challenge_of_an_older_key_still_counts(linden):
     answer = solve(challenge())
     vault.open_vault(["a newer key of this server, long enough", KEY])
-    assert proofs.spend(answer, "form")
+    assert spend(answer, "form")
 
 
 def test_what_is_vendored_is_what_was_published():
