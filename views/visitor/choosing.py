@@ -88,10 +88,10 @@ def first_page(
     **shown: object,
 ):
     """What can be booked, by venue."""
-    venues = [venue] if venue else page.venues
+    venues, zone = [venue] if venue else page.venues, Asked.of(page, request.values).zone
     if len(venues) > MOST_VENUES and person is None:
         places = [
-            (one, url_for("choosing.place", name=page.name, place=word))
+            (one, url_for("choosing.place", name=page.name, place=word, zone=zone or None))
             for word, one in page.venues_by_slug.items()
         ]
         return pages.show("venues.html", page, status, places=places, **shown)
@@ -110,11 +110,12 @@ def first_page(
 
 def _lines(page: Page, venue: Venue, person: User | None) -> list[Line]:
     found = []
+    zone = Asked.of(page, request.values).zone
     for service in page.services:
         terms = page.at(service, venue, person)
         if not terms or (person and not taking.is_choice(service, anyone=False)):
             continue
-        asked = Asked(page, service, venue, person, "")
+        asked = Asked(page, service, venue, person, zone)
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
         endpoint = "choosing.people" if needs_choice else "choosing.free"
         url = url_for(endpoint, name=page.name, **asked.said())

@@ -117,8 +117,12 @@ def _led_on(name: str | None, kwargs: dict) -> Response:
 
 
 def show(template: str, page: Page, status: int = 200, **shown) -> Response:
-    """A page of the clinic's. `kept`: what its ways carry on of what was typed."""
-    shown = {"kept": typed(), **shown}
+    """A page of the clinic's. `kept`: what its ways carry on of what was typed; `start`: the way
+    to the first question, with the visitor's zone.
+    """
+    zone = request.values.get("zone", "")
+    start = url_for("choosing.start", name=page.name, zone=zone if is_zone(zone) else None)
+    shown = {"kept": typed(), "start": start, **shown}
     text = _render(template, page=page, clinic=page.clinic, settings=page.settings, **shown)
     return make_response(text, status)
 
