@@ -35,6 +35,7 @@ HEADINGS = {  # the first line of each kind; the rest stands in templates
     "lapsed": lazy("Your request has ended"),
     "moved": lazy("Your appointment has changed"),
     "cancelled": lazy("Your appointment is cancelled"),
+    "reminder": lazy("Your appointment is coming up"),
 }
 OVER = ("declined", "lapsed", "cancelled")  # kinds after which the booking is none any more
 WORDINGS = {  # what a clinic may say in its own words, by kind
@@ -170,7 +171,36 @@ def written(
         reply_to=settings.reply_to,
         calendar=_calendar(letter, settings, to, facts, bookings) if bookings else None,
         leave_url=leave_url,
+        said=facts["kind"],
     )
+
+
+def preview(clinic: Clinic, kind: str, own: str) -> str:
+    """A letter of this kind as a page, about an appointment that there is not."""
+    settings = LetterSettings.of(clinic)
+    calendar = Practitioner.listed(clinic).first()
+    starts_at = scheduling.midnight(scheduling.utc_now().date(), ZoneInfo("UTC"))
+    starts_at += timedelta(days=7, hours=10)
+    visits = []
+    if calendar is not None:
+        span = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=50)}
+        booking = Booking(clinic=clinic, practitioner=calendar, **span)
+        visits = [visit_of(clinic, settings, booking, None, kind)]
+    online = OnlineSettings.of(clinic)
+    facts = {
+        "kind": kind,
+        "heading": HEADINGS[kind],
+        "words": own or str(WORDINGS[kind]),
+        "clinic": one_line(clinic.name),
+        "visits": visits,
+        "is_over": kind in OVER,
+        "phone": one_line(online.phone),
+        "rule": online.cancellation if kind not in OVER else "",
+        "manage_url": "#",
+        "cannot_url": "#" if kind == "reminder" else "",
+        "leave_url": "#" if kind == "reminder" else "",
+    }
+    return current_app.jinja_env.get_template("mail/client.html").render(**facts)
 
 
 def _calendar(

@@ -14,7 +14,6 @@ from peewee import fn
 from base import scheduling
 from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings
-from base.catalogue import _
 from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.online import by_letter
@@ -177,7 +176,7 @@ def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -
     until = clients.until(online, booking)
     facts = {
         "kind": KIND,
-        "heading": _("Your appointment is coming up"),
+        "heading": clients.HEADINGS[KIND],
         "words": clients.words(settings, KIND),
         "clinic": one_line(clinic.name),
         "visits": [clients.visit_of(clinic, settings, booking, None, KIND)],

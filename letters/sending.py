@@ -66,7 +66,7 @@ def _send(letter: Letter, server: MailServer) -> None:
         message = compose(letter, text)
         if letter.renew(scheduling.utc_now()):
             server.hand_over(message, text.to)
-            letter.sent(scheduling.utc_now())
+            letter.sent(scheduling.utc_now(), text.said)
             Letter.go_on(scheduling.utc_now())
     except Refused as refused:
         _not_taken(letter, refused)

@@ -22,7 +22,8 @@ class Text:
 
     `html`: the same for mail programs that show it. `sender`: who it is from, beside our address.
     `reply_to`: where answers go. `calendar`: the entry for the reader's calendar. `leave_url`:
-    where one press ends letters of this kind (RFC 8058).
+    where one press ends letters of this kind (RFC 8058). `said`: the kind, where it is known only
+    when the letter is sent.
     """
 
     to: str
@@ -33,6 +34,7 @@ class Text:
     reply_to: str = ""
     calendar: Part | None = None
     leave_url: str = ""
+    said: str = ""
 
 
 def one_line(text: str) -> str:

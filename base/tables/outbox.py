@@ -200,9 +200,10 @@ class Letter(Base):
         """
         return self._set(leased_until=at + LEASE)
 
-    def sent(self, at: datetime) -> None:
-        """The server took it."""
-        self._end("sent", at, "")
+    def sent(self, at: datetime, said: str = "") -> None:
+        """The server took it. `said`: what kind of letter it had become by then."""
+        more = {"detail": {**self.detail, "said": said}} if said else {}
+        self._end("sent", at, "", **more)
 
     def drop(self, at: datetime) -> None:
         """Its reason is gone: it is not sent, and does not count as a try."""
@@ -253,6 +254,27 @@ class Letter(Base):
     def go_on(cls, at: datetime) -> None:
         """The mail server is well again: what waited for that is due now."""
         cls.update(due_at=at, is_held=False).where(cls.phase == "waiting", cls.is_held).execute()
+
+    @classmethod
+    def send_again(cls, clinic: Base, at: datetime) -> int:
+        """Try what could not be delivered since `at` once more, with a day of patience. How many.
+
+        Not what a backup brought back: as far as anybody knows, that went out.
+        """
+        columns = {"phase": "waiting", "due_at": now(), "tries": 0, "word": "", "ended_at": None}
+        count = (
+            cls.update(failing_since=None, is_held=False, **columns)
+            .where(
+                cls.clinic == clinic,
+                cls.phase == "failed",
+                cls.word != "restored",
+                cls.ended_at > at,
+            )
+            .execute()
+        )
+        if count:
+            database.will_wake("letter")
+        return int(count)
 
     @classmethod
     def stop_after_restore(cls) -> None:

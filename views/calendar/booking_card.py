@@ -16,7 +16,7 @@ from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
 from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
-from views.kit import access, display, history
+from views.kit import access, display, history, letter_words
 
 from . import columns, places
 
@@ -53,6 +53,7 @@ class Card:
     agreed: str = ""
     earlier: list[tuple[str, str, str]] = field(default_factory=list)
     changed_meanwhile: bool = False
+    letters: list[str] = field(default_factory=list)
 
 
 def card(
@@ -91,6 +92,7 @@ def card(
         else "",
         earlier_notes(booking, practitioner.zone) if may_change else [],
         changed_meanwhile,
+        letter_words.of_booking(booking, practitioner.zone) if may_change else [],
     )
 
 

@@ -2,17 +2,21 @@
 
 from datetime import time
 
-from flask import Blueprint, flash, render_template, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, url_for
 from flask_login import current_user
 from wtforms import BooleanField
 
+from base import scheduling
 from base.bookings.client_letters import MOST_REMINDERS, LetterSettings
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.tables import outbox
-from views.kit import access, htmx
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
+from letters.clients import WORDINGS, preview
+from views.kit import access, htmx, letter_words
 from views.kit.access import manager_required
-from views.kit.forms import Choice, Clock, Email, Options
+from views.kit.forms import Choice, Clock, Email, Options, Paragraph
 from views.kit.merging import Merging
 
 blueprint = Blueprint("letters", __name__)
@@ -83,6 +87,29 @@ class LettersForm(Merging):
         return values | {"reminders": [r for n, r in enumerate(ordered) if r not in ordered[:n]]}
 
 
+class WordingForm(Merging):
+    """The clinic's own words, by kind of letter; empty: ours."""
+
+    booked = Paragraph(lazy("Booked"), 1000)
+    waits = Paragraph(lazy("Request received"), 1000)
+    approved = Paragraph(lazy("Request confirmed"), 1000)
+    offered = Paragraph(lazy("Another time offered"), 1000)
+    declined = Paragraph(lazy("Request declined"), 1000)
+    lapsed = Paragraph(lazy("Request ended without an answer"), 1000)
+    moved = Paragraph(lazy("Appointment changed"), 1000)
+    cancelled = Paragraph(lazy("Appointment cancelled"), 1000)
+    reminder = Paragraph(lazy("Reminder"), 1000)
+
+    @classmethod
+    def opened(cls, settings: LetterSettings) -> "WordingForm":
+        """The form as the words are now."""
+        return cls(formdata=None, data=settings.wordings)
+
+    def columns(self) -> dict:
+        """What is to be stored."""
+        return {"wordings": {kind: self[kind].data for kind in WORDINGS if self[kind].data}}
+
+
 COLUMNS = ("to_clients", "reply_to", "names_service", "method")
 NUMBERS = range(1, MOST_REMINDERS + 1)
 
@@ -96,6 +123,59 @@ def _fields(settings: LetterSettings) -> dict:
 
 def _page(form: LettersForm) -> dict:
     return {"form": form, "is_set_up": outbox.is_set_up()}
+
+
+@blueprint.get("/wording")
+@manager_required
+def wording():
+    form = WordingForm.opened(LetterSettings.of(access.clinic()))
+    return render_template("settings/wording.html", form=form, usual=WORDINGS)
+
+
+@blueprint.post("/wording")
+@manager_required
+def update_wording():
+    clinic, form = access.clinic(), WordingForm()
+    if form.validate():
+        with alone(clinic):
+            settings = LetterSettings.stored(clinic)
+            saved = form.merge(WordingForm.opened(settings), settings)
+            if saved:
+                settings.change(current_user, **form.columns())
+        if saved:
+            flash(_("Saved."))
+            return htmx.done(url_for("letters.wording"))
+    page = {"form": form, "usual": WORDINGS}
+    return htmx.show("settings/wording.html", "settings/_wording.html", 422, **page)
+
+
+@blueprint.post("/wording/<kind>")
+@manager_required
+def show_wording(kind: str):
+    """How a letter would look with the words as they are typed. Nothing is saved."""
+    form = WordingForm()
+    if kind not in WORDINGS:
+        abort(404)
+    answer = make_response(preview(access.clinic(), kind, form[kind].data or ""))
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    return answer
+
+
+@blueprint.post("/again")
+@manager_required
+def send_again():
+    """Try once more what could not be delivered lately."""
+    clinic = access.clinic()
+    with alone(clinic):
+        count = Letter.send_again(clinic, scheduling.utc_now() - letter_words.LATELY)
+        if count:
+            AuditEntry.note(clinic, current_user, "letters.again", clinic, count=count)
+    flash(
+        ngettext("{count} e-mail is sent again.", "{count} e-mails are sent again.", count)
+        if count
+        else _("There is nothing to send again.")
+    )
+    return redirect(url_for("health.show"), 303)
 
 
 @blueprint.get("/")

@@ -44,6 +44,7 @@ _DEEDS = {
     "practitioner.hours": lazy("changed the hours of {it}"),
     "practitioner.online": lazy("changed which online bookings {it} takes"),
     "online.changed": lazy("changed online booking"),
+    "letters.again": lazy("sent {count} e-mails again"),
     "letters.changed": lazy("changed letters to clients"),
     "online.named": lazy("changed the address of the booking page"),
     "time_off.added": lazy("added time off"),

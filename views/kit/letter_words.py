@@ -7,9 +7,10 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.bookings import client_letters
 from base.catalogue import _, lazy
 from base.tables.outbox import Letter
-from models import Clinic, User
+from models import Booking, Clinic, User
 
 from . import display, sync_words
 
@@ -19,6 +20,18 @@ _WHY = {
     "address": lazy("it is not a usable address"),
     "restored": lazy("a backup was restored before it was sent"),
     "fault": lazy("something went wrong on our side"),
+}
+
+_NAMES = {  # what a letter to a client had become when it was sent
+    "booked": lazy("Confirmation"),
+    "waits": lazy("Request received"),
+    "approved": lazy("Request confirmed"),
+    "offered": lazy("Another time offered"),
+    "declined": lazy("Request declined"),
+    "lapsed": lazy("Request ended"),
+    "moved": lazy("Change"),
+    "cancelled": lazy("Cancellation"),
+    "reminder": lazy("Reminder"),
 }
 
 
@@ -103,6 +116,38 @@ def mail(clinic: Clinic, zone: ZoneInfo) -> tuple[str, str, str]:
     if failed:
         return "waiting", _("Not all delivered"), f"{_named(failed)} {counted}"
     return "ok", _("Set up"), counted
+
+
+def may_send_again(clinic: Clinic) -> bool:
+    """Whether something could not be delivered lately that can be tried again."""
+    since = scheduling.utc_now() - LATELY
+    failed = Letter.phase == "failed", Letter.word != "restored", Letter.ended_at > since
+    return bool(_letters(clinic).where(*failed).exists())
+
+
+def of_booking(booking: Booking, zone: ZoneInfo) -> list[str]:
+    """What went out to the client about a booking, the newest first: what, and when or why not."""
+    rows = [*client_letters.of_booking(booking), *_reminders(booking)]
+    rows.sort(key=lambda row: row.id, reverse=True)
+    return [_of_letter(row, zone) for row in rows if row.phase != "dropped"]
+
+
+def _reminders(booking: Booking) -> list[Letter]:
+    return list(Letter.select().where(Letter.kind == "reminder", Letter.about == booking.id))
+
+
+def _of_letter(row: Letter, zone: ZoneInfo) -> str:
+    said = row.detail.get("said") or ("reminder" if row.kind == "reminder" else "")
+    name = _NAMES.get(said, _("E-mail to the client"))
+    if row.phase == "sent" and row.ended_at:
+        return _("{name}: sent {when}", name=name, when=display.moment(row.ended_at, zone))
+    if row.phase == "failed":
+        return _("{name}: not delivered, {why}", name=name, why=_why(row))
+    if row.failing_since:
+        return _("{name}: not sent yet, {why}", name=name, why=_why(row))
+    if row.due_at > scheduling.utc_now():
+        return _("{name}: will be sent {when}", name=name, when=display.moment(row.due_at, zone))
+    return _("{name}: on its way", name=name)
 
 
 def _named(failed: list[Letter]) -> str:

@@ -38,6 +38,7 @@ class Part:
     state: str
     more: str = ""
     help: str = ""  # the help page that says more
+    may_send_again: bool = False
 
     @property
     def icon(self) -> str:
@@ -300,6 +301,7 @@ def _mail() -> Part:
     return Part(
         _("Mail"),
         *letter_words.mail(access.clinic(), sync_words.zone(access.calendars(), current_user)),
+        may_send_again=letter_words.may_send_again(access.clinic()),
     )
 
 

@@ -195,6 +195,17 @@ def letters(linden):
     )
 
 
+def wording(linden):
+    return Place(
+        "/settings/letters/wording",
+        "wording-form",
+        LetterSettings.stored(linden.clinic),
+        {"booked": "Welcome."},
+        {"moved": "Sorry."},
+        ({"booked": "Welcome."}, {"booked": "See you."}),
+    )
+
+
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     return Place(
@@ -303,6 +314,7 @@ PLACES = [
     person,
     hours,
     letters,
+    wording,
     online,
     link,
     account,
@@ -318,6 +330,7 @@ EDITS = {
     "dates.update": dated,
     "time_off.update": off,
     "letters.update": letters,
+    "letters.update_wording": wording,
     "links.hide": hidden,
     "links.update": link,
     "online_booking.update": online,
@@ -367,6 +380,8 @@ NO_EDITS = {
         STEPS,
     ),
     "merges.matches": "asks",
+    "letters.show_wording": "shows what was typed, and saves nothing",
+    "letters.send_again": STEPS,
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",
     **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
