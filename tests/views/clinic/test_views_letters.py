@@ -56,6 +56,18 @@ def test_own_words_stand_in_the_letter_and_break_nothing(manager, linden, clock,
     assert "/appointment/" in found.html and b"twice" not in found.ics
 
 
+def test_the_words_of_two_people_are_merged_by_kind(manager, signed_in, linden):
+    owner = signed_in(linden.olive)
+    first, second, third = (
+        form_of(one.get(f"{ADDRESS}wording"), "wording-form") for one in (manager, owner, owner)
+    )
+    assert first.put(booked="Welcome.").send(manager).status_code == 303
+    assert second.put(moved="Sorry.").send(owner).status_code == 303
+    assert LetterSettings.of(linden.clinic).wordings == {"booked": "Welcome.", "moved": "Sorry."}
+    assert third.put(booked="See you.").send(owner).status_code == 422
+    assert LetterSettings.of(linden.clinic).wordings["booked"] == "Welcome."
+
+
 @pytest.mark.parametrize("kind", WORDINGS)
 def test_a_preview_shows_what_is_typed_and_saves_nothing(manager, linden, kind):
     page = form_of(manager.get(f"{ADDRESS}wording"), "wording-form").put(**{kind: "Ring <i>twice"})

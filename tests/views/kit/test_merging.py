@@ -195,17 +195,6 @@ def letters(linden):
     )
 
 
-def wording(linden):
-    return Place(
-        "/settings/letters/wording",
-        "wording-form",
-        LetterSettings.stored(linden.clinic),
-        {"booked": "Welcome."},
-        {"moved": "Sorry."},
-        ({"booked": "Welcome."}, {"booked": "See you."}),
-    )
-
-
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     return Place(
@@ -314,7 +303,6 @@ PLACES = [
     person,
     hours,
     letters,
-    wording,
     online,
     link,
     account,
@@ -330,7 +318,6 @@ EDITS = {
     "dates.update": dated,
     "time_off.update": off,
     "letters.update": letters,
-    "letters.update_wording": wording,
     "links.hide": hidden,
     "links.update": link,
     "online_booking.update": online,
@@ -382,6 +369,7 @@ NO_EDITS = {
     "merges.matches": "asks",
     "letters.show_wording": "shows what was typed, and saves nothing",
     "letters.send_again": STEPS,
+    "letters.update_wording": "all words are one column: two people try it in test_views_letters",
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",
     **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
