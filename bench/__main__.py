@@ -1,5 +1,5 @@
-"""`python -m bench [day] [http] [kills] [mirror] [overlaps] [render] [scale] [sharing] [slots]
-[stalled] [sync] [visitors]`.
+"""`python -m bench [day] [http] [kills] [letters] [mirror] [overlaps] [render] [scale] [sharing]
+[slots] [stalled] [sync] [visitors]`.
 
 All of them without a name.
 """
@@ -10,6 +10,7 @@ from . import (
     day,
     http,
     kills,
+    letters,
     mirror,
     overlaps,
     render,
@@ -25,6 +26,7 @@ PARTS = {
     "day": day.run,
     "http": http.run,
     "kills": kills.run,
+    "letters": letters.run,
     "mirror": mirror.run,
     "overlaps": overlaps.run,
     "render": render.run,
