@@ -8,6 +8,8 @@
   const EDGE = 7; // pixels at the lower edge that make it longer
   const SLACK = 5; // pixels that a press may wander
   const REST = 450; // milliseconds that a finger rests on a booking before it drags
+  const NEAR = 56; // pixels from an edge of what is seen, within which it scrolls on
+  const FAST = 900; // pixels a second, at the edge itself
   const minutes = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
   const two = (number) => String(number).padStart(2, "0");
   const wall = (total) => `${two(Math.floor(total / 60) % 24)}:${two(total % 60)}`;
@@ -74,6 +76,7 @@
     const where = link.getAttribute("aria-label") ?? link.textContent.replace(/\s+/g, " ").trim();
     const keys = "Arrows move it. Shift with ↑ ↓ changes its length. Enter saves, Escape leaves it.";
     status().textContent = `${where}, ${times.textContent}.${move.keys ? ` ${keys}` : ""}`;
+    if (move.keys) block.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
 
   const leave = (sentence = "") => {
@@ -125,6 +128,68 @@
 
   // ---- by mouse, pen or finger; a finger that moves at once scrolls ----
 
+  // Where the pointer stands over the columns, however far these were scrolled meanwhile.
+  const follow = () => {
+    if (!pressed?.at || !move || move.isSent) return;
+    const { x, y } = pressed.at;
+    const far = y - move.home.getBoundingClientRect().top - pressed.depth;
+    const under = columns().find((column) => {
+      const { left, right } = column.getBoundingClientRect();
+      return left <= x && x < right;
+    });
+    if (pressed.isEdge) shift(0, far / move.pixels, move.home);
+    else shift(far / move.pixels, 0, under ?? move.column);
+  };
+  document.addEventListener("scroll", follow, true);
+
+  // What is seen of a box that scrolls, without the names and hours that stick to its edges.
+  const frameOf = (box) => {
+    if (box === document.scrollingElement)
+      return { top: 0, left: 0, right: innerWidth, bottom: innerHeight };
+    const { top, left, right, bottom } = box.getBoundingClientRect();
+    const { scrollPaddingTop, scrollPaddingLeft } = getComputedStyle(box);
+    return {
+      top: Math.max(top, 0) + parseFloat(scrollPaddingTop),
+      left: Math.max(left, 0) + parseFloat(scrollPaddingLeft),
+      right: Math.min(right, innerWidth),
+      bottom: Math.min(bottom, innerHeight),
+    };
+  };
+  // How fast it scrolls along one axis: towards an edge that the pointer went to, while something
+  // lies beyond it.
+  const push = (at, from, low, high, first, last) => {
+    const back = at < Math.min(low + NEAR, from) && first < low;
+    const on = at > Math.max(high - NEAR, from) && last > high;
+    if (back) return Math.max((at - low - NEAR) / NEAR, -1);
+    return on ? Math.min((at - high + NEAR) / NEAR, 1) : 0;
+  };
+  const roll = () => {
+    if (pressed.rolls) return;
+    let before = performance.now();
+    const next = () => {
+      if (!pressed?.rolls || !move || move.isSent) return;
+      const now = performance.now();
+      const pixels = (FAST * Math.min(now - before, 50)) / 1000;
+      before = now;
+      const { x, y } = pressed.at;
+      const all = columns().map((column) => column.getBoundingClientRect());
+      const { top, bottom } = move.home.getBoundingClientRect();
+      for (const box of [move.home.closest("[data-kind=scroll]"), document.scrollingElement]) {
+        const frame = box && frameOf(box);
+        if (!frame) continue;
+        const down = push(y, pressed.y, frame.top, frame.bottom, top, bottom);
+        const aside = pressed.isEdge
+          ? 0
+          : push(x, pressed.x, frame.left, frame.right, all[0].left, all.at(-1).right);
+        if (down || aside)
+          box.scrollBy({ top: down * pixels, left: aside * pixels, behavior: "instant" });
+      }
+      requestAnimationFrame(next);
+    };
+    pressed.rolls = true;
+    requestAnimationFrame(next);
+  };
+
   const drop = () => {
     clearTimeout(pressed?.rest);
     pressed = null;
@@ -161,13 +226,9 @@
       begin(pressed.found, false);
     }
     if (move.isSent) return;
-    const far = to.clientY - move.home.getBoundingClientRect().top - pressed.depth;
-    const under = columns().find((column) => {
-      const { left, right } = column.getBoundingClientRect();
-      return left <= to.clientX && to.clientX < right;
-    });
-    if (pressed.isEdge) shift(0, far / move.pixels, move.home);
-    else shift(far / move.pixels, 0, under ?? move.column);
+    pressed.at = { x: to.clientX, y: to.clientY };
+    follow();
+    roll();
   });
   document.addEventListener("pointerup", () => {
     if (pressed && move && !move.isSent) {

@@ -59,6 +59,15 @@ def dropped(page):
         page.mouse.up()
 
 
+def until(page, so: str):
+    """Wait until this is so. The policy of the pages lets no text be evaluated later on."""
+    for _ in range(100):
+        if page.evaluate(so):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(so)
+
+
 def place(booking) -> tuple[datetime, timedelta]:
     row = Booking.get_by_id(booking.id)
     return row.starts_at, row.ends_at - row.starts_at
@@ -122,6 +131,41 @@ def test_in_the_team_s_day_it_goes_to_a_colleague_and_the_day_comes_again(page, 
     assert Booking.get_by_id(booking.id).practitioner == linden.colleague_calendar
     assert place(booking) == (SEVEN_PAST, MINUTES)
     assert "/calendar/team" in page.url
+
+
+def test_near_the_lower_edge_a_drag_scrolls_to_hours_that_are_not_seen(page, linden, booking):
+    page.set_viewport_size({"width": 1280, "height": 560})
+    week(page, linden)
+    block(page).scroll_into_view_if_needed()
+    box = block(page).bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, 400)
+    page.mouse.move(box["x"] + 30, 555)
+    bottom = "document.querySelector('#week > section > ol').getBoundingClientRect().bottom"
+    until(page, f"{bottom} <= innerHeight + 2")
+    page.mouse.move(box["x"] + 30, 500)
+    moved = page.evaluate("scrollY")
+    wall = page.locator("#moving").inner_text().split(", ")[-1][:5]
+    page.mouse.move(box["x"] + 30, 5)  # and up again
+    until(page, f"scrollY < {moved}")
+    page.mouse.move(box["x"] + 30, 300)
+    dropped(page)
+    assert wall >= "15:00" and place(booking)[1] == MINUTES
+
+
+def test_in_the_team_s_day_a_drag_scrolls_aside_to_colleagues(page, linden, booking):
+    page.goto(f"{page.base}/calendar/team?day=2026-11-26")
+    page.evaluate("document.querySelector('#week').style.minInlineSize = '2400px'")  # many people
+    box = block(page).bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(1100, box["y"] + 10)
+    page.mouse.move(1240, box["y"] + 10)
+    until(page, "document.querySelector('[data-kind=scroll]').scrollLeft > 0")
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert place(booking) == (SEVEN_PAST, MINUTES)
 
 
 def test_a_drop_on_taken_time_opens_the_form_with_the_wish(page, linden, booking):
@@ -191,6 +235,17 @@ def test_a_finger_that_moves_at_once_scrolls_and_a_tap_opens_the_card(phone, boo
     assert phone.locator("#week [data-moving]").count() == 0
     block(phone).tap()
     expect(phone.get_by_role("dialog")).to_contain_text("+15 min")
+    assert place(booking) == (SEVEN_PAST, MINUTES)
+
+
+def test_near_the_edge_a_finger_scrolls_on(phone, booking):
+    finger = finger_on(phone)
+    phone.locator("#week [data-moving]").wait_for()
+    scrolled = phone.evaluate("scrollY")
+    finger.go(y=835 - finger.y)
+    until(phone, f"scrollY > {scrolled}")
+    phone.keyboard.press("Escape")
+    finger.lift()
     assert place(booking) == (SEVEN_PAST, MINUTES)
 
 
