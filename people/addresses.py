@@ -6,6 +6,7 @@ Whoever says that one is theirs presses a link that was sent to it.
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from peewee import CharField, ForeignKeyField, TextField
 
@@ -60,13 +61,14 @@ class AddressProof(Base):
         )
         row.secret_hash = _hash(row._candidates()[0])
         row.save()
+        details: dict[str, Any] = {"reader": user.id} if user else {}
         Letter.write(
-            user and user.clinic,
+            user.clinic if user else None,
             "address" if user else "sign_up",
             row,
             row.salt,
             email,
-            **({"reader": user.id} if user else {}),
+            **details,
         )
 
     @property
@@ -109,7 +111,8 @@ class AddressProof(Base):
 
         None where the link was used meanwhile. Raises Taken.
         """
-        self.user.clinic.lock()
+        if self.user is not None:
+            self.user.clinic.lock()
         if not self.take():
             return None
         person = User.get_by_id(self.user_id)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, TextField, fn
+from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, ModelSelect, TextField, fn
 
 from base import scheduling, vault
 from base.database import Base, InstantField, database, now
@@ -120,12 +120,13 @@ class ResetRequest(Base):
         in which this person signed in before (`is_known`) is counted alone, and a network
         that has not asked yet is heard beside those that have, up to a bound.
         """
-        lately = list(
-            cls.select(cls.origin)
-            .where(cls.key == key, cls.created_at > scheduling.utc_now() - RESETS_WITHIN)
-            .tuples()
-        )
-        own = lately.count((origin,))
+        lately = [
+            row.origin
+            for row in cls.select(cls.origin).where(
+                cls.key == key, cls.created_at > scheduling.utc_now() - RESETS_WITHIN
+            )
+        ]
+        own = lately.count(origin)
         if is_known:
             is_few = own < MOST_RESETS
         else:
@@ -135,7 +136,7 @@ class ResetRequest(Base):
         database.will_wake("letter")  # in either case, so that nobody can tell
 
     @classmethod
-    def waiting(cls):
+    def waiting(cls) -> "ModelSelect[ResetRequest]":
         """Requests that nobody has looked at."""
         return cls.select().where(cls.sealed != "").order_by(cls.id)
 

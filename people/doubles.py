@@ -2,7 +2,7 @@
 
 from difflib import SequenceMatcher
 
-from peewee import SQL, NodeList
+from peewee import SQL, Expression, NodeList
 
 from base.text import like, phone_tail, search_key
 from models import Clinic, Patient
@@ -12,7 +12,7 @@ _NEAR = 0.85  # of SequenceMatcher: "Aaron Kaplan" and "Aron Kaplan", not "Ana K
 _READ = 300  # records looked at for near names
 
 
-def contains(word: str) -> NodeList:
+def contains(word: str) -> Expression:
     """The condition "what a client is searched by contains this", accents and case aside."""
     return Patient.search ** NodeList((like(word), SQL("ESCAPE '\\'")))
 

@@ -42,6 +42,6 @@ def sign_up(
     if not is_open and User.select().exists():
         raise Closed
     with unique():
-        owner = found(name, zone_name, owner_name, email)
+        owner: User = found(name, zone_name, owner_name, email)
     owner.set_password(password, owner)
     return owner

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Any
 
-from peewee import Case, fn
+from peewee import Case, ModelSelect, fn
 
 from base import scheduling, working_time
 from base.bookings.changes import ChangedMeanwhile
@@ -19,7 +20,7 @@ from base.tables.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 
-def to_come() -> tuple:
+def to_come() -> tuple[Any, ...]:
     """Conditions for bookings "to come or under way, and not called off".
 
     An offer counts, though it holds no time: somebody was told of it.
@@ -32,12 +33,12 @@ def to_come() -> tuple:
     )
 
 
-def ahead(*where):
+def ahead(*where: Any) -> "ModelSelect[Booking]":
     """Bookings to come, joined with their calendar, under further conditions."""
     return Booking.select().join(Practitioner).where(*to_come(), *where)
 
 
-def with_open_ones(clinic: Clinic, also: Sequence = ()):
+def with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Practitioner]":
     """The clinic's open calendars, and its closed ones that still hold bookings to come.
 
     `left` is their number, None for open ones; `also` those closed ones that hold such bookings.
@@ -145,6 +146,6 @@ def _there(booking: Booking, to: Practitioner) -> scheduling.Span:
     """
     return (
         scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), to.zone)
-        if booking.all_day
+        if booking.starts_on and booking.ends_on
         else booking.span
     )

@@ -94,12 +94,13 @@ class MailedCode(Base):
 
     @classmethod
     def _newest(cls, visit: str, key: str) -> "MailedCode | None":
-        return (
+        found: MailedCode | None = (
             cls.select()
             .where(cls.visit == visit, cls.key == key, cls.expires_at > now())
             .order_by(cls.id.desc())
             .first()
         )
+        return found
 
     @property
     def digits(self) -> list[bytes]:

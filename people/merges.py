@@ -48,7 +48,8 @@ class ClientMerge(Base):
         """The newest merge into this client that can still be taken back."""
         since = scheduling.utc_now() - UNDO_FOR
         rows = cls.select().where(cls.kept == kept, cls.undone_at.is_null(), cls.at > since)
-        return rows.order_by(cls.id.desc()).first()
+        found: ClientMerge | None = rows.order_by(cls.id.desc()).first()
+        return found
 
     def keep(self, **facts: Any) -> None:
         """Keep what else came of it, to be taken back with it."""
@@ -78,11 +79,12 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         gone = Patient.get_by_id(gone.id)
         if kept == gone or kept.merged_into_id or gone.merged_into_id:
             raise CannotMerge
+        bookings = _ids(Booking.select(Booking.id).where(Booking.patient == gone))
         facts = {
             "before": {name: getattr(kept, name) for name in (*COLUMNS, "notes")},
             "internal_id": gone.internal_id,
             "archived": gone.archived,
-            "bookings": _ids(Booking.select(Booking.id).where(Booking.patient == gone)),
+            "bookings": bookings,
             "notes": _ids(NoteVersion.of(gone)),
             "led_on": _ids(Patient.select(Patient.id).where(Patient.merged_into == gone)),
         }
@@ -104,7 +106,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         gone.save()
         kept.change(actor, **fields)
         facts["after"] = fields
-        _move(kept.clinic, facts["bookings"], gone, kept)
+        _move(kept.clinic, bookings, gone, kept)
         NoteVersion.update(subject=kept.id).where(NoteVersion.id.in_(facts["notes"])).execute()
         AuditEntry.note(kept.clinic, actor, "patient.merged", kept, other=gone.id)
         return ClientMerge.create(clinic=kept.clinic, kept=kept, gone=gone, user=actor, facts=facts)
@@ -151,7 +153,7 @@ def _ids(rows: Any) -> list[int]:
     return [row.id for row in rows]
 
 
-def _swap_ids(kept: Patient, gone: Patient, fields: dict) -> None:
+def _swap_ids(kept: Patient, gone: Patient, fields: dict[str, Any]) -> None:
     """Let `gone` have the internal ID that `kept` gives up, so that each leads to the client still.
 
     The one that is taken over must be nobody's for a moment: no two clients have the same.

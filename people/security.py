@@ -5,7 +5,7 @@ Kept for a while, for the owner to read; no name and no address in clear.
 
 from datetime import timedelta
 
-from peewee import SQL, CharField, ForeignKeyField, IntegerField, fn
+from peewee import SQL, CharField, ForeignKeyField, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, database, now
 from models import Clinic, User
@@ -70,7 +70,7 @@ class SecurityEvent(Base):
             cls.create(clinic=clinic_id, user=user_id, kind=kind, source=source, device=device)
 
     @classmethod
-    def listed(cls, clinic: Clinic):
+    def listed(cls, clinic: Clinic) -> "ModelSelect[SecurityEvent]":
         """The clinic's events, newest first, with the person each concerns.
 
         Those that concern nobody known go to the only clinic there is.

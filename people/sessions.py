@@ -71,7 +71,7 @@ class Session(Base):
         """Whether it is neither too old nor unused for too long."""
         at = now()
         idle, longest = (REMEMBERED, REMEMBERED) if self.remembered else (IDLE, LONGEST)
-        return at - self.started_at <= longest and at - self.seen_at <= idle
+        return bool(at - self.started_at <= longest and at - self.seen_at <= idle)
 
     @classmethod
     def listed(cls, user: User) -> list["Session"]:

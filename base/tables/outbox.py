@@ -117,7 +117,7 @@ class Letter(Base):
     @classmethod
     def write(
         cls,
-        clinic: Base,
+        clinic: Base | None,
         kind: str,
         about: Base,
         sequence: object,

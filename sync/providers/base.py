@@ -126,6 +126,10 @@ class Provider(Protocol):
     longest_window: timedelta  # that can be pulled at once
     marks_occurrences: bool  # single occurrences are told with the mark of their series
 
+    @property
+    def channels(self) -> "Channels | None":
+        """None: it never calls us, and is asked again and again."""
+
     def __init__(self, http: Client, access_token: AccessToken, api_url: str) -> None:
         """Nothing is asked of the provider yet. `api_url`: the provider's own, or a sandbox."""
 
@@ -177,15 +181,13 @@ class Provider(Protocol):
         existed.
         """
 
-    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+    def look(
+        self, calendar_id: str, remote_ids: Sequence[str], closely: bool = False
+    ) -> dict[str, RemoteEvent | None]:
         """The event at each of these ids, in batches; None where the answer says that there is
         none. An id is left out where nothing is known now.
-        """
 
-    def look_closely(
-        self, calendar_id: str, remote_ids: Sequence[str]
-    ) -> dict[str, RemoteEvent | None]:
-        """As `look`, for events that a list lacks: one of ours that was deleted and can still be
+        `closely`, for events that a list lacks: one of ours that was deleted and can still be
         looked up counts as not there; an external one of that kind is left out.
         """
 
@@ -215,39 +217,42 @@ class Provider(Protocol):
         Nobody is invited, told or reminded.
         """
 
-    def open_channel(
+
+class Channels(Protocol):
+    """The channels of one account: the provider calls us when something changes. Every method may
+    raise a ProviderError.
+    """
+
+    def open(
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
         """Ask to be called at an address whenever the calendar changes; `secret` (≤ 128 characters)
         comes with every call. Store both before: the first call may arrive before this answer.
         """
 
-    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+    def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
         """The same channel with a later end; None where the provider cannot extend it, so that a
         new one is to be opened. Raises Gone.
         """
 
-    def close_channel(self, channel: OpenChannel) -> None:
+    def close(self, channel: OpenChannel) -> None:
         """End the calls. A channel that is gone already counts as closed."""
 
-    @staticmethod
-    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
-        """What to ask the account's owner for: see `registry.Row.scopes`."""
 
-    @staticmethod
-    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
-        """The messages in one request to our webhook; none where this provider sends no such
-        request.
-        """
+class Webhook(Protocol):
+    """What a provider sends to our webhook, and what it expects back. Of no account: who calls is
+    not known yet.
+    """
 
-    @staticmethod
-    def handshake(query: Mapping[str, str]) -> str | None:
+    def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        """The messages in one request."""
+
+    def handshake(self, query: Mapping[str, str]) -> str | None:
         """What to answer where a request asks whether our webhook exists; None for any other
         request.
         """
 
-    @staticmethod
-    def answer_to_calls(is_believed: bool) -> int:
+    def answer(self, is_believed: bool) -> int:
         """The status with which `calls` are answered."""
 
 

@@ -1,12 +1,35 @@
 """Which calendars of a person are read, and what of them blocks booking."""
 
+from collections.abc import Iterable
+
+from peewee import fn
+
+from base import scheduling
 from base.database import transition
 from base.tables.audit import AuditEntry
+from base.tables.many import tuples
 from base.tables.outside import EARLIER_RULES, RULES, ExternalEvent, blocks
 from models import User
 
 from .accounts import Account, RemoteCalendar
 from .notices import Notice
+
+
+def blocking(calendars: Iterable[RemoteCalendar]) -> dict[int, tuple[int, int]]:
+    """How many coming events of each calendar (by id) block booking, and how many do not. One
+    query; none where there are no calendars.
+    """
+    ids = [row.id for row in calendars]
+    found = dict.fromkeys(ids, (0, 0))
+    rows = (
+        ExternalEvent.select(ExternalEvent.calendar, ExternalEvent.blocks, fn.COUNT())
+        .where(ExternalEvent.calendar.in_(ids), ExternalEvent.ends_at > scheduling.utc_now())
+        .group_by(ExternalEvent.calendar, ExternalEvent.blocks)
+    )
+    for calendar_id, blocks_here, count in tuples(rows) if ids else ():
+        block, free = found[calendar_id]
+        found[calendar_id] = (block + count, free) if blocks_here else (block, free + count)
+    return found
 
 
 @transition

@@ -22,10 +22,10 @@ def call(kind: str, channel):
     """What is believed is passed on; how that is answered, and what a provider asks while a channel
     is being opened, its adapter knows.
     """
-    if kind not in connections.kinds():
+    webhook = registry.of(kind).webhook if kind in connections.kinds() else None
+    if webhook is None:
         abort(404)
-    adapter = registry.of(kind).adapter
-    token = adapter.handshake(request.args)
+    token = webhook.handshake(request.args)
     if token is not None:
         return (
             Response(token, content_type="text/plain; charset=utf-8")
@@ -34,7 +34,7 @@ def call(kind: str, channel):
         )
     if (request.content_length or 0) > MOST_OCTETS:
         abort(413)
-    told = adapter.calls(request.headers, request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS])[
+    told = webhook.calls(request.headers, request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS])[
         :MOST_CALLS
     ]
     with database.waking_once():
@@ -50,4 +50,4 @@ def call(kind: str, channel):
             )
             for each in told
         ]
-    return "", adapter.answer_to_calls(any(believed))
+    return "", webhook.answer(any(believed))

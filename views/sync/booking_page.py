@@ -32,7 +32,6 @@ class Address:
         return qr.code(self.url)
 
 
-@blueprint.app_template_global("my_booking_page")
 def address() -> Address | None:
     """The signed-in person's page; the clinic's where they take no online bookings; None where the
     clinic takes none.

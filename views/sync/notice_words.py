@@ -6,8 +6,7 @@ Rows are grouped here; nothing is decided.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from base.catalogue import _
-from models import Booking, User
+from models import Booking
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
@@ -93,9 +92,3 @@ def to_decide(notices: Iterable[Notice]) -> int:
 def is_news(notice: Notice) -> bool:
     """Whether it only tells what was done."""
     return notice.kind in ("edited", "repeated") and bool(notice.detail.get("is_put_back"))
-
-
-def asker(notice: Notice) -> str:
-    """Who asks the person to look after their calendar sync."""
-    user = User.get_or_none(User.id == notice.detail.get("by", 0), User.clinic == notice.clinic_id)
-    return user.name if user else _("Your clinic")

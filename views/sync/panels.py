@@ -13,6 +13,7 @@ from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
 from sync.tables import controls, starting
+from sync.tables import sources as blocked
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
@@ -21,7 +22,7 @@ from sync.two_way.standing.state import QUESTIONS, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
-from . import action_words, notice_words, reading_words, status_words
+from . import action_words, change_words, notice_rows, notice_words, reading_words, status_words
 from . import two_way_words as words
 
 
@@ -56,6 +57,10 @@ def context(**more) -> dict:
     return {
         "panels": panels,
         "notices": notices,
+        "held_back": {row.id: notice_rows.stopped(row) for row in notices if row.kind == "deletes"},
+        "askers": {
+            row.id: notice_rows.asker(row) for row in notices if row.kind == "sync_reminder"
+        },
         "runs": list(runs),
         "zone": zone,
         "two_way": words,
@@ -63,6 +68,7 @@ def context(**more) -> dict:
         "kinds": connections.kinds(),
         "online": OnlineSettings.of(current_user.clinic),
         "notice_words": notice_words,
+        "change_words": change_words,
         "is_connected": any(account.phase != "off" for account in accounts),
         "connected": {
             account.kind: registry.of(account.kind).name
@@ -84,6 +90,7 @@ def _waiting(panel: dict) -> list[Notice]:
     settles it.
     """
     rows = list(Notice.open_of(panel["account"]))
+    notice_rows.load(panel["account"], panel["calendars"], rows)
     if panel["status"].badge == "ok" and not any(row.kind in QUESTIONS for row in rows):
         return [row for row in rows if row.kind != "sync_reminder"]
     return rows
@@ -107,7 +114,12 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "foot": action_words.foot(account, actions.at_foot(account)),
         "status": status_words.status(standing, zone),
         "look": status_words.first_look(standing, zone),
+        "is_unused": account.phase == "naming" and account.is_unused,
+        "live": (
+            status_words.live(standing, zone) if account.phase not in ("naming", "leaving") else ""
+        ),
         "run": standing.run,
+        "calendars": calendars,
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
         "name": provider.name,
@@ -119,6 +131,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "left_out": words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
+        "blocking": blocked.blocking(row for row in sources if row.role == "source"),
+        "covered": len(account.practitioners()) if account.covers is not None else 0,
     }
     is_filled = found["destination"] is not None and found["destination"].read_at is not None
     found["shows_sources"] = (

@@ -9,15 +9,18 @@ from flask import Response, flash, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _, ngettext
 from base.text import IDENTIFIERS, cut
 from sync.events.face import Policy, face, identifier_of
 from sync.feeds import owned, shown
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
 
-from . import feed_address, panels, switches
+from . import booking_page, feed_address, panels, switches
 from .identifier import Identifier, identifier_form
 
+WHOLE = "sync/_sync.html"
+ACCOUNTS = "sync/_two_way.html"  # the part of it with connected accounts
 _PREVIEWED, _HISTORY = 3, 8
 
 
@@ -54,14 +57,38 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     }
 
 
-def show(status: int = 200, partial: str = "sync/_two_way.html", **more) -> Response:
+def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
     """The page, or for htmx the part of it that is asked for."""
-    return htmx.show("sync/show.html", partial, status, **context(**more))
+    found = context(**more)
+    if partial == WHOLE or not htmx.is_partial():
+        found |= {
+            "saving": _what_saving_does(found["panels"]),
+            "booking_page": booking_page.address(),
+        }
+    return htmx.show("sync/show.html", partial, status, **found)
 
 
-def changed(
-    sentence: str | None, anchor: str = "two-way", partial: str = "sync/_two_way.html"
-) -> Response:
+def _what_saving_does(shown: list[dict]) -> str:
+    """What becomes outside of another identifier."""
+    events = [
+        ngettext(
+            "{count} event in {provider}",
+            "{count} events in {provider}",
+            one["standing"].in_step,
+            provider=one["name"],
+        )
+        for one in shown
+        if one["account"].phase == "active"
+    ]
+    if not events:
+        return _("Private links show a change when they are next read.")
+    return _(
+        "Saving rewrites {events}, in place. Private links show it when they are next read.",
+        events=_(" and ").join(events),
+    )
+
+
+def changed(sentence: str | None, anchor: str = "two-way", partial: str = ACCOUNTS) -> Response:
     """After a change: the part anew, with a sentence on top of the page."""
     if sentence:
         flash(str(sentence))

@@ -16,13 +16,11 @@ from .identifier import Identifier, identifier_form
 
 blueprint = Blueprint("sync_settings", __name__)
 
-_SYNC = "sync/_sync.html"
-
 
 @blueprint.get("/")
 @login_required
 def show():
-    return sync_page.show(partial=_SYNC, mode=request.args.get("mode"))
+    return sync_page.show(partial=sync_page.WHOLE, mode=request.args.get("mode"))
 
 
 @blueprint.post("/opt-in")
@@ -42,7 +40,7 @@ def allow():
         flash(_("Nothing has changed yet: say first what becomes of your bookings outside."))
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     if not switches.saved(switches.opt_in, form, "sync_allowed"):
-        return sync_page.show(422, _SYNC, opt_in=form)
+        return sync_page.show(422, sync_page.WHOLE, opt_in=form)
     count = sync_words.count(owned.living(current_user).count(), "link")
     if form.allow.data:
         return sync_page.changed(
@@ -51,7 +49,7 @@ def allow():
                 count=count,
             ),
             "opt-in",
-            _SYNC,
+            sync_page.WHOLE,
         )
     return sync_page.changed(
         _(
@@ -60,7 +58,7 @@ def allow():
             count=count,
         ),
         "opt-in",
-        _SYNC,
+        sync_page.WHOLE,
     )
 
 
@@ -80,7 +78,7 @@ def choose():
         lambda row: identifier_form(row, formdata=None),
         lambda: user.change_sync(identifier=form.identifier.data),
     ):
-        return sync_page.show(422, _SYNC, form=form)
+        return sync_page.show(422, sync_page.WHOLE, form=form)
     connected = (
         Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
     )
@@ -90,5 +88,5 @@ def choose():
             _("Events outside are rewritten in place.") if connected else "",
         ),
         "identifier",
-        _SYNC,
+        sync_page.WHOLE,
     )

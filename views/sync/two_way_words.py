@@ -1,15 +1,14 @@
 """What the pages say about connected accounts: rows turned into sentences, nothing decided."""
 
 from datetime import timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from base import day_names, scheduling
 from base.catalogue import _, lazy
 from base.tables.outside import ExternalEvent
-from models import Booking, Patient, Practitioner, Service, Venue
+from models import Booking
 from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar
+from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
@@ -18,7 +17,6 @@ from sync.two_way.standing import decisions, state
 from sync.two_way.standing.state import State
 from views.kit import display
 
-MOST_NAMED = 100
 EDITS = {
     "put_back": (
         lazy("Put it back and tell me"),
@@ -160,37 +158,7 @@ def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
     )
 
 
-def named(notice: Notice) -> list[Booking]:
-    """The bookings whose events a stopped plan would delete, soonest first, as many as can be
-    read.
-    """
-    uids = [UUID(uid) for uid in notice.detail.get("uids", [])[:MOST_NAMED]]
-    rows = (
-        Booking.select(Booking, Practitioner, Venue, Patient, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Booking)
-        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
-    )
-    return list(
-        rows.where(Booking.uuid.in_(uids), Booking.clinic == notice.clinic_id).order_by(
-            Booking.starts_at
-        )
-    )
-
-
 # ---- calendars outside ----
-
-
-def blocking(calendar: RemoteCalendar) -> tuple[int, int]:
-    """How many of its coming events block booking, and how many do not."""
-    ahead = ExternalEvent.select().where(
-        ExternalEvent.calendar == calendar, ExternalEvent.ends_at > scheduling.utc_now()
-    )
-    count = ahead.where(ExternalEvent.blocks).count()
-    return count, ahead.count() - count
 
 
 def why(event: ExternalEvent, rules: dict) -> str:

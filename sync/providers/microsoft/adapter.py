@@ -10,7 +10,7 @@ What the shapes and refusals mean stands in `mapping.py` and `errors.py`; a cale
 in `contents.py` and written in `writing.py`; channels are in `channels.py`.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from base import scheduling
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
-from sync.providers.base import Calendar, ChannelCall, OpenChannel, Operation, Pages, Result
+from sync.providers.base import Calendar, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
 from sync.providers.line import Client
 from sync.providers.parsing import (
@@ -33,7 +33,7 @@ from sync.providers.wire import AccessToken
 from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
 
 from . import json_batch
-from .channels import Channels, calls
+from .channels import GraphChannels
 from .contents import PAGE_SIZE, Contents, calendar_path
 from .graph import Graph
 from .items import bounds, event_of, is_hidden, is_of_series
@@ -73,17 +73,10 @@ class Microsoft:
         clock: Callable[[], datetime] = lambda: scheduling.utc_now(),
     ):
         self._graph = Graph(http, access_token, api_url)
-        self._channels = Channels(self._graph, clock)
+        self.channels = GraphChannels(self._graph, clock)
 
     def keep_pages(self, pages: Pages) -> None:
         self._graph.kept = pages
-
-    @staticmethod
-    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
-        """What to ask for, the same for every use: Graph has no narrower permission that lets a
-        calendar be made.
-        """
-        return ("offline_access", "User.Read", "Calendars.ReadWrite")
 
     def email(self) -> str:
         with reading():
@@ -312,30 +305,12 @@ class Microsoft:
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         return Contents(self._graph, calendar_id).get(remote_id)
 
-    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
-        return told_by(
-            dict(zip(remote_ids, Contents(self._graph, calendar_id).looks(remote_ids), strict=True))
-        )
-
-    def look_closely(
-        self, calendar_id: str, remote_ids: Sequence[str]
+    def look(
+        self, calendar_id: str, remote_ids: Sequence[str], closely: bool = False
     ) -> dict[str, RemoteEvent | None]:
-        found = self.look(calendar_id, remote_ids)
-        by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
         contents = Contents(self._graph, calendar_id)
-        external = [event for event in by_id.values() if event.mark is None]
-        shown = contents.shown(external)
-        for event in external:
-            if not event.is_series and event.remote_id not in shown:
-                del found[event.remote_id]
-        by_id = {one: event for one, event in by_id.items() if event.mark}
-        stands = contents.standing(by_id.values())
-        for one, event in by_id.items():
-            if event.remote_id not in stands:
-                del found[one]
-            elif not stands[event.remote_id]:
-                found[one] = None
-        return found
+        found = told_by(dict(zip(remote_ids, contents.looks(remote_ids), strict=True)))
+        return _as_listed(contents, found) if closely else found
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
         with reading():
@@ -363,30 +338,24 @@ class Microsoft:
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
         return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)
 
-    # ---- channels ----
 
-    def open_channel(
-        self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
-    ) -> OpenChannel:
-        return self._channels.open(
-            f"{calendar_path(calendar_id)}/events", address, secret, expires_at
-        )
-
-    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
-        return self._channels.renew(channel, expires_at)
-
-    def close_channel(self, channel: OpenChannel) -> None:
-        self._channels.close(channel)
-
-    @staticmethod
-    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
-        return calls(body)
-
-    @staticmethod
-    def handshake(query: Mapping[str, str]) -> str | None:
-        return query.get("validationToken")
-
-    @staticmethod
-    def answer_to_calls(is_believed: bool) -> int:
-        """202 in any case: anything else is called again and again, and then no more."""
-        return 202
+def _as_listed(
+    contents: Contents, found: dict[str, RemoteEvent | None]
+) -> dict[str, RemoteEvent | None]:
+    """What was found, but for events that were deleted and can still be looked up: of ours None, of
+    others nothing.
+    """
+    by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
+    external = [event for event in by_id.values() if event.mark is None]
+    shown = contents.shown(external)
+    for event in external:
+        if not event.is_series and event.remote_id not in shown:
+            del found[event.remote_id]
+    by_id = {one: event for one, event in by_id.items() if event.mark}
+    stands = contents.standing(by_id.values())
+    for one, event in by_id.items():
+        if event.remote_id not in stands:
+            del found[one]
+        elif not stands[event.remote_id]:
+            found[one] = None
+    return found

@@ -5,7 +5,7 @@ Microsoft calls such a channel a subscription. It lives for less than seven days
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,6 +15,7 @@ from sync.providers.errors import Gone, NoMailbox, ProviderError
 from sync.providers.parsing import reading
 from sync.providers.values import written
 
+from .contents import calendar_path
 from .graph import Graph
 
 # a little less than what the newer and the older page allow
@@ -30,16 +31,19 @@ LONGEST_SECRET = 128
 LONGEST_VERSION = (1200, 300)
 
 
-class Channels:
-    """Opens, renews and closes."""
+class GraphChannels:
+    """See `base.Channels`."""
 
     def __init__(self, graph: Graph, clock: Callable[[], datetime]):
         self._graph, self._clock = graph, clock
 
-    def open(self, resource: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
+    def open(
+        self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
+    ) -> OpenChannel:
         """A channel, in place of those that an answer of Graph's was lost about: it allows one for
-        each resource.
+        each resource. Graph gives its own id.
         """
+        resource = f"{calendar_path(calendar_id)}/events"
         body = {
             "changeType": "created,updated,deleted",
             "notificationUrl": address,
@@ -100,15 +104,24 @@ class Channels:
                     self.close(OpenChannel(item["id"], "", self._clock()))
 
 
-def calls(body: bytes) -> list[ChannelCall]:
-    """What one request to our webhook says. Several channels may be in it, and anybody may have
-    sent it.
-    """
-    try:
-        items = json.loads(body)["value"] if len(body) <= LONGEST_BODY else ()
-        return [call for call in map(_call, items[:MOST_CALLS]) if call]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return []
+class GraphWebhook:
+    """See `base.Webhook`."""
+
+    def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        """Several channels may be in one request, and anybody may have sent it."""
+        try:
+            items = json.loads(body)["value"] if len(body) <= LONGEST_BODY else ()
+            return [call for call in map(_call, items[:MOST_CALLS]) if call]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return []
+
+    def handshake(self, query: Mapping[str, str]) -> str | None:
+        """The token that Graph wants back while a channel is being opened."""
+        return query.get("validationToken")
+
+    def answer(self, is_believed: bool) -> int:
+        """202 in any case: anything else is called again and again, and then no more."""
+        return 202
 
 
 def _call(item: object) -> ChannelCall | None:

@@ -10,8 +10,7 @@ from datetime import timedelta
 from base import scheduling
 from base.database import database
 from sync.connect import connections
-from sync.providers import registry
-from sync.providers.base import OpenChannel, Provider
+from sync.providers.base import Channels, OpenChannel, Provider
 from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel, hash_of
@@ -40,10 +39,9 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
         .where(Channel.account == context.account, RemoteCalendar.role == "listed")
     ):
         close(context.provider, channel)
-    has_channels = registry.of(context.account.kind).has_channels
     if (
         not base
-        or not has_channels
+        or context.provider.channels is None
         or (pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now())
     ):
         return
@@ -54,7 +52,7 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
         channels = list(rows.order_by(Channel.id.desc()))
         if not any(_is_well(channel) for channel in channels):
             try:
-                _renew(context, calendar, channels, base)
+                _renew(context, context.provider.channels, calendar, channels, base)
             except RateLimited as error:
                 log.warning("no channel for calendar %s: %s", calendar.id, error)
                 seconds = (
@@ -91,15 +89,19 @@ def _is_well(channel: Channel) -> bool:
 
 
 def _renew(
-    context: RunContext, calendar: RemoteCalendar, channels: list[Channel], base: str
+    context: RunContext,
+    outside: Channels,
+    calendar: RemoteCalendar,
+    channels: list[Channel],
+    base: str,
 ) -> None:
     """Extend the channel, or open a new one and then close the old ones."""
     living = next(
         (channel for channel in channels if channel.is_open and channel.wants != "removed"), None
     )
     try:
-        fresh = living and _prolong(context, living)
-        fresh = fresh or _open(context, calendar, base)
+        fresh = living and _prolong(context, outside, living)
+        fresh = fresh or _open(context, outside, calendar, base)
     except (AuthExpired, RateLimited):
         raise
     except ProviderError as error:
@@ -110,12 +112,12 @@ def _renew(
             close(context.provider, old)
 
 
-def _prolong(context: RunContext, channel: Channel) -> Channel | None:
+def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channel | None:
     """The channel with a later end; None where the provider cannot extend it, or no longer knows
     it.
     """
     try:
-        kept = context.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
+        kept = outside.renew(_as_kept(channel), scheduling.utc_now() + LIFE)
     except Gone:
         return None
     if kept is None:
@@ -126,7 +128,7 @@ def _prolong(context: RunContext, channel: Channel) -> Channel | None:
     return channel
 
 
-def _open(context: RunContext, calendar: RemoteCalendar, base: str) -> Channel:
+def _open(context: RunContext, outside: Channels, calendar: RemoteCalendar, base: str) -> Channel:
     """A new channel. Its row is stored first, since the first call may come before the answer."""
     account = context.account
     with context.writing():
@@ -134,9 +136,7 @@ def _open(context: RunContext, calendar: RemoteCalendar, base: str) -> Channel:
         Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()
         channel, secret = Channel.prepare(calendar, scheduling.utc_now() + LIFE)
     address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
-    kept = context.provider.open_channel(
-        calendar.made_id, channel.uuid, address, secret, channel.expires_at
-    )
+    kept = outside.open(calendar.made_id, channel.uuid, address, secret, channel.expires_at)
     with context.writing():
         columns = {
             "channel_id": kept.channel_id,
@@ -152,9 +152,9 @@ def close(provider: Provider, channel: Channel) -> None:
     """Close a channel and delete its row. One that the provider does not close ends by itself; its
     calls then find no row.
     """
-    if channel.is_open:
+    if channel.is_open and provider.channels is not None:
         try:
-            provider.close_channel(_as_kept(channel))
+            provider.channels.close(_as_kept(channel))
         except ProviderError as error:
             log.warning("channel %s not closed: %s", channel.id, error)
     Channel.delete().where(Channel.id == channel.id).execute()

@@ -81,7 +81,7 @@ def _looks(
     context: RunContext, calendar: RemoteCalendar, remote_ids: Sequence[str]
 ) -> dict[str, RemoteEvent | None]:
     try:
-        return context.provider.look_closely(calendar.made_id, remote_ids)
+        return context.provider.look(calendar.made_id, remote_ids, closely=True)
     except (AuthExpired, NotConfigured):
         raise
     except ProviderError as error:

@@ -46,7 +46,7 @@ def _looks(
     context: RunContext, destination: RemoteCalendar, asked: list[str]
 ) -> dict[str, RemoteEvent | None]:
     try:
-        return context.provider.look_closely(destination.made_id, asked)
+        return context.provider.look(destination.made_id, asked, closely=True)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:

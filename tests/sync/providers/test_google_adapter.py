@@ -738,12 +738,12 @@ def test_the_end_of_a_channel_may_be_text_or_a_number(expiration):
     provider = answering(
         httpx.Response(200, json={"id": "c1", "resourceId": "r1", "expiration": expiration})
     )
-    channel = provider.open_channel("x", "c1", "https://clinic.example/", "secret", SOON)
+    channel = provider.channels.open("x", "c1", "https://clinic.example/", "secret", SOON)
     assert channel == OpenChannel("c1", "r1", datetime(2026, 11, 22, 11, 40, tzinfo=UTC))
 
 
 def test_a_channel_without_an_end_ends_when_we_asked():
-    channel = answering(httpx.Response(200, json={"id": "c1", "resourceId": "r1"})).open_channel(
+    channel = answering(httpx.Response(200, json={"id": "c1", "resourceId": "r1"})).channels.open(
         "x", "c1", "https://clinic.example/", "secret", SOON
     )
     assert channel.expires_at == SOON
@@ -753,7 +753,7 @@ def test_an_address_that_google_does_not_call_is_refused(world):
     world.sandbox.strict = False
     world.http.event_hooks = {}
     with pytest.raises(ProviderError, match="webhookUrlNotHttps"):
-        world.provider.open_channel(world.source, "c1", "http://clinic.example/", "secret", SOON)
+        world.provider.channels.open(world.source, "c1", "http://clinic.example/", "secret", SOON)
 
 
 def test_every_event_ever_made_can_be_found_by_one_property(world):

@@ -25,6 +25,7 @@ from sync.providers.errors import (
     Unsent,
 )
 from sync.providers.microsoft.adapter import Microsoft
+from sync.providers.microsoft.channels import GraphWebhook
 from sync.providers.microsoft.mapping import to_create
 from sync.providers.wire import http_client
 
@@ -415,7 +416,7 @@ def subscription(**fields):
 
 
 def opened(graph, ends_at):
-    return graph.provider.open_channel(
+    return graph.provider.channels.open(
         "c1", "asked", "https://clinic.example/hooks/microsoft", "secret", ends_at
     )
 
@@ -475,12 +476,12 @@ def test_a_channel_that_we_lost_sight_of_makes_room():
 def test_a_channel_that_is_gone_cannot_be_renewed_and_need_not_be_closed(code):
     graph, channel = Answers(refusal(404, code)), OpenChannel("s1", "", SOON)
     with pytest.raises(Gone):
-        graph.provider.renew_channel(channel, SOON)
-    graph.provider.close_channel(channel)
+        graph.provider.channels.renew(channel, SOON)
+    graph.provider.channels.close(channel)
 
 
 def told(*items):
-    return Microsoft.calls({}, json.dumps({"value": list(items)}).encode())
+    return GraphWebhook().calls({}, json.dumps({"value": list(items)}).encode())
 
 
 def test_one_call_may_tell_of_several_channels():
@@ -519,7 +520,7 @@ def test_one_call_may_tell_of_several_channels():
     ids=lambda body: str(body[:40]),
 )
 def test_junk_sent_to_the_webhook_says_nothing(body):
-    assert Microsoft.calls({}, body) == []
+    assert GraphWebhook().calls({}, body) == []
 
 
 def test_a_call_without_its_secret_is_told_as_such():

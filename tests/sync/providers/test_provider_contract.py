@@ -635,33 +635,33 @@ class TestIds:
 class TestChannels:
     def test_one_is_opened_called_and_closed(self, world):
         ends_at = NOW + timedelta(days=2)
-        channel = world.provider.open_channel(
+        channel = world.provider.channels.open(
             world.source, "c0ffee-1", "https://clinic.example/hooks/google", "s" * 43, ends_at
         )
         assert NOW < channel.expires_at <= ends_at
         world.messages.clear()
         world.outside("Lunch", SOON)
         assert world.told() == [("https://clinic.example/hooks/google", "s" * 43)]
-        world.provider.close_channel(channel)
+        world.provider.channels.close(channel)
         world.outside("Tea", SOON)
         assert len(world.told()) == 1
-        world.provider.close_channel(channel)
+        world.provider.channels.close(channel)
 
     def test_one_lives_longer_when_renewed_or_has_to_be_opened_anew(self, world):
         ends_at = NOW + timedelta(days=3)
-        channel = world.provider.open_channel(
+        channel = world.provider.channels.open(
             world.source,
             "c0ffee-1",
             "https://clinic.example/hooks/google",
             "s" * 43,
             NOW + timedelta(days=2),
         )
-        renewed = world.provider.renew_channel(channel, ends_at)
+        renewed = world.provider.channels.renew(channel, ends_at)
         assert renewed is None or (renewed.channel_id, renewed.expires_at) == (
             channel.channel_id,
             ends_at,
         )
-        world.provider.close_channel(channel)
+        world.provider.channels.close(channel)
         if renewed:
             with pytest.raises(Gone):
-                world.provider.renew_channel(channel, ends_at)
+                world.provider.channels.renew(channel, ends_at)

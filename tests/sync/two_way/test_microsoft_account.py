@@ -14,6 +14,7 @@ from sandbox.graph import seed as graph_seed
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import ChannelCall, Create, Delete, Update
 from sync.providers.errors import Exists, NameTaken, NoMailbox, SyncTokenExpired
+from sync.providers.microsoft.channels import GraphWebhook
 
 SOON = NOW + timedelta(days=4)
 
@@ -326,7 +327,7 @@ def test_an_account_without_a_mailbox_says_so(world):
     with pytest.raises(NoMailbox):
         world.provider.calendars()
     with pytest.raises(NoMailbox):
-        world.provider.open_channel(
+        world.provider.channels.open(
             "c1", "c0ffee", "https://clinic.example/hooks/microsoft", "secret", SOON
         )
 
@@ -339,7 +340,7 @@ def test_no_more_than_four_requests_are_ever_in_flight(world):
 
 def test_the_end_of_a_channel_is_told_and_its_length_is_what_can_be_had(world):
     world.sandbox.subscription_minutes = 4230
-    channel = world.provider.open_channel(
+    channel = world.provider.channels.open(
         world.source,
         "c0ffee",
         "https://clinic.example/hooks/microsoft",
@@ -352,7 +353,7 @@ def test_the_end_of_a_channel_is_told_and_its_length_is_what_can_be_had(world):
     told = [
         call
         for _, body in world.messages
-        for call in world.provider.calls({}, json.dumps(body).encode())
+        for call in GraphWebhook().calls({}, json.dumps(body).encode())
     ]
     assert told == [
         ChannelCall(channel.channel_id, "secret", what) for what in ("renew", "missed", "removed")
@@ -361,7 +362,7 @@ def test_the_end_of_a_channel_is_told_and_its_length_is_what_can_be_had(world):
 
 def test_a_channel_that_we_lost_sight_of_makes_room(world):
     lost, again = (
-        world.provider.open_channel(
+        world.provider.channels.open(
             world.source, "c0ffee", "https://clinic.example/hooks/microsoft", "secret", SOON
         )
         for _ in range(2)

@@ -39,7 +39,7 @@ def source(account) -> RemoteCalendar:
 def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
-        for call in registry.of(world.kind).adapter.calls(headers, body):
+        for call in registry.of(world.kind).webhook.calls(headers, body):
             channels.called(
                 world.kind, address.rsplit("/", 1)[1], call.channel_id, call.secret, call.what
             )

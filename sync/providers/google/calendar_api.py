@@ -1,0 +1,115 @@
+"""Requests to Google Calendar and its batches, and what becomes of each. Refusals are raised."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from sync.providers import multipart
+from sync.providers.base import Pages, Unkept
+from sync.providers.errors import ProviderError, Unanswered, Unavailable
+from sync.providers.line import Client
+from sync.providers.multipart import Answer, Call
+from sync.providers.parsing import following, is_of_another_shape, reading
+from sync.providers.wire import AccessToken, Wire
+from sync.providers.writing import answers_to
+
+from .errors import error_of
+from .writing import API, may_pass_now
+
+BATCH = "/batch/calendar/v3"
+LIST = "/users/me/calendarList"
+PAGES = ("calendar#events", "calendar#calendarList")
+
+
+class CalendarApi:
+    """The API for one account. Pages of lists are stored in `kept`."""
+
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+        self._url = api_url.rstrip("/")
+        known = f"{self._url}{API}{LIST}/primary?{urlencode({'fields': 'id'})}"
+        self._wire = Wire(http, access_token, known)
+        self.kept: Pages = Unkept()
+
+    def json(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
+        """The answer to one request."""
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        self._refuse(answer)
+        return _body(answer)
+
+    def done_if_gone(self, method: str, path: str, **parts: Any) -> None:
+        """One request; what is gone already needs none."""
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        if answer.status_code not in (404, 410):
+            self._refuse(answer)
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        """Raises the error that a refusal stands for."""
+        if answer.status_code >= 300:
+            try:
+                body = answer.json()
+            except ValueError:
+                body = {}
+            raise self._wire.judged(error_of(answer.status_code, body, answer.headers))
+
+    def pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every page of one query; a page may be empty and not the last. What is no page is an
+        error, not an empty list.
+        """
+        seen: set[str] = set()
+        while True:
+            address = f"{path}?{urlencode(query)}"
+            page = self.kept.kept(address) or self.json("GET", path, params=query)
+            if page.get("kind") not in PAGES or is_of_another_shape(page.get("items", [])):
+                raise Unavailable("no page")
+            self.kept.keep(address, page, "nextPageToken" in page)
+            yield page
+            if "nextPageToken" not in page:
+                return
+            with reading():
+                place = following(seen, page["nextPageToken"], is_short=path == LIST)
+            query = {**query, "pageToken": place}
+
+    def send(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """What each call came to. Those that met a dead access token, or one another, did nothing
+        and are sent once more.
+        """
+        answers = answers_to(calls, self._send_once)
+        again = [number for number, answer in enumerate(answers) if may_pass_now(answer)]
+        try:
+            if any(answers[number].status == 401 for number in again):
+                self._wire.renew()
+            repeated = answers_to([calls[number] for number in again], self._send_once)
+        except ProviderError as error:
+            repeated = [error] * len(again)
+        for number, answer in zip(again, repeated, strict=True):
+            answers[number] = answer
+        return self._judged(answers)
+
+    def _judged(self, answers: list[Answer | ProviderError]) -> list[Answer | ProviderError]:
+        """The answers; those that a fresh token was refused for, as what that means."""
+        refused = next(
+            (one for one in answers if isinstance(one, Answer) and one.status == 401), None
+        )
+        if refused is None:
+            return answers
+        meaning = self._wire.judged(error_of(401, refused.body, refused.headers))
+        return [
+            meaning if isinstance(one, Answer) and one.status == 401 else one for one in answers
+        ]
+
+    def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Raises what refuses it as a whole."""
+        content_type, content = multipart.written(calls)
+        answer = self._wire.send(
+            "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}
+        )
+        self._refuse(answer)
+        parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
+        return [part or Unanswered("no part") for part in parts]
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    with reading():
+        return dict(answer.json())

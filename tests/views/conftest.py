@@ -1,0 +1,50 @@
+"""No template of a page asks the database: what it shows is read by its view."""
+
+import re
+import sys
+from pathlib import Path
+
+import peewee
+import pytest
+
+TEMPLATES = f"{Path(__file__).parents[2] / 'templates'}/"
+# the frame around every page, which asks functions of the kit, one query a request each
+FRAME = {"layout.html", "week/index.html", "sync/_summary.html", "team/_leftover.html"}
+# the one row that a row refers to, and that the page is about
+OF_A_ROW = re.compile(r'WHERE \("t1"\."id" = (\?|%s)\) LIMIT (\?|%s) OFFSET')
+EARLIER = {  # known before this rule; none may be added
+    "bookings/_client_results.html",
+    "health/_board.html",
+    "imports/index.html",
+    "links/_rotation.html",
+    "settings/_first_steps.html",
+    "settings/history.html",
+    "team/index.html",
+}
+
+
+@pytest.fixture(autouse=True)
+def queries_of_templates(monkeypatch):
+    """Fails where a template made the database be asked."""
+    asked: set[tuple[str, str]] = set()
+    ask = peewee.Database.execute_sql
+
+    def noted(self, sql, *args, **options):
+        name = _template()
+        if name not in FRAME | EARLIER | {""} and not OF_A_ROW.search(sql):
+            asked.add((name, sql))
+        return ask(self, sql, *args, **options)
+
+    monkeypatch.setattr(peewee.Database, "execute_sql", noted)
+    yield
+    assert asked == set()
+
+
+def _template() -> str:
+    """The innermost template that is being rendered now, if any."""
+    frame = sys._getframe(2)
+    while frame:
+        if frame.f_code.co_filename.startswith(TEMPLATES):
+            return frame.f_code.co_filename.removeprefix(TEMPLATES)
+        frame = frame.f_back
+    return ""

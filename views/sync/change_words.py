@@ -1,0 +1,100 @@
+"""What a notice says of an event of ours that somebody changed outside: whole sentences."""
+
+from base.catalogue import _, lazy
+from sync.providers import registry
+from sync.tables.notices import Notice
+from views.kit import display
+
+HEADINGS = {  # by kind: put back already, and not
+    "moved": (lazy("Moved in {provider}, put back"), lazy("Moved in {provider}: what is right?")),
+    "edited": (
+        lazy("Changed in {provider}, put back"),
+        lazy("Changed in {provider}: what is right?"),
+    ),
+    "repeated": (
+        lazy("Made to repeat in {provider}, put back"),
+        lazy("Made to repeat in {provider}: what is right?"),
+    ),
+    "deleted": (
+        lazy("Deleted in {provider}, put back"),
+        lazy("Deleted in {provider}: what is right?"),
+    ),
+}
+OF_A_BOOKING = {
+    "moved": lazy("“{title}”, {when}, was moved there."),
+    "edited": lazy("“{title}”, {when}, had its text changed there."),
+    "repeated": lazy("“{title}”, {when}, was made to repeat there."),
+    "deleted": lazy("“{title}”, {when}, was deleted there."),
+}
+OF_TIME_OFF = {
+    "moved": lazy("“Away”, your time off, was moved there."),
+    "edited": lazy("“Away”, your time off, had its text changed there."),
+    "repeated": lazy("“Away”, your time off, was made to repeat there."),
+    "deleted": lazy("“Away”, your time off, was deleted there."),
+}
+OF_AN_EVENT = {  # its booking is gone
+    "moved": lazy("An event of ours was moved there."),
+    "edited": lazy("An event of ours was changed there."),
+    "repeated": lazy("An event of ours was made to repeat there."),
+    "deleted": lazy("An event of ours was deleted there."),
+}
+
+
+def heading(notice: Notice) -> str:
+    """What was done, where, and whether it is put back."""
+    put_back, open_one = HEADINGS[notice.kind]
+    said = put_back if notice.detail.get("is_put_back") else open_one
+    return said.format(provider=_provider(notice))
+
+
+def sentences(notice: Notice, to: str | None) -> list[str]:
+    """What happened, what stands here and there now, and what to do. `to`: to when it was moved,
+    where its booking can follow.
+    """
+    return [_what_happened(notice, to), _what_stands(notice), *_what_to_do(notice)]
+
+
+def _what_happened(notice: Notice, to: str | None) -> str:
+    booking = notice.booking
+    if booking is None:
+        return str((OF_TIME_OFF if notice.detail.get("away") else OF_AN_EVENT)[notice.kind])
+    facts = {"title": booking.title, "when": display.when(booking)}
+    if to:
+        return _("“{title}”, {when}, was moved there to {to}.", to=to, **facts)
+    return OF_A_BOOKING[notice.kind].format(**facts)
+
+
+def _what_stands(notice: Notice) -> str:
+    provider, is_away = _provider(notice), notice.detail.get("away")
+    if notice.detail.get("is_put_back"):
+        if is_away:
+            return _(
+                "The time off here is as it was, and {provider} shows that again.",
+                provider=provider,
+            )
+        return _(
+            "The booking here is as it was, and {provider} shows that again.", provider=provider
+        )
+    if is_away:
+        return _(
+            "The time off here is as it was; {provider} shows the change until you decide.",
+            provider=provider,
+        )
+    return _(
+        "The booking here is as it was; {provider} shows the change until you decide.",
+        provider=provider,
+    )
+
+
+def _what_to_do(notice: Notice) -> list[str]:
+    if notice.detail.get("away"):
+        return [_("To change it, open it in the calendar here.")]
+    if notice.kind == "moved":
+        return [_("Was the move meant?")]
+    if notice.kind == "repeated":
+        return [_("A series made there would be a second one; repeat the booking here instead.")]
+    return []
+
+
+def _provider(notice: Notice) -> str:
+    return registry.of(notice.account.kind).name
