@@ -58,10 +58,10 @@ def _what_happened(notice: Notice, to: str | None) -> str:
     booking = notice.booking
     if booking is None:
         return str((OF_TIME_OFF if notice.detail.get("away") else OF_AN_EVENT)[notice.kind])
-    facts = {"title": booking.title, "when": display.when(booking)}
+    title, when = booking.title, display.when(booking)
     if to:
-        return _("“{title}”, {when}, was moved there to {to}.", to=to, **facts)
-    return OF_A_BOOKING[notice.kind].format(**facts)
+        return _("“{title}”, {when}, was moved there to {to}.", title=title, when=when, to=to)
+    return OF_A_BOOKING[notice.kind].format(title=title, when=when)
 
 
 def _what_stands(notice: Notice) -> str:
