@@ -141,16 +141,22 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         and bool(is_filled or found["barred"])
     )
     if account.phase in ("naming", "off"):
-        places = [row for row in sources if connecting.may_write(row, account)]
-        found |= {
-            "form": _naming(account, found["destination"], naming_form),
-            "due": standing.due,
-            # where a name was refused another is asked for, whatever the last list told
-            "earlier": [] if found["destination"] else [row for row in calendars if row.is_ours],
-            "places": places,
-            "taken": starting.taken(account, [row.calendar_id for row in places]),
-        }
+        found |= _to_begin(account, found, naming_form)
     return found
+
+
+def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
+    """What is asked before sync begins: the name of a calendar, or one that is there."""
+    sources, refused = panel["sources"], panel["destination"]
+    places = [row for row in sources if connecting.may_write(row, account)]
+    return {
+        "form": _naming(account, refused, back),
+        "due": panel["standing"].due,
+        # where a name was refused another is asked for, whatever the last list told
+        "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],
+        "places": places,
+        "taken": starting.taken(account, [row.calendar_id for row in places]),
+    }
 
 
 def _naming(account: Account, refused: RemoteCalendar | None, back: Naming | None) -> Naming:
