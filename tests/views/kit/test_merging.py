@@ -338,6 +338,7 @@ APART = {
     "auth": "about whoever signs in, not about a shared row",
     "imports": "steps of a file, each good in one phase alone",
     "webhooks": "of programs",
+    "choosing": "a visitor's questions: what is pressed leads to the next, and changes no row",
     "details": "a visitor's form makes one booking, whoever else changes what",
     "managed": "a visitor's own booking: each press says the time it wants",
     "by_letter": "a client with the link of a letter: each press sets one thing",
