@@ -31,7 +31,7 @@ ROOMS = {  # the same, inside the rooms
         {"bookings"},
     ),
     "base.config": ({"endpoints", "environment", "occupied", "version"}, {"settings"}),
-    "base.sql": ({"after_commit", "guarded", "statements", "turns"},),
+    "base.sql": ({"after_commit", "guarded", "parts", "turns"}, {"changes"}, {"statements"}),
     "base.tables": (
         {"many", "notes", "outside", "past_values", "rows"},
         {"audit", "outbox"},

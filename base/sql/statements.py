@@ -5,8 +5,7 @@ each name and value. The names are known beforehand; only the table's short name
 is not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from peewee import (
@@ -17,13 +16,13 @@ from peewee import (
     SQL,
     Context,
     Expression,
-    Field,
     ForeignKeyField,
     Function,
     Join,
-    Model,
+    ModelDelete,
     ModelInsert,
     ModelSelect,
+    ModelUpdate,
     Node,
     NodeList,
     Ordering,
@@ -35,13 +34,11 @@ from peewee import (
     multi_types,
 )
 
+from . import changes
+from .parts import IS_COLUMN, is_plain, is_table, quoted
+
 _CHOICES = (OP.IN, OP.NOT_IN)
 _SEVERAL = (list, tuple, set, frozenset)
-
-
-@lru_cache(maxsize=8192)
-def _quoted(*path: str) -> str:
-    return ".".join('"' + name.replace('"', '""') + '"' for name in path)
 
 
 class ShortContext(Context):
@@ -49,7 +46,7 @@ class ShortContext(Context):
 
     As `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
     `Value.__sql__` do, for databases that quote names with `"`; and whole statements that select,
-    or insert one row, where they hold nothing uncommon.
+    change or delete, or insert one row, where they hold nothing uncommon.
     """
 
     __slots__ = ()
@@ -63,27 +60,28 @@ class ShortContext(Context):
         kind = type(obj)
         if kind is Expression:
             return self._expression(obj)
-        if _IS_COLUMN[kind]:
+        if IS_COLUMN[kind]:
             self._sql.extend(self._columns((obj,)))
             return self
         if short := _SHORT.get(kind):
             return short(self, obj)
         if kind is NodeList and not obj.parens:
-            if all(_IS_COLUMN[type(node)] for node in obj.nodes):
+            if all(IS_COLUMN[type(node)] for node in obj.nodes):
                 self._sql.append(obj.glue.join(self._columns(obj.nodes)))
                 return self
             if all(map(_stands_alone, obj.nodes)):
                 return self._list(obj)
-        return self._as_peewee_does(obj)
+        return self.as_peewee_does(obj)
 
-    def _as_peewee_does(self, obj: Any) -> "ShortContext":
+    def as_peewee_does(self, obj: Any) -> "ShortContext":
+        """The long way, for what is uncommon."""
         again: ShortContext = super().sql(obj)  # type: ignore[no-untyped-call]
         return again
 
     def _columns(self, fields: Sequence[Any]) -> list[str]:
         """The names of columns, each with the short name of its table where there is one."""
         if self.state.scope == SCOPE_VALUES:
-            return [_quoted(field.column_name) for field in fields]
+            return [quoted(field.column_name) for field in fields]
         names: list[str] = []
         last, short = None, ""
         for field in fields:
@@ -93,7 +91,7 @@ class ShortContext(Context):
                 if table._alias:
                     self.alias_manager[table] = table._alias
                 short = self.alias_manager[table]
-            names.append(_quoted(short, field.column_name))
+            names.append(quoted(short, field.column_name))
         return names
 
     def _list(self, obj: Any) -> "ShortContext":
@@ -117,11 +115,11 @@ class ShortContext(Context):
         left, op, right = obj.lhs, obj.op, obj.rhs
         settings, is_choice = self.state.settings, op in _CHOICES
         if (
-            not (type(left) is Expression or _IS_COLUMN[type(left)])
+            not (type(left) is Expression or IS_COLUMN[type(left)])
             or settings.get("value_literals")
             or (is_choice and not isinstance(right, (*multi_types, SelectBase)))
         ):
-            return self._as_peewee_does(obj)
+            return self.as_peewee_does(obj)
         convert = left.db_value if left._coerce and type(left) is not Expression else None
         if not obj.flat:
             self._sql.append("(")
@@ -139,12 +137,12 @@ class ShortContext(Context):
         left, right = obj.lhs, obj.rhs
         if right is None and obj.op in (OP.IS, OP.IS_NOT):
             self._sql.append("NULL")
-        elif type(right) is Expression or _IS_COLUMN[type(right)]:
+        elif type(right) is Expression or IS_COLUMN[type(right)]:
             self.sql(right)
-        elif isinstance(right, _SEVERAL) and all(_is_plain(value, left) for value in right):
+        elif isinstance(right, _SEVERAL) and all(is_plain(value, left) for value in right):
             self._sql.append(f"({', '.join([mark] * len(right))})")
             self._values += map(convert, right) if convert else right
-        elif _is_plain(right, left):
+        elif is_plain(right, left):
             self._sql.append(mark)
             self._values.append(convert(right) if convert else right)
         else:
@@ -158,7 +156,7 @@ class ShortContext(Context):
 
     # ---- whole statements ----
 
-    def _in(self, scope: int, parentheses: bool, settings: dict[str, Any]) -> None:
+    def begin(self, scope: int, parentheses: bool, settings: dict[str, Any]) -> None:
         """Go on in this state, until `stack` gives the one before."""
         self.stack.append(self.state)
         self.state = State(scope, parentheses, settings)
@@ -174,21 +172,21 @@ class ShortContext(Context):
             or obj._windows is not None
             or obj._for_update is not None
         ):
-            return self._as_peewee_does(obj)
+            return self.as_peewee_does(obj)
         is_inner = settings.get("subquery")
         parentheses = not settings.get("bare_subquery") and (is_inner or is_in_from)
         inner = {**settings, **_INNER}
-        self._in(SCOPE_NORMAL, parentheses, inner)
+        self.begin(SCOPE_NORMAL, parentheses, inner)
         self._sql.append("(SELECT " if parentheses else "SELECT ")
         if obj._simple_distinct:
             self._sql.append("DISTINCT ")
-        self._in(SCOPE_SOURCE, False, {**inner, "in_projection": True})
+        self.begin(SCOPE_SOURCE, False, {**inner, "in_projection": True})
         is_operand = is_inner and (not is_in_from or settings.get("in_projection"))
         obj.__sql_selection__(self, is_operand)
         self.state = self.stack.pop()
         if obj._from_list:
             self._sql.append(" FROM ")
-            self._in(SCOPE_SOURCE, False, inner)
+            self.begin(SCOPE_SOURCE, False, inner)
             for number, source in enumerate(obj._from_list):
                 if number:
                     self._sql.append(", ")
@@ -234,13 +232,13 @@ class ShortContext(Context):
                 self._sql.append(" ON ")
                 self.sql(source._on)
             return
-        table = source._meta.table if _is_table(source) else source
+        table = source._meta.table if is_table(source) else source
         kind = type(table)
         if kind is Table:
             if table._alias:
                 self.alias_manager[table] = table._alias
             name = self.alias_manager[table]
-            self._sql.append(f"{_quoted(*table._path)} AS {_quoted(name)}")
+            self._sql.append(f"{quoted(*table._path)} AS {quoted(name)}")
         else:
             self.sql(source)
 
@@ -251,9 +249,9 @@ class ShortContext(Context):
             or obj._filter is not None
             or obj._order_by
             or self.state.settings.get("value_literals")
-            or any(isinstance(one, multi_types) or _is_table(one) for one in given)
+            or any(isinstance(one, multi_types) or is_table(one) for one in given)
         ):
-            return self._as_peewee_does(obj)
+            return self.as_peewee_does(obj)
         first = given[0]
         is_bare = (
             len(given) == 1
@@ -266,7 +264,7 @@ class ShortContext(Context):
             given = (first,)
         self._sql.append(f"{obj.name}(")
         settings = {**self.state.settings, "in_function": True, "bare_subquery": is_bare}
-        self._in(self.state.scope, True, settings)
+        self.begin(self.state.scope, True, settings)
         for number, one in enumerate(given):
             if number:
                 self._sql.append(", ")
@@ -280,55 +278,14 @@ class ShortContext(Context):
 
     def _ordering(self, obj: Any) -> "ShortContext":
         if obj.nulls or obj.collation:
-            return self._as_peewee_does(obj)
+            return self.as_peewee_does(obj)
         self.sql(obj.node)
         self._sql.append(f" {obj.direction}")
         return self
 
-    def _insert(self, obj: Any) -> "ShortContext":
-        """One new row, as `save` and `create` make it."""
-        row, settings = obj._insert, self.state.settings
-        if (
-            not isinstance(row, Mapping)
-            or not row
-            or obj._columns
-            or obj._on_conflict is not None
-            or obj._cte_list
-            or self.stack
-            or settings.get("value_literals")
-            or not all(_IS_COLUMN[type(field)] for field in row)
-        ):
-            return self._as_peewee_does(obj)
-        pairs = list(row.items())
-        there = {id(field) for field, _ in pairs}
-        pairs += [
-            (field, default() if callable(default) else default)
-            for field, default in obj.get_default_data().items()
-            if id(field) not in there
-        ]
-        pairs.sort(key=lambda pair: pair[0]._sort_key)
-        if any(
-            (isinstance(value, Node) and not _is_plain(value, field)) or _is_table(value)
-            for field, value in pairs
-        ):
-            return self._as_peewee_does(obj)
-        values = [field.db_value(value) for field, value in pairs]
-        if any(isinstance(value, Node) for value in values):
-            return self._as_peewee_does(obj)
-        table, mark = obj.model._meta.table, settings.get("param") or "?"
-        self.alias_manager[table] = table.__name__
-        names = ", ".join([_quoted(field.column_name) for field, _ in pairs])
-        marks = ", ".join([mark] * len(values))
-        self._sql.append(f"INSERT INTO {_quoted(*table._path)} ({names}) VALUES ({marks})")
-        self._values += values
-        self._in(SCOPE_VALUES, False, settings)
-        obj.apply_returning(self)
-        self.state = self.stack.pop()
-        return self
-
     def _value(self, obj: Any) -> "ShortContext":
         if obj.multi:
-            return self._as_peewee_does(obj)
+            return self.as_peewee_does(obj)
         self.value(obj.value, obj.converter)
         return self
 
@@ -344,48 +301,23 @@ _INNER = {  # what a SELECT sets for all that stands in it
 _SHORT: dict[type, Callable[[ShortContext, Any], ShortContext]] = {
     Select: ShortContext._select,
     ModelSelect: ShortContext._select,
-    ModelInsert: ShortContext._insert,
+    ModelInsert: changes.insert,
+    ModelUpdate: changes.update,
+    ModelDelete: changes.delete,
     Function: ShortContext._function,
     Ordering: ShortContext._ordering,
     Value: ShortContext._value,
 }
 
 
-class _Columns(dict[type, bool]):
-    def __missing__(self, kind: type) -> bool:
-        self[kind] = is_column = getattr(kind, "__sql__", None) is Field.__sql__
-        return is_column
-
-
-_IS_COLUMN = _Columns()  # by the class of a node
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Model)
-
-
-def _is_plain(value: Any, column: Any) -> bool:
-    """Whether a value beside a column goes to the database as it is, or as the column keeps it.
-
-    The row that a foreign key names does.
-    """
-    if isinstance(value, Node):
-        return (
-            isinstance(value, Model)
-            and isinstance(column, ForeignKeyField)
-            and isinstance(value, column.rel_model)
-        )
-    return not isinstance(value, (*multi_types, Context)) and not _is_table(value)
-
-
 def _stands_alone(node: Any) -> bool:
     """Whether it is all the same to a part of a list that it stands in one."""
     kind = type(node)
     if kind is Value:
-        return not node.multi and not isinstance(node.value, Node) and not _is_table(node.value)
+        return not node.multi and not isinstance(node.value, Node) and not is_table(node.value)
     return (
         kind is Expression
-        or _IS_COLUMN[kind]
+        or IS_COLUMN[kind]
         or (kind is SQL and not node.params)
         or (kind is NodeList and not node.parens)
     )

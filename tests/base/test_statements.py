@@ -100,6 +100,35 @@ def statements():
         "an update by a subquery": Account.update(due_at=None).where(
             Account.user << User.select(User.id)
         ),
+        "an update of several": Account.update(
+            user=User(id=3),
+            failures=fn.COALESCE(Account.failures, 0) + 1,
+            phase="paused",
+            due_at=None,
+            wait_until=NOW,
+            told=Case(None, [(Account.id > 3, Account.told)], 0),
+        ).where(Account.id << [1, 2], Account.clinic == Clinic(id=2)),
+        "an update of all": User.update(name=User.email, rev=SQL("rev + 1"), left_at=None),
+        "an update to what a subquery gives": Account.update(
+            failures=Account.select(fn.MAX(Account.failures)),
+            told=RemoteCalendar.select(fn.COUNT(RemoteCalendar.id)).where(
+                RemoteCalendar.account == Account.id
+            ),
+        ).where(fn.EXISTS(User.select().where(User.id == Account.user))),
+        "an update from a table": Account.update(failures=User.rev)
+        .from_(User)
+        .where(User.id == Account.user),
+        "an update that answers": Account.update(failures=0).returning(Account.id, Account.kind),
+        "an update of the first": Account.update(failures=0).order_by(Account.id).limit(1),
+        "an update of what is kept as text": Clinic.update(overlaps={"week": [1, None]}),
+        "an update with an alias": Nicknamed.update(name="y").where(Nicknamed.name == "x"),
+        "a deletion of all": User.delete(),
+        "a deletion that answers": User.delete().where(User.id == 3).returning(User),
+        "a deletion with an alias": Nicknamed.delete().where(Nicknamed.name == "x"),
+        "a deletion by a condition elsewhere": RemoteCalendar.delete().where(
+            ~fn.EXISTS(Account.select().where(Account.id == RemoteCalendar.account))
+        ),
+        "a deletion with": User.delete().with_cte(named).where(User.id << named.select(named.c.id)),
         "a deletion": MappingRow.delete().where(
             MappingRow.account << Account.select().where(Account.phase == "off")
         ),
