@@ -4,6 +4,7 @@ import logging
 import re
 import secrets
 import sys
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, render_template, request
 from flask_login import current_user
@@ -26,6 +27,7 @@ from sync.connect import connections
 from sync.feeds import feed, wsgi
 from views.kit import signing_in
 from views.kit.access import Closed
+from views.visitor import faults
 
 log = logging.getLogger("kalends")
 
@@ -152,6 +154,9 @@ def _harden(response):
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
         " 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'",
     )
+    if response.status_code == 308:  # a slash lacks: the browser knows scheme and host
+        where = urlsplit(response.location)
+        response.location = where._replace(scheme="", netloc="").geturl()
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
@@ -246,6 +251,9 @@ def _show_unavailable(error: Exception, why: str):
         type(error).__name__,
         places(error),
     )
+    retry = {"Retry-After": str(RETRY_SECONDS)}
+    if faults.is_visitor():
+        return faults.show(503), 503, retry
     heading, advice = _UNAVAILABLE[why]
     template = current_app.jinja_env.get_template(
         "unavailable.html"
@@ -253,7 +261,7 @@ def _show_unavailable(error: Exception, why: str):
     return (
         template.render(heading=heading, advice=advice, reference=reference),
         503,
-        {"Retry-After": str(RETRY_SECONDS)},
+        retry,
     )
 
 
@@ -285,6 +293,8 @@ def _show_error(error: Exception):
     if status is None or status >= 500:
         status, reference = 500, secrets.token_hex(4)
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
+    if faults.is_visitor():
+        return faults.show(status)
     said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: no fault of ours
     heading, advice = _GONE if (status, request.method) == (404, "POST") else said
     if isinstance(error, Closed):

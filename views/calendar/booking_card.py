@@ -203,6 +203,15 @@ def say_moved(booking: Booking) -> None:
     flash(said(booking, places.came_from(), sentence), "warning")
 
 
+def say_answered(booking: Booking) -> None:
+    """On the next page: somebody answered the request meanwhile, or the client did."""
+    sentence = _(
+        "This request was answered meanwhile. It is {status} now.",
+        status=display.STATUS_NAMES[booking.status].lower(),
+    )
+    flash(said(booking, places.came_from(), sentence), "warning")
+
+
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
     """What was done, by whom, when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail

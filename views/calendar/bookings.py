@@ -234,6 +234,9 @@ def set_status(booking_id: int):
     try:
         with alone(booking):
             if booking.status != form.status.data:
+                if form.seen.data and _is_stale(form, booking):
+                    booking_card.say_answered(booking)
+                    return htmx.done(_stay(booking))
                 if _is_stale(form, booking):
                     return _show_card(booking, 422, changed_meanwhile=True)
                 if form.seen.data and form.seen.data != str(booking.sequence):

@@ -190,11 +190,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
 def _gone(booking_id: int):
     """Somebody answered meanwhile, or the client did."""
     booking = access.booking_to_change(booking_id)
-    sentence = _(
-        "This request was answered meanwhile. It is {status} now.",
-        status=display.STATUS_NAMES[booking.status].lower(),
-    )
-    flash(_said(booking, sentence), "warning")
+    booking_card.say_answered(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))
 
 

@@ -123,22 +123,22 @@ def show(template: str, page: Page, status: int = 200, **shown) -> Response:
     zone = request.values.get("zone", "")
     start = url_for("choosing.start", name=page.name, zone=zone if is_zone(zone) else None)
     shown = {"kept": typed(), "start": start, **shown}
-    text = _render(template, page=page, clinic=page.clinic, settings=page.settings, **shown)
+    text = render(template, page=page, clinic=page.clinic, settings=page.settings, **shown)
     return make_response(text, status)
 
 
 def show_without_page(template: str, status: int = 200, **shown) -> Response:
     """A page of a clinic that may have no page for online booking."""
-    return make_response(_render(template, **shown), status)
+    return make_response(render(template, **shown), status)
 
 
 def missing() -> Response:
     """The answer where there is no such page: one and the same for everyone."""
-    return make_response(_render("missing.html"), 404)
+    return make_response(render("missing.html"), 404)
 
 
-def _render(template: str, **shown) -> str:
-    """Without what every page for the team is given: that asks who is signed in."""
+def render(template: str, **shown) -> str:
+    """A template without what every page for the team is given: that asks who is signed in."""
     return current_app.jinja_env.get_template(f"visitor/{template}").render(
         sheets=STYLESHEETS, **shown
     )

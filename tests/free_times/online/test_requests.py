@@ -348,26 +348,29 @@ def test_what_took_place_is_no_request_again(made, maya, clock, linden, signed_i
     assert of(made).status == "pending" and requests.of(of(made)) is None
 
 
-@pytest.mark.parametrize("answer", ["confirm", "decline", "offer", "too late"])
+@pytest.mark.parametrize(
+    "answer", ["confirm", "decline", "offer", "decline too late", "confirm too late"]
+)
 def test_the_desk_stays_on_its_day_and_is_shown_the_way(made, maya, clock, answer):
     here = "view=team&shown=2026-11-20"
     assert of(made).starts_at.date().isoformat() != "2026-11-20"
     way = f"/requests/{made.booking_id}"
-    if answer == "confirm":
-        said = {"status": "confirmed", "was": "pending"}
+    seen = str(of(made).sequence)
+    if is_late := answer.endswith("too late"):
+        of(made).cancel(None)
+    if answer.startswith("confirm"):
+        said = {"status": "confirmed", "was": "pending", "seen": seen}
         done = maya.post(f"/bookings/{made.booking_id}/status?{here}", data=said)
     elif answer == "offer":
         at = _first_time(maya.get(f"{way}/offer?{here}&from=2026-11-26"))
         done = maya.post(f"{way}/offer?{here}", data={"time": str(at)})
     else:
-        if answer == "too late":
-            of(made).cancel(None)
         done = maya.post(f"{way}/decline?{here}")
     assert done.location.endswith("/calendar/team?day=2026-11-20")
     shown = maya.get(done.location)
     assert f'<a href="/calendar/team?day={of(made).starts_at.date()}">Show it</a>' in shown.text
     undo = [one for one in forms_of(shown) if "/undo" in one["action"]]
-    assert len(undo) == (answer != "too late")
+    assert len(undo) == (not is_late) and ("answered meanwhile" in shown.text) == is_late
     for form in undo:
         back = Filled(form).send(maya)
         assert back.location.endswith("/calendar/team?day=2026-11-20")
