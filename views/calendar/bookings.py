@@ -234,14 +234,12 @@ def set_status(booking_id: int):
     try:
         with alone(booking):
             if booking.status != form.status.data:
-                if form.seen.data and _is_stale(form, booking):
-                    booking_card.say_answered(booking)
+                is_stale = _is_stale(form, booking)
+                if form.seen.data and (is_stale or form.seen.data != str(booking.sequence)):
+                    (booking_card.say_answered if is_stale else booking_card.say_moved)(booking)
                     return htmx.done(_stay(booking))
-                if _is_stale(form, booking):
+                if is_stale:
                     return _show_card(booking, 422, changed_meanwhile=True)
-                if form.seen.data and form.seen.data != str(booking.sequence):
-                    booking_card.say_moved(booking)
-                    return htmx.done(_stay(booking))
             changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
