@@ -125,11 +125,16 @@ def _page(form: LettersForm) -> dict:
     return {"form": form, "is_set_up": outbox.is_set_up()}
 
 
+def _usual() -> dict[str, str]:
+    """Our own words, in the language in use."""
+    return {kind: str(words) for kind, words in WORDINGS.items()}
+
+
 @blueprint.get("/wording")
 @manager_required
 def wording():
     form = WordingForm.opened(LetterSettings.of(access.clinic()))
-    return render_template("settings/wording.html", form=form, usual=WORDINGS)
+    return render_template("settings/wording.html", form=form, usual=_usual())
 
 
 @blueprint.post("/wording")
@@ -145,7 +150,7 @@ def update_wording():
         if saved:
             flash(_("Saved."))
             return htmx.done(url_for("letters.wording"))
-    page = {"form": form, "usual": WORDINGS}
+    page = {"form": form, "usual": _usual()}
     return htmx.show("settings/wording.html", "settings/_wording.html", 422, **page)
 
 
