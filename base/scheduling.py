@@ -325,8 +325,8 @@ def check_walls(walls: Walls) -> Walls:
     return stretches
 
 
-class HeldTimes:
-    """Time that is held, by person (any key).
+class BusyTimes:
+    """Time that is taken, by person (any key).
 
     It is laid out by day, so that one span is compared with few.
     """
@@ -338,8 +338,8 @@ class HeldTimes:
                 for day in range(starts_at.toordinal(), ends_at.toordinal() + 1):
                     self._days.setdefault((person, day), []).append((starts_at, ends_at))
 
-    def holds(self, person: int, span: Span) -> bool:
-        """Whether some of the span is held."""
+    def overlap(self, person: int, span: Span) -> bool:
+        """Whether some of the span is taken."""
         days = range(span.starts_at.toordinal(), span.ends_at.toordinal() + 1)
         return any(
             starts_at < span.ends_at and span.starts_at < ends_at
@@ -351,7 +351,7 @@ class HeldTimes:
 def first_free(
     starts: Iterable[datetime],
     spans_of: Callable[[datetime], Iterable[tuple[int, Span]]],
-    held: HeldTimes,
+    busy: BusyTimes,
 ) -> datetime | None:
     """The first of these starts for which every span is free.
 
@@ -359,7 +359,7 @@ def first_free(
     """
     for start in starts:
         try:
-            if not any(held.holds(person, span) for person, span in spans_of(start)):
+            if not any(busy.overlap(person, span) for person, span in spans_of(start)):
                 return start
         except BadTime:
             continue

@@ -5,7 +5,7 @@ move and cancel by the link; and how the clinic answers their requests.
 import random
 from itertools import islice
 
-from free_times.online import holding, managing, requests, taking, times
+from free_times.online import hold_bounds, managing, requests, taking, times
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
@@ -48,14 +48,14 @@ def _chosen(history: History, chance: random.Random) -> tuple[Page, Ticket]:
 def hold(history: History, chance: random.Random) -> None:
     """Choose a time, and go away."""
     page, ticket = _chosen(history, chance)
-    holding.hold(page, ticket, ticket.nonce)
+    hold_bounds.hold(page, ticket, ticket.nonce)
 
 
 def book(history: History, chance: random.Random) -> None:
     """Choose a time and book it, perhaps with a hold, perhaps by pressing twice."""
     page, ticket = _chosen(history, chance)
     if chance.random() < 0.7:
-        holding.hold(page, ticket, ticket.nonce)
+        hold_bounds.hold(page, ticket, ticket.nonce)
     who = Details(f"Visitor {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     as_request = chance.random() < 0.3
     made = taking.take(page, ticket, who, as_request=as_request)

@@ -114,7 +114,7 @@ def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tu
     return [*kinds, *(("off", stretch) for stretch in off)]
 
 
-def held(
+def busy_times(
     user_id: int,
     start: datetime,
     end: datetime,
@@ -122,9 +122,9 @@ def held(
     but: Iterable[int] = (),
     gaps: tuple[int, int] = (0, 0),
 ) -> list[tuple[datetime, datetime]]:
-    """When the person's time in [start, end) is held, from and to: by bookings but those in `but`,
+    """When the person's time in [start, end) is taken, from and to: by bookings but those in `but`,
     by external events and time off. For a visit that wants so many minutes free before and after it
-    (`gaps`) that much more is held around each; of two neighbours' gaps the larger counts.
+    (`gaps`) that much more is taken around each; of two neighbours' gaps the larger counts.
     """
     wants_before, wants_after = gaps
     rows = (

@@ -59,7 +59,7 @@ ROOMS = {  # the same, inside the rooms
         {"standing", "reading"},
         {"writing"},
         {"run"},
-        {"first_look", "look", "work"},
+        {"first_look", "report", "work"},
         {"live"},
     ),
     "sync.two_way.plans": (

@@ -344,7 +344,7 @@ def test_no_view_names_what_connects():
         "letters.sending",
         "sync.two_way.run",
         "sync.two_way.writing.leaving",
-        "sync.two_way.look",
+        "sync.two_way.report",
         "sync.two_way.reading.pull",
     }
     for path in sorted((TOP / "views").rglob("*.py")):

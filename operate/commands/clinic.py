@@ -13,7 +13,7 @@ from models import Clinic, Feed, User, Venue
 from people import founding
 from sync.feeds import feed as feeds
 from sync.tables.accounts import Account
-from sync.two_way import look
+from sync.two_way import report
 
 from .kit import (
     ask_password,
@@ -302,7 +302,7 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
                 _("There is no account {account_id}.", account_id=account_id)
             )
         for row in rows:
-            for line in look.planned(row) if dry_run else look.carried_out(row):
+            for line in report.planned(row) if dry_run else report.carried_out(row):
                 click.echo(
                     _("Account {row} ({kind}): {line}", row=row.id, kind=row.kind, line=line)
                 )

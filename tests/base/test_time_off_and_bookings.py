@@ -77,5 +77,7 @@ def test_whom_bookings_may_be_handed_to(linden, clock):
 
 def test_the_next_free_time_leaves_it_out(linden, clock):
     lunch(linden.pat)
-    held = reading.held(linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone)
+    held = reading.busy_times(
+        linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone
+    )
     assert held == [(MONDAY, MONDAY + timedelta(hours=1))]

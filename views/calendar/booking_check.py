@@ -345,15 +345,15 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
     people = {person for person, __ in asked}
     wish = _wish(together.form, wanted)
     gaps = wish.before, wish.after
-    held = scheduling.HeldTimes(
+    busy = scheduling.BusyTimes(
         {
-            person: reading.held(person, start, end, practitioner.zone, together.moving, gaps)
+            person: reading.busy_times(person, start, end, practitioner.zone, together.moving, gaps)
             for person in people
         }
     )
     starts = _starts(practitioner, after, wanted.duration)
     return scheduling.first_free(
-        starts, lambda start: together.targets(Span(start, start + wanted.duration)), held
+        starts, lambda start: together.targets(Span(start, start + wanted.duration)), busy
     )
 
 

@@ -17,7 +17,7 @@ from free_times.finding import Free
 from free_times.online import (
     bookings,
     forms,
-    holding,
+    hold_bounds,
     holds,
     managing,
     proofs,
@@ -74,7 +74,7 @@ def choose(page: Page):
     }
     ticket = Ticket.issue(nonce, clinic=page.clinic.id, **chosen)
     try:
-        holding.hold(page, ticket, _origin(), (asked.service, free))
+        hold_bounds.hold(page, ticket, _origin(), (asked.service, free))
     except JustTaken:
         return _just_taken(page, asked)
     if pages.typed():
@@ -152,7 +152,7 @@ def check(page: Page):
         return choosing.gone(page)
     if request.form.get("extend") and not taking.earlier(page, ticket):
         try:
-            holding.hold(page, ticket, _origin())
+            hold_bounds.hold(page, ticket, _origin())
         except JustTaken:
             return _just_taken(page, _asked(page, ticket))
     if request.form.get("change") or request.form.get("extend") == "form":

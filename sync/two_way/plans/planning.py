@@ -25,13 +25,14 @@ from .plan import plan
 
 @dataclass(frozen=True)
 class Planned:
-    """`events`: those that the plan was made from. `steps`: what to do now. `held`: what waits for
-    a person's answer to `stop`. `is_approved`: the plan stopped, and a person has said yes to it.
+    """`events`: those that the plan was made from. `steps`: what to do now. `waiting`: what waits
+    for a person's answer to `stop`. `is_approved`: the plan stopped, and a person has said yes to
+    it.
     """
 
     events: dict[str, Event | None]
     steps: list[Step]
-    held: list[Step]
+    waiting: list[Step]
     stop: SafetyStop | None = None
     is_approved: bool = False
 
@@ -55,8 +56,8 @@ def planned(account: Account, sent: Sequence[Practitioner], delta: Delta, at: da
     if account.approved is not None and doubtful <= set(account.approved):
         return Planned(events, [*withdrawn, *everything], [], is_approved=True)
     now = [step for step in everything if _about(step) not in doubtful]
-    held = [step for step in everything if _about(step) in doubtful]
-    return Planned(events, [*withdrawn, *now], held, made.stop)
+    waiting = [step for step in everything if _about(step) in doubtful]
+    return Planned(events, [*withdrawn, *now], waiting, made.stop)
 
 
 def without_kept(account: Account, delta: Delta) -> Delta:

@@ -173,20 +173,20 @@ class Sender:
         if found.stop:
             self.is_stopped = True
             if not is_kept:
-                self._ask(found.stop, found.held, delta.complete)
+                self._ask(found.stop, found.waiting, delta.complete)
         elif not self.is_stopped and not found.is_approved and not is_kept:
             Notice.settle(self.account, Notice.SAFETY_STOP, "over")
         return found.steps
 
-    def _ask(self, stop: SafetyStop, held: list[Step], is_of_whole: bool) -> None:
+    def _ask(self, stop: SafetyStop, waiting: list[Step], is_of_whole: bool) -> None:
         """Ask the person; the history tells it once."""
-        uids = sorted({step.mapping.uid for step in held if step.mapping.phase != "stale"})
+        uids = sorted({step.mapping.uid for step in waiting if step.mapping.phase != "stale"})
         detail: dict[str, object] = {
             "count": stop.count,
             "total": stop.total,
             "uids": uids,
             "copies": sorted(
-                {step.mapping.remote_id for step in held if step.mapping.phase == "stale"}
+                {step.mapping.remote_id for step in waiting if step.mapping.phase == "stale"}
             ),
             "whole": is_of_whole,
         }

@@ -9,7 +9,7 @@ from online_world import switch_on
 
 import models
 from base.scheduling import Span
-from free_times.online import holding, managing, names, taking
+from free_times.online import hold_bounds, managing, names, taking
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
@@ -124,7 +124,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
         return lambda: managing.move(shown, made, target)
 
     def hold(n):
-        return lambda: holding.hold(shown, ticket(linden, page[1], target), f"origin {n}")
+        return lambda: hold_bounds.hold(shown, ticket(linden, page[1], target), f"origin {n}")
 
     def take(n):
         one = ticket(linden, page[n % 2], target + timedelta(minutes=5 * n))

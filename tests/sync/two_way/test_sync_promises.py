@@ -23,7 +23,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
-from sync.two_way import look, run
+from sync.two_way import report, run
 from sync.two_way.reading import channels
 from sync.two_way.standing import decisions
 from sync.two_way.worker.context import RunContext
@@ -210,7 +210,7 @@ def test_a_booking_that_was_kept_outside_and_comes_back_is_synced_again(world, a
 def test_a_dry_run_tells_of_the_stop_that_the_run_makes_until_somebody_said_yes(world, account):
     for booking in Booking.select():
         booking.cancel(world.user)
-    told = list(look.planned(Account.get_by_id(account.id)))
+    told = list(report.planned(Account.get_by_id(account.id)))
     world.run(account)
     (notice,) = Notice.select()
     count, total = notice.detail["count"], notice.detail["total"]
@@ -219,7 +219,7 @@ def test_a_dry_run_tells_of_the_stop_that_the_run_makes_until_somebody_said_yes(
         f"it would stop for a person: {count} of {total} events would go.",
     ]
     decisions.approve(notice)
-    assert list(look.planned(Account.get_by_id(account.id))) == [f"remove {count}."]
+    assert list(report.planned(Account.get_by_id(account.id))) == [f"remove {count}."]
     world.run(account)
     assert world.standing(account) == {}
 
@@ -314,7 +314,7 @@ def test_a_colleague_who_says_no_is_not_overruled(world, linden):
     controls.change(account, linden.maya, covers=[linden.calendar.id])
     world.run(account)
     User.get_by_id(linden.pat.id).change_sync(sync_allowed=False)
-    assert list(look.planned(Account.get_by_id(account.id))) == ["remove 10."]
+    assert list(report.planned(Account.get_by_id(account.id))) == ["remove 10."]
     world.run(account)
     assert world.standing(account) == {} and world.notices(account) == []
 

@@ -51,7 +51,7 @@ def planned(account: Account) -> Iterator[str]:
         planning.without_kept(account, delta),
         scheduling.utc_now(),
     )
-    steps = [*found.steps, *found.held]
+    steps = [*found.steps, *found.waiting]
     counts = Counter(WORDS[type(step).__name__] for step in steps)
     yield (
         ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
