@@ -33,7 +33,7 @@ class Upload(Form):
 
 
 def _new(form: Upload) -> dict:
-    return {"form": form, "columns": intake.COLUMNS, "latest": Import.latest(access.clinic())}
+    return {"form": form, "columns": intake.COLUMNS, "latest": list(Import.latest(access.clinic()))}
 
 
 @blueprint.get("/")

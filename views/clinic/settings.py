@@ -378,6 +378,6 @@ def audit():
         page=page,
         lines=history.lines(clinic, page.rows, zone),
         person=person,
-        people=User.listed(clinic),
+        people=list(User.listed(clinic)),
         zone=zone,
     )

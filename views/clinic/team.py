@@ -70,7 +70,7 @@ def _open_calendars() -> dict[int, list[Practitioner]]:
 def index():
     return render_template(
         "team/index.html",
-        people=User.listed(access.clinic()),
+        people=list(User.listed(access.clinic())),
         roles=ROLES,
         calendars=_open_calendars(),
     )

@@ -225,7 +225,10 @@ def update(feed_id: int):
 @blueprint.get("/<int:feed_id>/rotation")
 @login_required
 def ask_rotation(feed_id: int):
-    return _show(partial="links/_rotation.html", rotation=access.living_feed_of_mine(feed_id))
+    feed = access.living_feed_of_mine(feed_id)
+    return _show(
+        partial="links/_rotation.html", rotation=feed, going_stale=sync_words.going_stale(feed)
+    )
 
 
 @blueprint.post("/<int:feed_id>/rotation")

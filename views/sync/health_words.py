@@ -8,7 +8,6 @@ name of a calendar outside is in it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from peewee import fn
@@ -38,7 +37,8 @@ NEW = timedelta(days=2)
 @dataclass(frozen=True)
 class Row:
     """One line of the board. `helps`: "resync", "ask" (the person must act) or "" (nothing to do);
-    `asked_at`: when they were last asked.
+    `asked_at`: when they were last asked. `left_outside`: how many of our events the account may
+    leave outside if its departure is ended now.
     """
 
     user: User
@@ -51,6 +51,7 @@ class Row:
     helps: str = ""
     asked_at: datetime | None = None
     is_testing: bool = False
+    left_outside: int = 0
 
     @property
     def icon(self) -> str:
@@ -59,11 +60,6 @@ class Row:
     @property
     def first_name(self) -> str:
         return self.user.name.split()[0]
-
-    @cached_property
-    def left_outside(self) -> int:
-        """How many of our events the account may leave outside if its departure is ended now."""
-        return mappings.left_outside(self.account) if self.account else 0
 
 
 def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
@@ -193,6 +189,7 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
         )
         .first()
     )
+    helps = HELPS.get(standing.state, "")
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
     return Row(
         user,
@@ -202,9 +199,10 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
         why(standing, zone),
         _facts(standing, zone),
         account,
-        HELPS.get(standing.state, ""),
+        helps,
         datetime.fromisoformat(asked.detail["at"]) if asked else None,
         standing.ended_as_on_trial,
+        mappings.left_outside(account) if helps == "end" else 0,
     )
 
 
