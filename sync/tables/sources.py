@@ -22,7 +22,9 @@ def blocking(calendars: Iterable[RemoteCalendar]) -> dict[int, tuple[int, int]]:
     ids = [row.id for row in calendars]
     found = dict.fromkeys(ids, (0, 0))
     rows = (
-        ExternalEvent.select(ExternalEvent.calendar, ExternalEvent.blocks, fn.COUNT())
+        ExternalEvent.select(
+            ExternalEvent.calendar, ExternalEvent.blocks, fn.COUNT(ExternalEvent.id)
+        )
         .where(ExternalEvent.calendar.in_(ids), ExternalEvent.ends_at > scheduling.utc_now())
         .group_by(ExternalEvent.calendar, ExternalEvent.blocks)
     )
