@@ -129,6 +129,8 @@ class _Known:
             cells.take("client_id", 40),
             search_key(cells.take("client", 170).replace(",", " ")) or search_key(both),
         )
+        if name and values.words_of(name) in values.UNNAMED and name not in self.clients:
+            name = ""
         if values.is_spoiled(internal_id) or values.is_spoiled(name):
             cells.fault(
                 "client",

@@ -143,10 +143,13 @@ _WORDS = {  # our status → what other programs say
     ),
     "no_show": (
         "no show, noshow, did not arrive, did not attend, did not show, dna, missed, absent, no"
-        " showed, failed to attend"
+        " showed, failed to attend, failed to arrive, not attended, fta"
     ),
 }
 STATUSES = {word.strip(): status for status, words in _WORDS.items() for word in words.split(",")}
+
+# What stands for a client who gave no name.
+UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
 
 
 class NoValue(ValueError):

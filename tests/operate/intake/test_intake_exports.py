@@ -202,6 +202,14 @@ def test_fresha(read):
     assert spans(report)[0] == (at("2027-03-13 09:00"), at("2027-03-13 10:15"))
 
 
+def test_a_walk_in_has_no_client(read, linden):
+    text = FRESHA.replace("Ada Example", "Walk-In")
+    assert [row.patient for row in read(text).rows] == [None, None]
+    client = Patient.add(linden.clinic, None, first_name="Walk", last_name="In")
+    text = text.replace("Walk-In", "Walk In")  # who is really called so
+    assert [row.patient for row in read(text).rows] == [client.id, client.id]
+
+
 def test_jane(read):
     assert [row.status for row in read(JANE).rows] == ["cancelled", "arrived"]
 

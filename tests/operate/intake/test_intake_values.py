@@ -185,6 +185,8 @@ def test_what_is_no_amount_is_refused(raw):
         ("Did not arrive", "no_show"),
         ("Checked in", "arrived"),
         ("No-Show", "no_show"),
+        ("Not attended", "no_show"),
+        ("FTA", "no_show"),
         ("CANCELED", "cancelled"),
         ("Completed", "delivered"),
         ("Tentative", "pending"),
