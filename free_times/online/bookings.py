@@ -19,9 +19,9 @@ class OnlineBooking(Base):
     `answered_sequence`: of the booking when the clinic declined, offered another time, or let it
     lapse: what changed since is no such answer any more (`answer`). `looked`: "" or, where a
     calendar outside could not be asked, what the clinic lets happen then ("open", "pending").
-    `is_to_check`: the client was added by it, and nobody has looked yet whether the record is a
-    double. `salt`: of the link to manage it; `salt_before`: of the one before the visitor moved the
-    booking, at `moved_at`.
+    `newcomer`: the client (id) that was added by it; the booking may have gone to another since.
+    `is_to_check`: nobody has looked yet whether that record is a double. `salt`: of the link to
+    manage it; `salt_before`: of the one before the visitor moved the booking, at `moved_at`.
     """
 
     clinic = ForeignKeyField(Clinic, backref="online_bookings")
@@ -39,10 +39,16 @@ class OnlineBooking(Base):
     consent = TextField(default="")
     consented_at = InstantField(null=True)
     zone_name = CharField(60, default="")
+    newcomer = IntegerField(null=True)
     is_to_check = BooleanField(default=False)
 
     class Meta:
         indexes = ((("clinic", "made_at"), False), (("clinic", "approve_by"), False))
+
+    @property
+    def is_of_newcomer(self) -> bool:
+        """Whether it is the booking, still, of a client who came with it and is to be checked."""
+        return self.is_to_check and self.newcomer == self.booking.patient_id
 
     @property
     def answer(self) -> str:

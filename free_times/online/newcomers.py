@@ -28,7 +28,8 @@ def waiting(clinic: Clinic) -> list[Patient]:
 
 def _unchecked() -> "ModelSelect[OnlineBooking]":
     rows = OnlineBooking.select(Booking.patient).join(Booking)
-    return rows.where(OnlineBooking.is_to_check, Booking.status != "cancelled")
+    is_theirs = OnlineBooking.newcomer == Booking.patient  # and no longer somebody else's
+    return rows.where(OnlineBooking.is_to_check, is_theirs, Booking.status != "cancelled")
 
 
 def is_to_check(client: Patient) -> bool:

@@ -199,8 +199,9 @@ def forget(at: datetime) -> None:
     )
     for made in rows:
         with alone(made.booking) as booking:
-            client = booking.patient if made.is_to_check else None
-            unnamed = {"notes": ""} | ({"patient": None} if client else {})
+            client = _unchecked_newcomer(made)
+            is_theirs = client is not None and booking.patient_id == client.id
+            unnamed = {"notes": ""} | ({"patient": None} if is_theirs else {})
             Booking.update(**unnamed).where(Booking.id == booking.id).execute()
             NoteVersion.forget(booking)
             made.delete_instance()
@@ -208,6 +209,14 @@ def forget(at: datetime) -> None:
                 NoteVersion.forget(client)
                 client.delete_instance()
             Booking.bump(booking.clinic, booking.practitioner)
+
+
+def _unchecked_newcomer(made: OnlineBooking) -> Patient | None:
+    """The client that was added by it, where nobody has looked at the record yet. Whoever the
+    booking was given to since was not.
+    """
+    fresh = OnlineBooking.get_by_id(made.id)
+    return Patient.get_or_none(Patient.id == fresh.newcomer) if fresh.is_to_check else None
 
 
 def _is_unused(client: Patient) -> bool:

@@ -121,6 +121,7 @@ def book(
         consent=settings.consent if details.agrees else "",
         consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
         zone_name=details.zone_name,
+        newcomer=client.id if is_new else None,
         is_to_check=is_new,
     )
     holds.forget(ticket.visitor)

@@ -57,7 +57,7 @@ class Line:
 def lines() -> list[Line]:
     """The open requests in words."""
     several = len({made.booking.practitioner_id for made in open_ones()}) > 1
-    unchecked = {made.booking.patient_id for made in open_ones() if made.is_to_check}
+    unchecked = {made.booking.patient_id for made in open_ones() if made.is_of_newcomer}
     return [_line(made, several, made.booking.patient_id in unchecked) for made in open_ones()]
 
 

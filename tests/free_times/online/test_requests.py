@@ -8,7 +8,7 @@ from online_world import TYPED, book, only_form, switch_on, text_of, times_of
 
 from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
-from free_times.online import requests
+from free_times.online import newcomers, requests
 from free_times.online.bookings import OnlineBooking
 from models import AuditEntry, Booking, Patient
 from operate import chores
@@ -301,6 +301,22 @@ def test_a_client_that_is_used_stays(made, maya, clock, linden, use):
     clock.now += timedelta(days=31)
     chores.clean_up()
     assert Patient.get_or_none(Patient.id == client.id)
+
+
+def test_the_client_whom_the_team_put_in_is_no_newcomer(made, maya, clock, linden):
+    """A record without a booking or a note of its own, such as one that was imported."""
+    came, known = of(made).patient, Patient.add(linden.clinic, None, first_name="Known")
+    assert newcomers.waiting(linden.clinic) == [came]
+    assert "Client to check" in maya.get(f"/calendar/team?{day(made)}").text
+    of(made).change(linden.maya, of(made).span, patient=known)
+    assert newcomers.waiting(linden.clinic) == [] and not newcomers.is_to_check(known)
+    assert "Client to check" not in maya.get(f"/calendar/team?{day(made)}").text
+    maya.post(f"/requests/{made.booking_id}/decline")
+    clock.now += timedelta(days=31)
+    chores.clean_up()
+    assert Patient.get_or_none(Patient.id == known.id) and of(made).patient == known
+    assert Patient.get_or_none(Patient.id == came.id) is None
+    assert (of(made).notes, OnlineBooking.select().count()) == ("", 0)
 
 
 @pytest.mark.parametrize("swept", [False, True])
