@@ -261,6 +261,16 @@ def test_a_request_lapses_and_never_past_its_start(made, clock, visitor, page, l
     assert of(made).status == "cancelled"
 
 
+def test_the_client_is_told_how_long_the_time_is_kept(made, maya, visitor):
+    assert "kept for you until 21 November 2026, 11:40 (London time)" in text_of(
+        visitor.get(made.link)
+    )
+    times = f"/requests/{made.booking_id}/offer"
+    maya.post(times, data={"time": str(_first_time(maya.get(times)))})
+    said = text_of(visitor.get(made.link))
+    assert "kept for you until" in said and "(London time). If you don’t answer by then" in said
+
+
 def test_what_was_answered_does_not_lapse(made, maya, clock):
     maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
     clock.now += timedelta(hours=25)
