@@ -24,7 +24,7 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
-from . import clients, reminders
+from . import clients, reminders, team
 from .text import Text, address, one_line
 
 
@@ -270,6 +270,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "removal": _removal,
     client_letters.KIND: clients.changed,
     reminders.KIND: reminders.reminder,
+    **team.KINDS,
 }
 
 

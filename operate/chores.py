@@ -11,7 +11,7 @@ from base import scheduling
 from base.tables import outbox
 from base.tables.time_off import TimeOff
 from free_times.online import holds, proofs, requests
-from letters import reminders, trouble
+from letters import reminders, team, trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
 from people import credentials
@@ -77,6 +77,7 @@ PERIODIC = (
     (trouble.tell_of_calendars, 60),
     (trouble.tell_of_removals, 600),
     (reminders.write_due, 600),
+    (team.write_due, 600),
     (clean_up, 3600),
     (holidays.refresh, 6 * 3600),
     (overlaps.check, 24 * 3600),

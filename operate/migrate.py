@@ -22,6 +22,7 @@ from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
 from free_times.online.names import PageName
 from free_times.online.proofs import SpentProof
+from free_times.online.team_letters import TeamLetters
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
@@ -94,6 +95,7 @@ TABLES = (
     Hold,
     OnlineBooking,
     LetterSettings,
+    TeamLetters,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"

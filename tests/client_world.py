@@ -7,7 +7,14 @@ import icalendar
 import vobject
 
 from base.scheduling import Span
+from free_times.online.team_letters import TeamLetters
 from models import Booking
+
+
+def team_is_told_nothing(linden):
+    """The people of the clinic have switched off what they are told."""
+    for person in (linden.pat, linden.olive):
+        TeamLetters(user=person).change(own=False, asked=False)
 
 
 def parts(letter) -> SimpleNamespace:

@@ -25,7 +25,7 @@ from .clinic import (
     settings,
     team,
 )
-from .doors import auth, help, probes, sign_ins, webhooks
+from .doors import auth, help, own_letters, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
 from .sync import booking_page, connect, feeds, health, notices, sources, sync_settings, two_way
 from .visitor import by_letter, choosing, details, managed, wait
@@ -41,6 +41,7 @@ def register(app: Flask) -> None:
     display.init_app(app)
     app.register_blueprint(probes.blueprint)  # /healthz /readyz
     app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
+    app.register_blueprint(own_letters.blueprint, url_prefix="/profile/letters")
     app.register_blueprint(week.blueprint)  # / and /calendar
     app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")

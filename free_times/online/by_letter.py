@@ -14,6 +14,7 @@ from base.database import alone
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Practitioner, Service, User, Venue
 
+from . import team_letters
 from .managing import ENDS_AFTER, TooLate, uuid_of
 
 _PURPOSE = "an appointment in a letter"
@@ -68,6 +69,7 @@ def cancel(booking: Booking) -> None:
             raise TooLate
         row.cancel(None)
         client_letters.by_client(row)
+        team_letters.visitor_did(row, "cancelled")
 
 
 def client(booking: Booking) -> Patient | None:

@@ -27,7 +27,7 @@ from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import Outcome
 
-from . import holds, times, waiting
+from . import holds, team_letters, times, waiting
 from .bookings import OnlineBooking
 from .page import Page
 from .taking import JustTaken, approve_by, current, ignored
@@ -129,6 +129,7 @@ def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> No
             raise TooLate
         made.booking.cancel(None)
         client_letters.by_client(made.booking)
+        team_letters.visitor_did(made.booking, "cancelled")
 
 
 def price_cents(page: Page, made: OnlineBooking) -> int:
@@ -256,6 +257,7 @@ def move(
         except (SlotTaken, ClosedCalendar):
             raise JustTaken from None
         client_letters.by_client(booking)
+        team_letters.visitor_did(booking, "asked" if asks else "moved")
         give_up(made)
         made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
         made.moved_at = scheduling.utc_now()

@@ -23,6 +23,7 @@ from free_times.offers import terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
+from . import team_letters
 from .bookings import OnlineBooking
 from .taking import approve_by
 
@@ -128,6 +129,7 @@ def accept(made: OnlineBooking, starts_at: datetime | None) -> bool:
         if not is_there or _is_closed(booking) or booking.starts_at <= scheduling.utc_now():
             return False
         booking.set_status("confirmed", None)
+        team_letters.visitor_did(booking, "booked")
         return True
 
 

@@ -14,7 +14,7 @@ from free_times.offers import Terms, offering_online
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
-from . import holds, times
+from . import holds, team_letters, times
 from .bookings import OnlineBooking
 from .forms import Ticket
 from .page import Page
@@ -125,6 +125,7 @@ def book(
         is_to_check=is_new,
     )
     holds.forget(ticket.visitor)
+    team_letters.visitor_did(booking, "asked" if asks else "booked")
     return made
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from client_world import booked, event, parts
+from client_world import booked, event, parts, team_is_told_nothing
 from online_world import book, only_form, switch_on, text_of, times_of, to_check
 
 from base.bookings.client_letters import LetterSettings
@@ -17,6 +17,7 @@ from models import Booking, Clinic, Patient, Service, User, Venue
 
 @pytest.fixture
 def page(linden, clock, letters):
+    team_is_told_nothing(linden)
     return switch_on(linden)
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from client_world import booked, parts
+from client_world import booked, parts, team_is_told_nothing
 from online_world import book, switch_on, text_of
 
 from base.bookings.client_letters import LetterSettings
@@ -17,6 +17,7 @@ ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 @pytest.fixture
 def to_all(linden, letters, clock):
+    team_is_told_nothing(linden)
     LetterSettings.stored(linden.clinic).change(None, to_clients="all")
     linden.patient.change(None, email="malgorzata@client.test")
 
@@ -36,7 +37,7 @@ def at(app, clock, letters):
 
 
 def test_the_day_before_at_ten_and_once(linden, clock, letters, to_all, at):
-    made = booked(linden, clock)  # Friday 27 November, 11:42
+    made = booked(linden, clock)  # Friday 27 November, 11:40
     letters.send()
     assert at("2026-11-26 09:58") == []
     (letter,) = at("2026-11-26 10:00")

@@ -48,6 +48,7 @@ class LettersForm(Merging):
     to_clients = Options(lazy("Who gets e-mails about appointments?"), choices=TO_CLIENTS)
     reply_to = Email(lazy("Answers go to"))
     names_service = BooleanField(lazy("E-mails name the service"))
+    names_clients = BooleanField(lazy("E-mails to the team name clients"))
     method = Options(lazy("The appointment in their calendar"), choices=METHODS)
 
     days_1 = Choice(lazy("First reminder"), choices=DAYS)
@@ -110,7 +111,7 @@ class WordingForm(Merging):
         return {"wordings": {kind: self[kind].data for kind in WORDINGS if self[kind].data}}
 
 
-COLUMNS = ("to_clients", "reply_to", "names_service", "method")
+COLUMNS = ("to_clients", "reply_to", "names_service", "names_clients", "method")
 NUMBERS = range(1, MOST_REMINDERS + 1)
 
 

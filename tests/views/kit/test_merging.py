@@ -370,6 +370,7 @@ NO_EDITS = {
     "merges.matches": "asks",
     "letters.show_wording": "shows what was typed, and saves nothing",
     "letters.send_again": STEPS,
+    "own_letters.update": "what one person wants to be told: theirs alone",
     "letters.update_wording": "all words are one column: two people try it in test_views_letters",
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",

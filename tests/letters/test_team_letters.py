@@ -1,0 +1,103 @@
+"""Letters to the team: each person's own switches, and no client's name."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from client_world import booked
+from online_world import book, only_form, switch_on
+
+from base.bookings.client_letters import LetterSettings
+from base.tables.outbox import Letter
+from free_times.online.team_letters import TeamLetters
+from letters import team
+from models import Booking
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def page(linden, clock, letters):
+    return switch_on(linden)
+
+
+@pytest.fixture
+def visitor(app, page):
+    return app.test_client(use_cookies=False)
+
+
+def to_team(letters) -> dict[str, str]:
+    """Subjects by reader of what went to the team."""
+    sent = letters.send()
+    assert not [one for one in sent if "Nora" in one.as_string()]
+    return {one["To"]: one["Subject"] for one in sent if one["To"] != "nora@visitor.test"}
+
+
+def test_whose_calendar_it_is_learns_what_a_visitor_does(visitor, page, letters, clock):
+    done = book(visitor, page.path, at=20)
+    assert to_team(letters) == {"pat@linden.test": "A client booked online"}
+    clock.now += timedelta(minutes=1)
+    only_form(visitor.get(f"{done.location}/cancel"), "/cancel").send(visitor)
+    assert to_team(letters) == {"pat@linden.test": "A client cancelled an appointment"}
+
+
+def test_of_a_request_the_owner_learns_too_and_not_once_it_is_answered(
+    visitor, page, letters, linden, clock
+):
+    switch_on(linden, needs_approval=True)
+    book(visitor, page.path, at=20)
+    subject = "A request waits for your answer"
+    assert to_team(letters) == {"pat@linden.test": subject, "olive@linden.test": subject}
+    book(visitor, page.path, at=30)
+    Booking.select().order_by(Booking.id.desc()).get().set_status("confirmed", linden.olive)
+    assert to_team(letters) == {}
+
+
+def test_each_person_switches_their_own(visitor, page, letters, linden, signed_in):
+    browser = signed_in(linden.pat)
+    form = only_form(browser.get("/profile/letters/"), "/profile/letters/")
+    assert "all" not in form.choices and "digest" not in form.choices
+    browser.post("/profile/letters/", data={"asked": "y", "all": "y", "digest": "y"})
+    choice = TeamLetters.of(linden.pat)
+    assert (choice.own, choice.all, choice.asked, choice.digest) == (False, False, True, False)
+    TeamLetters(user=linden.maya).change(all=True)
+    book(visitor, page.path, at=20)
+    assert to_team(letters) == {"maya@linden.test": "A client booked online"}
+
+
+def test_names_stand_only_where_the_clinic_allows_them(visitor, page, letters, linden):
+    LetterSettings.stored(linden.clinic).change(None, names_clients=True)
+    book(visitor, page.path, at=20)
+    (letter,) = (one for one in letters.send() if one["To"] == "pat@linden.test")
+    assert "Nora Visitor" in letter.get_content() and "Nora" not in letter["Subject"]
+
+
+def test_the_morning_list(app, linden, clock, letters):
+    booked(linden, clock)
+    TeamLetters(user=linden.pat).change(morning=True)
+    TeamLetters(user=linden.quinn).change(morning=True)
+
+    def at(wall):
+        clock.now = datetime.fromisoformat(wall).replace(tzinfo=UTC)
+        with app.app_context():
+            team.write_due()
+            team.write_due()
+        return letters.send()
+
+    assert at("2026-11-27 06:29") == at("2026-11-26 08:00") == []
+    (letter,) = at("2026-11-27 06:30")
+    assert letter["To"] == "pat@linden.test"
+    assert "11:40–12:30, Shoulder, K-2041" in letter.get_content()
+    assert "Wójcik" not in letter.as_string()
+    assert at("2026-11-27 09:00") == []
+
+
+def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
+    for person in (linden.olive, linden.maya):
+        TeamLetters(user=person).change(digest=True)
+    clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+    with app.app_context():
+        team.write_due()
+    (letter,) = letters.send()
+    assert letter["To"] == "olive@linden.test"
+    assert "Requests that wait for an answer: 0" in letter.get_content()
+    assert Letter.select().count() == 1
