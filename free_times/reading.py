@@ -73,7 +73,7 @@ def read(
     people = {one.user_id for one in calendars}
     if with_shares or with_sources or any(one and one.most_a_day is not None for one in rules):
         need = None
-    rows = _by_person(rows_of(people, since, until, but, with_sources, need))
+    rows = _by_person(rows_of(people, since, until, but, with_sources, need, (start, end)))
     found = []
     for calendar, own in zip(calendars, rules or [None] * len(calendars), strict=True):
         rota, zone = rotas[calendar.id], calendar.zone
@@ -189,13 +189,17 @@ def rows_of(
     but: Collection[int] = (),
     with_ids: bool = False,
     need: Need | None = None,
+    events_in: tuple[datetime, datetime] | None = None,
 ):
     """Bookings and blocking events of these people near [start, end): one statement, and plain
     numbers, since there may be thousands. `need`: only what may bar the start of such a visit.
+    `events_in`: events near that shorter time alone.
     """
     near = start - LONGEST_GAP, end + LONGEST_GAP
+    since, until = events_in or (start, end)
+    near_event = since - LONGEST_GAP, until + LONGEST_GAP
     ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
-    bookings, events = _bookings(users, near, but, ids[0]), _events(users, near, ids[1])
+    bookings, events = _bookings(users, near, but, ids[0]), _events(users, near_event, ids[1])
     if need is not None:
         first, last = number(start), number(end) + need.length
         begins, ends = first - need.before, last + need.after

@@ -10,7 +10,7 @@ import letters
 from base import scheduling
 from base.tables import outbox
 from base.tables.time_off import TimeOff
-from free_times.online import holds, proofs, requests
+from free_times.online import holds, proofs, requests, unattended
 from letters import reminders, team, trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
@@ -73,6 +73,7 @@ WAKING = (work.wake_due, letters.wake_due)
 # Function, seconds between two runs.
 PERIODIC = (
     (sweep, 10),
+    (unattended.finish, 10),
     (trouble.tell, 60),
     (trouble.tell_of_calendars, 60),
     (trouble.tell_of_removals, 600),

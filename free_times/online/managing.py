@@ -6,6 +6,7 @@ booking another salt, and so another link. It ends 30 days after the appointment
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -209,6 +210,9 @@ def _hold(page: Page, made: OnlineBooking, free: Free, origin: str) -> None:
             origin,
             (free.starts_at, free.ends_at),
             now + waiting.KEPT,
+            sealed=vault.seal(
+                json.dumps({"move": made.id, "shown": made.booking.starts_at.isoformat()})
+            ),
             asked_at=now,
         )
 

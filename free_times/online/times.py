@@ -44,16 +44,24 @@ def free_times(
         taken = held.get(calendar.user_id)
         return not taken or not meets(at, needs[calendar.id], taken)
 
-    yield from finding.free_times(
-        wishes,
-        max(start, now),
-        end,
-        page.clinic.step_minutes,
-        but=but,
-        suits=suits,
-        now=judged_at,
-        proposes=proposes,
-    )
+    def found(proposes: bool) -> Iterator[Free]:
+        return finding.free_times(
+            wishes,
+            max(start, now),
+            end,
+            page.clinic.step_minutes,
+            but=but,
+            suits=suits,
+            now=judged_at,
+            proposes=proposes,
+        )
+
+    if proposes and start == end:  # of one time: whose turn it is only where there is a choice
+        few = list(found(False))
+        if not any(one.others for one in few):
+            yield from few
+            return
+    yield from found(proposes)
 
 
 def is_taken(free: Free, held: Collection[Hold]) -> bool:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from base import scheduling, vault
 from base.database import database
@@ -91,7 +92,7 @@ def begin(page: Page, ticket: Ticket, sent: Sent, origin: str) -> Hold:
             before.origin if before else origin,
             (free.starts_at, free.ends_at),
             max(before.expires_at if before else now, now + KEPT),
-            sealed=_sealed(sent),
+            sealed=_sealed(ticket, sent),
             asked_at=now,
         )
 
@@ -104,8 +105,15 @@ def waits(ticket: Ticket) -> Hold | None:
 
 def sent_with(hold: Hold) -> Sent:
     """What the visitor sent. Raises `vault.CannotOpen`."""
-    kept = json.loads(vault.unseal(hold.sealed))
+    kept = kept_with(hold)
+    kept.pop("form", None)
     return Sent(**{**kept, "details": Details(**kept["details"])})
+
+
+def kept_with(hold: Hold) -> dict[str, Any]:
+    """All that is sealed in a hold. Raises `vault.CannotOpen`."""
+    kept: dict[str, Any] = json.loads(vault.unseal(hold.sealed))
+    return kept
 
 
 def finish(page: Page, ticket: Ticket, sent: Sent, outcome: Outcome) -> OnlineBooking:
@@ -127,6 +135,6 @@ def finish(page: Page, ticket: Ticket, sent: Sent, outcome: Outcome) -> OnlineBo
     )
 
 
-def _sealed(sent: Sent) -> str:
+def _sealed(ticket: Ticket, sent: Sent) -> str:
     kept = {**vars(sent), "details": vars(sent.details), "typed": dict(sent.typed)}
-    return vault.seal(json.dumps(kept))
+    return vault.seal(json.dumps({**kept, "form": ticket.text}))

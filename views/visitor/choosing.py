@@ -24,8 +24,8 @@ from .pages import with_page
 blueprint = pages.blueprint(__name__)
 
 MOST_VENUES = 3  # whose services stand on the first page; of more one is chosen before
-MOST_DAYS = 5  # with free times on one page
-AT_ONCE = timedelta(days=8)  # looked through first; further only where nothing is free
+MOST_DAYS = 7  # with free times on one page
+AT_ONCE = timedelta(days=10)  # looked through first; further only where nothing is free
 
 
 @dataclass(frozen=True)

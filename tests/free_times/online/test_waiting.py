@@ -9,6 +9,7 @@ from online_world import only_form, switch_on, text_of, times_of, to_check
 from sync_world import WORLDS
 
 from base.scheduling import Span
+from free_times.online import unattended
 from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
 from free_times.rules import OnlineSettings
@@ -91,6 +92,77 @@ def test_what_came_meanwhile_outside_is_not_booked_over(visitor, page, jobs, wor
     assert "What you typed is kept." in shown and "Dentist" not in shown
     assert 'value="Nora Visitor"' in refused.text
     assert Booking.select().count() == 0 and not Hold.get().sealed
+
+
+@ONE
+def test_whoever_closes_the_page_is_booked_all_the_same(visitor, page, jobs, world):
+    answer = press(visitor, page)
+    unattended.finish()  # the page may still be open
+    assert Booking.select().count() == 0
+    jobs.work()
+    world.later(seconds=9)
+    unattended.finish()
+    made = OnlineBooking.get()
+    assert (made.booking.status, made.looked, made.booking.patient.name) == (
+        "confirmed", "", "Nora Visitor",
+    )  # fmt: skip
+    assert Hold.select().count() == 0
+    unattended.finish()
+    back = visitor.get(answer.location)  # the page was there after all
+    assert "/booking/" in back.location and Booking.select().count() == 1
+
+
+@ONE
+@pytest.mark.parametrize(
+    ("choice", "came"), [("open", "confirmed"), ("pending", "pending"), ("close", None)]
+)
+def test_without_an_answer_and_a_page_it_is_as_the_clinic_chose(
+    visitor, page, jobs, world, choice, came
+):
+    OnlineSettings.update(when_stale=choice).execute()
+    press(visitor, page)
+    world.later(seconds=9)
+    unattended.finish()
+    assert [row.status for row in Booking.select()] == ([came] if came else [])
+    assert all(not hold.sealed and hold.asked_at is None for hold in Hold.select())
+
+
+@ONE
+@pytest.mark.parametrize("what", ["off", "taken", "late", "gone"])
+def test_what_cannot_be_booked_any_more_is_forgotten(visitor, page, jobs, world, linden, what):
+    press(visitor, page)
+    at = starts()
+    jobs.work()
+    if what == "off":
+        OnlineSettings.update(is_on=False).execute()
+    if what == "taken":
+        Booking.book(linden.calendar, [Span(at, at + timedelta(minutes=30))], None)
+    if what == "gone":
+        linden.service.set_archived(True, None)
+    count = Booking.select().count()
+    world.later(minutes=11 if what == "late" else 1)
+    unattended.finish()
+    assert Booking.select().count() == count
+    assert not Hold.get().sealed and Hold.get().asked_at is None
+
+
+@ONE
+def test_a_move_is_made_though_its_page_was_closed(visitor, page, jobs, world):
+    done = visitor.get(press(visitor, page).location)
+    jobs.work()
+    done = visitor.get(done.request.full_path)
+    first = Booking.get().starts_at
+    world.later(minutes=3)
+    listed = visitor.get(f"{done.location}/move")
+    form = only_form(listed, "/move").put(time=times_of(listed)[-1])
+    waits = form.send(visitor)
+    assert "/move/wait" in waits.location and Booking.get().starts_at == first
+    jobs.work()
+    world.later(seconds=9)
+    unattended.finish()
+    assert Booking.get().starts_at != first and Hold.select().count() == 0
+    unattended.finish()
+    assert "/booking/" in visitor.get(waits.location).location
 
 
 @ONE
