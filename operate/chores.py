@@ -67,7 +67,7 @@ def clean_up() -> None:
         old.advance(undecided, "discarded", None)
 
 
-# Who is told after a change that made something due (`base.after_commit`).
+# Who is told after a change that made something due (`base.sql.after_commit`).
 WAKING = (work.wake_due, letters.wake_due)
 
 # Function, seconds between two runs.

@@ -69,18 +69,11 @@ def move(booking_id: int):
     if ask:
         return _ask(booking, there, span, ask)
     if changed:
-        done = (
-            _("Moved")
-            if span.starts_at != was.starts_at or span.duration == was.duration
-            else _("Changed")
-        )
-        flash(
-            {
-                "text": f"{done}: {booking_card.when(booking)}.",
-                "undo": url_for("moves.undo", booking_id=booking.id),
-                "change": changed.entry,
-            }
-        )
+        is_moved = span.starts_at != was.starts_at or span.duration == was.duration
+        when = booking_card.when(booking)
+        said = _("Moved: {when}.", when=when) if is_moved else _("Changed: {when}.", when=when)
+        undo = url_for("moves.undo", booking_id=booking.id)
+        flash({"text": said, "undo": undo, "change": changed.entry})
     return htmx.done(_back(booking))
 
 

@@ -39,6 +39,21 @@ WINDOWS = {
     "30 183": lazy("30 days back, 6 months ahead"),
     "365 730": lazy("12 months back, 24 months ahead"),
 }
+LEFT = {  # said then
+    "one-way": lazy(
+        "One way from now on. What came from outside is gone here; your private links go on."
+    ),
+    "disconnection": lazy("Disconnecting. What came from outside is gone here."),
+    "new-start": lazy("Starting over: our calendar there is removed and created again."),
+}
+NO_NEW_START = lazy(
+    "Start over is not possible now: sync is off, so nothing could be created again."
+    " Nothing was removed."
+)
+OPTED_OUT = lazy(
+    "Nothing leaves any more: two-way sync stops, and your private links stopped"
+    " answering. Your bookings here are as they were."
+)
 
 
 class Settings(Merging):
@@ -325,31 +340,19 @@ def _syncing() -> list[Account]:
 @blueprint.post("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
 @login_required
 def leave(goal: str, account_id: int | None = None):
+    """End sync of one account, or of all that a person has; `opt_out` keeps everything inside."""
     removes = goal == "new-start" or "removes" in request.form
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
-    if goal == "new-start" and any(
-        state.barred(account) for account in accounts
-    ):  # the removal would be all that happens
-        return sync_page.changed(
-            _(
-                "Start over is not possible now: sync is off, so nothing could be created again."
-                " Nothing was removed."
-            )
-        )
+    # the removal would be all that happens
+    if goal == "new-start" and any(state.barred(account) for account in accounts):
+        return sync_page.changed(NO_NEW_START)
     is_ending = [_leave(account, GOALS[goal], removes) for account in accounts]
-    if (
-        not accounts and "opt_out" not in request.form
-    ):  # gone since the page was opened, or never connected
-        return sync_page.changed(_("Nothing is connected, so there was nothing to end."))
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
-        return sync_page.changed(
-            _(
-                "Nothing leaves any more: two-way sync stops, and your private links stopped"
-                " answering. Your bookings here are as they were."
-            )
-        )
-    if accounts and not any(is_ending):
+        return sync_page.changed(OPTED_OUT)
+    if not accounts:  # gone since the page was opened, or never connected
+        return sync_page.changed(_("Nothing is connected, so there was nothing to end."))
+    if not any(is_ending):
         return sync_page.changed(_("Sync there is being ended already, so nothing new was begun."))
     if "change" in request.form:
         flash(
@@ -359,14 +362,7 @@ def leave(goal: str, account_id: int | None = None):
             )
         )
         return htmx.done(url_for("sync_settings.show", mode=accounts[0].kind, _anchor="mode"))
-    said = {
-        "one-way": (
-            _("One way from now on. What came from outside is gone here; your private links go on.")
-        ),
-        "disconnection": _("Disconnecting. What came from outside is gone here."),
-        "new-start": _("Starting over: our calendar there is removed and created again."),
-    }[goal]
-    return sync_page.changed(said)
+    return sync_page.changed(LEFT[goal])
 
 
 def _leave(account: Account, goal: str, removes: bool) -> bool:
