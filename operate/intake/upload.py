@@ -201,8 +201,8 @@ class Import(Base):
 
     @property
     def reasons_given(self) -> int | None:
-        """For how many bad lines reasons were kept, where that is not all of them."""
-        return MOST_KEPT if self.bad > MOST_KEPT else None
+        """For how many bad lines of a checked file reasons were kept, where that is not all."""
+        return MOST_KEPT if self.phase == "checked" and self.bad > MOST_KEPT else None
 
     def progress(self, done: int) -> None:
         """Say how many lines are done, for who watches."""
