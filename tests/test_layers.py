@@ -5,6 +5,7 @@ ones.
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,11 +100,18 @@ def sources() -> list[Path]:
     )
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """What a module consists of; each is read once."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def imports(path: Path) -> list[str]:
     """Dotted names of what a module imports, relative ones resolved."""
     package = list(path.relative_to(TOP).parent.parts)
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -199,7 +207,7 @@ def test_only_the_settings_read_the_environment():
     for path in sources():
         reads = [
             f"{getattr(node.value, 'id', '')}.{node.attr}"
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in nodes(path)
             if isinstance(node, ast.Attribute)
         ]
         if {"os.environ", "os.environb", "os.getenv"} & {*reads, *imports(path)}:
@@ -211,7 +219,7 @@ def test_only_one_module_names_htmx_headers():
     namers = {
         path.name
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and node.value.upper().startswith("HX-")
@@ -240,7 +248,7 @@ def test_one_module_writes_the_times_that_visitors_hold():
     writers = {
         path.name
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and (
             ast.unparse(node.func) == "Hold"

@@ -11,7 +11,7 @@ import pytest
 from jinja2 import Environment
 
 from tests.sentences import CALLS, SPEAKING, outside, parsed
-from tests.test_layers import sources
+from tests.test_layers import nodes, sources
 from views.kit.display import STYLESHEETS, Wrapped
 from views.visitor import pages
 
@@ -131,7 +131,7 @@ def test_no_module_is_longer_than_400_lines_but_the_tables():
 def test_no_function_is_longer_than_50_lines():
     long = {}
     for path in PROGRAMS:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 50:
                 long[f"{path.relative_to(TOP)}: {node.name}"] = node.end_lineno - node.lineno + 1
     assert long == {}
