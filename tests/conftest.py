@@ -43,6 +43,7 @@ from sync.connect import connections
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
 from tests.queued import Queued
+from views.kit import access
 
 PASSWORD = "correct horse battery"
 KEY = "a key of the tests"
@@ -98,6 +99,7 @@ SLOW = {  # files that take long; `make quick` leaves them out
 
 LONG = {  # files whose tests take long one by one, and begin first: in the end no core waits
     "test_front_door",
+    "test_intake",
     "test_keeper",
     "test_no_network",
     "test_outages",
@@ -472,15 +474,28 @@ def stranger(db):
     return owner
 
 
+def session_cookies(app, email: str) -> dict[str, str]:
+    """A session of this person: begun as the page does it once the password is right, which has
+    tests of its own.
+    """
+    with app.test_request_context("/sign-in", method="POST"):
+        user = User.get(User.email == email)
+        assert user.is_active and user.check_password(PASSWORD)
+        access.sign_in(user, remember=False)
+        answer = app.process_response(app.response_class())
+    models.database.connect(reuse_if_open=True)
+    pairs = [line.partition(";")[0] for line in answer.headers.getlist("Set-Cookie")]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 @pytest.fixture
 def signed_in(app, linden):
     """`signed_in(user)`: a test client with that person's session."""
 
     def enter(user):
         browser = app.test_client()
-        answer = browser.post("/sign-in", data={"email": user.email, "password": PASSWORD})
-        assert answer.status_code == 303, answer.get_data(as_text=True)
-        models.database.connect(reuse_if_open=True)
+        for name, value in session_cookies(app, user.email).items():
+            browser.set_cookie(name, value)
         return browser
 
     return enter
