@@ -47,7 +47,13 @@ ROOMS = {  # the same, inside the rooms
         {"moving"},
         {"series"},
     ),
-    "free_times": ({"offers", "overlaps", "rules"}, {"reading"}, {"finding"}, {"why"}, {"online"}),
+    "free_times": (
+        {"offers", "overlaps", "rules"},
+        {"never", "reading"},
+        {"finding"},
+        {"why"},
+        {"online"},
+    ),
     "sync": (
         {"events"},
         {"feeds", "providers"},

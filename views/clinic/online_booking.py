@@ -17,7 +17,7 @@ from views.kit.access import manager_required
 from views.kit.forms import Choice, Line, Number, Options, Paragraph
 from views.kit.merging import Merging
 
-from . import page_name
+from . import no_times, page_name
 from .services import COLOURS
 
 blueprint = Blueprint("online_booking", __name__)
@@ -136,6 +136,7 @@ def show():
 
 @blueprint.post("/")
 @manager_required
+@no_times.said()
 def update():
     clinic, form = access.clinic(), OnlineForm()
     if form.validate():

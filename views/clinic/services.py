@@ -17,6 +17,8 @@ from views.kit.access import login_required, manager_required
 from views.kit.forms import Choice, Line, Minutes, Money, Number, Options
 from views.kit.merging import Merging
 
+from . import no_times
+
 blueprint = Blueprint("services", __name__)
 
 COLOURS = [
@@ -159,6 +161,7 @@ def index():
         "services/index.html",
         services=list(Service.listed(access.clinic(), archived)),
         offered=offers.counts(access.clinic()),
+        no_times={} if archived else no_times.by_service(),
         archived=archived,
     )
 
@@ -204,6 +207,7 @@ def edit(service_id: int):
 
 @blueprint.post("/<int:service_id>")
 @manager_required
+@no_times.said()
 def update(service_id: int):
     service = access.service_to_change(service_id)
     form = ServiceForm(obj=service)
@@ -237,6 +241,7 @@ def people(service_id: int):
 
 @blueprint.post("/<int:service_id>/people")
 @manager_required
+@no_times.said()
 def set_people(service_id: int):
     service, calendars = access.service_to_change(service_id), access.calendars()
     form = OffersForm.of(calendars)()

@@ -22,6 +22,8 @@ from views.kit.display import Page
 from views.kit.forms import Choice, Form, Line, WeekHours, Zone, arg_int
 from views.kit.merging import Merging, Seen
 
+from . import no_times
+
 blueprint = Blueprint("settings", __name__)
 
 CURRENCIES = [
@@ -243,6 +245,7 @@ def edit_venue(venue_id: int):
 
 @blueprint.post("/venues/<int:venue_id>")
 @manager_required
+@no_times.said()
 def update_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     form = VenueForm(obj=venue)

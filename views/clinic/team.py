@@ -17,6 +17,7 @@ from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
 
+from . import no_times
 from .team_forms import ROLES, CalendarForm, HoursForm, PersonForm, invite_form, with_roles
 
 blueprint = Blueprint("team", __name__)
@@ -126,6 +127,7 @@ def show(user_id: int):
 
 @blueprint.post("/<int:user_id>")
 @manager_required
+@no_times.said()
 def update(user_id: int):
     person = access.person_to_manage(user_id)
     parts = request.form.getlist("parts") or ["person"]
@@ -267,6 +269,7 @@ def _hand_over_link(person: User, purpose: str) -> None:
 
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
 @manager_required
+@no_times.said()
 def set_hours(user_id: int, calendar_id: int):
     return _save(access.calendar_of_managed(user_id, calendar_id).user, [f"c{calendar_id}"])
 

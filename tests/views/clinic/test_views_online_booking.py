@@ -227,3 +227,30 @@ def test_a_practitioner_takes_online_bookings_or_not(manager, linden):
     page().put(**{names["takes_online"]: None, names["online_most"]: ""}).send(manager)
     row = Practitioner.get_by_id(linden.calendar.id)
     assert (row.takes_online, row.online_most) == (False, None)
+
+
+def test_a_limit_that_leaves_a_service_without_times_says_so_there_and_in_the_list(manager, linden):
+    always = {day: [["09:00", "17:00"]] for day in ("mon", "tue")}
+    Practitioner.update(hours=always).execute()
+    Service.update(bookable_online=True, online_notice_hours=200).execute()
+    form(manager).put(is_on="y").send(manager)
+    assert "has no free times now" not in text_of(manager.get("/services/"))
+    assert form(manager).put(horizon_days="7").send(manager).status_code == 303
+    page = text_of(manager.get("/services/"))
+    assert "Shoulder has no free times now. Services says why." in page
+    assert "No times online: the least notice is longer than the furthest ahead." in page
+    form(manager).put(horizon_days="30").send(manager)
+    assert "No times online" not in text_of(manager.get("/services/"))
+
+
+def test_shorter_hours_that_leave_a_service_without_times_say_so(manager, linden):
+    always = {day: [["09:00", "17:00"]] for day in ("mon", "tue")}
+    Practitioner.update(archived=True).where(Practitioner.id != linden.calendar.id).execute()
+    Practitioner.update(hours=always).execute()
+    walls = ["09:00", "09:30", "", ""] + [""] * 4 * 6
+    path = f"/team/{linden.pat.id}/calendars/{linden.calendar.id}"
+    answer = manager.post(path, data={f"c{linden.calendar.id}-hours": walls})
+    assert answer.status_code == 303
+    page = text_of(manager.get("/services/"))
+    assert "Shoulder has no free times now. Services says why." in page
+    assert "No free times: nobody who offers it has working hours" in page

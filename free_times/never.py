@@ -1,0 +1,109 @@
+"""Services for which there is no free time whatever anybody books: nobody offers them, the limits
+of online booking meet, or no working hours are long enough.
+
+Weekly hours are looked at; where hours on dates are still to come there may be a time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from base import scheduling
+from base.scheduling import Hours
+from base.tables.time_off import DatedHours
+from base.working_time import Walls, common
+from models import Clinic, Practitioner, Service
+
+from .offers import Offer, Terms
+from .rules import OnlineSettings, leaves_nothing
+
+_DAY = 24 * 60
+Needs = list[tuple[int, Practitioner]]  # minutes in a calendar
+
+
+def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
+    """Services that have no free time, by id, and why: "nobody" or "hours" for everybody, "people",
+    "limits" or "house" for clients alone, where they may book it online. Five queries.
+    """
+    services = list(Service.listed(clinic))
+    calendars = list(Practitioner.listed(clinic))
+    settings = OnlineSettings.of(clinic)
+    own = {
+        (row.service_id, row.practitioner_id): row
+        for row in Offer.select().where(Offer.clinic == clinic)
+    }
+    dated = _dated(clinic)
+    found = {}
+    for service in services:
+        terms = (Terms.of(one, service, own.get((service.id, one.id))) for one in calendars)
+        needs = [(one.minutes, one.calendar) for one in terms if one.is_offered]
+        why = _why(service, needs, dated) or _why_online(service, needs, dated, settings)
+        if why:
+            found[service.id] = service, why
+    return found
+
+
+def _dated(clinic: Clinic) -> set[tuple[str, int]]:
+    """Calendars and venues with hours of their own on a date to come."""
+    today = scheduling.utc_now().date() - timedelta(days=1)
+    rows = DatedHours.select(DatedHours.practitioner, DatedHours.venue, DatedHours.hours).where(
+        DatedHours.clinic == clinic, DatedHours.day >= today
+    )
+    return {
+        ("calendar", row.practitioner_id) if row.practitioner_id else ("venue", row.venue_id)
+        for row in rows
+        if row.hours
+    }
+
+
+def _why(service: Service, needs: Needs, dated: set[tuple[str, int]]) -> str:
+    if not needs:
+        return "nobody"
+    return "" if _fit(needs, dated, is_online=False) else "hours"
+
+
+def _why_online(
+    service: Service, needs: Needs, dated: set[tuple[str, int]], settings: OnlineSettings
+) -> str:
+    if not (settings.is_on and service.bookable_online):
+        return ""
+    notice, horizon = service.online_notice_hours, service.online_horizon_days
+    if leaves_nothing(
+        settings.notice_hours if notice is None else notice,
+        settings.horizon_days if horizon is None else horizon,
+    ):
+        return "limits"
+    online = [(minutes, one) for minutes, one in needs if one.takes_online]
+    if not online:
+        return "people"
+    return "" if _fit(online, dated, is_online=True) else "house"
+
+
+def _fit(needs: Needs, dated: set[tuple[str, int]], is_online: bool) -> bool:
+    """Whether some calendar has hours, or may have, in which its visit fits."""
+    for minutes, one in needs:
+        if ("calendar", one.id) in dated or (is_online and ("venue", one.venue_id) in dated):
+            return True
+        house = one.venue.hours if is_online and any(one.venue.hours.values()) else None
+        if minutes <= _longest(one.hours, house):
+            return True
+    return False
+
+
+def _longest(hours: Hours, house: Hours | None) -> int:
+    """The longest opening of a week in minutes. Hours that touch midnight go on."""
+    stretches: list[tuple[int, int]] = []
+    for number, name in enumerate([*scheduling.WEEKDAYS, *scheduling.WEEKDAYS]):
+        walls: Walls = hours.get(name, [])
+        walls = walls if house is None else common(walls, house.get(name, []))
+        stretches += [(number * _DAY + a, number * _DAY + b) for a, b in _minutes(walls)]
+    longest, begun, until = 0, 0, -1
+    for opens, closes in sorted(stretches):
+        if opens > until:
+            begun = opens
+        until = max(until, closes)
+        longest = max(longest, until - begun)
+    return longest
+
+
+def _minutes(walls: Sequence[Sequence[str]]) -> Iterable[tuple[int, int]]:
+    return map(scheduling.minutes_of, walls)

@@ -1,0 +1,55 @@
+"""Services without any free time, said where they are listed and where a limit is changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import flash
+
+from base.catalogue import lazy, ngettext
+from free_times import never
+from models import Service
+from views.kit import access
+
+WHY = {
+    "nobody": lazy("No free times: nobody offers it. Choose who does."),
+    "hours": lazy("No free times: nobody who offers it has working hours that are long enough."),
+    "people": lazy(
+        "No times online: nobody who offers it takes online bookings. Change that in Team."
+    ),
+    "limits": lazy(
+        "No times online: the least notice is longer than the furthest ahead. Change one of them."
+    ),
+    "house": lazy(
+        "No times online: the working hours inside the venue’s opening hours are too short for it."
+    ),
+}
+
+
+def by_service() -> dict[int, str]:
+    """Why a service of the clinic has no free times, by its id, for those that have none."""
+    found = never.without_times(access.clinic())
+    return {number: str(WHY[why]) for number, (_, why) in found.items()}
+
+
+@contextmanager
+def said() -> Iterator[None]:
+    """Around a change: on the next page stands which services have no free times by it."""
+    before = _known()
+    yield
+    names = [service.name for key, service in _known().items() if key not in before]
+    if not names:
+        return
+    flash(
+        ngettext(
+            "{services} has no free times now. Services says why.",
+            "{services} have no free times now. Services says why.",
+            len(names),
+            services=", ".join(names[:5]) + (" …" if len(names) > 5 else ""),
+        ),
+        "warning",
+    )
+
+
+def _known() -> dict[tuple[int, str], Service]:
+    found = never.without_times(access.clinic())
+    return {(number, why): service for number, (service, why) in found.items()}
