@@ -28,7 +28,7 @@ WHY = {
 def by_service() -> dict[int, str]:
     """Why a service of the clinic has no free times, by its id, for those that have none."""
     found = never.without_times(access.clinic())
-    return {number: str(WHY[why]) for number, (_, why) in found.items()}
+    return {number: str(WHY[why]) for number, (_service, why) in found.items()}
 
 
 @contextmanager
