@@ -188,7 +188,8 @@ def test_views_load_rows_by_number_through_named_loaders_alone():
     own = [f"{path}: get_by_id" for path in ("calendar/outside_card.py", "clinic/team.py")]
     own.append("doors/auth.py: get_by_id")  # rows at hand
     own.append("clinic/team.py: get_or_none")  # the link that the session remembers
-    own += ["kit/letter_words.py: get_or_none", "sync/notice_words.py: get_or_none"]  # of a row's
+    own += ["kit/letter_words.py: get_or_none", "sync/notice_rows.py: get_or_none"]  # of a row's
+    own.append("sync/panels.py: load")  # what the notices of an account at hand name
     own += ["kit/access.py: get_or_none"] * 2  # the loaders
     assert sorted(found) == sorted(own)
 
