@@ -31,6 +31,7 @@ FROM marked m
 JOIN practitioner q ON q.user_id = m.user_id
 JOIN booking o ON o.practitioner_id = q.id AND o.status NOT IN {free}
   AND o.ends_at > m.starts_at AND o.starts_at > m.starts_at - {longest}
+  AND o.starts_at <= m.starts_at
   AND (o.starts_at < m.starts_at OR (o.starts_at = m.starts_at AND o.id < m.id))
 WHERE m.starts_at < m.reach AND (o.id > {since} OR m.id > {since})
 ORDER BY m.starts_at, m.id, o.id
