@@ -103,9 +103,10 @@ LANES = (  # requests of one kind: how many of them may have a thread of a web p
     Lane(lambda method, path: path.startswith(feed.PREFIX), 4),
     Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
     # Looks of visitors before they book wait for nobody; their bookings, however many, do not keep
-    # the team's changes waiting.
+    # the team's changes waiting. Of one clinic they go one by one anyway: more threads only take
+    # turns at Python's lock.
     Lane(lambda method, path: method == "POST" and _LOOK(path) is not None, 4),
-    Lane(lambda method, path: method == "POST" and path.startswith("/book/"), 4),
+    Lane(lambda method, path: method == "POST" and path.startswith("/book/"), 2),
     Lane(
         lambda method, path: method not in ("GET", "HEAD"), 8
     ),  # these may wait for the database's lock
