@@ -693,6 +693,7 @@ OTHERS = {
     "views.calendar.next_free": {"WishForm"},  # asks only
     "views.calendar.merges": {"MergeForm"},  # says what both records said
     "views.calendar.why": {"WhyForm"},  # asks only
+    "views.doors.own_letters": {"OwnLettersForm"},  # theirs alone
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},
     "views.clinic.page_name": {"NameForm"},  # says the name that it showed
