@@ -76,8 +76,8 @@ ROOMS = {  # the same, inside the rooms
         {"planning"},
     ),
     "sync.two_way.reading": (
-        {"channels", "guests", "incoming", "missing", "strays"},
-        {"double_bookings", "lacking", "search"},
+        {"channels", "guests", "incoming", "strays"},
+        {"double_bookings", "lacking", "missing", "search", "second_look"},
         {"pull"},
         {"sources"},
         {"ours"},

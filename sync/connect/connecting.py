@@ -13,7 +13,7 @@ from base.tables.audit import AuditEntry
 from models import Clinic, User
 from sync.providers import registry
 from sync.providers.base import Calendar, Provider
-from sync.providers.errors import ScopeMissing, Unanswered
+from sync.providers.errors import ProviderError, ScopeMissing, Unanswered
 from sync.tables import earlier, starting
 from sync.tables.accounts import Account, RemoteCalendar
 
@@ -51,13 +51,16 @@ def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]
     calendars.
 
     The only request that waits for a provider, for at most ARRIVAL_SECONDS. Raises Mismatch,
-    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount (what it allowed us is
-    given back by a job), Unanswered where the provider was too slow, and the other errors of
-    `providers.errors`.
+    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount, Unanswered where the
+    provider was too slow, and the other errors of `providers.errors`. What an account that is not
+    taken allowed us is given back by a job.
     """
     asked = connections.scopes(kind, user.clinic)
     tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, departure, query))
-    sealed = connections.sealed(tokens)
+    sealed, lacks = connections.sealed(tokens), _lacks(asked, tokens)
+    if lacks:
+        revoking.revoke_later(kind, email, sealed)
+        raise ScopeMissing(lacks, 403)
     try:
         return starting.connect(user, kind, email, sealed, tokens.scopes, tokens.refresh_expires_at)
     except starting.OtherAccount:
@@ -68,14 +71,22 @@ def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]
 def _ask_who(
     kind: str, asked: Iterable[str], departure: Departure, query: Mapping[str, str]
 ) -> tuple[Tokens, str]:
-    """The tokens, and the address of the account."""
+    """The tokens, and the address of the account; "" where it allowed too little to tell."""
     with connections.in_a_hurry(kind) as http:
         tokens = connections.sign_in(kind, http).arrive(departure, query)
-        if missing_scopes(asked, tokens.scopes):
-            raise ScopeMissing("boxes", 403)
-        if not tokens.refresh_token:
-            raise ScopeMissing("no_refresh_token", 403)
-        return tokens, connections.with_tokens(kind, tokens, http).email()
+        try:
+            return tokens, connections.with_tokens(kind, tokens, http).email()
+        except ProviderError:
+            if _lacks(asked, tokens):
+                return tokens, ""
+            raise
+
+
+def _lacks(asked: Iterable[str], tokens: Tokens) -> str:
+    """What is missing of what an account was to allow, in one word; "" for nothing."""
+    if missing_scopes(asked, tokens.scopes):
+        return "boxes"
+    return "" if tokens.refresh_token else "no_refresh_token"
 
 
 def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:

@@ -24,7 +24,7 @@ from sync.providers.line import Client
 from sync.providers.wire import http_client
 from sync.tables.accounts import Account
 
-from .oauth import Application, OAuth, Tokens
+from .oauth import Application, OAuth, Tokens, missing_scopes
 
 HURRIED = httpx.Timeout(4, connect=2)  # of each step
 HURRIED_SECONDS = 10  # of each call; whoever waits goes on before
@@ -79,6 +79,11 @@ def is_sandbox(kind: str) -> bool:
 def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
     """The scopes to ask a person of this clinic for."""
     return providers.scopes(kind, clinic.sync_existing, clinic.sync_shared)
+
+
+def allows_too_little(account: Account) -> bool:
+    """Whether the person allowed us less than we ask people of the clinic for now."""
+    return bool(missing_scopes(scopes(account.kind, account.clinic), account.scopes.split()))
 
 
 def sign_in(kind: str, http: Client | None = None) -> OAuth:

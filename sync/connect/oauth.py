@@ -244,9 +244,10 @@ class _Session:
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
     """The scopes that were asked for and not granted: people may leave boxes empty. Check before a
-    feature is switched on.
+    feature is switched on. Who may write may read.
     """
     allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
+    allowed |= {f"{scope}.readonly" for scope in allowed}
     return frozenset(
         scope
         for scope in asked

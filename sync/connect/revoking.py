@@ -39,11 +39,13 @@ def revoke(account: Account) -> None:
 
 
 def revoke_later(kind: str, email: str, sealed: str, wait: timedelta = timedelta()) -> None:
-    """Let the job revoke what an account allowed us, unless somebody uses that account."""
+    """Let the job revoke what an account allowed us, unless somebody uses that account. `email` "":
+    it is not known whose it is, so that it could be any account.
+    """
     at = scheduling.utc_now()
     Revocation.create(
         kind=kind,
-        email_hash=_hash(kind, email),
+        email_hash=_hash(kind, email) if email else "",
         sealed=sealed,
         retry_at=at + wait,
         given_up_at=at + PATIENCE,
@@ -86,8 +88,9 @@ def _is_given_back(row: Revocation) -> bool:
 
 
 def _is_used_again(row: Revocation) -> bool:
+    """Whether somebody uses the account, or may: its access would end, too."""
     return any(
-        _hash(row.kind, email) == row.email_hash
+        row.email_hash in ("", _hash(row.kind, email))
         for (email,) in tuples(Account.select(Account.email).where(Account.kind == row.kind))
     )
 

@@ -125,6 +125,7 @@ class Provider(Protocol):
     batch_size: int  # so many operations go out in one request
     longest_window: timedelta  # that can be pulled at once
     marks_occurrences: bool  # single occurrences are told with the mark of their series
+    keeps_ids: bool  # what is moved to another calendar keeps its id, and nothing else has it
 
     @property
     def channels(self) -> "Channels | None":
@@ -182,19 +183,27 @@ class Provider(Protocol):
         """
 
     def look(
-        self, calendar_id: str, remote_ids: Sequence[str], closely: bool = False
+        self,
+        calendar_id: str,
+        remote_ids: Sequence[str],
+        closely: bool = False,
+        is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
         """The event at each of these ids, in batches; None where the answer says that there is
         none. An id is left out where nothing is known now.
 
         `closely`, for events that a list lacks: one of ours that was deleted and can still be
-        looked up counts as not there; an external one of that kind is left out.
+        looked up counts as not there. So does an external one that a list lacked before
+        (`is_again`); else it is left out.
         """
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
         """Etag and mark, by id, of every living event, whenever it takes place, with nothing more
         asked for; a repeat is one event. None: it has no mark of this installation.
         """
+
+    def ids(self, calendar_id: str, window: Window) -> set[str]:
+        """The ids of all single events and occurrences that overlap a window, and nothing more."""
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False

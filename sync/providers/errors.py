@@ -35,6 +35,12 @@ class Forbidden(ProviderError):
     """No right on this calendar or event."""
 
 
+class ScopeDoubted(Forbidden):
+    """An answer says that the person has not allowed this, while the account may do other things.
+    It is about what was asked for alone, unless the person really allowed too little.
+    """
+
+
 class NoMailbox(ProviderError):
     """The account signs in, and has no calendars that programs can reach: a guest, no licence, or a
     server of its own. Final.

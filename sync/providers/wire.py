@@ -7,7 +7,15 @@ from typing import Any
 
 import httpx
 
-from .errors import AuthExpired, ProviderError, Unanswered, Unavailable
+from .errors import (
+    AuthExpired,
+    NotConfigured,
+    ProviderError,
+    ScopeDoubted,
+    ScopeMissing,
+    Unanswered,
+    Unavailable,
+)
 from .line import Client, until
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.
@@ -66,9 +74,19 @@ def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response
         raise Unanswered(type(error).__name__) from None
 
 
+def is_of_access(error: ProviderError | None) -> bool:
+    """Whether an error says that a fresh token is refused or allows too little, or that Kalends is
+    not let in: one answer alone may be wrong about that (`Wire.judged`).
+    """
+    return isinstance(error, (NotConfigured, ScopeMissing)) or (
+        isinstance(error, AuthExpired) and error.status == 401
+    )
+
+
 class Wire:
     """HTTP for one account, with its access token; a dead token is replaced once. `known` is an
-    address that the provider answers for every good token. `headers` go with every request.
+    address that the provider answers for every good token, `allowed` one that it answers for every
+    token with what we ask for. `headers` go with every request.
     """
 
     def __init__(
@@ -76,9 +94,11 @@ class Wire:
         http: Client,
         access_token: AccessToken,
         known: str,
+        allowed: str,
         headers: Mapping[str, str] | None = None,
     ):
-        self._http, self._access_token, self._known = http, access_token, known
+        self._http, self._access_token = http, access_token
+        self._known, self._allowed = known, allowed
         self._headers = dict(headers or {})
         self._used: str | None = None
 
@@ -97,20 +117,22 @@ class Wire:
         self._used = self._access_token(self._used)
 
     def judged(self, error: ProviderError) -> ProviderError:
-        """What a refusal with a fresh token means. Where it is 401, another request with the same
-        token tells whether the token is refused, or only what was asked for; Unavailable where it
-        does not tell.
+        """What a refusal with a fresh token means. Where it would end access (`is_of_access`),
+        another request with the same token tells whether that holds for the account, or only for
+        what was asked for; Unavailable where it does not tell.
         """
-        if not isinstance(error, AuthExpired) or error.status != 401:
+        if not is_of_access(error):
             return error
+        is_scope = isinstance(error, ScopeMissing)
         try:
-            status = self._send("GET", self._known).status_code
+            status = self._send("GET", self._allowed if is_scope else self._known).status_code
         except ProviderError as trouble:
             return trouble
-        if status == 401:
+        if status == error.status or (is_scope and status == 401):
             return error
-        kind = ProviderError if status < 300 else Unavailable
-        return kind(error.reason, error.status)
+        if status >= 300:
+            return Unavailable(error.reason, error.status)
+        return (ScopeDoubted if is_scope else ProviderError)(error.reason, error.status)
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts: Any

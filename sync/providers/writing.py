@@ -21,6 +21,7 @@ from .errors import (
     Unsent,
 )
 from .multipart import Answer, Call
+from .wire import is_of_access
 
 # Errors that the next batch would meet as well.
 HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
@@ -90,6 +91,27 @@ def answers_to(
     for number, refusal in refused.items():
         answers[number] = of_the_whole(refusal) if is_of_batches else refusal
     return answers
+
+
+def judged(
+    answers: Sequence[Answer | ProviderError],
+    failure: Callable[[Answer | ProviderError], ProviderError | None],
+    judge: Callable[[ProviderError], ProviderError],
+) -> list[Answer | ProviderError]:
+    """The answers; those that would end access (`wire.is_of_access`), as what that means.
+    `failure` gives the error of an answer, `judge` is `Wire.judged`: asked once for each kind.
+    """
+    meanings: dict[type[ProviderError], ProviderError] = {}
+    made: list[Answer | ProviderError] = []
+    for answer in answers:
+        error = failure(answer) if isinstance(answer, Answer) else None
+        if error is None or not is_of_access(error):
+            made.append(answer)
+            continue
+        if type(error) not in meanings:
+            meanings[type(error)] = judge(error)
+        made.append(meanings[type(error)])
+    return made
 
 
 def told_by(

@@ -354,7 +354,10 @@ class RemoteCalendar(Base):
     # ours: when it was last compared with our records as a whole
     compared_at = InstantField(null=True)
     whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
+    # when it was read for the first time, until a second look finds nothing more
+    unproved_since = InstantField(null=True)
     search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
+    sought_at = InstantField(null=True)  # when all of it was last searched, without a filter
     search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
     # grows each time it is turned on or wanted anew: what was read before is no longer meant
     turn = IntegerField(default=0)

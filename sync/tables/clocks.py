@@ -4,6 +4,8 @@ set back. What was stored then lies in the future, and would hold sync up until 
 
 from datetime import datetime, timedelta
 
+from base.tables.outside import ExternalEvent
+
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .channels import Channel
 from .mappings import MappingRow
@@ -27,6 +29,10 @@ def set_right(at: datetime) -> None:
     calendar.update(due_at=None).where(calendar.due_at > far).execute()
     calendar.update(whole_at=None).where(calendar.whole_at > future).execute()
     calendar.update(compared_at=None).where(calendar.compared_at > future).execute()
+    calendar.update(unproved_since=at).where(calendar.unproved_since > future).execute()
+    calendar.update(sought_at=None).where(calendar.sought_at > at + VERY_FAR).execute()
+    for doubted in (ExternalEvent, MappingRow):
+        doubted.update(doubted_at=at).where(doubted.doubted_at > future).execute()
     searched = (calendar.search_word == "") & (calendar.search_at > at + SEARCH_EVERY + SKEW)
     calendar.update(search_at=None).where(searched | (calendar.search_at > at + VERY_FAR)).execute()
     account.update(wait_until=None).where(account.wait_until > far).execute()

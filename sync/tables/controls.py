@@ -52,7 +52,11 @@ def ask(account: Account, because: str, actor: User | None = None) -> None:
     """
     if because == "resync":
         RemoteCalendar.update(
-            sync_token=None, due_at=None, search_at=None, turn=RemoteCalendar.turn + 1
+            sync_token=None,
+            due_at=None,
+            search_at=None,
+            sought_at=None,
+            turn=RemoteCalendar.turn + 1,
         ).where(RemoteCalendar.account == account).execute()
         MappingRow.update(tries=0, retry_at=None, problem="").where(
             MappingRow.account == account, MappingRow.problem != "kept"

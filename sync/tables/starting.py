@@ -124,7 +124,8 @@ def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
 def begin(account: Account) -> None:
     """A fresh start: forget all mappings. Events that are there are found by their mark."""
     MappingRow.delete().where(MappingRow.account == account).execute()
-    RemoteCalendar.update(sync_token=None, due_at=None, search_at=None).where(
+    # nothing of them is known here any more: the next reading is a first one
+    RemoteCalendar.update(sync_token=None, due_at=None, search_at=None, read_at=None).where(
         RemoteCalendar.account == account
     ).execute()
     # not in the way of a first filling

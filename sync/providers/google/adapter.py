@@ -23,6 +23,7 @@ from sync.providers.parsing import (
     all_apart,
     all_told,
     answered,
+    each,
     etag,
     identity,
     of_installation,
@@ -63,7 +64,7 @@ class Google:
     """
 
     kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
-    marks_occurrences = True
+    marks_occurrences, keeps_ids = True, False
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._api = CalendarApi(http, access_token, api_url)
@@ -151,7 +152,11 @@ class Google:
             return None
 
     def look(
-        self, calendar_id: str, remote_ids: Sequence[str], closely: bool = False
+        self,
+        calendar_id: str,
+        remote_ids: Sequence[str],
+        closely: bool = False,
+        is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
         """As closely in any case: what was deleted is told as a tombstone."""
         found: dict[str, RemoteEvent | None] = {}
@@ -178,6 +183,23 @@ class Google:
                 item["id"]: (etag(item.get("etag")), mark)
                 for item, mark in items
                 if mark or not item.get("recurringEventId")
+            }
+
+    def ids(self, calendar_id: str, window: Window) -> set[str]:
+        query = {
+            "maxResults": PAGE_SIZE,
+            "singleEvents": "true",
+            "timeMin": written(window.starts_at),
+            "timeMax": written(window.ends_at),
+            "fields": "kind,nextPageToken,items(id,status)",
+        }
+        pages = self._api.pages(f"{calendar_path(calendar_id)}/events", query)
+        with reading():
+            return {
+                item["id"]
+                for page in pages
+                for item in each(page.get("items", ()))
+                if identity(item.get("id")) and not is_tombstone(item)
             }
 
     def find_marked(

@@ -13,10 +13,10 @@ from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import following, is_of_another_shape, reading
 from sync.providers.wire import AccessToken, Wire
-from sync.providers.writing import answers_to
+from sync.providers.writing import answers_to, judged
 
 from .errors import error_of
-from .writing import API, may_pass_now
+from .writing import API, failure, may_pass_now
 
 BATCH = "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
@@ -29,7 +29,7 @@ class CalendarApi:
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._url = api_url.rstrip("/")
         known = f"{self._url}{API}{LIST}/primary?{urlencode({'fields': 'id'})}"
-        self._wire = Wire(http, access_token, known)
+        self._wire = Wire(http, access_token, known, allowed=known)
         self.kept: Pages = Unkept()
 
     def json(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
@@ -85,19 +85,7 @@ class CalendarApi:
             repeated = [error] * len(again)
         for number, answer in zip(again, repeated, strict=True):
             answers[number] = answer
-        return self._judged(answers)
-
-    def _judged(self, answers: list[Answer | ProviderError]) -> list[Answer | ProviderError]:
-        """The answers; those that a fresh token was refused for, as what that means."""
-        refused = next(
-            (one for one in answers if isinstance(one, Answer) and one.status == 401), None
-        )
-        if refused is None:
-            return answers
-        meaning = self._wire.judged(error_of(401, refused.body, refused.headers))
-        return [
-            meaning if isinstance(one, Answer) and one.status == 401 else one for one in answers
-        ]
+        return judged(answers, failure, self._wire.judged)
 
     def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
         """The answers to one batch. Raises what refuses it as a whole."""

@@ -61,6 +61,13 @@ def may_pass_now(answer: Answer | ProviderError) -> bool:
     )
 
 
+def failure(answer: Answer | ProviderError) -> ProviderError | None:
+    """The error that the answer to a call of a batch stands for; None when it is a good one."""
+    if isinstance(answer, ProviderError):
+        return answer
+    return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+
+
 def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
     """What became of an operation."""
     if isinstance(answer, ProviderError):

@@ -63,7 +63,7 @@ class Microsoft:
     """
 
     kind, batch_size, longest_window = "microsoft", json_batch.MOST, timedelta(days=4 * 365)
-    marks_occurrences = False
+    marks_occurrences, keeps_ids = False, True
 
     def __init__(
         self,
@@ -306,11 +306,15 @@ class Microsoft:
         return Contents(self._graph, calendar_id).get(remote_id)
 
     def look(
-        self, calendar_id: str, remote_ids: Sequence[str], closely: bool = False
+        self,
+        calendar_id: str,
+        remote_ids: Sequence[str],
+        closely: bool = False,
+        is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
         contents = Contents(self._graph, calendar_id)
         found = told_by(dict(zip(remote_ids, contents.looks(remote_ids), strict=True)))
-        return _as_listed(contents, found) if closely else found
+        return _as_listed(contents, found, is_again) if closely else found
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
         with reading():
@@ -318,6 +322,10 @@ class Microsoft:
                 remote_id: (etag, of_installation(mark, installation))
                 for remote_id, etag, mark in Contents(self._graph, calendar_id).outline()
             }
+
+    def ids(self, calendar_id: str, window: Window) -> set[str]:
+        with reading():
+            return Contents(self._graph, calendar_id).ids(bounds(window))
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
@@ -340,17 +348,19 @@ class Microsoft:
 
 
 def _as_listed(
-    contents: Contents, found: dict[str, RemoteEvent | None]
+    contents: Contents, found: dict[str, RemoteEvent | None], is_again: bool
 ) -> dict[str, RemoteEvent | None]:
     """What was found, but for events that were deleted and can still be looked up: of ours None, of
-    others nothing.
+    others nothing, or None where a list lacked them before (`is_again`).
     """
     by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
     external = [event for event in by_id.values() if event.mark is None]
     shown = contents.shown(external)
     for event in external:
-        if not event.is_series and event.remote_id not in shown:
+        if not event.is_series and not shown.get(event.remote_id):
             del found[event.remote_id]
+            if is_again and event.remote_id in shown:
+                found[event.remote_id] = None
     by_id = {one: event for one, event in by_id.items() if event.mark}
     stands = contents.standing(by_id.values())
     for one, event in by_id.items():

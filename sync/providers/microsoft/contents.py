@@ -106,6 +106,12 @@ class Contents:
         items = (item for page in pages for item in page["value"])
         return *all_apart(items, to_event), len(pages) > 1
 
+    def ids(self, bounds: Mapping[str, str]) -> set[str]:
+        """The ids of single events and occurrences within a window, and nothing more."""
+        query = {**bounds, "$select": "id", "$top": PAGE_SIZE}
+        items = self._graph.items(target(f"{self._calendar}/calendarView", query))
+        return {item["id"] for item in each(list(items)) if identity(item.get("id"))}
+
     def marked(self, installation: str) -> list[RemoteEvent]:
         """The events with a mark of this installation, as Graph's filter finds them; where it
         cannot, every event.
@@ -191,9 +197,9 @@ class Contents:
                 if isinstance(answer, Answer) and failure(answer) is None
             }
 
-    def shown(self, events: Sequence[RemoteEvent]) -> set[str]:
-        """Ids of those of these events that the calendar's view shows at their own times. Raises
-        what meets all of them.
+    def shown(self, events: Sequence[RemoteEvent]) -> dict[str, bool]:
+        """Whether the calendar's view shows each of these events at its own times. One of which
+        that cannot be told is left out. Raises what meets all of them.
         """
         answers = self._graph.together([Call("GET", self._at(event)) for event in events])
         for error in map(failure, answers):
@@ -201,10 +207,10 @@ class Contents:
                 raise error
         with reading():
             return {
-                item["id"]
-                for answer in answers
+                event.remote_id: event.remote_id
+                in {item["id"] for item in each(answer.body["value"])}
+                for event, answer in zip(events, answers, strict=True)
                 if isinstance(answer, Answer) and failure(answer) is None
-                for item in each(answer.body["value"])
             }
 
     def _at(self, event: RemoteEvent) -> str:

@@ -25,7 +25,7 @@ from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import following, is_of_another_shape, reading, within
 from sync.providers.wire import AccessToken, Wire
-from sync.providers.writing import HOPELESS, answers_to
+from sync.providers.writing import HOPELESS, answers_to, judged
 
 from . import json_batch
 from .errors import error_of
@@ -42,8 +42,10 @@ class Graph:
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._url = api_url.rstrip("/")
-        known = f"{self._url}{target('/me', {'$select': 'id'})}"
-        self._wire = Wire(http, access_token, known, {"Prefer": PREFER})
+        known, allowed = (
+            f"{self._url}{target(path, {'$select': 'id'})}" for path in ("/me", "/me/calendar")
+        )
+        self._wire = Wire(http, access_token, known, allowed, {"Prefer": PREFER})
         self.kept: Pages = Unkept()
 
     def is_ours(self, address: str) -> bool:
@@ -124,17 +126,9 @@ class Graph:
                 strict=True,
             ):
                 answers[number] = answer
-            answers = self._judged(answers)
-        return answers
-
-    def _judged(self, answers: list[Answer | ProviderError]) -> list[Answer | ProviderError]:
-        """The answers; those that a fresh token was refused for, as what that means."""
-        refused = _unsigned(answers)
-        error = failure(answers[refused[0]]) if refused else None
-        if error is None:
-            return answers
-        meaning = self._wire.judged(error)
-        return [meaning if n in refused else answer for n, answer in enumerate(answers)]
+        elif refused:
+            return answers  # no other token could be had
+        return judged(answers, failure, self._wire.judged)
 
     def _renew(self) -> bool:
         """Whether another access token could be had."""

@@ -2,8 +2,9 @@
 
 A list may omit events. Time that is given free on its word lets clients double-book. So the events
 of the future that it lacks are asked for by their ids, as many as one batch takes. What the answers
-leave open stays, and blocks, until a second list a little later lacks it, too. A list that lacks an
-event which is there is not believed about the others, and as it may lack new ones, too, the
+leave open stays, and blocks, until a second list a little later lacks it, too, and is asked for
+again. A look that is refused confirms nothing: only where lists lack an event for most of a day,
+it is gone without a look. A list that lacks an event which is there may lack new ones, too, so the
 calendar is read again.
 """
 
@@ -26,15 +27,16 @@ from .incoming import Change
 log = logging.getLogger("kalends.pull")
 
 LATER = timedelta(seconds=30)  # a list asked for at once could be as outdated as the first
-LONGEST = timedelta(hours=20)  # so long a list that was wrong about one event is doubted
+LONGEST = timedelta(hours=20)  # so long lists are doubted about what looks do not tell
+MOST_ASKED = 200  # of those that a list lacked before
 
 
 def made_sure(
     context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change
 ) -> tuple[Delta, set[str]]:
     """The pull with the events that it lacks: each becomes an event, a tombstone, or `unsure`; and
-    the ids of those that are there all the same. At most two requests. Raises errors of the whole
-    account.
+    the ids of those that are there all the same. At most two requests for what is lacked for the
+    first time. Raises errors of the whole account.
 
     An empty list, none of whose events is found, counts for all: a person is then asked, and needs
     the whole number.
@@ -42,17 +44,19 @@ def made_sure(
     asked_for = _ahead(delta, change)
     if not asked_for or (change.is_empty and calendar.may_empty):
         return delta, set()
-    some = asked_for[: context.provider.batch_size]
-    looks = _looks(context, calendar, [row.remote_id for row in some])
+    at = scheduling.utc_now()
+    before = [row for row in asked_for if row.doubted_at and row.doubted_at <= at - LATER]
+    news = [row for row in asked_for if row not in before][: context.provider.batch_size]
+    again = before[:MOST_ASKED]
+    looks = _looks(context, calendar, news) | _looks(context, calendar, again, is_again=True)
     living = {remote_id: event for remote_id, event in looks.items() if event}
     gone = {remote_id for remote_id, event in looks.items() if event is None}
-    if change.is_empty and len(gone) == len(some):
+    if change.is_empty and len(gone) == len(news) + len(again):
         return delta, set()
-    before = scheduling.utc_now() - (LONGEST if living else LATER)
     gone |= {
         row.remote_id
         for row in asked_for
-        if row.remote_id not in looks and row.doubted_at and row.doubted_at <= before
+        if row.remote_id not in looks and row.doubted_at and row.doubted_at <= at - LONGEST
     }
     unsure = {row.remote_id for row in asked_for} - gone - living.keys()
     surer = replace(
@@ -78,10 +82,16 @@ def _ahead(delta: Delta, change: Change) -> list[ExternalEvent]:
 
 
 def _looks(
-    context: RunContext, calendar: RemoteCalendar, remote_ids: Sequence[str]
+    context: RunContext,
+    calendar: RemoteCalendar,
+    rows: Sequence[ExternalEvent],
+    is_again: bool = False,
 ) -> dict[str, RemoteEvent | None]:
+    if not rows:
+        return {}
+    remote_ids = [row.remote_id for row in rows]
     try:
-        return context.provider.look(calendar.made_id, remote_ids, closely=True)
+        return context.provider.look(calendar.made_id, remote_ids, True, is_again)
     except (AuthExpired, NotConfigured):
         raise
     except ProviderError as error:
@@ -112,8 +122,9 @@ class Doubts:
         )
         if oldest is None:
             return cls(None, None)
-        read_at = max(oldest, calendar.whole_at or oldest)
-        return cls(newest, read_at + max(LATER, (read_at - oldest) / 2))
+        read_at, end = max(oldest, calendar.whole_at or oldest), oldest + LONGEST
+        due_at = read_at + max(LATER, (read_at - oldest) / 2)
+        return cls(newest, min(due_at, end) if read_at < end else due_at)
 
     @property
     def is_due(self) -> bool:

@@ -13,7 +13,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.two_way.plans import doubts, local, marks
 
-from . import missing
+from . import missing, second_look
 from .pull import Reader
 from .sources import take_in
 
@@ -23,11 +23,14 @@ log = logging.getLogger("kalends.pull")
 def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
     """What changed in our calendar; a complete reading where there are doubts (see `doubts`)."""
     account, at = reader.account, scheduling.utc_now()
+    is_second = second_look.is_due(destination)
     agrees = (
         _agrees(reader, destination)
-        if destination.sync_token and doubts.is_night(account, destination, at)
+        if destination.sync_token and (is_second or doubts.is_night(account, destination, at))
         else None
     )
+    if is_second and agrees is not None:
+        reader.prove(destination)
     doubted_at = doubts.due_since(account, at)
     delta, window = reader.pull(
         destination,
@@ -42,7 +45,8 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
     elif living:
         delta = replace(delta, changed=(*delta.changed, *living))
     if delta.complete:
-        delta = missing.made_sure(reader.context, destination, delta)
+        is_resync = destination.sync_token is None and destination.read_at is not None
+        delta = missing.made_sure(reader.context, destination, delta, is_resync)
     with reader.context.writing():
         doubts.note_told(account, delta)
         if delta.complete:

@@ -25,7 +25,7 @@ from sync.two_way.plans import doubts, local
 from sync.two_way.worker.context import RunContext
 from sync.two_way.worker.paging import KeptPages
 
-from . import lacking
+from . import lacking, second_look
 
 log = logging.getLogger("kalends.pull")
 
@@ -43,6 +43,7 @@ class Reader:
         self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
         self.is_urgent = is_urgent
         self._whole: set[int] = set()  # calendars that this pass reads as a whole
+        self._proved: set[int] = set()  # those whose first reading a second look confirms
         self.pages = KeptPages(context)
         context.provider.keep_pages(self.pages)
 
@@ -97,7 +98,7 @@ class Reader:
 
     def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
         provider, reach = self.context.provider, local.reach(self.account)
-        window = local.window(self.account)
+        window, told = local.window(self.account), None
         kept = calendar.window_to and replace(
             reach, starts_at=calendar.window_from, ends_at=calendar.window_to
         )
@@ -114,14 +115,22 @@ class Reader:
         ):
             try:
                 over = frozenset() if unrolled else doubts.known_gone(self.account)
-                return provider.pull(
+                delta = provider.pull(
                     calendar.made_id, calendar.sync_token, kept, unrolled=unrolled, over=over
-                ), kept
+                )
             except SyncTokenExpired:
                 pass
+            else:
+                is_second = unrolled and not self.is_urgent and second_look.is_due(calendar)
+                told = second_look.told(self.context, calendar, kept) if is_second else None
+                if told is None or told <= second_look.known(calendar, delta):
+                    self._proved |= set() if told is None else {calendar.id}
+                    return delta, kept
         self._whole.add(calendar.id)
         delta = provider.pull(calendar.made_id, None, reach, unrolled=unrolled)
         if unrolled:
+            if told is not None and told <= second_look.ids_of(delta):
+                self._proved.add(calendar.id)
             return delta, reach
         # wherever they lie, so that none is made twice
         marked = provider.find_marked(calendar.made_id, self.account.clinic.installation)
@@ -138,10 +147,18 @@ class Reader:
         interval = WHOLE + timedelta(minutes=calendar.id * 37 % WHOLE_SPREAD_MINUTES)
         return calendar.whole_at is None or calendar.whole_at <= scheduling.utc_now() - interval
 
+    def prove(self, calendar: RemoteCalendar) -> None:
+        """A second look was taken at what was read for the first time."""
+        self._proved.add(calendar.id)
+
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All changes are taken in: store the sync token."""
         at = scheduling.utc_now()
         calendar.whole_at = at if calendar.id in self._whole else calendar.whole_at
+        if calendar.read_at is None:
+            calendar.unproved_since = at
+        elif calendar.id in self._proved:
+            calendar.unproved_since = None
         columns = {
             "sync_token": sync_token,
             "read_at": at,
@@ -151,6 +168,7 @@ class Reader:
             "window_from": window.starts_at,
             "window_to": window.ends_at,
             "whole_at": calendar.whole_at,
+            "unproved_since": calendar.unproved_since,
         }
         unchanged = (
             RemoteCalendar.sync_token == calendar.sync_token
@@ -187,11 +205,11 @@ class Reader:
 
     def _next_poll(self, calendar: RemoteCalendar) -> datetime:
         """The next regular read, spread so that accounts do not all come at once; sooner where
-        busy time is in doubt.
+        busy time is in doubt, or a first reading is.
         """
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         regular = scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
-        return lacking.Doubts.of(calendar).before(regular)
+        return lacking.Doubts.of(calendar).before(second_look.before(calendar, regular))
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:

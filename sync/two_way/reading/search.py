@@ -1,6 +1,7 @@
 """The search for strays in all calendars of an account, one by one and in slices."""
 
 import logging
+from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 
 from base import scheduling
@@ -17,6 +18,7 @@ from . import strays
 log = logging.getLogger("kalends.sync")
 
 ENDLESS_WAIT = timedelta(days=7)  # each try costs as many requests as there are pages at most
+MOST_LISTED = 5  # calendars of which a search lists everything, those first that waited longest
 
 
 def search(context: RunContext, pages: KeptPages) -> bool:
@@ -34,12 +36,15 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             _put_off(account, at)
         return False
     rows = connecting.note_new(account, listed)
+    whole = _to_list(rows, {calendar.calendar_id for calendar in listed}, at)
     for calendar in listed:
         row = rows.get(calendar.calendar_id)
         if is_searched(row):
             continue
         context.check_time()
         try:
+            if row in whole:
+                _seek_all(context, pages, row, calendar.name)
             found = seek(context, pages, calendar.calendar_id, row)
         except OF_THE_ACCOUNT:
             raise
@@ -47,13 +52,53 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             log.warning("a calendar cannot be searched: %s", error)
             continue
         with context.writing():
-            strays.remember(account, calendar.calendar_id, calendar.name, found)
+            is_listed = row is not None and row.sought_at is not None and row.sought_at >= at
+            known = set(found) if is_listed else None
+            strays.remember(account, calendar.calendar_id, calendar.name, found, known)
             settle(row)
-    known = {calendar.calendar_id for calendar in listed} | rows.keys()
+    shown = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
-        Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(known)).execute()
+        Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(shown)).execute()
         _put_off(account, at)
     return True
+
+
+def _to_list(
+    rows: Mapping[str, RemoteCalendar], calendar_ids: Set[str], at: datetime
+) -> list[RemoteCalendar]:
+    """Of which calendars everything is listed now: of those that are not read, since the filter
+    that finds ours in them is the provider's alone.
+    """
+    due = [
+        row
+        for key, row in rows.items()
+        if key in calendar_ids
+        and row.role != "source"
+        and (row.sought_at is None or row.sought_at <= at - SEARCH_EVERY)
+    ]
+    return sorted(due, key=lambda row: (row.sought_at is not None, row.sought_at or at, row.id))[
+        :MOST_LISTED
+    ]
+
+
+def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: str) -> None:
+    """Note what a list of everything in a calendar shows of ours, where it can be had."""
+    found, sought_at = None, scheduling.utc_now()
+    try:
+        with pages.of(row, "search all"):
+            found = strays.listed(context, row.made_id)
+    except OF_THE_ACCOUNT:
+        raise
+    except ProviderError as error:
+        log.warning("calendar %s cannot be listed: %s", row.id, error)
+        if not isinstance(error, Endless):
+            return
+        sought_at += ENDLESS_WAIT
+    with context.writing():
+        if found is not None:
+            strays.remember(context.account, row.made_id, name, found)
+        row.sought_at = sought_at
+        row.save(only=[RemoteCalendar.sought_at])
 
 
 def _put_off(account: Account, at: datetime) -> None:

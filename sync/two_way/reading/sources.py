@@ -39,11 +39,14 @@ def read_asked(reader: Reader) -> None:
 
 
 def _due(reader: Reader) -> list[RemoteCalendar]:
-    """Those that are due, or soon will be."""
-    soon = scheduling.utc_now() + timedelta(seconds=reader.poll_seconds / 2)
+    """Those that are due, or soon will be; but not a second look (`second_look`) that is early."""
+    at = scheduling.utc_now()
+    soon = RemoteCalendar.due_at <= at + timedelta(seconds=reader.poll_seconds / 2)
     rows = reader.account.calendars.where(
         RemoteCalendar.role == "source",
-        RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= soon),
+        RemoteCalendar.due_at.is_null()
+        | (RemoteCalendar.due_at <= at)
+        | (soon & RemoteCalendar.unproved_since.is_null()),
     )
     return list(rows.order_by(RemoteCalendar.id))
 

@@ -7,7 +7,7 @@ to a deletion alone is not enough.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from operator import attrgetter
 
@@ -69,11 +69,27 @@ def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[s
     """This account's events in another calendar, by the id of the whole event. `is_quick`: use the
     provider's own filter.
     """
-    account = context.account
+    installation = context.account.clinic.installation
+    marked = context.provider.find_marked(calendar_id, installation, is_quick)
+    return _ours(context.account, calendar_id, marked)
+
+
+def listed(context: RunContext, calendar_id: str) -> dict[str, RemoteEvent]:
+    """The same from a list of everything there, without a filter: some do not show all."""
+    provider, installation = context.provider, context.account.clinic.installation
+    bearing = [
+        one for one, (_, mark) in provider.outline(calendar_id, installation).items() if mark
+    ]
+    looks = provider.look(calendar_id, bearing) if bearing else {}
+    return _ours(context.account, calendar_id, [event for event in looks.values() if event])
+
+
+def _ours(
+    account: Account, calendar_id: str, marked: Iterable[RemoteEvent]
+) -> dict[str, RemoteEvent]:
     row = RemoteCalendar.get_or_none(
         RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
     )
-    marked = context.provider.find_marked(calendar_id, account.clinic.installation, is_quick)
     return _by_id(account, marked, row is not None and row.is_ours)
 
 
@@ -136,11 +152,11 @@ def clear(context: RunContext, is_searched: bool) -> None:
         if rows
         else ({}, {})
     )
-    for calendar_id, group in groupby(rows, key=attrgetter("calendar_id")):
+    for _, group in groupby(rows, key=attrgetter("calendar_id")):
         some = list(group)
         if any(not _may_stay(row, events, homes) for row in some):
             context.check_time()
-            _clear(context, calendar_id, some[0].name, events, homes)
+            _clear(context, some, events, homes)
     _settle(account)
 
 
@@ -188,16 +204,18 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
 
 def _clear(
     context: RunContext,
-    calendar_id: str,
-    name: str,
+    known: Sequence[Stray],
     events: Mapping[str, Event],
     homes: Mapping[str, str],
 ) -> None:
-    """Clear one calendar, by what is there now: an event may have been dragged on, or back,
-    meanwhile.
+    """Clear one calendar of the strays that are `known` there, by what is there now: an event may
+    have been dragged on, or back, meanwhile.
     """
+    calendar_id, name = known[0].calendar_id, known[0].name
     try:
         found = look(context, calendar_id)
+        if {row.remote_id for row in known} - found.keys():
+            found |= listed(context, calendar_id)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from base import scheduling
+from sync.connect import connections
 from sync.events.event import (
     CreateRemote,
     DeleteRemote,
@@ -26,6 +27,7 @@ from sync.providers.errors import (
     PreconditionFailed,
     ProviderError,
     RateLimited,
+    ScopeDoubted,
     ScopeMissing,
     Unanswered,
     Unavailable,
@@ -125,7 +127,9 @@ class Batch:
                 isinstance(result.error, (Forbidden, Unsent)) for result in results
             )
             if refused and isinstance(results[0].error, Forbidden):
-                self.outcome.trouble = results[0].error  # not the fault of one event
+                self.outcome.trouble = (
+                    self.outcome.trouble or results[0].error
+                )  # not the fault of one event
             self._judge_faults(results)
             done = [
                 COUNTED[type(step)]
@@ -224,6 +228,8 @@ class Batch:
             return True
         # written, and answered as deleted: somebody deleted it at the same moment
         error = error or PreconditionFailed("deleted")
+        if isinstance(error, ScopeDoubted) and connections.allows_too_little(self.account):
+            error = ScopeMissing(error.reason, error.status)
         if mapping.phase == "stale":
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:

@@ -17,6 +17,7 @@ from base import jobs
 from sync.connect import connecting, connections, revoking
 from sync.tables import ending
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.pace import Revocation
 from sync.two_way import first_look
 
 NAMES = {"google": "Google", "microsoft": "Outlook"}
@@ -420,6 +421,35 @@ def test_one_that_is_in_use_does_not_give_way(pat, world):
         assert sum(one.path == "/revoke" for one in world.sandbox.requests) == before + 1
     assert Account.get_by_id(account.id).health == "ok"
     assert world.poll(account).health == "ok"
+
+
+@pytest.mark.parametrize("has_list", [True, False])
+@pytest.mark.parametrize("known", ["nobody", "this account", "another account"])
+def test_what_empty_boxes_allowed_is_given_back(pat, linden, clock, known, has_list):
+    """But where it may be an account that somebody uses, whose access would end as well."""
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world = WORLDS["google"](linden, clock)
+    world.sandbox.oauth.register(
+        world.endpoints().client_id,
+        world.endpoints().client_secret,
+        "http://localhost/connect/google",
+    )
+    account = world.start() if known != "nobody" else None
+    chosen = world.other_email if known == "another account" else world.email
+    asked = depart(pat, world)
+    ticked = [scope for scope in asked["scope"].split() if "calendarlist" in scope or not has_list]
+    granted = [scope for scope in ticked if has_list or "app.created" in scope]
+    text = lands_on(pat, pat.get(consent(world, asked, account=chosen, granted=granted)))
+    assert "tick every box" in text
+    before = sum(one.path == "/revoke" for one in world.sandbox.requests)
+    models.database.connect(reuse_if_open=True)
+    revoking.retry()
+    is_sure = known == "nobody" or (has_list and known == "another account")
+    assert sum(one.path == "/revoke" for one in world.sandbox.requests) == before + is_sure
+    assert not Revocation.select().exists()
+    if account:
+        world.later(hours=2)
+        assert world.poll(account).health == "ok"
 
 
 # ---- the name ----

@@ -153,6 +153,7 @@ CALLS = {  # every call of the interface that asks the provider; those that give
     "calendar": lambda it: it.calendar("c"),
     "look_closely": lambda it: it.look("c", ["e", "f"], closely=True),
     "look": lambda it: it.look("c", ["e", "f"]),
+    "ids": lambda it: it.ids("c", WINDOW),
     "outline": lambda it: it.outline("c", INSTALLATION),
     "find_marked": lambda it: it.find_marked("c", INSTALLATION),
     "write": lambda it: list(it.write("c", [base.Delete("e"), base.Delete("f")])),

@@ -28,6 +28,7 @@ from sync.providers.errors import (
     PreconditionFailed,
     ProviderError,
     RateLimited,
+    ScopeDoubted,
     ScopeMissing,
     SyncTokenExpired,
     Unanswered,
@@ -361,8 +362,8 @@ def test_bodies_hold_times_in_utc_with_the_venues_zone_or_plain_dates():
         (403, "rateLimitExceeded", RateLimited),
         (403, "userRateLimitExceeded", RateLimited),
         (403, "quotaExceeded", RateLimited),
-        (403, "insufficientPermissions", ScopeMissing),
-        (403, "accessNotConfigured", NotConfigured),
+        (403, "insufficientPermissions", ScopeDoubted),  # of this request alone
+        (403, "accessNotConfigured", ProviderError),
         (403, "forbidden", Forbidden),
         (403, "forbiddenForNonOrganizer", Forbidden),
         (410, "fullSyncRequired", SyncTokenExpired),
@@ -382,6 +383,16 @@ def test_a_refusal_is_known_by_code_and_reason(world, status, reason, error):
         world.pull()
     assert type(caught.value) is error
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [("insufficientPermissions", ScopeMissing), ("accessNotConfigured", NotConfigured)],
+)
+def test_what_any_request_is_refused_with_is_the_accounts(world, reason, error):
+    world.sandbox.faults.fail(403, reason, times=None)
+    with pytest.raises(error):
+        world.pull()
 
 
 def test_a_used_up_calendar_limit_waits_for_hours(world):

@@ -235,7 +235,7 @@ class TestWriting:
         results = list(
             world.provider.write(holidays, [world.create(number) for number in range(120)])
         )
-        assert set(outcomes(results)) <= {"Forbidden", "ScopeMissing", "Unsent"}
+        assert set(outcomes(results)) <= {"Forbidden", "ScopeDoubted", "Unsent"}
         assert outcomes(results)[0] != "Unsent"
 
     def test_nobody_is_invited_told_or_reminded(self, world):

@@ -8,7 +8,8 @@ import pytest
 from sync_world import VIEWS, WORLDS, lie
 
 from base.tables.outside import ExternalEvent
-from sync.tables.accounts import RemoteCalendar
+from sync.tables import ending, sources
+from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way.reading.lacking import LATER
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -122,24 +123,111 @@ def test_what_is_gone_is_free_by_the_next_look(world, account, number, is_kept):
     assert asked(world, before) <= 2
     world.later(seconds=LATER.seconds + 1)
     world.run(account)
-    assert len(world.mirrored(account)) == 5 and asked(world, before) <= 4
+    assert len(world.mirrored(account)) == 5 and asked(world, before) <= 4 + number // 15
 
 
-def test_what_cannot_be_asked_for_waits_for_a_second_list(world, account):
+@pytest.mark.parametrize("number", [1, 70])
+@pytest.mark.parametrize("status", [403, 423, 500])
+def test_a_look_that_is_refused_confirms_nothing(world, account, number, status, monkeypatch):
+    """However many lists lack what is there."""
+    add(world, number)
+    world.poll(account)
+    before = world.mirrored(account)
+    reason = world.refusal(status) or "refused"
+    world.sandbox.faults.fail(
+        status, reason, method="GET", path="/events/[^/]+$", times=None, minutes=110
+    )
+    with monkeypatch.context() as told:
+        lie(told, None, lambda items: items[-1:] if number > 1 else [], VIEWS)
+        read_whole(world, account)
+        for minutes in (1, 2, 5, 10, 30, 60):
+            world.later(minutes=minutes)
+            world.run(account)
+            assert world.mirrored(account) == before and world.notices(account) == []
+    for _ in range(3):
+        world.later(hours=1)
+        world.run(account)
+    assert world.mirrored(account) == before
+    assert not ExternalEvent.select().where(ExternalEvent.doubted_at.is_null(False)).exists()
+
+
+def test_what_cannot_be_asked_for_is_free_within_a_day(world, account):
     (gone,) = add(world, 1)
     add(world, 1, first_day=9)
     world.poll(account)
     vanish(world, gone)
-    world.sandbox.faults.fail(500, path=f"/events/{gone}", times=None, minutes=60)
+    world.sandbox.faults.fail(500, path=f"/events/{gone}", times=None)
     read_whole(world, account)
-    assert len(world.mirrored(account)) == 2
-    world.later(seconds=LATER.seconds - 1)
-    RemoteCalendar.update(due_at=None).where(RemoteCalendar.role == "source").execute()
-    world.run(account)  # a message that something changed there
-    assert len(world.mirrored(account)) == 2
-    world.later(seconds=2)
+    for _ in range(2):
+        world.later(hours=9)
+        world.run(account)
+        assert len(world.mirrored(account)) == 2
+    world.later(hours=3)
     world.run(account)
     assert len(world.mirrored(account)) == 1
+
+
+@pytest.mark.parametrize("shorten", LIES)
+@pytest.mark.parametrize("is_new", [False, True], ids=["after a fresh start", "turned on"])
+def test_a_first_reading_that_lacks_events_is_noticed_soon(
+    world, account, shorten, is_new, monkeypatch
+):
+    add(world, 7)
+    if is_new:
+        sources.turn_off(RemoteCalendar.get(RemoteCalendar.role == "source"), world.user)
+        sources.turn_on(
+            RemoteCalendar.get(RemoteCalendar.calendar_id == world.source()), world.user
+        )
+    else:
+        ending.leave(Account.get(), world.user, "restart", False)
+    with monkeypatch.context() as told:
+        lie(told, None, LIES[shorten], VIEWS)
+        world.run(account, times=2)
+    assert len(world.mirrored(account)) < 7
+    world.later(seconds=LATER.seconds + 1)
+    world.run(account)
+    assert len(world.mirrored(account)) == 7
+
+
+def test_a_first_reading_that_was_right_costs_one_list_of_ids_more(world, account):
+    add(world, 7)
+    world.add_repeating("Yoga", world.clock.now + timedelta(days=1), world.source(), times=9)
+    world.poll(account)
+    row = RemoteCalendar.get(RemoteCalendar.role == "source")
+    sources.turn_off(row, world.user)
+    sources.turn_on(RemoteCalendar.get_by_id(row.id), world.user)
+    world.run(account)
+    world.later(seconds=LATER.seconds + 1)
+    before = len(world.sandbox.requests)
+    world.run(account)
+    assert len(world.sandbox.requests) == before + 2  # what changed, and the ids
+    whole_at = RemoteCalendar.get_by_id(row.id).whole_at
+    for _ in range(3):
+        before = len(world.sandbox.requests)
+        RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.id).execute()
+        world.run(account)
+        assert len(world.sandbox.requests) == before + 1
+    assert RemoteCalendar.get_by_id(row.id).whole_at == whole_at
+
+
+def test_a_second_look_that_is_refused_is_taken_at_the_next_regular_time(
+    world, account, monkeypatch
+):
+    add(world, 3)
+    row = RemoteCalendar.get(RemoteCalendar.role == "source")
+    sources.turn_off(row, world.user)
+    sources.turn_on(RemoteCalendar.get_by_id(row.id), world.user)
+    with monkeypatch.context() as told:
+        lie(told, None, LIES["half"], VIEWS)
+        world.run(account)
+    refusing = {"method": "GET", "path": VIEWS, "times": None}
+    world.sandbox.faults.fail(500, skip=0 if world.kind == "microsoft" else 1, **refusing)
+    world.later(seconds=LATER.seconds + 1)
+    world.run(account)
+    assert len(world.mirrored(account)) == 2
+    world.sandbox.faults.clear()
+    world.poll(account)
+    assert len(world.mirrored(account)) == 3
 
 
 @pytest.mark.parametrize("times", [1, None])

@@ -32,6 +32,8 @@ def world(request, linden, clock):
 @pytest.fixture
 def account(world):
     account = world.start(sources=[world.source()])
+    world.later(seconds=31)
+    world.run(account)  # what was read for the first time is looked at once more
     Channel.update(called_at=world.clock.now).execute()  # the first message came
     world.messages.clear()
     return account

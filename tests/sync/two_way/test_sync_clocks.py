@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sync_world import WORLDS
 
+from base.tables.outside import ExternalEvent
 from operate import chores
 from sync.tables import clocks
 from sync.tables.accounts import Account, RemoteCalendar
@@ -82,3 +83,23 @@ def test_what_rightly_waits_goes_on_waiting(world, account):
     assert RemoteCalendar.get_by_id(source.id).due_at == later
     assert MappingRow.get().retry_at == decisions.FOR_GOOD
     assert Account.get().wait_until == wait
+
+
+def test_what_was_doubted_under_a_wrong_clock_is_made_sure(world, account):
+    at = world.clock.now + timedelta(days=20)
+    world.robin.add("Dentist", at, at + HOUR, world.source())
+    world.poll(account)
+    world.clock.now += timedelta(days=9)
+
+    world.sandbox.faults.fail(500, method="GET", path="/events/[^/]+$", times=None, minutes=5)
+    world.lies += [lambda items: []] * 9
+    RemoteCalendar.update(sync_token=None, due_at=None).execute()
+    world.run()
+    assert ExternalEvent.select().where(ExternalEvent.doubted_at.is_null(False)).exists()
+    world.clock.now -= timedelta(days=9)
+    world.lies.clear()
+    world.sandbox.faults.clear()
+    work(world)
+    assert not ExternalEvent.select().where(ExternalEvent.doubted_at.is_null(False)).exists()
+    assert world.mirrored(account) == ["Dentist"]
+    assert not RemoteCalendar.select().where(RemoteCalendar.unproved_since.is_null(False)).exists()

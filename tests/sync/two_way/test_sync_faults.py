@@ -162,14 +162,23 @@ def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
     assert not Account.select().exists() and world.standing(account) == {}
 
 
+SCOPE = {"google": "insufficientPermissions", "microsoft": "Authorization_RequestDenied"}
+
+
 @pytest.mark.parametrize("times", [2, 6, None])
 @pytest.mark.parametrize("number", [1, 3])
-def test_401_over_one_event_is_not_the_whole_accounts(world, account, times, number):
-    """Only where another request is refused as well has access ended."""
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_access_over_one_event_is_not_the_whole_accounts(
+    world, account, status, times, number
+):
+    """Also where it says that the person has not allowed this. Only where another request is
+    refused as well has access ended.
+    """
     bookings = [world.book(days=day, hour=14) for day in range(1, number + 1)]
     world.run()
     victim = world.event_of(account, bookings[0])["id"]
-    world.sandbox.faults.fail(401, path=f"/events/{victim}", times=times)
+    reason = SCOPE[world.kind] if status == 403 else None
+    world.sandbox.faults.fail(status, reason, path=f"/events/{victim}", times=times)
     for booking in bookings:
         booking.change(world.user, Span(booking.starts_at, booking.ends_at + timedelta(minutes=5)))
     other = world.book(days=6, hour=15)
@@ -183,6 +192,27 @@ def test_401_over_one_event_is_not_the_whole_accounts(world, account, times, num
     for _ in range(3):
         world.later(hours=7)
         world.run()
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("where", ["everything", "writes of too small a consent"])
+def test_what_the_person_has_not_allowed_asks_to_reconnect(world, account, where):
+    booking = world.book(days=2, hour=14)
+    world.run()
+    path = None
+    if where != "everything":
+        path = f"/events/{world.event_of(account, booking)['id']}"
+        Account.update(scopes="User.Read").execute()
+    world.sandbox.faults.fail(403, SCOPE[world.kind], path=path, times=None)
+    booking.change(world.user, Span(booking.starts_at, booking.ends_at + timedelta(minutes=5)))
+    for _ in range(4):
+        world.run()
+        world.later(minutes=20)
+    assert Account.get_by_id(account.id).health == "reconnect"
+    world.sandbox.faults.clear()
+    Account.update(scopes=account.scopes).execute()
+    world.later(hours=1)
+    world.run()
     world.assert_in_step(account)
 
 

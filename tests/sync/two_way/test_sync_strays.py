@@ -4,8 +4,9 @@ or taken away, on both providers.
 
 from datetime import timedelta
 
+import httpx
 import pytest
-from sync_world import WORLDS
+from sync_world import WORLDS, lie, shortened
 
 from base.tables.outside import ExternalEvent
 from models import Booking
@@ -68,12 +69,76 @@ def test_it_is_brought_home(world, account, other):
     assert not Stray.select().exists() and world.mirrored(account) == []
 
 
-def test_a_resync_finds_it_at_once(world, account, elsewhere):
-    world.later(minutes=3)  # of what was just written no list is sure
-    drag(world, account, elsewhere)
+@pytest.mark.parametrize("minutes", [0, 1, 3])
+@pytest.mark.parametrize("is_shown", [False, True], ids=["hidden", "still shown by its id"])
+def test_a_resync_finds_it_at_once(world, account, other, minutes, is_shown):
+    """Also what was written a moment ago."""
+    if is_shown and world.kind == "microsoft":
+        world.sandbox.deleted_items_found = True
+    world.later(minutes=minutes)
+    drag(world, account, other)
     controls.ask(account, "resync")
     world.run(account)
     world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_was_just_written_is_let_be_where_a_resync_cannot_look(
+    world, account, status, monkeypatch
+):
+    reason = world.refusal(status) or "refused"
+    world.sandbox.faults.fail(status, reason, method="GET", path="/events/[^/]+$", times=None)
+    before = everywhere(world, account)
+    controls.ask(account, "resync")
+    with monkeypatch.context() as told:
+        lie(told, None, lambda items: items[::2])
+        world.run(account)
+    world.sandbox.faults.clear()
+    assert everywhere(world, account) == before and world.notices(account) == []
+    for _ in range(2):
+        world.later(minutes=10)
+        world.run(account)
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_one_that_the_providers_filter_does_not_show_is_found_by_the_next_day(
+    world, account, elsewhere, copies, monkeypatch
+):
+    booking = Booking.select().first()
+    if copies:
+        world.copy(world.event_of(account, booking), elsewhere)
+    else:
+        drag(world, account, elsewhere)
+    world.later(hours=1)
+    answer = httpx.WSGITransport.handle_request
+
+    def unfiltered(self, request):
+        told = answer(self, request)
+        names = request.url.params.keys()
+        is_filtered = "$filter" in names or "privateExtendedProperty" in names
+        return shortened(told, lambda items: []) if is_filtered else told
+
+    with monkeypatch.context() as lies:
+        lies.setattr(httpx.WSGITransport, "handle_request", unfiltered)
+        a_day_passes(world, account)
+        world.assert_in_step(account)
+        world.poll(account)
+    assert not Stray.select().exists() and world.notices(account) in ([], ["deleted"])
+
+
+def test_a_search_lists_a_few_calendars_and_the_others_the_next_day(world, account, monkeypatch):
+    monkeypatch.setattr("sync.two_way.reading.search.MOST_LISTED", 2)
+    made = [world.robin.add_calendar(f"Ideas {number}") for number in range(5)]
+    listed = []
+    for _ in range(4):
+        world.later(hours=21)
+        world.run(account)
+        rows = RemoteCalendar.select().where(RemoteCalendar.sought_at >= world.clock.now)
+        listed.append(rows.count())
+    assert listed == [2, 2, 2, 2]
+    ideas = RemoteCalendar.select().where(RemoteCalendar.calendar_id.in_(made))
+    assert not ideas.where(RemoteCalendar.sought_at.is_null()).exists()
 
 
 def test_it_never_blocks_its_own_person(world, account):
