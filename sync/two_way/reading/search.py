@@ -52,8 +52,8 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             log.warning("a calendar cannot be searched: %s", error)
             continue
         with context.writing():
-            is_listed = row is not None and row.sought_at is not None and row.sought_at >= at
-            known = set(found) if is_listed else None
+            # a filter does not end what a list showed
+            known = set(found) if row is not None and _is_listed(row, at) else None
             strays.remember(account, calendar.calendar_id, calendar.name, found, known)
             settle(row)
     shown = {calendar.calendar_id for calendar in listed} | rows.keys()
@@ -61,6 +61,11 @@ def search(context: RunContext, pages: KeptPages) -> bool:
         Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(shown)).execute()
         _put_off(account, at)
     return True
+
+
+def _is_listed(row: RemoteCalendar, at: datetime) -> bool:
+    """Whether everything in a calendar was listed lately, or is not to be listed now."""
+    return row.sought_at is not None and row.sought_at > at - SEARCH_EVERY
 
 
 def _to_list(
@@ -72,9 +77,7 @@ def _to_list(
     due = [
         row
         for key, row in rows.items()
-        if key in calendar_ids
-        and row.role != "source"
-        and (row.sought_at is None or row.sought_at <= at - SEARCH_EVERY)
+        if key in calendar_ids and row.role != "source" and not _is_listed(row, at)
     ]
     return sorted(due, key=lambda row: (row.sought_at is not None, row.sought_at or at, row.id))[
         :MOST_LISTED

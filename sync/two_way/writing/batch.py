@@ -126,10 +126,8 @@ class Batch:
             refused = len(results) >= SEVERAL and all(
                 isinstance(result.error, (Forbidden, Unsent)) for result in results
             )
-            if refused and isinstance(results[0].error, Forbidden):
-                self.outcome.trouble = (
-                    self.outcome.trouble or results[0].error
-                )  # not the fault of one event
+            if refused and isinstance(results[0].error, Forbidden):  # not the fault of one event
+                self.outcome.trouble = self.outcome.trouble or results[0].error
             self._judge_faults(results)
             done = [
                 COUNTED[type(step)]
@@ -227,9 +225,7 @@ class Batch:
             local.store(self.account, agreed(step, result.event), **written)
             return True
         # written, and answered as deleted: somebody deleted it at the same moment
-        error = error or PreconditionFailed("deleted")
-        if isinstance(error, ScopeDoubted) and connections.allows_too_little(self.account):
-            error = ScopeMissing(error.reason, error.status)
+        error = self._meant(error or PreconditionFailed("deleted"))
         if mapping.phase == "stale":
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
@@ -260,6 +256,12 @@ class Batch:
         elif not isinstance(error, Unsent):
             self._put_off(mapping, error)
         return False
+
+    def _meant(self, error: ProviderError) -> ProviderError:
+        """An error, or what it means where the person's consent really lacks something."""
+        if isinstance(error, ScopeDoubted) and connections.allows_too_little(self.account):
+            return ScopeMissing(error.reason, error.status)
+        return error
 
     def _learn(
         self,
