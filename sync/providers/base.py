@@ -197,13 +197,13 @@ class Provider(Protocol):
         (`is_again`); else it is left out.
         """
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
+    def outline(
+        self, calendar_id: str, installation: str, window: Window | None = None
+    ) -> dict[str, tuple[str, Mark | None]]:
         """Etag and mark, by id, of every living event, whenever it takes place, with nothing more
-        asked for; a repeat is one event. None: it has no mark of this installation.
+        asked for; a repeat is one event. None: it has no mark of this installation. With a `window`
+        the ids alone of single events and occurrences that overlap it: ("", None) for each.
         """
-
-    def ids(self, calendar_id: str, window: Window) -> set[str]:
-        """The ids of all single events and occurrences that overlap a window, and nothing more."""
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False

@@ -171,8 +171,12 @@ class Google:
             )
         return found
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
+    def outline(
+        self, calendar_id: str, installation: str, window: Window | None = None
+    ) -> dict[str, tuple[str, Mark | None]]:
         """A changed occurrence of a repeat is told beside it; it counts only with a mark."""
+        if window:
+            return dict.fromkeys(self._ids(calendar_id, window), ("", None))
         with reading():
             items = [
                 (item, of_installation(to_mark(item), installation))
@@ -185,7 +189,7 @@ class Google:
                 if mark or not item.get("recurringEventId")
             }
 
-    def ids(self, calendar_id: str, window: Window) -> set[str]:
+    def _ids(self, calendar_id: str, window: Window) -> set[str]:
         query = {
             "maxResults": PAGE_SIZE,
             "singleEvents": "true",

@@ -316,14 +316,18 @@ class Microsoft:
         found = told_by(dict(zip(remote_ids, contents.looks(remote_ids), strict=True)))
         return _as_listed(contents, found, is_again) if closely else found
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
+    def outline(
+        self, calendar_id: str, installation: str, window: Window | None = None
+    ) -> dict[str, tuple[str, Mark | None]]:
+        if window:
+            return dict.fromkeys(self._ids(calendar_id, window), ("", None))
         with reading():
             return {
                 remote_id: (etag, of_installation(mark, installation))
                 for remote_id, etag, mark in Contents(self._graph, calendar_id).outline()
             }
 
-    def ids(self, calendar_id: str, window: Window) -> set[str]:
+    def _ids(self, calendar_id: str, window: Window) -> set[str]:
         with reading():
             return Contents(self._graph, calendar_id).ids(bounds(window))
 

@@ -51,7 +51,8 @@ def before(calendar: RemoteCalendar, regular: datetime) -> datetime:
 def told(context: RunContext, calendar: RemoteCalendar, window: Window) -> set[str] | None:
     """The ids of what a calendar shows within a window; None where that is not known now."""
     try:
-        return context.provider.ids(calendar.made_id, window)
+        installation = context.account.clinic.installation
+        return set(context.provider.outline(calendar.made_id, installation, window))
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
