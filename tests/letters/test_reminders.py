@@ -145,7 +145,9 @@ def test_by_itself_the_team_reminds_nobody(linden, clock, letters, at):
 
 
 @ONE_DATABASE
-def test_one_press_ends_reminders_and_looking_does_not(app, linden, clock, letters, to_all, at):
+def test_one_press_ends_reminders_and_looking_does_not(
+    app, linden, clock, letters, to_all, at, signed_in
+):
     booked(linden, clock)
     booked(linden, clock, days=9)
     letters.send()
@@ -163,6 +165,8 @@ def test_one_press_ends_reminders_and_looking_does_not(app, linden, clock, lette
         app.config["WTF_CSRF_ENABLED"] = False
     assert "You get no more reminders" in text_of(visitor.get(way))
     assert "Wójcik" not in text_of(visitor.get(way))
+    card = signed_in(linden.pat).get(f"/clients/{linden.patient.id}")
+    assert "Wants no reminders" in text_of(card)
     assert at("2026-11-28 10:00") == []
     visitor.post(f"{way}/again")
     assert len(at("2026-11-28 10:30")) == 1

@@ -1,4 +1,4 @@
-"""Settings → Letters: which e-mails the clinic sends to its clients."""
+"""Settings → E-mails to clients: which e-mails the clinic sends to its clients."""
 
 from datetime import time
 

@@ -145,6 +145,12 @@ PAGES = {
         lazy("Online booking"),
         lazy("Your own page where clients book, move and cancel without an account."),
     ),
+    "e-mails": Page(
+        _DAILY,
+        lazy("E-mails to clients"),
+        lazy("E-mails to clients"),
+        lazy("Confirmations, changes and reminders: who gets them, when, and what they say."),
+    ),
     "for-clients": Page(
         _DAILY,
         lazy("Can my clients subscribe?"),

@@ -1,4 +1,4 @@
-"""Settings → Letters."""
+"""Settings → E-mails to clients."""
 
 import pytest
 from client_world import booked, event

@@ -360,6 +360,7 @@ SAID = [  # requirement, page, the words of ours that say it
     ),
     ("D51", "troubleshooting", "A slow app looks as often as it chooses"),
     ("C44", "online-booking", "busy events in connected calendars take time"),
+    ("D52", "e-mails", "because others may see them. You can let them name the service"),
     ("D52", "for-clients", "Your clients cannot subscribe to their appointments"),
     ("D52", "for-clients", "Clients get the details of an appointment from your clinic"),
     (
