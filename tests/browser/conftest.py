@@ -63,12 +63,46 @@ def chromium():
         browser.close()
 
 
+class _UnderWay:
+    """The pages, and how many requests they are answering.
+
+    A browser that is closed leaves requests behind. One that still reads or writes while the test's
+    database is closed would end the whole process.
+    """
+
+    def __init__(self, app):
+        self._app, self._count, self._is_over = app, 0, False
+        self._changed = threading.Condition()
+
+    def __call__(self, environ, start_response):
+        with self._changed:
+            if self._is_over:
+                start_response("503 Service Unavailable", [])
+                return []
+            self._count += 1
+        try:
+            return self._app(environ, start_response)
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def end(self):
+        """Answer nothing more, and wait for what is being answered."""
+        with self._changed:
+            self._is_over = True
+            assert self._changed.wait_for(lambda: self._count == 0, 20)
+
+
 @pytest.fixture
 def address(app, linden):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    pages = _UnderWay(app)
+    server = make_server("127.0.0.1", 0, pages, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
+    pages.end()
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

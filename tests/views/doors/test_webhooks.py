@@ -24,6 +24,8 @@ def world(linden, clock):
 @pytest.fixture
 def account(world):
     account = world.start(sources=[world.source()])
+    world.later(seconds=30)  # what was read for the first time is looked at once more
+    account = world.run(account)
     world.later(seconds=30)
     assert not Account.free(world.clock.now).exists()
     return account
