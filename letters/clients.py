@@ -141,7 +141,7 @@ def _text(
         "phone": one_line(online.phone),
         "rule": online.cancellation if kind not in OVER else "",
         "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in OVER else "",
-        "answer_until": _moment(made.approve_by, rows[0][0]) if made and kind == "offered" else "",
+        "answer_until": _moment(made.lapses_at, rows[0][0]) if made and kind == "offered" else "",
         "manage_url": manage_url(rows[0][0], made) if len(rows) == 1 else "",
         "again_url": _again(clinic, online) if kind in OVER else "",
     }

@@ -5,7 +5,7 @@ were open and files with its internal ID lead on.
 """
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import ForeignKeyField
@@ -73,7 +73,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
 
     `take` names what of CHOICES is taken over from `gone`; what `kept` lacks is taken over anyway.
     Both notes stand below each other; where that is too long, those of `gone` stand among the
-    earlier notes. Raises CannotMerge.
+    earlier notes. Where either asked for no reminders, none are sent. Raises CannotMerge.
     """
     with alone(kept):
         gone = Patient.get_by_id(gone.id)
@@ -106,6 +106,9 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         gone.save()
         kept.change(actor, **fields)
         facts["after"] = fields
+        facts["unreminded"] = bool(gone.unreminded_at) and not kept.unreminded_at
+        if facts["unreminded"]:  # whoever asked for no reminders gets none under either record
+            _remind(kept, gone.unreminded_at)
         _move(kept.clinic, bookings, gone, kept)
         NoteVersion.update(subject=kept.id).where(NoteVersion.id.in_(facts["notes"])).execute()
         AuditEntry.note(kept.clinic, actor, "patient.merged", kept, other=gone.id)
@@ -133,6 +136,8 @@ def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
             _swap_ids(kept, gone, back)
         gone.save()
         kept.change(actor, **back)
+        if facts.get("unreminded") and kept.unreminded_at == gone.unreminded_at:
+            _remind(kept, None)
         led_on = Patient.id.in_(facts["led_on"]), Patient.merged_into == kept
         Patient.update(merged_into=gone).where(*led_on).execute()
         _move(kept.clinic, facts["bookings"], kept, gone)
@@ -141,6 +146,12 @@ def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
         latest.save(only=[ClientMerge.undone_at])
         AuditEntry.note(kept.clinic, actor, "patient.parted", kept, other=gone.id)
         return stays
+
+
+def _remind(client: Patient, unreminded_at: datetime | None) -> None:
+    """Send the client reminders (None), or none since this instant."""
+    client.unreminded_at = unreminded_at
+    client.save(only=[Patient.unreminded_at])
 
 
 def _said(client: Patient, name: str) -> tuple[str, ...]:

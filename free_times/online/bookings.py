@@ -4,6 +4,7 @@ Names and contacts stand in the client's record alone.
 """
 
 import secrets
+from datetime import datetime
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
@@ -44,6 +45,13 @@ class OnlineBooking(Base):
 
     class Meta:
         indexes = ((("clinic", "made_at"), False), (("clinic", "approve_by"), False))
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """When a request lapses: at `approve_by`, never past its start. The team may have moved it
+        to an earlier one since.
+        """
+        return self.approve_by and min(self.approve_by, self.booking.starts_at)
 
     @property
     def is_of_newcomer(self) -> bool:

@@ -160,11 +160,11 @@ def lapse() -> int:
     for made in due.limit(MOST):
         with alone(made.booking) as booking:
             fresh = OnlineBooking.get_by_id(made.id)
+            fresh.booking = booking
             if booking.status != "pending":  # answered: nothing lapses any more
                 _forget_the_end(fresh)
-            elif fresh.approve_by and min(fresh.approve_by, booking.starts_at) <= at:
+            elif fresh.lapses_at and fresh.lapses_at <= at:
                 booking.cancel(None)
-                fresh.booking = booking
                 _come_to(fresh, "lapsed")
                 _forget_the_end(fresh)
                 ended += 1

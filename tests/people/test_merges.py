@@ -123,6 +123,15 @@ def test_nothing_is_written_into_a_record_that_was_merged_at_the_same_moment(lin
     assert Patient.get_by_id(double.id).notes == was
 
 
+def test_whoever_asked_for_no_reminders_gets_none_under_the_kept_record(linden, double, clock):
+    Patient.update(unreminded_at=clock.now).where(Patient.id == double.id).execute()
+    done = merges.merge(linden.patient, double, linden.pat, [])
+    assert Patient.get_by_id(linden.patient.id).unreminded_at == clock.now
+    assert merges.undo(done, linden.pat) == []
+    assert Patient.get_by_id(linden.patient.id).unreminded_at is None
+    assert Patient.get_by_id(double.id).unreminded_at == clock.now
+
+
 def test_after_a_day_it_stays(linden, double, clock):
     done = merges.merge(linden.patient, double, linden.pat, [])
     clock.now += timedelta(days=1, seconds=1)

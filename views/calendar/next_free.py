@@ -23,7 +23,7 @@ places.carry(blueprint)
 
 OF_THE_WAY = ("patient", "calendar", "view", "shown")  # say for whom and from where, not what for
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
-LOOK_FURTHER = timedelta(days=91)
+LOOK_FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
 PARTS = [
     ("any", lazy("Any time of day")),
     ("morning", lazy("Mornings, before 12:00")),
@@ -101,7 +101,7 @@ class WishForm(Form):
         return is_asked and self.venue.data in ("", str(calendar.venue_id))
 
     def window(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """From when to when it may begin; never in the past."""
+        """From when on, and before when, it may begin; never in the past."""
         today = scheduling.local_day(now, zone)
         monday = scheduling.week_of(today)[0]
         if self.day.data:
@@ -194,10 +194,10 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     suits, step = finding.in_part(form.part.data), access.clinic().step_minutes
     days: dict[date, list[Free]] = {}
     later = None
-    for free in finding.free_times(wishes, start, end, step, suits=suits):
+    for free in finding.free_times(wishes, start, end - MOMENT, step, suits=suits):
         day = scheduling.local_day(free.starts_at, free.wish.calendar.zone)
         if day not in days and len(days) == MOST_DAYS:
-            later = day
+            later = scheduling.local_day(free.starts_at, zone)  # the next page counts by this zone
             break
         days.setdefault(day, []).append(free)
     beyond = None

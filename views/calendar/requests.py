@@ -71,7 +71,7 @@ def _zone(calendar: Practitioner) -> str:
 def _line(made: OnlineBooking, several: bool, is_new: bool) -> Line:
     booking, calendar = made.booking, made.booking.practitioner
     zone = calendar.zone
-    until = display.moment(made.approve_by, zone)
+    until = display.moment(made.lapses_at, zone)
     is_offer = made.answer == "offered"
     facts = [
         _("You offered this time. The client answers until {until}, else it ends.", until=until)

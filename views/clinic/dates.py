@@ -2,6 +2,7 @@
 which a venue is closed.
 """
 
+from collections.abc import Collection
 from datetime import date
 
 from flask import Blueprint, flash, render_template, url_for
@@ -11,6 +12,7 @@ from base import scheduling
 from base.catalogue import _, lazy, ngettext
 from base.database import Taken
 from base.tables.time_off import DatedHours
+from free_times import outside_hours
 from models import Practitioner, Venue
 from operate import holidays
 from views.kit import access, display, htmx
@@ -78,6 +80,7 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
             form.fault("day", _("This date has other hours already. Change or remove those below"))
         else:
             flash(_("Saved: {words}.", words=words(row)))
+            _say_outside(owner, {row.day})
             return htmx.done(_address(owner))
     return _show(owner, 422, form=form)
 
@@ -106,6 +109,7 @@ def update(row_id: int):
         else:
             if saved:
                 flash(_("Saved: {words}.", words=words(row)))
+                _say_outside(owner, {row.day})
                 return htmx.done(_address(owner))
     return htmx.show(
         "dates/edit.html", "dates/_date.html", 422, row=row, form=form, back=_address(owner)
@@ -135,6 +139,7 @@ def bring_back(entry_id: int):
         flash(_("This date has other hours by now, so nothing was changed."), "warning")
     else:
         flash(_("Back again: {words}.", words=words(row)))
+        _say_outside(owner, {row.day})
     return htmx.done(_address(owner))
 
 
@@ -157,6 +162,7 @@ def choose_country(venue_id: int):
         if form.country.data
         else _("{venue} keeps no public holidays.", venue=venue.name)
     )
+    _say_outside(venue, {row.day for row in holidays.listed(venue) if row.counts})
     return htmx.done(_address(venue))
 
 
@@ -185,7 +191,26 @@ def tick(venue_id: int):
             count=len(form.closed.data),
         )
     )
+    _say_outside(venue, set(map(date.fromisoformat, form.closed.data)))
     return htmx.done(_address(venue))
+
+
+def _say_outside(owner: Practitioner | Venue, days: Collection[date]) -> None:
+    """How many bookings lie outside the hours of these days, and the way to the first of them.
+    Nothing was done to them.
+    """
+    found = outside_hours.bookings(owner, days)
+    if not found:
+        return
+    day = scheduling.local_day(found[0].starts_at, owner.zone)
+    said = ngettext(
+        "{count} booking lies outside these hours and stays, on {day}.",
+        "{count} bookings lie outside these hours and stay, the first on {day}.",
+        len(found),
+        count=len(found),
+        day=display.day(day, year=True),
+    )
+    flash({"text": said, "show": url_for("team_day.index", day=day)}, "warning")
 
 
 def words(row: DatedHours) -> str:

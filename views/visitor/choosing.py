@@ -26,6 +26,7 @@ blueprint = pages.blueprint(__name__)
 MOST_VENUES = 3  # whose services stand on the first page; of more one is chosen before
 MOST_DAYS = 7  # with free times on one page
 AT_ONCE = timedelta(days=10)  # looked through first; further only where nothing is free
+TWO_DAYS, MOMENT = timedelta(days=2), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -241,15 +242,24 @@ def look(
     now = scheduling.utc_now()
     today = scheduling.local_day(now, zone)
     first = max(given.day(since) or today, today)
-    begin = max(now, scheduling.midnight(first, zone))
-    length = AT_ONCE
-    days, later = _days(find(begin, min(begin + length, last)), zone, other)
-    while not days and begin + length < last:
-        begin, length = begin + length, 4 * length
-        days, later = _days(find(begin, min(begin + length, last)), zone, other)
-    if later is None and begin + length < last:
-        later = scheduling.local_day(begin + length, zone)
+    begin, length = max(now, scheduling.midnight(first, zone)), AT_ONCE
+    end = _midnight(begin + length, last, zone)
+    days, later = _days(find(begin, min(end - MOMENT, last)), zone, other)
+    while not days and end < last:
+        begin, length = end, 4 * length
+        end = _midnight(begin + length, last, zone)
+        days, later = _days(find(begin, min(end - MOMENT, last)), zone, other)
+    if later is None and end < last:
+        later = scheduling.local_day(end, zone)
     return days, later, first == today
+
+
+def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
+    """The midnight before this instant, so that each day is shown whole or not at all; never far
+    after `last`.
+    """
+    soon_after = last + TWO_DAYS  # surely another day, however long a day is
+    return scheduling.midnight(scheduling.local_day(min(at, soon_after), zone), zone)
 
 
 def _days(

@@ -1,6 +1,6 @@
 """What the page shows, to whom, and under which addresses."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from online_world import (
@@ -296,6 +296,15 @@ def test_days_go_on_to_the_horizon_and_no_further(visitor, page, clock):
             query_string={"service": "shoulder", "venue": "linden-street", "from": odd},
         )
         assert answer.status_code == 200
+
+
+def test_each_day_of_a_list_is_there_whole(visitor, page):
+    way = f"{page.path}/times?service=shoulder&venue=linden-street"
+    seen = list(map(int, times_of(visitor.get(way))))
+    last = datetime.fromtimestamp(max(seen), UTC).date()  # the clock of London in winter
+    begins = datetime.combine(last, time(), UTC).timestamp()
+    alone = list(map(int, times_of(visitor.get(f"{way}&from={last}"))))
+    assert [at for at in seen if at >= begins] == [at for at in alone if at < begins + 86_400]
 
 
 def test_nothing_free_says_where_something_is(visitor, page, linden):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from online_world import TYPED, book, only_form, switch_on, text_of, times_of
 
+from base.scheduling import Span
 from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
 from free_times.online import newcomers, requests
@@ -14,6 +15,7 @@ from models import AuditEntry, Booking, Patient
 from operate import chores
 from sync.tables.accounts import Account, RemoteCalendar
 from tests.pages import Filled, forms_of
+from views.kit import display
 
 
 @pytest.fixture
@@ -269,6 +271,21 @@ def test_the_client_is_told_how_long_the_time_is_kept(made, maya, visitor):
     maya.post(times, data={"time": str(_first_time(maya.get(times)))})
     said = text_of(visitor.get(made.link))
     assert "kept for you until" in said and "(London time). If you don’t answer by then" in said
+
+
+def test_moved_to_an_earlier_time_it_is_kept_until_then_for_all_to_read(
+    made, maya, visitor, linden, clock
+):
+    starts = clock.now + timedelta(hours=3, minutes=20)
+    of(made).change(linden.maya, Span(starts, starts + of(made).span.duration), allow_overlap=True)
+    assert "kept for you until 20 November 2026, 15:00 (London time)" in text_of(
+        visitor.get(made.link)
+    )
+    until = display.moment(starts, of(made).practitioner.zone)
+    assert f"Without an answer it ends {until}." in text_of(maya.get("/calendar/team"))
+    clock.now = starts
+    requests.lapse()
+    assert of(made).status == "cancelled"
 
 
 def test_what_was_answered_does_not_lapse(made, maya, clock):

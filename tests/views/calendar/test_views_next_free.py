@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from base.scheduling import Span
-from models import Booking, Practitioner, Service
+from models import Booking, Practitioner, Service, Venue
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday, twenty minutes after the clock's now
 HOUR = timedelta(hours=1)
@@ -143,6 +143,22 @@ def test_later_days_ask_the_same_again(maya, linden):
     asked = parse_qs(urlsplit(later).query)
     assert asked["part"] == ["morning"] and asked["day"] == ["2026-11-27"]
     assert "Earliest: Friday 27 November" in text(maya.get(later))
+
+
+def test_a_week_ends_before_midnight(maya, linden):
+    linden.calendar.set_hours(linden.pat, {"mon": [["00:00", "06:00"]]})
+    query = {"service": linden.service.id, "calendar": linden.calendar.id, "when": "this_week"}
+    said = text(maya.get("/free-times/", query_string=query))
+    assert "Nothing is free then The next free time after that is Monday 23 November" in said
+
+
+def test_later_days_leave_nothing_out_where_it_is_tomorrow_already(maya, linden):
+    Venue.update(zone_name="Australia/Sydney").where(Venue.id == linden.harbour.id).execute()
+    page = maya.get("/free-times/", query_string={"service": linden.service.id})
+    later = html.unescape(re.search(r'href="(/free-times/[^"]*day=[^"]*)"', page.get_data(True))[1])
+    asked = [parse_qs(urlsplit(one).query) for one in links(maya.get(later))]
+    abroad = [one for one in asked if one["calendar"] == [str(linden.abroad.id)]]
+    assert ("2026-11-27", "09:00") in {(one["day"][0], one["from"][0]) for one in abroad}
 
 
 def test_the_page_takes_as_many_queries_for_many_as_for_few(maya, linden, caplog):

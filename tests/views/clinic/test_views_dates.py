@@ -3,7 +3,7 @@ no country.
 """
 
 import re
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -70,6 +70,36 @@ def test_a_venue_that_closes_at_noon_cuts_everyones_day(maya, linden):
         maya.get("/bookings/check", query_string={**query, "starts": "14:00", "ends": "15:00"})
     )
     assert "This is outside the working hours. You can book anyway." in page
+
+
+def test_bookings_outside_of_new_hours_are_told_and_stay(maya, linden, clock):
+    """Of a venue, a calendar and a holiday; not those within, elsewhere or called off."""
+
+    def book(calendar, start, minutes=50, day=MONDAY, **more):
+        at, _ = scheduling.instant(day, time.fromisoformat(start), calendar.zone)
+        return Booking.book(
+            calendar, [scheduling.Span(at, at + timedelta(minutes=minutes))], None, **more
+        )[0]
+
+    late = book(linden.calendar, "11:30")
+    book(linden.colleague_calendar, "09:00")
+    book(linden.abroad, "15:00")
+    book(linden.calendar, "14:00", status="cancelled")
+    path = f"/dates/venues/{linden.street.id}"
+    add(maya, path, "2026-11-23", ("08:00", "12:00", "", ""))
+    shown = text(maya.get(path))
+    said = "1 booking lies outside these hours and stays, on Monday 23 November 2026."
+    assert said in shown and '<a href="/calendar/team?day=2026-11-23">Show it</a>' in shown
+    book(linden.calendar, "09:00", day=SATURDAY)
+    path = f"/dates/calendars/{linden.calendar.id}"
+    add(maya, path, "2026-11-21", ("08:00", "12:00", "", ""))
+    assert "outside these hours" not in text(maya.get(path))
+    for hour in ("10:00", "13:00"):
+        book(linden.calendar, hour, day=date(2026, 12, 25))
+    choose(maya, linden.street, "GB", "ENG")
+    said = "2 bookings lie outside these hours and stay, the first on Friday 25 December 2026."
+    assert said in text(maya.get(f"/dates/venues/{linden.street.id}"))
+    assert Booking.get_by_id(late.id).span == late.span
 
 
 def test_hours_of_a_date_are_changed_and_removed(maya, linden):
