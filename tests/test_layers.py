@@ -50,7 +50,7 @@ ROOMS = {  # the same, inside the rooms
     "free_times": (
         {"offers", "overlaps", "rules"},
         {"never", "reading"},
-        {"finding"},
+        {"finding", "outside_hours"},
         {"why"},
         {"online"},
     ),
