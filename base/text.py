@@ -164,10 +164,12 @@ def _is_hidden(value: str, place: int, character: str) -> bool:
 def email(value: str | None) -> str:
     """One plain e-mail address (RFC 5321 §4.1.2: dot-string at a domain name), in lower case.
 
-    Raises NoAddress.
+    Raises NoAddress, also for "=?": mail programs would decode what follows (RFC 2047).
     """
     value = (value or "").strip()
-    if len(value) > 254 or len(value.partition("@")[0]) > 64 or not _EMAIL.fullmatch(value):
+    if len(value) > 254 or len(value.partition("@")[0]) > 64 or "=?" in value:
+        raise NoAddress
+    if not _EMAIL.fullmatch(value):
         raise NoAddress
     return value.lower()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from sync.events import visit
 from sync.events.event import Event, Face
 
 from . import itip
-from .text import Text, address, one_line
+from .text import Text, address, one_line, paragraph
 
 HEADINGS = {  # the first line of each kind; the rest stands in templates
     "booked": lazy("You are booked"),
@@ -79,7 +79,7 @@ def changed(letter: Letter) -> Text | None:
     settings = LetterSettings.of(letter.clinic_id)
     if client is None or not client.email:
         return None
-    rows = client_letters.what(letter, _bookings(letter), client.id)
+    rows = client_letters.what(letter, _bookings(letter), client)
     rows = [one for one in rows if settings.writes_about(one[0])]
     if not rows:
         return None
@@ -139,7 +139,7 @@ def _text(
         "is_over": kind in OVER,
         "by_client": letter.detail.get("by") == "client",
         "phone": one_line(online.phone),
-        "rule": online.cancellation if kind not in OVER else "",
+        "rule": paragraph(online.cancellation) if kind not in OVER else "",
         "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in OVER else "",
         "answer_until": _moment(made.lapses_at, rows[0][0]) if made and kind == "offered" else "",
         "manage_url": manage_url(rows[0][0], made) if len(rows) == 1 else "",
@@ -195,7 +195,7 @@ def preview(clinic: Clinic, kind: str, own: str) -> str:
         "visits": visits,
         "is_over": kind in OVER,
         "phone": one_line(online.phone),
-        "rule": online.cancellation if kind not in OVER else "",
+        "rule": paragraph(online.cancellation) if kind not in OVER else "",
         "manage_url": "#",
         "cannot_url": "#" if kind == "reminder" else "",
         "leave_url": "#" if kind == "reminder" else "",
@@ -295,14 +295,18 @@ def day(at: datetime, zone: ZoneInfo) -> str:
 
 def words(settings: LetterSettings, kind: str) -> str:
     """The clinic's own words, or ours."""
-    return settings.wordings.get(kind) or str(WORDINGS[kind])
+    return paragraph(settings.wordings.get(kind, "")) or str(WORDINGS[kind])
 
 
 def _was(was: State | None, booking: Booking) -> str:
     """The time before, where it changed."""
     if was is None or (was.starts, was.ends) == State.of(booking).place[:2]:
         return ""
-    return _moment(datetime.fromisoformat(was.starts), booking)
+    zone = booking.practitioner.zone
+    start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))
+    if start.astimezone(zone).time() == end.astimezone(zone).time() == time.min:
+        return day(start, zone)  # of whole days
+    return _moment(start, booking)
 
 
 def _moment(at: datetime | None, booking: Booking) -> str:

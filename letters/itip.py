@@ -6,10 +6,13 @@ many entries and names nobody. Of a booking it holds time, place and a neutral t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from sync.events.event import Event
 from sync.feeds import ical
 from sync.feeds.vtimezone import vtimezone
+
+_IN_MAILTO = "@!$'*+~"
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ def part(method: str, events: Sequence[Event], organizer: str, attendee: str) ->
     """The entries as a message. `method`: REQUEST and CANCEL hold one entry; CANCEL names the
     attendee where the invitation did (`attendee` "": it did not).
     """
-    people = [f"ORGANIZER:mailto:{organizer}"]
+    people = [f"ORGANIZER:{_mailto(organizer)}"]
     if attendee and method != "PUBLISH":
         status = "RSVP=FALSE;PARTSTAT=ACCEPTED;ROLE=REQ-PARTICIPANT"
-        people.append(f"ATTENDEE;{status}:mailto:{attendee}")
+        people.append(f"ATTENDEE;{status}:{_mailto(attendee)}")
     lines = "".join(map(ical.folded, people))
     bodies = [
         ical.vevent(event).replace("END:VEVENT\r\n", f"{lines}END:VEVENT\r\n") for event in events
@@ -42,6 +45,11 @@ def part(method: str, events: Sequence[Event], organizer: str, attendee: str) ->
     ]
     text = "".join([*map(ical.folded, head), *bodies, "END:VCALENDAR\r\n"])
     return Part(method, text.encode())
+
+
+def _mailto(address: str) -> str:
+    """An address as a URI (RFC 6068 §2): a question mark in it would begin header fields."""
+    return f"mailto:{quote(address, safe=_IN_MAILTO)}"
 
 
 def _zones(events: Iterable[Event]) -> Iterable[str]:

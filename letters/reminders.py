@@ -21,7 +21,7 @@ from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 from . import clients
-from .text import NotNow, Text, address, one_line
+from .text import NotNow, Text, address, one_line, paragraph
 
 KIND = "reminder"
 AHEAD = timedelta(hours=1)  # so long before its time a row is written
@@ -75,13 +75,18 @@ def _write_for(clinic: Clinic, settings: LetterSettings, at: datetime) -> None:
                 clinic,
                 KIND,
                 row,
-                f"{row.starts_at.isoformat()} {rule['days']} {rule['at']}",
+                f"{_start(row)} {rule['days']} {rule['at']}",
                 row.patient.email,
                 due_at=max(due_at, at),
                 language=row.patient.language,
-                starts=row.starts_at.isoformat(),
+                starts=_start(row),
                 rule=rule,
             )
+
+
+def _start(booking: Booking) -> str:
+    """When it starts, as the client knows it: of whole days the day, whatever the venue's zone."""
+    return (booking.starts_on or booking.starts_at).isoformat()
 
 
 def _told(ids: list[int]) -> dict[int, datetime]:
@@ -152,7 +157,7 @@ def _is_wanted(letter: Letter, settings: LetterSettings, booking: Booking) -> bo
     """Whether it is still the same appointment, far enough ahead, and the clinic's rule."""
     return (
         booking.status == "confirmed"
-        and booking.starts_at.isoformat() == letter.detail["starts"]
+        and _start(booking) == letter.detail["starts"]
         and booking.starts_at > scheduling.utc_now() + LEAST
         and settings.writes_about(booking)
         and letter.detail["rule"] in settings.reminders
@@ -182,7 +187,7 @@ def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -
         "visits": [clients.visit_of(clinic, settings, booking, None, KIND)],
         "is_over": False,
         "phone": one_line(online.phone),
-        "rule": online.cancellation,
+        "rule": paragraph(online.cancellation),
         "until": until,
         "manage_url": clients.manage_url(booking, made),
         "cannot_url": clients.cancel_url(booking, made) if until else "",

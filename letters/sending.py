@@ -8,7 +8,7 @@ import hashlib
 import logging
 import secrets
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -22,11 +22,12 @@ from people.credentials import ResetRequest
 
 from . import itip, kinds
 from .smtp import MailServer, Refused
-from .text import NotNow, Text
+from .text import NotNow, Text, header
 
 log = logging.getLogger("kalends.letters")
 
 _IN_IDS = {"sync_reminder": "nudge"}  # what earlier versions wrote into Message-IDs
+MOST_IN_ADDRESS = 254
 SECONDS = 20  # of one pass: other chores wait for the same worker
 
 
@@ -127,13 +128,15 @@ def _message(text: Text, key: str) -> EmailMessage:
     mailbox = parseaddr(mail_from)[1]
     domain = mailbox.rpartition("@")[2] or "kalends.invalid"
     message = EmailMessage()
-    message["From"] = Address(text.sender, addr_spec=mailbox) if text.sender else mail_from
-    message["To"], message["Subject"] = _address(text.to), text.subject
+    sender = header(text.sender)
+    message["From"] = Address(sender, addr_spec=mailbox) if sender else mail_from
+    message["To"], message["Subject"] = _address(text.to), header(text.subject)
     message["Date"] = format_datetime(scheduling.utc_now())
     message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    if text.reply_to:
-        message["Reply-To"] = _address(text.reply_to)
+    with suppress(BadAddress):  # the letter goes all the same: its reader did not choose it
+        if text.reply_to:
+            message["Reply-To"] = _address(text.reply_to)
     if text.leave_url:
         message["List-Unsubscribe"] = f"<{text.leave_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -153,9 +156,16 @@ def _enclose(message: EmailMessage, part: itip.Part) -> None:
 
 
 def _address(to: str) -> Address:
-    """One address and nothing else."""
-    if to.count("@") != 1 or any(
-        c.isspace() or not c.isprintable() or c in ',;:<>()[]"\\' for c in to
+    """One address and nothing else. Raises BadAddress.
+
+    Longer than RFC 5321 §4.5.3.1.3 allows it is none, nor with an encoded word (RFC 2047), which
+    would be decoded.
+    """
+    if (
+        to.count("@") != 1
+        or len(to) > MOST_IN_ADDRESS
+        or "=?" in to
+        or any(c.isspace() or not c.isprintable() or c in ',;:<>()[]"\\' for c in to)
     ):
         raise BadAddress
     try:

@@ -5,7 +5,11 @@ from datetime import datetime
 
 from flask import current_app
 
+from base.text import clean
+
 from .itip import Part
+
+MOST_IN_HEADER = 200
 
 
 class NotNow(Exception):
@@ -43,6 +47,20 @@ def one_line(text: str) -> str:
     Whatever was stored, on one line and without control characters.
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def paragraph(text: str) -> str:
+    """Somebody's own words as they may stand in a letter, whatever was stored."""
+    return clean(text, len(text))
+
+
+def header(text: str) -> str:
+    """Text as it may stand in a header: one line, short enough for one (RFC 5322 §2.1.1).
+
+    What looks like the start of an encoded word (RFC 2047) is broken up: readers would decode it,
+    and it may hold line ends.
+    """
+    return one_line(text).replace("=?", "= ?")[:MOST_IN_HEADER]
 
 
 def address(endpoint: str, **values: str) -> str:

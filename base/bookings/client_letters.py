@@ -5,7 +5,7 @@ decided once more when it is sent, from what is true then (`what`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -230,7 +230,7 @@ def _rows(letter: Letter) -> dict[int, State | None]:
 
 
 def what(
-    letter: Letter, bookings: Iterable[Any], client: int
+    letter: Letter, bookings: Iterable[Any], client: Any
 ) -> list[tuple[Any, str, State | None]]:
     """What a letter is to say now: booking by booking its kind, and what the client knows.
 
@@ -241,11 +241,9 @@ def what(
     found = []
     rows = _rows(letter)
     for booking in bookings:
-        others = [
-            one
-            for one in of_booking(booking)
-            if one.detail["client"] == letter.detail["client"] and one.id != letter.id
-        ]
+        told = of_booking(booking)
+        records = _records(told, client)
+        others = [one for one in told if one.detail["client"] in records and one.id != letter.id]
         if any(one.id > letter.id for one in others):
             continue
         was = rows[booking.id]
@@ -253,13 +251,13 @@ def what(
             if not _never_left(one):
                 break
             was = _rows(one)[booking.id]
-        if was is not None:
-            was = _of_client(was, letter, client)
-        kind = due(was, State.of(booking), bool(booking.online), client)
+        if was is not None and was.client in records:
+            was = replace(was, client=client.id)
+        kind = due(was, State.of(booking), bool(booking.online), client.id)
         if (
             kind == "cancelled"
             and was
-            and _standing(was, bool(booking.online), client) == ("pencilled")
+            and _standing(was, bool(booking.online), client.id) == ("pencilled")
         ):
             kind = kind if any(one.phase == "sent" for one in others) else None
         if kind and booking.ends_at > scheduling.utc_now():
@@ -267,11 +265,14 @@ def what(
     return found
 
 
-def _of_client(was: State, letter: Letter, client: int) -> State:
-    """The state, of the record that stands for the client now: two may have been merged."""
-    if was.client != letter.detail["client"]:
-        return was
-    return State(was.status, was.starts, was.ends, was.calendar, client)
+def _records(letters: Iterable[Letter], client: Any) -> set[int]:
+    """The record of a client, and those of the letters' that were merged into it."""
+    others = {one.detail["client"] for one in letters} - {client.id}
+    if not others:
+        return {client.id}
+    table = type(client)
+    rows = table.select(table.id).where(table.id.in_(others), table.merged_into == client)
+    return {client.id, *(row.id for row in rows)}
 
 
 def _never_left(letter: Letter) -> bool:

@@ -1,11 +1,12 @@
 """Letters to clients about their bookings: which go out, when, and what stands in them."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from client_world import booked, event, parts, team_is_told_nothing
 from online_world import book, only_form, switch_on, text_of, times_of, to_check
 
+from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables.outbox import Letter
@@ -153,6 +154,20 @@ def test_what_the_team_changes_is_told_where_the_clinic_wants_it(linden, clock, 
     (fourth,) = letters.send()
     assert "Linden Physiotherapy cancelled it" in event(fourth)[0].text
     assert event(fourth)[1]["ATTENDEE"] == "mailto:malgorzata@client.test"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_whole_day_that_moves_is_told_without_a_time(linden, clock, letters, to_all):
+    friday, monday = date(2026, 11, 27), date(2026, 11, 30)
+    first, second = (scheduling.whole_days(at, at, linden.street.zone) for at in (friday, monday))
+    made = Booking.book(linden.calendar, [first], linden.olive, patient=linden.patient)[0]
+    letters.send()
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, second)
+    (letter,) = letters.send()
+    text = parts(letter).text
+    assert "Monday 30 November 2026, all day" in text
+    assert "Before: Friday 27 November 2026\n" in text.replace("\r", "")
 
 
 def test_what_is_undone_before_it_is_told_is_not_told(linden, clock, letters, to_all):

@@ -1,11 +1,12 @@
 """Reminders: when they go, to whom, and how they end."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from client_world import booked, parts, team_is_told_nothing
 from online_world import book, switch_on, text_of
 
+from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables.outbox import Letter
@@ -103,6 +104,21 @@ def test_never_at_night_and_late_only_by_day(linden, clock, letters, to_all, at)
     assert at("2026-11-26 23:30") == []
     assert at("2026-11-27 06:59") == []
     assert len(at("2026-11-27 08:00")) == 1
+
+
+@ONE_DATABASE
+def test_another_zone_of_the_venue_tells_nobody_and_reminds_nobody_twice(
+    linden, clock, letters, to_all, at
+):
+    """Timed appointments keep their instant and whole days their day: what clients know is true."""
+    day = date(2026, 11, 27)
+    span = scheduling.whole_days(day, day, linden.street.zone)
+    Booking.book(linden.calendar, [span], linden.olive, patient=linden.patient)
+    booked(linden, clock, days=10)
+    assert len(letters.send()) == 2 and len(at("2026-11-26 10:00")) == 1
+    kept = {name: getattr(linden.street, name) for name in ("name", "address", "hours")}
+    linden.street.change(linden.olive, zone_name="America/New_York", **kept)
+    assert at("2026-11-26 10:10") == at("2026-11-26 16:00") == []
 
 
 @ONE_DATABASE
