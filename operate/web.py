@@ -182,6 +182,8 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
     signs = asyncio.create_task(_give_signs(ready, begun))
     orphan = asyncio.create_task(_orphan(parent, above, stop))
     await server.serve()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second one has nobody to wake any more
     orphan.cancel()
     signs.cancel()
 

@@ -57,12 +57,16 @@ def start(house, **environ) -> tuple[psutil.Process, list[psutil.Process]]:
     return running, family
 
 
-def stopped(running, family, number=signal.SIGINT) -> int:
-    """Ask it to stop; the status it ends with.
+def stopped(running, family, number=signal.SIGINT, hasty=()) -> int:
+    """Ask it to stop; the status it ends with. The `hasty` of the family are told all the time.
 
     Nothing of the family may be left, and no trace on the screen.
     """
     os.kill(running.pid, number)
+    while alive(hasty):
+        for process in hasty:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
     status = running.wait(20)
     assert alive(family[1:]) == []
     return status
@@ -127,7 +131,7 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     assert "sample" not in said and "new installation" not in said
     assert ask(house, url.removeprefix(f"http://localhost:{house.port}"))[1] == body
     assert len(queue.jobs) == 1
-    assert stopped(running, family, signal.SIGTERM) == 0
+    assert stopped(running, family, signal.SIGTERM, part(running, "web").children()) == 0
     assert "Traceback" not in house.output.read_text()
 
 
