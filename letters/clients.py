@@ -19,7 +19,7 @@ from base.tables.outbox import Letter
 from free_times.online import by_letter, managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.rules import OnlineSettings
-from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic, Patient, Practitioner
 from sync.events import visit
 from sync.events.event import Event, Face
 
@@ -91,13 +91,7 @@ def changed(letter: Letter) -> Text | None:
 def _bookings(letter: Letter) -> Sequence[Booking]:
     ids = [row_id for row_id, _was in letter.detail["rows"]]
     return list(
-        Booking.select(Booking, Practitioner, Venue, User, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Practitioner)
-        .join(User)
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
+        by_letter.rows()
         .where(Booking.id.in_(ids), Booking.clinic == letter.clinic_id)
         .order_by(Booking.starts_at)
     )

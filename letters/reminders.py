@@ -18,7 +18,7 @@ from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.online import by_letter
 from free_times.rules import OnlineSettings
-from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic, Patient, Practitioner, Venue
 
 from . import clients
 from .text import NotNow, Text, address, one_line, paragraph
@@ -133,13 +133,7 @@ def due_at_of(rule: dict[str, object], day: date, zone: ZoneInfo) -> datetime:
 def reminder(letter: Letter) -> Text | None:
     """The reminder, as the booking is now. Raises NotNow at night where it comes late."""
     booking: Booking | None = (
-        Booking.select(Booking, Practitioner, Venue, User, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Practitioner)
-        .join(User)
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
+        by_letter.rows()
         .where(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
         .get_or_none()
     )

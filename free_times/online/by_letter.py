@@ -7,6 +7,8 @@ It follows from the server's key and the booking; it ends 30 days after the appo
 import hmac
 from datetime import datetime, timedelta
 
+from peewee import ModelSelect
+
 from base import scheduling, vault
 from base.bookings import client_letters
 from base.bookings.statuses import OPEN_STATUSES
@@ -29,10 +31,9 @@ def _candidates(uuid: object) -> list[str]:
     return vault.derived(_PURPOSE, f"{uuid}")
 
 
-def find(uuid: str, given: str) -> Booking | None:
-    """The booking behind a link; None for every kind of refusal, after the same query."""
-    wanted = uuid_of(uuid)
-    row: Booking | None = (
+def rows() -> "ModelSelect[Booking]":
+    """Bookings with what a letter, or the page behind its link, says of them."""
+    return (
         Booking.select(Booking, Practitioner, Venue, User, Service)
         .join(Practitioner)
         .join(Venue)
@@ -40,9 +41,13 @@ def find(uuid: str, given: str) -> Booking | None:
         .join(User)
         .switch(Booking)
         .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(Booking.uuid == wanted)
-        .get_or_none()
     )
+
+
+def find(uuid: str, given: str) -> Booking | None:
+    """The booking behind a link; None for every kind of refusal, after the same query."""
+    wanted = uuid_of(uuid)
+    row: Booking | None = rows().where(Booking.uuid == wanted).get_or_none()
     known = [hmac.compare_digest(one.encode(), given.encode()) for one in _candidates(wanted)]
     if row is None or not any(known) or scheduling.utc_now() >= row.ends_at + ENDS_AFTER:
         return None
