@@ -23,6 +23,7 @@ FILES = {
     "base/copies.py": "scripts that Redis runs",
     "base/database.py": "what databases say, to know their errors by",
     "free_times/overlaps.py": "a statement of SQL",
+    "operate/intake/moments.py": "names of months that other programs write into their files",
     "operate/intake/values.py": "words that other programs write into their files",
     "operate/sample.py": "what clients and clinics of the sample are called and have noted",
     "operate/sample_names.py": "what clients and clinics of the sample are called and have noted",

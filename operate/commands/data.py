@@ -9,7 +9,7 @@ import models
 from base.catalogue import _, lazy
 from operate import intake
 from operate import sample as sample_clinic
-from operate.intake.values import ORDERS
+from operate.intake.moments import ORDERS
 
 from .kit import find_clinic, line_of, opened_database, own_settings, with_key
 

@@ -10,7 +10,7 @@ from base.catalogue import _
 from base.text import clean
 from models import Clinic, Practitioner
 
-from . import values
+from . import moments, values
 from .columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
 from .sheet import Sheet, Unreadable, keys, short
 
@@ -72,8 +72,8 @@ def _both_ways(sheet: Sheet) -> list[dict]:
     for __, cells, __ in sheet.lines():
         for raw in (values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
             try:
-                is_open = values.order_of([raw]) is None
-            except values.NoValue:
+                is_open = moments.order_of([raw]) is None
+            except moments.NoValue:
                 continue
             if is_open and raw not in {one["raw"] for one in shown}:
                 shown.append({"raw": raw, **_readings(raw)})
@@ -85,10 +85,10 @@ def _both_ways(sheet: Sheet) -> list[dict]:
 def _readings(raw: str) -> dict[str, str]:
     """What a date means in each order in which it is one."""
     found = {}
-    for order in values.ORDERS:
+    for order in moments.ORDERS:
         try:
-            day = values.when(raw, order).date
-        except values.NoValue:
+            day = moments.when(raw, order).date
+        except moments.NoValue:
             continue
         said = day_names.plain(day)
         if said not in found.values():
@@ -104,9 +104,9 @@ def orders(dates: list[dict]) -> list[tuple[str, list[tuple[str, str]]]]:
     """
     found = [
         (order, [(one["raw"], one[order]) for one in dates if order in one])
-        for order in values.ORDERS
+        for order in moments.ORDERS
     ]
-    return [(order, read) for order, read in found if read or order != values.YEAR_FIRST]
+    return [(order, read) for order, read in found if read or order != moments.YEAR_FIRST]
 
 
 def _calendars(clinic: Clinic) -> list[dict]:

@@ -18,10 +18,10 @@ from . import course, values
 from .begun import Begun
 from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
 from .fitting import Known, Row, came, fit
+from .moments import NoValue
 from .report import Cells, Report
 from .sheet import Sheet, short
 from .times import Time
-from .values import NoValue
 
 __all__ = ["Taking", "example", "first_of", "fit", "reader"]
 

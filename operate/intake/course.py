@@ -6,10 +6,10 @@ These change what a booking means, so none is passed over.
 from base.bookings.statuses import STATUSES
 from base.catalogue import _
 
-from . import values
+from . import moments, values
+from .moments import NoValue
 from .report import Cells
 from .sheet import short
-from .values import NoValue
 
 # each of these implies the one before it
 _COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
@@ -137,7 +137,7 @@ def _came(raw: str, order: str) -> str | None:
     try:
         word = values.status(raw)
     except NoValue:
-        values.when(raw, order)
+        moments.when(raw, order)
         return "delivered"
     if word in ("no_show", "cancelled"):
         return word
@@ -189,7 +189,7 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
         except NoValue:
             pass
         try:
-            said |= bool(values.when(raw, order))
+            said |= bool(moments.when(raw, order))
         except NoValue:
             cells.fault(column, _("Write yes or no, or when it happened."))
     return said

@@ -11,7 +11,7 @@ from itertools import islice
 from base.catalogue import _
 from base.text import search_key
 
-from . import values
+from . import moments, values
 from .columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
@@ -228,8 +228,8 @@ def open_sheet(
 
 def _order(cells: Iterable[str]) -> str | None:
     try:
-        return values.order_of(values.plain_spaces(cell) for cell in cells)
-    except values.NoValue:
+        return moments.order_of(values.plain_spaces(cell) for cell in cells)
+    except moments.NoValue:
         raise Unreadable(
             _(
                 "Some dates of the file have the day first, others the month. Give all of them one"

@@ -12,10 +12,10 @@ from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from models import Practitioner, Service
 
-from . import values
+from . import moments, values
+from .moments import NoValue, When
 from .report import Cells
 from .sheet import short
-from .values import NoValue, When
 
 _BAD_TIMES = {
     "year": lazy("The year must lie between 1970 and 2099."),
@@ -75,7 +75,7 @@ class Time:
     def _when(self, column: str) -> When | None:
         raw = self.cells.take(column, 60)
         try:
-            found = values.when(raw, self.order) if raw else None
+            found = moments.when(raw, self.order) if raw else None
         except NoValue:
             found = None
         is_date = column in ("date", "last_day")
@@ -183,7 +183,7 @@ class Time:
     def _length(self) -> timedelta | None:
         raw = self.cells.take("duration", 30)
         try:
-            found = values.length(raw) if raw else None
+            found = moments.length(raw) if raw else None
         except NoValue:
             found = timedelta(0)
         if found is not None and not timedelta(0) < found <= scheduling.LONGEST:
@@ -228,7 +228,7 @@ def _as_zone(raw: str) -> tzinfo | None:
     if scheduling.is_zone(name):
         return ZoneInfo(name)
     try:
-        offset = values.when(f"2000-01-01 00:00{raw.strip().lower().replace(' ', '')}").offset
+        offset = moments.when(f"2000-01-01 00:00{raw.strip().lower().replace(' ', '')}").offset
     except NoValue:
         return None
     return timezone(offset) if offset is not None else None

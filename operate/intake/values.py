@@ -1,63 +1,13 @@
-"""What a cell says.
-
-Dates, times, lengths, amounts and words, as clinic programs and spreadsheets write them. Pure.
-
-A date such as 03/04/2027 says nothing by itself: which of its numbers is the day is decided for a
-whole file (`order_of`), never for a line.
+"""What a cell says besides times: amounts, telephone numbers and words, as clinic programs and
+spreadsheets write them. Pure.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, time, timedelta
-from functools import lru_cache
 
 from base.text import search_key
 
-DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
-ORDERS = DAY_FIRST, MONTH_FIRST, YEAR_FIRST
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "january jan",
-            "february feb",
-            "march mar",
-            "april apr",
-            "may",
-            "june jun",
-            "july jul",
-            "august aug",
-            "september sept sep",
-            "october oct",
-            "november nov",
-            "december dec",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-_MONTH = "(" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
-_NUMBERS = re.compile(r"(\d{1,2})[./\-\s](\d{1,2})[./\-\s](\d{4}|\d{2})", re.A)
-_DOTTED = re.compile(r"([01]?\d|2[0-4])\.[0-5]\d\.00(?!\d)", re.A)  # 09.30.00: no year 2000
-_YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})", re.A)
-_DAY_MONTH = re.compile(
-    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(\d{{4}}|\d{{2}})", re.A
-)
-_MONTH_DAY = re.compile(rf"{_MONTH}\s*(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.A)
-_WEEKDAY = re.compile(
-    r"^(mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?\.?,?\s+", re.A
-)
-_TIME = re.compile(
-    r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A
-)
-_OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
-# 09:00-09:45, unless the date is ISO's with its T.
-_RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)
-_LENGTH = re.compile(
-    r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?",
-    re.A,
-)
+from .moments import DAY_FIRST, NoValue, when
+
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
 _CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
 SIGNS = {"£": "GBP", "€": "EUR"}  # a dollar may be anybody's
@@ -152,22 +102,6 @@ STATUSES = {word.strip(): status for status, words in _WORDS.items() for word in
 UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
 
 
-class NoValue(ValueError):
-    """The cell says nothing that can be read as this."""
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """What a cell says of a time.
-
-    A date, a wall time, or both; `offset` from UTC where it names one.
-    """
-
-    date: date | None
-    time: time | None
-    offset: timedelta | None = None
-
-
 def plain_spaces(raw: str) -> str:
     """The cell with ordinary spaces.
 
@@ -181,130 +115,6 @@ def plain_spaces(raw: str) -> str:
 def is_spoiled(raw: str) -> bool:
     """Whether a spreadsheet made a long number of it, such as 1.39073E+18: the digits are lost."""
     return bool(_SPOILED.fullmatch(raw.strip()))
-
-
-def _numeric(raw: str) -> tuple[int, int, str] | None:
-    found = _NUMBERS.match(_WEEKDAY.sub("", raw.strip().lower()))
-    return (
-        (int(found[1]), int(found[2]), found[3])
-        if found and not _YEAR_FIRST.match(raw.strip()) and not _DOTTED.match(raw.strip())
-        else None
-    )
-
-
-def order_of(cells: Iterable[str]) -> str | None:
-    """Whether these dates have the day, the month or a year of two digits first.
-
-    None: nothing tells. Raises NoValue where they contradict each other.
-
-    Cells without doubt (month names, the year first, the same number twice) do not count.
-    """
-    found = set()
-    is_open = False
-    firsts, lasts, may_be_year = set(), set(), True
-    for raw in cells:
-        if pair := _numeric(raw):
-            first, second, year = pair
-            firsts.add(first), lasts.add(year)
-            may_be_year &= (
-                "." not in raw and len(year) == 2 and second <= 12 and 1 <= int(year) <= 31
-            )
-            if first > 12 >= second:
-                found.add(DAY_FIRST)
-            elif second > 12 >= first:
-                found.add(MONTH_FIRST)
-            is_open |= first <= 12 and second <= 12 and first != second
-    if len(found) > 1:
-        raise NoValue("both orders")
-    if found == {DAY_FIRST} and may_be_year and len(firsts) <= len(lasts):
-        # 27/3/13: days change more often than years, else nothing tells
-        return YEAR_FIRST if len(firsts) < len(lasts) else None
-    return next(iter(found), None if is_open else DAY_FIRST)
-
-
-@lru_cache(20_000)
-def when(raw: str, order: str = DAY_FIRST) -> When:
-    """A date, a time, or both, in one cell. Raises NoValue."""
-    rest = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", raw.lower())).strip()
-    rest = _WEEKDAY.sub("", rest)
-    day, rest = _date(rest, order)
-    is_range = (
-        not rest.startswith("t")
-        and bool(_RANGE.search(rest))
-        and not re.search(r":\d{2}:\d{2}", rest)
-    )
-    rest = rest.removeprefix("t").lstrip(" ,").removeprefix("at ").strip()
-    if not rest and day:
-        return When(day, None)
-    offset = None
-    if is_range:
-        raise NoValue("two times")
-    if day and (zone := _OFFSET.search(rest)):
-        offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (
-            -1 if zone[1] == "-" else 1
-        )
-        rest = rest[: zone.start()].strip()
-    return When(day, _wall(rest), offset)
-
-
-def _date(rest: str, order: str) -> tuple[date | None, str]:
-    try:
-        if found := _YEAR_FIRST.match(rest):
-            day = date(int(found[1]), int(found[2]), int(found[3]))
-        elif found := _MONTH_DAY.match(rest):
-            day = date(int(found[3]), _MONTHS[found[1]], int(found[2]))
-        elif found := _DAY_MONTH.match(rest):
-            day = date(_year(found[3]), _MONTHS[found[2]], int(found[1]))
-        elif (found := _NUMBERS.match(rest)) and not _DOTTED.match(rest):
-            numbers = found[1], found[2], found[3]
-            if order == YEAR_FIRST and len(found[3]) == 2:
-                numbers = numbers[::-1]
-            elif order == MONTH_FIRST:
-                numbers = found[2], found[1], found[3]
-            day = date(_year(numbers[2]), int(numbers[1]), int(numbers[0]))
-        else:
-            return None, rest
-    except ValueError:
-        raise NoValue("no such day") from None
-    return day, rest[found.end() :]
-
-
-def _year(digits: str) -> int:
-    return int(digits) if len(digits) == 4 else 2000 + int(digits)
-
-
-def _wall(rest: str) -> time:
-    found = _TIME.fullmatch(rest)
-    if not found or not (found[2] or found[4]):
-        raise NoValue("no time")
-    hour, minute, half = int(found[1]), int(found[2] or 0), (found[4] or "")[:1]
-    if (
-        (half and not 1 <= hour <= 12 and not (hour <= 23 and half == "p" and hour > 12))
-        or minute > 59
-        or hour > 24
-        or (hour == 24 and minute)
-    ):
-        raise NoValue("no time")
-    if half and hour <= 12:
-        hour = hour % 12 + 12 * (half == "p")
-    return time(hour % 24, minute)
-
-
-def length(raw: str) -> timedelta:
-    """How long: 50, "50 min", 1:30, "1h 15min", "1.5 hours". Raises NoValue."""
-    text = raw.strip().lower().removeprefix("pt")
-    if found := re.fullmatch(r"(\d{1,3}):(\d{2})(?::\d{2})?", text, re.A):
-        if int(found[1]) > 24:  # 45:00 is more likely minutes and seconds
-            raise NoValue("hours or minutes")
-        return timedelta(hours=int(found[1]), minutes=int(found[2]))
-    if found := re.fullmatch(r"(\d{1,2})[.,](\d{1,2})\s*(?:h|hr|hrs|hours?)", text, re.A):
-        return timedelta(minutes=round(float(f"{found[1]}.{found[2]}") * 60))
-    if re.fullmatch(r"\d{1,5}(\.0+)?", text, re.A):
-        return timedelta(minutes=int(text.partition(".")[0]))
-    found = _LENGTH.fullmatch(text)
-    if not found or not (found[1] or found[2]):
-        raise NoValue("no length")
-    return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
 
 
 def amount(raw: str) -> int | None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operate.intake import values
+from operate.intake import moments, values
+from operate.intake.moments import DAY_FIRST, MONTH_FIRST, NoValue, When
 from operate.intake.upload import Import
-from operate.intake.values import DAY_FIRST, MONTH_FIRST, NoValue, When
 
 MARCH = date(2027, 3, 12)
 
@@ -53,7 +53,7 @@ MARCH = date(2027, 3, 12)
     ],
 )
 def test_dates_and_times_are_read_in_many_forms(raw, order, expected):
-    assert values.when(raw, order) == expected
+    assert moments.when(raw, order) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_dates_and_times_are_read_in_many_forms(raw, order, expected):
 )
 def test_what_is_no_time_is_refused(raw):
     with pytest.raises(NoValue):
-        values.when(raw)
+        moments.when(raw)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_what_is_no_time_is_refused(raw):
     ],
 )
 def test_the_order_is_one_for_the_whole_file(cells, order):
-    assert values.order_of(cells) == order
+    assert moments.order_of(cells) == order
 
 
 def test_a_file_with_both_orders_is_refused():
     with pytest.raises(NoValue):
-        values.order_of(["13/04/2027", "04/13/2027"])
+        moments.order_of(["13/04/2027", "04/13/2027"])
 
 
 @given(
@@ -113,16 +113,16 @@ def test_any_dates_of_one_order_are_read_right_or_asked_about(days, order, mark)
         else f"{day.month:02d}{mark}{day.day:02d}{mark}{day.year}"
         for day in days
     ]
-    found = values.order_of(cells)
+    found = moments.order_of(cells)
     if found:
-        assert [values.when(cell, found).date for cell in cells] == days
+        assert [moments.when(cell, found).date for cell in cells] == days
     else:
         assert all(day.day <= 12 for day in days)
 
 
 @given(st.text(max_size=30))
 def test_no_cell_is_a_fault_of_ours(raw):
-    for read in (values.when, values.length, values.amount, values.status, values.yes):
+    for read in (moments.when, moments.length, values.amount, values.status, values.yes):
         with suppress(NoValue):
             read(raw)
 
@@ -146,7 +146,7 @@ def test_no_cell_is_a_fault_of_ours(raw):
     ],
 )
 def test_lengths(raw, minutes):
-    assert values.length(raw) == timedelta(minutes=minutes)
+    assert moments.length(raw) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ def test_one_cell_with_a_whole_name(raw, both):
     ],
 )
 def test_a_year_of_two_digits_is_not_taken_for_the_day_unasked(cells, order):
-    assert values.order_of(cells) == order
+    assert moments.order_of(cells) == order
 
 
 def test_a_year_of_two_digits_may_come_first():
-    assert values.when("27/3/13", "year-first").date == date(2027, 3, 13)
+    assert moments.when("27/3/13", "year-first").date == date(2027, 3, 13)
 
 
 def test_where_many_lines_are_bad_it_is_said_for_how_many_there_are_reasons():
