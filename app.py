@@ -1,4 +1,4 @@
-"""Where the parts meet: the application for its settings, and its error pages."""
+"""The application as a whole: it is made for its settings, and its error pages."""
 
 import logging
 import re
@@ -13,17 +13,18 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import views
-from base import copies, jobs
+from base import copies, jobs, region
 from base.catalogue import lazy
 from base.config.environment import SettingsError
 from base.config.settings import Settings
 from base.database import connect_afresh, database, open_database, trouble, wait_at_most
+from base.outgoing import exchange
 from base.sql import after_commit
 from base.tables import outbox
 from base.text import places
-from operate import chores, commands, keys
+from operate import chores, commands, keys, logs
 from operate.front import Front, Lane
-from sync.connect import connections
+from sync.connect import gateway
 from sync.feeds import feed, wsgi
 from views.kit import signing_in
 from views.kit.access import Closed
@@ -35,14 +36,15 @@ log = logging.getLogger("kalends")
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for these settings. Opens no connection yet.
 
-    Without settings, as every command and process calls it, the environment's; a wrong environment
-    then ends the program, in sentences.
+    Without settings, as every command and process calls it, they come from the environment; a wrong
+    one then ends the program with a message.
     """
     try:
         settings = settings or Settings.from_env()
     except SettingsError as error:
         print(*error.faults, sep="\n", file=sys.stderr)
         sys.exit(error.status)
+    logs.set_up(settings.json_logs)
     app = Flask(__name__, instance_path=str(settings.instance))
     secure = settings.base_url.startswith("https:")
     app.config.update(
@@ -63,12 +65,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     outbox.set_up(
         outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
     )
-    connections.set_up(
-        connections.Setup(
+    exchange.set_up(settings.private_hosts)
+    gateway.set_up(
+        gateway.Setup(
             settings.providers,
             settings.webhook_url,
             settings.poll_seconds,
             "".join(settings.secret_keys[:1]).encode(),
+            by_password=settings.by_password,
         )
     )
     app.before_request(_connect)
@@ -82,9 +86,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _wrap(app: Flask, settings: Settings) -> None:
-    """Put before the pages what answers or changes a request before they see it."""
+    """Put the layers before the pages that answer or change a request first."""
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
-    if not settings.secret_keys:  # commands may run all the same, each as far as it can
+    if not settings.secret_keys:  # these commands may run all the same, each as far as it can
         app.wsgi_app = _answer_not_installed
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
@@ -97,14 +101,14 @@ def _answer_not_installed(environ: dict, start_response) -> list[bytes]:
 
 
 _LOOK = re.compile("/book/[^/]+/details").fullmatch
-LARGEST = 2**20  # octets of a request's body, except of a file to import
-LANES = (  # requests of one kind: how many of them may have a thread of a web process at a time
+LARGEST = 2**20  # octets of a request's body, except for a file to import
+LANES = (  # how many requests of one kind may have a thread of a web process at the same time
     Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
     Lane(lambda method, path: path.startswith(feed.PREFIX), 4),
     Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
-    # Looks of visitors before they book wait for nobody; their bookings, however many, do not keep
-    # the team's changes waiting. Of one clinic they go one by one anyway: more threads only take
-    # turns at Python's lock.
+    # Visitors who look at times wait for nobody; their bookings, however many, do not keep the
+    # team's changes waiting. Changes of one clinic go one by one anyway: more threads would only
+    # compete for Python's lock.
     Lane(lambda method, path: method == "POST" and _LOOK(path) is not None, 4),
     Lane(lambda method, path: method == "POST" and path.startswith("/book/"), 2),
     Lane(
@@ -112,7 +116,7 @@ LANES = (  # requests of one kind: how many of them may have a thread of a web p
     ),  # these may wait for the database's lock
     Lane(lambda method, path: True, 8),
 )
-ANSWER_SECONDS = 15  # that a request waits for an answer of the database
+ANSWER_SECONDS = 15  # seconds that a request waits for an answer of the database
 PASSWORD_PATHS = (
     "/sign-in",
     "/invitations/",
@@ -124,7 +128,7 @@ PASSWORD_PATHS = (
 
 
 def create_front() -> Front:
-    """The application as a web process answers with it."""
+    """The application with everything that a web process puts before it."""
     app = create_app()
     keys.guard(app.config["SETTINGS"].secret_keys)
     wait_at_most(ANSWER_SECONDS)
@@ -139,23 +143,28 @@ def create_front() -> Front:
 
 
 def _connect() -> None:
-    if request.blueprint != "probes" and request.endpoint != "static":
+    region.begin()
+    if (
+        request.blueprint not in ("probes", "metrics", "installing")
+        and request.endpoint != "static"
+    ):
         connect_afresh()
 
 
 def _disconnect(error: BaseException | None) -> None:
+    region.begin()
     if not database.is_closed() and not database.in_transaction():
         database.close()
 
 
 def _harden(response):
-    """Headers of every page. No inline script or style anywhere, so none is allowed."""
+    """Headers of every page. No inline script or style anywhere, so the policy allows none."""
     response.headers.setdefault(
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
         " 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'",
     )
-    if response.status_code == 308:  # a slash lacks: the browser knows scheme and host
+    if response.status_code == 308:  # a redirect to add a slash: the browser knows scheme and host
         where = urlsplit(response.location)
         response.location = where._replace(scheme="", netloc="").geturl()
     response.headers.setdefault("Referrer-Policy", "no-referrer")
@@ -170,7 +179,7 @@ def _harden(response):
     return response
 
 
-_PAGES = {  # status → heading, what to do
+_PAGES = {  # status → heading, advice
     400: (lazy("That did not arrive whole"), lazy("Go back, reload the page and try once more.")),
     403: (
         lazy("You don’t have permission"),
@@ -200,7 +209,7 @@ _PAGES = {  # status → heading, what to do
 }
 
 
-_GONE = (  # for a form whose row is no longer there
+_GONE = (  # for a form whose row was deleted
     lazy("This is not there any more"),
     (
         lazy(
@@ -210,7 +219,7 @@ _GONE = (  # for a form whose row is no longer there
     ),
 )
 
-_UNAVAILABLE = {  # what is wrong with the database → heading, what to do
+_UNAVAILABLE = {  # fault of the database → heading, advice
     "full": (
         lazy("The disk of the server is full"),
         (
@@ -243,7 +252,7 @@ RETRY_SECONDS = 30
 
 
 def _show_unavailable(error: Exception, why: str):
-    """503 without a question to the database, which has just refused one."""
+    """Answer 503 without asking the database, which has just refused a question."""
     reference = secrets.token_hex(4)
     log.error(
         "unavailable %s: database %s (%s) at %s",
@@ -258,7 +267,7 @@ def _show_unavailable(error: Exception, why: str):
     heading, advice = _UNAVAILABLE[why]
     template = current_app.jinja_env.get_template(
         "unavailable.html"
-    )  # not render_template: that asks the database who is signed in
+    )  # not render_template: that asks the database for the signed-in person
     return (
         template.render(heading=heading, advice=advice, reference=reference),
         503,
@@ -267,8 +276,8 @@ def _show_unavailable(error: Exception, why: str):
 
 
 def _typed(status: int) -> list[tuple[str, str]]:
-    """The texts of a form that was refused, for the signed-in person who sent it: the page on
-    which they were typed may be gone. A body that was too large or too slow is not read again.
+    """The texts of a refused form, for the signed-in person who sent it: the page with the typed
+    texts may be gone. A body that was too large or too slow is not read again.
     """
     if request.method != "POST" or status not in (403, 404, 500):
         return []
@@ -285,7 +294,7 @@ def _show_error(error: Exception):
         return error.response
     if why := trouble(error):
         return _show_unavailable(error, why)
-    if isinstance(error, DoesNotExist):  # removed between two statements of this request
+    if isinstance(error, DoesNotExist):  # a row was deleted between two statements of this request
         log.warning("gone: %s at %s", type(error).__name__, places(error))
         status = 404
     else:
@@ -296,7 +305,7 @@ def _show_error(error: Exception):
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     if faults.is_visitor():
         return faults.show(status)
-    said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: no fault of ours
+    said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: not our fault
     heading, advice = _GONE if (status, request.method) == (404, "POST") else said
     if isinstance(error, Closed):
         heading, advice = error.heading, error.advice
@@ -312,6 +321,10 @@ def _show_error(error: Exception):
             ),
             status,
         )
-    except Exception as worse:  # the database may be gone: the layout asks it who is signed in
+    except Exception as worse:  # the layout may ask the database
         log.error("error page of %s: %s", reference, type(worse).__name__)
         return f"{heading}. {advice}", status, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+if __name__ == "__main__":
+    commands.run(sys.argv[1:])

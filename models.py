@@ -24,7 +24,6 @@ from peewee import (
     IntegerField,
     TextField,
     UUIDField,
-    fn,
 )
 
 from base import feed_presets, passwords, scheduling
@@ -32,10 +31,12 @@ from base.bookings import client_letters
 from base.bookings.agreements import Agreement
 from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, refuse_taken, untaken
+from base.bookings.full import InFull
 from base.bookings.placed import Placed, form_uuids
 from base.bookings.rezoning import lay_anew
 from base.bookings.series import InSeries
-from base.bookings.statuses import FREE_STATUSES, STATUSES
+from base.bookings.statuses import STATUSES
+from base.config.endpoints import BY_PASSWORD
 from base.database import (
     Base,
     InstantField,
@@ -51,19 +52,19 @@ from base.tables.audit import AuditEntry
 from base.tables.bookable import OnlineCalendar, OnlineService
 from base.tables.many import insert_many_rows
 from base.tables.notes import NoteVersion
-from base.tables.numbered import Numbered
+from base.tables.numbered import Numbered, NumberIndex
 from base.tables.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
 from base.tables.revisions import Revised
-from base.tables.traits import Archivable, Shown, this_second
+from base.tables.traits import Archivable, KeepsTitles, Named, Regional, Shown, this_second
 from base.text import IDENTIFIERS, client_label
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS = ROLES[:2]
 PLANS = {  # what each plan may use; a clinic that hosts itself has everything
-    "self-hosted": ("feed", "google", "microsoft"),
-    "pro": ("feed", "google", "microsoft"),
+    "self-hosted": ("feed", "google", "microsoft", *BY_PASSWORD),
+    "pro": ("feed", "google", "microsoft", *BY_PASSWORD),
     "plus": ("feed", "google"),
-    "basic": (),
+    "basic": ("google",),
 }
 
 
@@ -88,15 +89,15 @@ class NoFeeds(Exception):
 
 
 class NotYours(Exception):
-    """A link would show calendars that its owner may not share: only managers link those of others
-    (X8).
+    """The link would show calendars that its owner may not share: only managers make links to
+    others' calendars (X8).
     """
 
 
 # ---- the clinic ----
 
 
-class Clinic(Revised):
+class Clinic(Revised, Regional):
     """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside."""
 
     name = CharField(120)
@@ -107,13 +108,13 @@ class Clinic(Revised):
     feed_preset = CharField(10, default="clinic")
     notes_may_leave = BooleanField(default=False)
     internal_ids = BooleanField(default=True)
-    # feeds of leavers and after a downgrade empty for 30 days
+    # feeds of people who left, and after a downgrade, show nothing for 30 days
     empty_when_stopped = BooleanField(default=False)
     # calendars that others share with a person may block their time, too
     sync_shared = BooleanField(default=False)
-    # bookings may go to a calendar that a person has already; never the main one
+    # bookings may go into a calendar that the person already has; never the main one
     sync_existing = BooleanField(default=False)
-    # what our events outside are known by; never shown
+    # identifies this clinic's events in calendars outside; never shown
     installation = CharField(32, default=lambda: secrets.token_hex(8))
     contact = CharField(200, default="")
     currency = CharField(3, default="GBP")
@@ -129,7 +130,7 @@ class Clinic(Revised):
 
     @property
     def is_hosted(self) -> bool:
-        """Whether the clinic has a plan of somebody who hosts it: else plans mean nothing to it."""
+        """Whether somebody hosts the clinic and gave it a plan; otherwise plans have no effect."""
         return self.plan != "self-hosted"
 
     def allows(self, feature: str) -> bool:
@@ -137,7 +138,7 @@ class Clinic(Revised):
         return feature in PLANS[self.plan]
 
     def allowed_identifiers(self) -> tuple[str, ...]:
-        """How clients may appear outside, the least first, up to the ceiling."""
+        """The identifiers up to the ceiling, the one that shows least first."""
         return IDENTIFIERS[: IDENTIFIERS.index(self.privacy_ceiling) + 1]
 
     @transition
@@ -149,7 +150,7 @@ class Clinic(Revised):
         if not changed:
             return
         unseen = {"contact", "empty_when_stopped", "sync_shared", "sync_existing", "step_minutes"}
-        if set(changed) - unseen:
+        if set(changed) - unseen - Regional.COLUMNS:
             self.bump_faces()
         shown = set(changed) & {"privacy_ceiling", "internal_ids", "notes_may_leave", "currency"}
         self.keep_before(shown)
@@ -162,8 +163,8 @@ class Clinic(Revised):
 
     @transition
     def change_plan(self, plan: str, actor: "User | None") -> None:
-        """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a
-        new URL each (A41–A44).
+        """Change the plan. A plan without `feed` stops every link for good; a later plan with it
+        needs a new URL for each (A41–A44).
         """
         had_feed, self.plan = self.allows("feed"), plan
         self.save(only=[Clinic.plan])
@@ -175,15 +176,15 @@ class Clinic(Revised):
         AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
 
 
-class Venue(Archivable, Shown):
-    """A place of work. Its IANA zone gives every booking there its wall time."""
+class Venue(Named, Shown):
+    """A place of work. Its IANA zone is that of every booking there."""
 
     clinic = ForeignKeyField(Clinic, backref="venues")
     name = CharField(120)
     address = CharField(300, default="")
     zone_name = CharField(60)
     hours = JSONText(default=dict)
-    country = CharField(2, default="")  # whose public holidays close it; "": none do
+    country = CharField(2, default="")  # the country whose public holidays close it; "": none do
     region = CharField(40, default="")
 
     class Meta:
@@ -193,20 +194,6 @@ class Venue(Archivable, Shown):
     def zone(self) -> ZoneInfo:
         """The zone of the wall clock here."""
         return ZoneInfo(self.zone_name)
-
-    @classmethod
-    def listed(cls, clinic: Clinic, archived: bool = False):
-        """The clinic's open venues, or its archived ones, by name."""
-        return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(cls.name)
-
-    @classmethod
-    @database.atomic()
-    def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Venue":
-        """A new venue. Raises Taken for a name in use."""
-        with unique():
-            venue = cls.create(clinic=clinic, **fields)
-        AuditEntry.note(clinic, actor, "venue.added", venue)
-        return venue
 
     @transition
     def set_archived(self, archived: bool, actor: "User | None") -> None:
@@ -248,9 +235,9 @@ class Venue(Archivable, Shown):
 # ---- people ----
 
 
-class User(Shown, UserMixin):
-    """Who signs in. `identifier` is how clients appear in this person's outside calendars; None:
-    not chosen yet.
+class User(Shown, KeepsTitles, UserMixin):
+    """A person who signs in. `identifier` is how clients appear in this person's outside calendars;
+    None: not chosen yet.
     """
 
     clinic = ForeignKeyField(Clinic, backref="users")
@@ -265,10 +252,10 @@ class User(Shown, UserMixin):
     mode = CharField(20, default="one_way")
     hide_sensitive = BooleanField(default=False)
     rev = BigIntegerField(default=0)
-    away_rev = BigIntegerField(default=0)  # moves with the person's time off
-    outside_rev = BigIntegerField(default=0)  # moves with events in their calendars outside
-    day_venue = IntegerField(null=True)  # whose team's day the person wants to see; None: all
-    day_working = BooleanField(default=False)  # there only those who work on that day
+    away_rev = BigIntegerField(default=0)  # grows with changes of the person's time off
+    outside_rev = BigIntegerField(default=0)  # grows with events in their calendars outside
+    day_venue = IntegerField(null=True)  # for the team's day; None: all
+    day_working = BooleanField(default=False)  # only the people who work on that day
     created_at = InstantField(default=now)
 
     @property
@@ -294,8 +281,8 @@ class User(Shown, UserMixin):
         return self.role == "owner"
 
     def see_day_of(self, venue: int | None, working: bool) -> None:
-        """Keep which venue's team's day the person wants to see (an id; None: of all), and whether
-        only those who work on that day.
+        """Keep the person's choice for the team's day: the venue (an id; None: all), and only
+        people who work on that day or all.
         """
         self.day_venue, self.day_working = venue, working
         self.save(only=[User.day_venue, User.day_working])
@@ -320,16 +307,16 @@ class User(Shown, UserMixin):
         return own.order_by(Practitioner.archived, Venue.name)
 
     def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
-        """The roles this person may give: an owner each, a manager those below their own, or none
-        but the one that is there.
+        """The roles that this person may give: an owner any, a manager those below their own,
+        everyone else only the present one.
         """
         if self.is_owner:
             return ROLES
         return BELOW_MANAGERS if person is None or person.role in BELOW_MANAGERS else (person.role,)
 
     def may_manage(self, person: "User") -> bool:
-        """An owner looks after everyone; a manager after practitioners, receptionists and
-        themselves.
+        """Whether this person may change that one: an owner everyone; a manager practitioners,
+        receptionists and themselves.
         """
         return self.is_owner or (
             self.is_manager and (person.role in BELOW_MANAGERS or person.id == self.id)
@@ -361,8 +348,8 @@ class User(Shown, UserMixin):
 
     @transition
     def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
-        """Raises Taken for an address in use, LastOwner. One-time links to an earlier address
-        die.
+        """Change name, address or role. Raises Taken for an address in use, LastOwner. One-time
+        links sent to an earlier address end.
         """
         if role != self.role:
             self._leave_an_owner()
@@ -371,15 +358,16 @@ class User(Shown, UserMixin):
         wanted = {"name": name, "email": email, "role": role}
         changed = [column for column, value in wanted.items() if getattr(self, column) != value]
         shows = "name" in changed or "role" in changed
+        self.keep_before({"name"} & set(changed))
         self.name, self.email, self.role = name, email, role
         with unique():
-            self.save(only=[User.name, User.email, User.role])
+            self.save(only=[User.name, User.email, User.role, User.before])
         if shows:
             self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
     def _leave_an_owner(self) -> None:
-        """Raise LastOwner where nobody else owns the clinic. The clinic's row is held, so that two
+        """Raise LastOwner if the clinic has no other owner. The clinic's row is locked, so that two
         owners cannot go at once.
         """
         if not self.is_owner:
@@ -395,13 +383,13 @@ class User(Shown, UserMixin):
             raise LastOwner
 
     def get_id(self) -> str:
-        """What the session cookie holds; `epoch` grows to sign out everywhere."""
+        """The value for the session cookie; `epoch` grows to sign out everywhere."""
         return f"{self.id}.{self.epoch}"
 
     @database.atomic()
     def set_password(self, password: str, actor: "User | None") -> None:
         """Store a new password (Argon2id), end every session of this user and burn all one-time
-        links.
+        tokens.
         """
         self.password_hash, self.epoch = passwords.hash_of(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
@@ -410,11 +398,11 @@ class User(Shown, UserMixin):
 
     @property
     def own_words(self) -> tuple[str, str, str]:
-        """What this person's password should not consist of."""
+        """Words that this person's password should not consist of."""
         return self.name, self.email, self.clinic.name
 
     def check_password(self, password: str) -> bool:
-        """Whether it is the password; upgrades the hash when the cost has grown since."""
+        """Whether the password is right; renews the hash if the cost has grown since."""
         if not passwords.matches(self.password_hash, password):
             return False
         if passwords.is_outdated(self.password_hash):
@@ -425,8 +413,8 @@ class User(Shown, UserMixin):
 
     def burn_tokens(self) -> None:
         """End this person's invitations and resets."""
-        for link in self.one_time_tokens:
-            link.delete_instance()
+        for token in self.one_time_tokens:
+            token.delete_instance()
 
     @database.atomic()
     def sign_out_everywhere(self) -> None:
@@ -437,10 +425,9 @@ class User(Shown, UserMixin):
 
     @transition
     def change_sync(self, **settings) -> None:
-        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this
-        person shows it at once.
-
-        A link that was allowed to show more than a new identifier follows it from now on.
+        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`, `titles_for`. The
+        person's feeds change at once; a feed that showed more than the new identifier then uses
+        that.
         """
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
@@ -456,15 +443,15 @@ class User(Shown, UserMixin):
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
     def why_no_feeds(self) -> str | None:
-        """Why links of this person do not answer: "plan", "opt_in", or None when they do."""
+        """Why this person's links give no feed: "plan", "opt_in", or None if they do."""
         if not self.clinic.allows("feed"):
             return "plan"
         return None if self.sync_allowed else "opt_in"
 
     @transition
     def leave(self, actor: "User | None") -> None:
-        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings.
-        Bookings stay. Raises LastOwner.
+        """End the person's work in the clinic: sign-in off, links off, calendars closed for new
+        bookings. Bookings stay. Raises LastOwner.
         """
         self._leave_an_owner()
         self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
@@ -495,7 +482,7 @@ class User(Shown, UserMixin):
 
 
 class Practitioner(Archivable, OnlineCalendar):
-    """One user at one venue. `calendar_rev` moves with every visible change of a booking in it."""
+    """One user at one venue. `calendar_rev` grows with every visible change of a booking in it."""
 
     clinic = ForeignKeyField(Clinic, backref="practitioners")
     user = ForeignKeyField(User, backref="practitioners")
@@ -528,8 +515,8 @@ class Practitioner(Archivable, OnlineCalendar):
     @classmethod
     @database.atomic()
     def open(cls, user: User, venue: Venue, actor: User | None) -> "Practitioner":
-        """The person's calendar at the venue: a closed one opens again, a new one starts with the
-        venue's hours.
+        """The person's calendar at the venue: a closed one is opened again, a new one starts with
+        the venue's hours.
         """
         calendar, made = cls.get_or_create(
             user=user, venue=venue, defaults={"clinic": venue.clinic, "hours": venue.hours}
@@ -542,8 +529,8 @@ class Practitioner(Archivable, OnlineCalendar):
         return calendar
 
     def check_open(self) -> None:
-        """Raise ClosedCalendar where nothing new may be booked here: somebody may have left, or
-        closed the calendar or its venue, since it was read. In the transaction that books.
+        """Raise ClosedCalendar if nothing new may be booked here: somebody may have left, or closed
+        the calendar or its venue, since it was read. Call it in the transaction that books.
         """
         if not Practitioner.listed(self.clinic).where(Practitioner.id == self.id).exists():
             raise ClosedCalendar
@@ -566,7 +553,7 @@ class Practitioner(Archivable, OnlineCalendar):
 
 
 class Patient(Numbered):
-    """The clinic's client. Screens say "client"; *client* in code means HTTP."""
+    """A client of the clinic. Screens say "client"; *client* in code means HTTP."""
 
     clinic = ForeignKeyField(Clinic, backref="patients")
     internal_id = CharField(20, null=True)
@@ -581,9 +568,9 @@ class Patient(Numbered):
         null=True
     )  # identifier → when its label changed, in seconds; null: `rev`
     created_at = InstantField(default=now)
-    # the record that stands for this one, since they are the same person
+    # the record in use instead, if both were the same person
     merged_into = ForeignKeyField("self", null=True, backref="led_on", index=False)
-    language = CharField(10, default="en")  # of letters to the client
+    language = CharField(10, default="en")  # the language of letters to the client
     unreminded_at = InstantField(null=True)  # when the client asked for no reminders any more
 
     class Meta:
@@ -598,17 +585,17 @@ class Patient(Numbered):
         return f"{self.first_name} {self.last_name}".strip()
 
     def _labels(self) -> dict[str, str]:
-        """What stands for this client, by identifier."""
+        """The text for this client, by identifier."""
         facts = self.first_name, self.last_name, self.internal_id or ""
         return {identifier: client_label(identifier, *facts) for identifier in IDENTIFIERS}
 
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; where name or ID changes, every calendar with a booking of this
-        client shows it at once.
+        """Change any columns; if name or ID changes, every calendar with a booking of this client
+        changes at once.
 
         An emptied internal ID becomes the next free one. Raises Taken for one in use, DoesNotExist
-        where the record was merged into another: what is written there nobody would see.
+        if the record was merged into another, where nobody would see the change.
         """
         if self.merged_into_id:
             raise Patient.DoesNotExist
@@ -641,13 +628,15 @@ Patient.add_index(
         " LOWER(internal_id))"
     )
 )
+Patient.add_index(NumberIndex())
+Patient.add_index(SQL("CREATE INDEX IF NOT EXISTS patient_email ON patient (clinic_id, email)"))
 
 
-LONGEST_GAP = timedelta(days=2)  # kept free beside a booking
+LONGEST_GAP = timedelta(days=2)  # bounds of the time that is kept free beside a booking
 
 
-class Service(Archivable, Shown, OnlineService):
-    """What is booked. Price in minor units of the clinic's currency."""
+class Service(Named, Shown, OnlineService):
+    """A service that can be booked. Price in minor units of the clinic's currency."""
 
     clinic = ForeignKeyField(Clinic, backref="services")
     name = CharField(120)
@@ -657,32 +646,14 @@ class Service(Archivable, Shown, OnlineService):
     price_cents = IntegerField(default=0)
     colour = CharField(20, default="teal")
     bookable_online = BooleanField(default=False)
-    for_everyone = BooleanField(default=True)  # else whoever has a row in `Offer`
+    for_everyone = BooleanField(default=True)  # otherwise everyone with a row in `Offer`
 
     class Meta:
         indexes = ((("clinic", "name"), True),)
 
-    @classmethod
-    def listed(cls, clinic: Clinic, archived: bool = False):
-        """The clinic's services that can be booked, or its archived ones, by name."""
-        return (
-            cls.select()
-            .where(cls.clinic == clinic, cls.archived == archived)
-            .order_by(fn.LOWER(cls.name), cls.id)
-        )
-
-    @classmethod
-    @database.atomic()
-    def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Service":
-        """A new service. Raises Taken for a name in use."""
-        with unique():
-            service = cls.create(clinic=clinic, **fields)
-        AuditEntry.note(clinic, actor, "service.added", service)
-        return service
-
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; a new name shows in every feed at once. Raises Taken for a name in
+        """Change any columns; a new name appears in every feed at once. Raises Taken for a name in
         use.
         """
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
@@ -699,7 +670,7 @@ class Service(Archivable, Shown, OnlineService):
 # ---- bookings ----
 
 
-class Booking(Placed, InSeries, Base):
+class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
     """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for
     ever.
 
@@ -724,9 +695,9 @@ class Booking(Placed, InSeries, Base):
     sequence = IntegerField(default=0)
     created_at = InstantField(default=now)
     updated_at = InstantField(default=now)
-    # whoever was free was asked for: what counts for a fair share
+    # anyone would do: these visits count for a fair share
     anyone = BooleanField(null=True)
-    # a client booked it online: what counts for the most of a day
+    # a client booked it online: it counts for the day's limit
     online = BooleanField(null=True)
 
     class Meta:
@@ -739,7 +710,7 @@ class Booking(Placed, InSeries, Base):
 
     @property
     def title(self) -> str:
-        """Whom or what it is about, for our own screens."""
+        """The client or text that our own screens show."""
         return (
             self.patient.name
             if self.patient
@@ -759,31 +730,31 @@ class Booking(Placed, InSeries, Base):
         status: str = "confirmed",
         allow_overlap: bool | Collection[str] = False,
         skip_taken: bool = False,
+        is_clear: bool = False,
         key: UUID | None = None,
         new_client: Mapping[str, str] | None = None,
         **fields,
     ) -> Changed:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
-        and then makes none; BadTime where the spans overlap each other; ClosedCalendar.
+        and then makes none; BadTime if the spans overlap each other; ClosedCalendar.
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
-        out the times that are taken, and is refused like any other where none is left. A second
-        call with the same `key`, calendar and times only gives what the first made (`is_again`).
-        `new_client` is `name`, `phone` and `email` of a client to be added with it.
+        out what is taken, and is refused if none is left. A second call with the same `key`,
+        calendar and times returns what the first made (`is_again`). `new_client`: `name`, `phone`
+        and `email` of one to be added. `is_clear`: the caller locked the clinic, then looked.
         """
-        practitioner.clinic.lock()
+        if not is_clear:
+            practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
             return Changed(earlier, is_again=True)
-        practitioner.check_open()
-        scheduling.check_apart(spans)
-        taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES else []
+        taken = [] if is_clear else cls.in_the_way(practitioner, spans, status)
         uuids = dict(zip(spans, form_uuids(practitioner, key, spans), strict=True)) if key else {}
         if skip_taken:
             spans = untaken(spans, taken)
         else:
             refuse_taken(taken, allow_overlap)
-        if fields.get("patient"):
-            fields["patient"] = fields["patient"].standing
+        if fields.get("patient") and not is_clear:
+            fields["patient"] = fields["patient"].record_in_use
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
         fields |= {"status": status, "series": uuid.uuid4() if len(spans) > 1 else None}
@@ -797,8 +768,8 @@ class Booking(Placed, InSeries, Base):
             made.append(booking)
             Agreement.keep([(booking.id, key) for key in agreed.get(span, ())], actor)
         cls.bump(practitioner.clinic, practitioner)
-        client_letters.tell(practitioner.clinic, [(booking, None) for booking in made])
-        AuditEntry.note(practitioner.clinic, actor, "booking.made", made[0], count=len(made))
+        client_letters.tell_of_new(practitioner.clinic, made, fields.get("patient"))
+        made[0].note(actor, "booking.made", made)
         return made
 
     @classmethod
@@ -806,11 +777,11 @@ class Booking(Placed, InSeries, Base):
     def add_many(
         cls, clinic: Clinic, rows: Iterable[dict], actor: User | None, entry_id: int | None = None
     ) -> int:
-        """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and
-        one audit entry for all. Gives its id, to be handed in with the next portion.
+        """Insert many bookings (columns by name, `practitioner` as id), with one revision and one
+        entry of the history for all. Returns its id, for the next portion.
 
-        Looks for no conflicts: who calls has, inside the same transaction, which holds the
-        clinic by `lock`.
+        Does not look for conflicts: the caller has, inside the same transaction, which has locked
+        the clinic.
         """
         calendars = set()
 
@@ -825,8 +796,8 @@ class Booking(Placed, InSeries, Base):
 
     @staticmethod
     def bump(clinic: Clinic, *practitioners: Practitioner) -> None:
-        """Say that these calendars changed, in the transaction of the change: feeds are fresh with
-        the commit (A19, D36).
+        """Note that these calendars changed, in the transaction of the change: feeds are renewed
+        with the commit (A19, D36).
         """
         ids = {p.id for p in practitioners}
         Practitioner.update(calendar_rev=clinic.next_rev()).where(
@@ -835,14 +806,14 @@ class Booking(Placed, InSeries, Base):
 
 
 # ---- feeds ----
-MOST_FEEDS = 30  # living links of one person
+MOST_FEEDS = 30  # active links of one person, at most
 
 
 class Feed(Shown):
-    """One private link. Its token is never stored: it follows from server secret, uuid and salt.
+    """One feed. Its token is never stored: it is derived from server secret, uuid and salt.
 
-    `statuses` maps a booking status to the iCalendar one; a missing status stays out.
-    `past_days`/`future_days` None: no end.
+    `statuses` maps a booking status to the iCalendar one; bookings with other statuses are not
+    shown. `past_days`/`future_days` None: no limit.
     """
 
     clinic = ForeignKeyField(Clinic, backref="feeds")
@@ -858,7 +829,7 @@ class Feed(Shown):
         default="practitioner",
         constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")],
     )
-    identifier = CharField(30, null=True)  # None: as the owner of the link chose for everything
+    identifier = CharField(30, null=True)  # None: as its owner chose for all
     title = CharField(60, default=feed_presets.TITLE)
     details = CharField(60, default="")
     statuses = JSONText(default=lambda: dict(feed_presets.CLINIC))
@@ -880,7 +851,7 @@ class Feed(Shown):
 
     @classmethod
     def draft(cls, user: User, **settings) -> "Feed":
-        """A link with the clinic's preset for what `settings` leave open; not stored."""
+        """A link with the clinic's preset, except for `settings`; not stored."""
         clinic = user.clinic
         preset = feed_presets.preset(clinic.feed_preset, clinic.notes_may_leave)
         return cls(clinic=clinic, user=user, **{**preset, **settings})
@@ -907,7 +878,7 @@ class Feed(Shown):
 
     @property
     def shows_others(self) -> bool:
-        """Whether it shows calendars of other people than its owner."""
+        """Whether it shows calendars of people other than its owner."""
         one_of_another = (
             self.scope == "practitioner"
             and self.practitioner
@@ -938,15 +909,15 @@ class Feed(Shown):
         AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
 
     def follow_owner(self) -> None:
-        """Show clients as the owner chose for everything; part of a change of the owner's."""
+        """Use the identifier that the owner chose for all; part of a change of the owner."""
         self.keep_before({"identifier"})
         self.identifier = None
         self.save(only=[Feed.identifier, Feed.before])
 
     @transition
     def rotate(self, actor: User | None) -> None:
-        """Give the link a new URL; the old one is dead with the commit. Also wakes one
-        stopped by a plan change (A44). Raises Stopped.
+        """Give the link a new URL; the old one ends with the commit. Also restarts a link that a
+        plan change stopped (A44). Raises Stopped.
         """
         if self.revoked_at:
             raise Stopped
@@ -977,8 +948,8 @@ class Feed(Shown):
 
     @transition
     def clear(self) -> None:
-        """Take a stopped link off its owner's list and forget who read it; the history keeps its
-        name.
+        """Remove a stopped link from its owner's list, and delete who read it; the history keeps
+        its name.
         """
         self.revoked_at, self.revoked_because = self.revoked_at or scheduling.utc_now(), "cleared"
         self.save(only=[Feed.revoked_at, Feed.revoked_because])
@@ -986,7 +957,7 @@ class Feed(Shown):
 
 
 class FeedRead(Base):
-    """Who reads a feed: the family of program, never an address."""
+    """A reader of a feed: the family of program, never an address."""
 
     feed = ForeignKeyField(Feed, backref="reads", on_delete="CASCADE")
     family = CharField(40)

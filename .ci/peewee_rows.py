@@ -1,10 +1,12 @@
 """For mypy: what Peewee adds to a table by itself.
 
 Its stubs know the columns that a class declares. This plugin adds what no line declares:
-`clinic_id` beside a foreign key `clinic`, and the backrefs of foreign keys, as queries.
+`clinic_id` beside a foreign key `clinic`, and the backrefs of foreign keys, as queries. A column
+of instants is a whole number to Peewee's stubs, and a datetime to us.
 """
 
 from collections.abc import Callable
+from itertools import chain
 
 from mypy.nodes import (
     MDEF,
@@ -18,7 +20,7 @@ from mypy.nodes import (
     TypeInfo,
     Var,
 )
-from mypy.plugin import ClassDefContext, Plugin
+from mypy.plugin import ClassDefContext, FunctionContext, Plugin
 from mypy.types import Instance, NoneType, Type, UnionType
 
 FOREIGN_KEYS = ("ForeignKeyField", "DeferredForeignKey")
@@ -26,6 +28,10 @@ FOREIGN_KEYS = ("ForeignKeyField", "DeferredForeignKey")
 
 class Rows(Plugin):
     """Adds the attributes when a subclass of `base.database.Base` is read."""
+
+    def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        """The hook where a column of instants is declared."""
+        return _instants if fullname == "base.database.InstantField" else None
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """The hook where the base is `Base` or one of its subclasses."""
@@ -49,10 +55,24 @@ def _add_what_peewee_adds(context: ClassDefContext) -> None:
         ):
             continue
         name, given = statement.lvalues[0].name, dict(zip(call.arg_names, call.args, strict=True))
-        is_optional = isinstance(null := given.get("null"), NameExpr) and null.name == "True"
+        is_optional = _is_true(given.get("null"))
         _declare(context.cls.info, f"{name}_id", _column(context, is_optional))
         if isinstance(backref := given.get("backref"), StrExpr):
             _declare_backref(context, call.args[0], backref.value)
+
+
+def _instants(context: FunctionContext) -> Type:
+    """What a call of `InstantField` gives: a column whose value on a row is a datetime, or None."""
+    names = chain.from_iterable(context.arg_names)
+    given = dict(zip(names, chain.from_iterable(context.args), strict=True))
+    value: Type = context.api.named_generic_type("datetime.datetime", [])
+    if _is_true(given.get("null")):
+        value = UnionType([value, NoneType()])
+    return context.api.named_generic_type("peewee.BigIntegerField", [value])
+
+
+def _is_true(given: Expression | None) -> bool:
+    return isinstance(given, NameExpr) and given.name == "True"
 
 
 def _column(context: ClassDefContext, is_optional: bool) -> Type:

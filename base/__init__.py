@@ -1,1 +1,1 @@
-"""What everything stands on: times, text, settings, the database, and tables that changes write."""
+"""The ground floor: times, text, settings, the database, and tables that changes write."""

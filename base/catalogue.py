@@ -1,22 +1,33 @@
-"""The catalogue of sentences: what the program says to people, in one place.
+"""The catalogue: every sentence that the program writes for people.
 
-Every sentence that stands in Python goes through one of three functions, by GNU gettext's
-conventions, so that `translations/messages.pot` holds them all. The English sentence is the key.
-English is the only language so far; `translations` holds the one in use.
+Each sentence in Python goes through one of three functions, by GNU gettext's conventions, and so
+does what templates count (`ngettext`): `translations/messages.pot` has them all. The English
+sentence is the key. English is the only language so far; `translations` holds the one in use.
 """
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 ENGLISH = gettext.NullTranslations()
 translations: ContextVar[gettext.NullTranslations] = ContextVar("translations", default=ENGLISH)
 
 
+@contextmanager
+def using(chosen: gettext.NullTranslations) -> Iterator[None]:
+    """Write in this language within the block."""
+    before = translations.set(chosen)
+    try:
+        yield
+    finally:
+        translations.reset(before)
+
+
 def _(message: str, /, **values: object) -> str:
     """The sentence in the language in use, `{name}` in it filled from the values.
 
-    Times, numbers and amounts are formatted by whoever calls. Nothing is escaped: templates do it.
+    The caller formats times, numbers and amounts. Nothing is escaped: templates do that.
     """
     return _filled(translations.get().gettext(message), values)
 
@@ -32,10 +43,10 @@ def _filled(message: str, values: Mapping[str, object]) -> str:
 
 
 class Lazy(str):
-    """A sentence of a table that is made before a language is chosen.
+    """A sentence in a table that is made before a language is chosen.
 
-    Equal to its English words, so that it can be compared, stored and joined; put into a page or
-    into another sentence it is in the language in use.
+    It equals its English words, so it can be compared, stored and joined. In a page or another
+    sentence it appears in the language in use.
     """
 
     __slots__ = ("message", "values")
@@ -43,7 +54,7 @@ class Lazy(str):
     values: Mapping[str, object]
 
     def __new__(cls, message: str, values: Mapping[str, object]) -> "Lazy":
-        """Of the English sentence and what fills it."""
+        """Make it from the English sentence and the values that fill it."""
         lazy = super().__new__(cls, _filled(message, values))
         lazy.message, lazy.values = message, values
         return lazy
@@ -58,11 +69,11 @@ class Lazy(str):
         return format(str(self), spec)
 
     def format(self, *args: object, **values: object) -> str:
-        """As text does, in the language in use."""
+        """`str.format` of the sentence in the language in use."""
         return str(self).format(*args, **values)
 
     def lower(self) -> str:
-        """As text does, in the language in use."""
+        """`str.lower` of the sentence in the language in use."""
         return str(self).lower()
 
 
@@ -71,6 +82,12 @@ def paragraph(*sentences: str) -> str:
     return " ".join(str(sentence) for sentence in sentences if sentence)
 
 
+def listed(names: Iterable[object]) -> str:
+    """Names joined for a sentence: "A, B and C"; "" for none."""
+    *first, last = [str(name) for name in names] or [""]
+    return _(" and ").join(filter(None, [", ".join(first), last]))
+
+
 def lazy(message: str, /, **values: object) -> Lazy:
-    """The same for tables of modules and classes: looked up when it is shown."""
+    """A sentence for tables of modules and classes: it is translated when it is shown."""
     return Lazy(message, values)

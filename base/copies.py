@@ -1,12 +1,11 @@
-"""The last good body of each private link, for while the database is away.
+"""The last good body of each feed, for times when the database does not answer.
 
 Some calendar apps switch a feed off after one refusal.
 
-One store for all processes, Redis, so that what is taken back is taken back everywhere. A copy is
-sealed, lasts a day from the last time that its
-link was checked, and is found by who has the whole address alone. Whatever shows less than before
-*voids* the copies of its clinic before it
-is confirmed, and what was read before that can no longer be kept.
+All processes share one store, Redis, so that a withdrawn copy is withdrawn everywhere. A copy is
+encrypted, lasts a day from the last check of its feed, and can be found only with the whole
+address. A change that shows less than before *voids* the copies of its clinic before it is
+confirmed; bodies that were read before that can no longer be stored.
 """
 
 import base64
@@ -32,7 +31,7 @@ KEPT_SECONDS, FRESH_SECONDS = (
 MOST_OCTETS, MOST_OF_A_CLINIC = 2**20, 2000  # a packed body; copies
 TIMEOUT_SECONDS, PAUSE_SECONDS = 0.5, 5
 
-# In one step: nothing is kept that was read before the clinic's copies were voided.
+# In one step: a body that was read before the clinic's copies were voided is not kept.
 _KEEP = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1])
   or redis.call('SCARD', KEYS[2]) >= tonumber(ARGV[4]) then return 0 end
@@ -55,9 +54,8 @@ _again_at = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A body as it was served.
-
-    Its ETag without quotes, its revision (seconds since 1970), its octets.
+    """A body as it was served: its ETag without quotes, its revision (seconds since 1970), its
+    octets.
     """
 
     etag: str
@@ -65,8 +63,12 @@ class Copy:
     body: bytes
 
 
+class TooLarge(Exception):
+    """A body of more than MOST_OCTETS: no copy of it is kept."""
+
+
 def open_copies(url: str | None) -> None:
-    """Say where copies are kept; None: nowhere. Connects at the first use."""
+    """Set the store of copies; None: no copies are kept. Connects at the first use."""
     global _redis, _again_at
     _redis = (
         Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
@@ -77,9 +79,9 @@ def open_copies(url: str | None) -> None:
 
 
 def place(feed_uuid: str, token: str) -> str:
-    """The key of a link's copy.
+    """The key of a feed's copy in the store.
 
-    It follows from the whole address, so that only who has it finds it.
+    It is derived from the whole address, so that nobody finds the copy without it.
     """
     return (
         "kalends:copy:" + hashlib.sha256(f"kalends copy|{feed_uuid}|{token}".encode()).hexdigest()
@@ -89,11 +91,11 @@ def place(feed_uuid: str, token: str) -> str:
 def keep(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
     """Keep a body that was read when the clinic's newest revision was `clinic_rev`.
 
-    Whether it is kept.
+    Returns whether it is kept. Raises TooLarge.
     """
     packed = zlib.compress(copy.body, 6)
     if len(packed) > MOST_OCTETS:
-        return False
+        raise TooLarge
     sealed = vault.seal(json.dumps([copy.etag, copy.revision, base64.b85encode(packed).decode()]))
     void, of_clinic = _keys(clinic_id)
     return bool(
@@ -112,13 +114,16 @@ def keep(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
     )
 
 
-def look_after(key: str) -> bool:
-    """The link was checked: its copy lasts a day from now. False: there is none."""
-    return bool(_asked("expire", key, KEPT_SECONDS))
+def extend(key: str) -> bool:
+    """Keep the copy for a day from now: its feed was checked.
+
+    False: the store answers and has no copy.
+    """
+    return _asked("expire", key, KEPT_SECONDS) not in (0, False)
 
 
 def find(key: str) -> Copy | None:
-    """The copy, where there is one that our keys open."""
+    """The copy, if there is one that our keys open."""
     sealed = _asked("get", key)
     try:
         etag, revision, packed = (
@@ -130,10 +135,10 @@ def find(key: str) -> Copy | None:
 
 
 def void(clinic_id: int, clinic_rev: int) -> bool:
-    """Drop the copies of a clinic.
+    """Delete the copies of a clinic, and refuse bodies that were read before its revision
+    `clinic_rev`.
 
-    None comes that was read before its revision `clinic_rev`. False: the store is away, so try
-    again.
+    False: the store is away, so try again.
     """
     if _redis is None:
         return True
@@ -146,13 +151,13 @@ def _keys(clinic_id: int) -> tuple[str, str]:
 
 
 def _asked(command: str, *arguments: object) -> Any:
-    """What Redis says; None too where it is away, and then it is left alone for a while."""
+    """The answer of Redis; None also if it is away. It is then not asked again for a while."""
     global _again_at
     if _redis is None or time.monotonic() < _again_at:
         return None
     try:
         return getattr(_redis, command)(*arguments)
     except (RedisError, OSError) as error:
-        log.info("copies of feeds: %s", type(error).__name__)  # others report that Redis is away
+        log.info("copies of feeds: %s", type(error).__name__)  # others warn of it
         _again_at = time.monotonic() + PAUSE_SECONDS
         return None

@@ -1,4 +1,4 @@
-"""The ground of the tables: the database, field types, and the one way into a transaction."""
+"""The database that the tables use: its connections, field types, and transactions."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -35,12 +35,12 @@ from .sql.statements import ShortContext
 from .sql.turns import InTurn
 
 database = WakingDatabase()
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SQLITE_PATIENCE = 10  # seconds
+STATEMENTS_KEPT = 400  # by a connection; pages and rounds of sync use three hundred
 
 
 class Taken(Exception):
-    """The name, ID or e-mail address belongs to another row already."""
+    """The name, ID or e-mail address already belongs to another row."""
 
 
 def open_database(url: str) -> None:
@@ -48,9 +48,9 @@ def open_database(url: str) -> None:
 
     Connections are pooled, one per thread at a time.
 
-    SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, ten
-    seconds of patience, and every transaction IMMEDIATE, so that a check and the write that follows
-    it are one.
+    SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, a
+    wait of up to ten seconds for other writers, and every transaction IMMEDIATE, so that nothing
+    comes between a check and the write after it.
     """
     if url.startswith("sqlite:"):
         pragmas = {
@@ -61,7 +61,6 @@ def open_database(url: str) -> None:
             "temp_store": 2,
             "busy_timeout": SQLITE_PATIENCE * 1000,
         }
-        # The pool hands a connection to one thread at a time.
         database.initialize(
             _Sqlite(
                 url.removeprefix("sqlite:///"),
@@ -69,7 +68,8 @@ def open_database(url: str) -> None:
                 timeout=SQLITE_PATIENCE,
                 lock_type="IMMEDIATE",
                 max_connections=64,
-                check_same_thread=False,
+                check_same_thread=False,  # the pool hands one to one thread at a time
+                cached_statements=STATEMENTS_KEPT,
             )
         )
     else:
@@ -91,7 +91,7 @@ class _Sqlite(InTurn, Guarded, PooledSqliteDatabase):
 
 
 class _Connection(psycopg.Connection):
-    """One that is given up when an answer does not come in the time that its thread allows."""
+    """A connection that is closed when an answer takes longer than its thread allows."""
 
     server: "_Postgresql"
 
@@ -111,7 +111,7 @@ class _Connection(psycopg.Connection):
 
 
 def name_of_this_process() -> str:
-    """What this process's connections to PostgreSQL are called there."""
+    """The name under which PostgreSQL lists this process's connections."""
     return f"Kalends {os.getpid()} on {platform.node()}"[:63]
 
 
@@ -122,19 +122,18 @@ class _Adapter(Psycopg3Adapter):
             parameters["connect_timeout"] = 2  # the least that PostgreSQL's library takes
         connection = _Connection.connect(db.database, **parameters)
         connection.server = db
+        connection.prepared_max = STATEMENTS_KEPT
         return connection
 
 
 class _Postgresql(Guarded, PooledPostgresqlDatabase):
-    """A server that does not even refuse is left alone for a moment.
+    """PostgreSQL, which is not asked for a moment after a connection to it got no answer.
 
-    So not every request waits for it. After that it is tried for shorter times until it
-    answers.
+    So not every request waits for it. After that it is tried with shorter limits until it answers.
     """
 
     PAUSE_SECONDS = 5
-    # for an answer while the server is in doubt, and for one that a connection from the pool still
-    # lives
+    # seconds: for an answer while the server is in doubt; and to check a connection of the pool
     DOUBTFUL_SECONDS = 1
     psycopg3_adapter = _Adapter
     context_class = ShortContext
@@ -151,7 +150,7 @@ class _Postgresql(Guarded, PooledPostgresqlDatabase):
 
     def _connect(self) -> Any:
         self._check_pause()
-        with self._pool_lock:  # one tries, the others learn from it
+        with self._pool_lock:  # one thread tries, the others use the result
             self._check_pause()
             begun = time.monotonic()
             try:
@@ -177,9 +176,8 @@ _patience = threading.local()
 
 
 def wait_at_most(seconds: float | None) -> None:
-    """How long any thread of this process waits for an answer of PostgreSQL, from now on.
-
-    None: as long as it takes.
+    """Set for all threads of this process how many seconds they wait for PostgreSQL; None: no
+    limit.
     """
     global _answer_seconds
     _answer_seconds = seconds
@@ -187,7 +185,7 @@ def wait_at_most(seconds: float | None) -> None:
 
 @contextmanager
 def answer_within(seconds: float) -> Iterator[None]:
-    """This thread waits so long for an answer of PostgreSQL while the block runs."""
+    """Let this thread wait at most so many seconds for PostgreSQL, within the block."""
     before = getattr(_patience, "seconds", None)
     _patience.seconds = seconds
     try:
@@ -197,17 +195,16 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 
 def is_doubtful() -> bool:
-    """Whether the database did not answer when last asked, so that it may be slow to refuse."""
+    """Whether the database gave no answer last time, and may be slow to refuse a connection."""
     return getattr(database.obj, "is_doubtful", False)
 
 
 def trouble(error: BaseException) -> str | None:
-    """What is wrong with the database itself, as far as this fault tells.
+    """The fault of the database itself behind this error: "full", "read-only", "busy" or "away";
+    None: the fault is another.
 
-    One of "full", "read-only", "busy", "away"; None: the fault is another.
-
-    SQLite says it in words alone; PostgreSQL with the code of its fault
-    (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing where the
+    SQLite tells it only in words; PostgreSQL with an error code
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing if the
     connection was lost.
     """
     if isinstance(error, MaxConnectionsExceeded):
@@ -216,7 +213,7 @@ def trouble(error: BaseException) -> str | None:
         return None
     if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
         error
-    ):  # SQLite had done so itself; why stands before
+    ):  # SQLite rolled back itself; the reason is in the error before
         return next(filter(None, map(trouble, _before(error))), None)
     text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
     found = next(
@@ -230,7 +227,7 @@ def trouble(error: BaseException) -> str | None:
 
 
 def _before(error: BaseException) -> Iterator[BaseException]:
-    """The faults during whose handling this one came up, the latest first."""
+    """The errors during whose handling this error was raised, the latest first."""
     before = error.__context__
     while before is not None:
         yield before
@@ -252,9 +249,8 @@ _CODES = {
 
 
 def connect_afresh() -> None:
-    """A connection of this thread that answers.
-
-    The pool tries each before it hands it out, one that the thread has kept is not tried.
+    """Make sure that this thread's connection answers. The pool checks each connection that it
+    gives out, but not one that the thread has kept.
     """
     if not database.is_closed() and not database.in_transaction():
         database.close()
@@ -267,9 +263,9 @@ def is_sqlite() -> bool:
 
 
 def lock_everything() -> None:
-    """Inside a transaction: let nobody else who asks for the same go on until it ends.
+    """Inside a transaction: make others who call this wait until it ends.
 
-    SQLite's transactions here stand alone anyway.
+    SQLite has only one writing transaction at a time anyway.
     """
     if not is_sqlite():
         database.execute_sql("SELECT pg_advisory_xact_lock(75341)")
@@ -290,11 +286,11 @@ class InstantField(BigIntegerField):
             return value
         if value.tzinfo is None:
             raise ValueError("an instant needs a zone")
-        return (value - EPOCH) // timedelta(microseconds=1)
+        return scheduling.number(value)
 
     def python_value(self, value: object) -> Any:
         """The instant in UTC."""
-        return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+        return scheduling.of_number(value) if isinstance(value, int) else value
 
 
 class JSONText(TextField):
@@ -305,13 +301,13 @@ class JSONText(TextField):
         return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
     def python_value(self, value: str | None) -> Any:
-        """What the text says."""
+        """The value that the stored text stands for."""
         return None if value is None else json.loads(value)
 
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """One transaction, or a part of the one that is under way: what fails inside ends that."""
+    """One transaction, or a part of the one that is open: an error inside ends the whole."""
     if database.in_transaction():
         yield
         return
@@ -335,7 +331,7 @@ Answer = TypeVar("Answer")
 
 
 def in_one_transaction(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """Make a function one transaction. Unlike `transition` it holds nothing by itself."""
+    """Run a function in one transaction. Unlike `transition` it locks nothing."""
     made: Callable[Given, Answer] = database.atomic()(function)
     return made
 
@@ -343,13 +339,11 @@ def in_one_transaction(function: Callable[Given, Answer]) -> Callable[Given, Ans
 def transition(
     method: Callable[Concatenate[Row, Given], Answer],
 ) -> Callable[Concatenate[Row, Given], Answer]:
-    """Make a method of a clinic's row one transaction.
+    """Run a method of a clinic's row in one transaction that locks the clinic first.
 
-    It holds the clinic from its first statement.
-
-    Of two changes in a clinic the second waits, and then begins from what the first left: the row
-    is read again once the clinic is held. Since all take the clinic's row before any other, no two
-    wait for each other (ADR 5). Raises DoesNotExist for a row that is gone.
+    The second of two changes in a clinic waits, and then sees the result of the first: the row is
+    read again once the clinic is locked. All changes lock the clinic's row before any other, so no
+    two wait for each other (ADR 5). Raises DoesNotExist if the row was deleted.
     """
 
     @wraps(method)
@@ -362,9 +356,9 @@ def transition(
 
 @contextmanager
 def alone(row: Row) -> Iterator[Row]:
-    """One transaction that holds the row's clinic and has read the row again.
+    """One transaction that locks the row's clinic and reads the row again.
 
-    What is decided inside is decided on what is there.
+    Decisions inside it are based on the present values.
     """
     with database.atomic():
         clinic: Any = getattr(row, "clinic", row)
@@ -374,7 +368,7 @@ def alone(row: Row) -> Iterator[Row]:
 
 
 def _read_again(row: Base) -> None:
-    """Bring the columns up to date, and let go of related rows that are no longer its."""
+    """Read the columns again, and drop related rows that are no longer the row's."""
     fresh = type(row).get_by_id(row.id).__data__
     for name in [
         name
@@ -388,9 +382,9 @@ def _read_again(row: Base) -> None:
 
 @contextmanager
 def unique() -> Iterator[None]:
-    """Inside, the schema's refusal of a second one of its kind becomes Taken.
+    """Turn the schema's refusal of a duplicate inside this block into Taken.
 
-    Nothing of it is kept.
+    Nothing of the block is kept then.
     """
     try:
         with database.atomic():

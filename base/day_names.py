@@ -1,9 +1,10 @@
-"""Days and months in words, for every page, letter and command: by the catalogue, never by the
-machine's locale.
+"""Days and months in words, for every page, letter and command. Names come from the catalogue,
+never from the machine's locale; the order is that of the `region`.
 """
 
 from datetime import date, datetime
 
+from . import region
 from .catalogue import _, lazy
 
 WEEKDAYS = (
@@ -75,22 +76,38 @@ def of_year(on: date) -> str:
 
 
 def plain(on: date, year: bool = True) -> str:
-    """20 November 2026, or 20 November."""
-    said = _("{day} {month}", day=on.day, month=month(on))
-    return _("{day} {year}", day=said, year=on.year) if year else said
+    """20 November 2026, or 20 November; in the order of the region: November 20, 2026."""
+    order = region.current.get().date_order
+    if order == "dmy":
+        said = _("{day} {month}", day=on.day, month=month(on))
+        return _("{day} {year}", day=said, year=on.year) if year else said
+    said = _("{month} {day}", day=on.day, month=month(on))
+    if not year:
+        return said
+    if order == "mdy":
+        return _("{day}, {year}", day=said, year=on.year)
+    return _("{year} {day}", day=said, year=on.year)
 
 
 def full(on: date, year: bool = False) -> str:
-    """Friday 20 November, with the year where asked."""
-    return _("{weekday} {day}", weekday=weekday(on), day=plain(on, year))
+    """Friday 20 November, with the year where asked; or Friday, November 20."""
+    named = {"weekday": weekday(on), "day": plain(on, year)}
+    if region.current.get().date_order == "dmy":
+        return _("{weekday} {day}", **named)
+    return _("{weekday}, {day}", **named)
 
 
-def short(on: date) -> str:
-    """Fri 20 Nov."""
+def short(on: date, year: bool = False) -> str:
+    """Fri 20 Nov, or Fri, Nov 20; with the year if asked."""
+    order = region.current.get().date_order
     named = {"weekday": short_weekday(on), "month": str(SHORT_MONTHS[on.month - 1])}
-    return _("{weekday} {day} {month}", day=on.day, **named)
+    if order == "dmy":
+        said = _("{weekday} {day} {month}", day=on.day, **named)
+        return _("{day} {year}", day=said, year=on.year) if year else said
+    said = _("{weekday}, {month} {day}", day=on.day, **named)
+    return _("{day}, {year}", day=said, year=on.year) if year else said
 
 
 def moment(at: datetime) -> str:
     """20 November 2026, 14:05, on the clock of its zone."""
-    return _("{day}, {clock}", day=plain(at), clock=f"{at:%H:%M}")
+    return _("{day}, {clock}", day=plain(at), clock=region.clock(at))

@@ -1,4 +1,4 @@
-"""How private links begin, and what two-way sync shows: title, details, statuses and days."""
+"""Presets for private links and two-way sync: title, details, statuses and days."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ WINDOWS = {
 def preset(name: str, notes_may_leave: bool) -> dict[str, Any]:
     """The settings of the preset "clinic" or "locum".
 
-    A locum's has notes where the clinic lets them leave.
+    A locum's shows notes if the clinic allows notes outside.
     """
     if name == "clinic":
         past_days, future_days = WINDOWS["year"]

@@ -1,16 +1,16 @@
-"""The queue: a job is a wake-up and carries ids alone.
+"""The queue. A job is a wake-up: it carries ids alone.
 
-The database is the truth; `operate.chores.sweep` finds there what a lost wake-up left.
+The database holds what is due. `operate.chores.sweep` finds work whose wake-up was lost.
 
-This module knows no job. Whoever enqueues names the function, so it stands below all of them.
+This module imports no job, so it stands below all of them: the caller passes the function.
 """
 
 import importlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from redis import Redis, RedisError
 from rq import Queue, worker_registration
@@ -18,46 +18,50 @@ from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.timeouts import JobTimeoutException
 
-from base.database import database
+from base.database import database, trouble
 
 from .text import places
 
 log = logging.getLogger("kalends.jobs")
+Thing = TypeVar("Thing")
 
-# Queue → seconds that one job of it may take: far more than a time slice and one slow call.
+# Queue → seconds that one of its jobs may take: far more than a time slice and one slow call.
 LIMITS = {
     "now": 300,
     "sync": 1800,
     "chores": 600,
 }
-# raised inside a job at its limit; a run takes it as the end of its time slice
+# raised inside a job at its limit; a run treats it as the end of its time slice
 TooLong = JobTimeoutException
-WORKER_SECONDS = 30  # without a sign of life, after which a worker counts as gone
-# An id is unique while its job waits or runs. Without these two a finished or failed job would keep
-# its id, and refuse every later wake-up.
+WORKER_SECONDS = 30  # seconds without a sign of life, after which a worker counts as gone
+# An id is unique while its job waits or runs. Without these two settings a finished or failed job
+# would keep its id and block every later wake-up.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
-TIMEOUT_SECONDS = 1  # that a Redis which does not answer may cost
-PAUSE_SECONDS = 5  # in which it is left alone afterwards, by this process
+TIMEOUT_SECONDS = 1  # seconds to wait for a Redis that does not answer
+PAUSE_SECONDS = 5  # seconds for which this process does not ask it again
 
-# Jobs wait in Redis under the name of their function, also across an update: a name that once was
-# used leads to the function's module of today.
+# Jobs wait in Redis under the name of their function, also during an update. This maps names of
+# earlier versions to the present module.
 MOVED = {
+    "free_times.earlier.offering.look": "free_times.earlier.news.offer",
     "intake": "operate.intake",
-    "sync.first_look": "sync.two_way.first_look",
+    "sync.first_look.look": "sync.two_way.first_list.read",
     "sync.jobs": "base.jobs",
     "sync.revoking": "sync.connect.revoking",
     "sync.work": "sync.two_way.work",
+    "sync.two_way.first_look.look": "sync.two_way.first_list.read",
+    "sync.two_way.live.look": "sync.two_way.live.read",
     "sync.work.nudged": "sync.two_way.work.woken",
     "sync.two_way.work.nudged": "sync.two_way.work.woken",
 }
 
 _redis: Redis | None = None
-_again_at = 0.0  # of the monotonic clock: before it Redis is not asked for anything but its health
+_again_at = 0.0  # monotonic time until which Redis is asked only about its health
 
 
 def open_queue(url: str) -> None:
-    """Say where the queue is. Connects at the first use."""
+    """Set the address of the queue. Connects at the first use."""
     global _redis, _again_at
     _redis, _again_at = (
         Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS),
@@ -66,7 +70,7 @@ def open_queue(url: str) -> None:
 
 
 def is_usable() -> bool:
-    """Whether Redis answers now, and takes jobs: one whose disk is full refuses."""
+    """Whether Redis answers and accepts jobs: it refuses them if its disk is full."""
     global _again_at
     try:
         usable = bool(_redis and _redis.ping())
@@ -78,9 +82,9 @@ def is_usable() -> bool:
 
 
 def workers() -> int | None:
-    """How many workers live; None: Redis is away.
+    """The number of live workers; None: Redis is away.
 
-    One that was killed outright counts until it has given no sign of life for a while.
+    A killed worker counts until it has given no sign of life for a while.
     """
     if _redis is None or time.monotonic() < _again_at:
         return None
@@ -100,12 +104,13 @@ def _leave_alone() -> None:
 
 
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
-    """Wake a worker to call `function(*ids)`.
+    """Queue a call of `function(*ids)`.
 
-    False: Redis is away, and the next sweep does it.
+    False: Redis is away; the next sweep will find the work.
 
-    The function must be at the top of its module and safe to run twice. One that waits already is
-    left alone. One that runs may have looked for the last time, so that another goes behind it.
+    The function must be at the top of its module and safe to run twice. A job that already waits is
+    not queued again. If one is running, another is queued behind it, since the running one may have
+    read the database too early.
     """
     if time.monotonic() < _again_at:
         return False
@@ -135,15 +140,40 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
 
 
 def _waits(job_id: str) -> bool:
-    """Whether this job has not begun, so that it will see whatever is in the database now."""
+    """Whether this job has not begun, so that it will see the present state of the database."""
     try:
         return Job.fetch(job_id, connection=_redis).get_status() == JobStatus.QUEUED
     except (InvalidJobOperation, NoSuchJobError):  # it ended meanwhile
         return False
 
 
+def each(things: Iterable[Thing], do: Callable[[Thing], object], most: int | None = None) -> None:
+    """Do it for each of them: what is wrong with one does not keep the others waiting. At most for
+    `most`; those that failed do not count, or many faulty ones would keep out the rest for ever.
+
+    Raises the last error after all had their turn. The end of the job's time, and a fault of the
+    database itself, concern all: those are raised at once.
+    """
+    last: Exception | None = None
+    done = 0
+    for thing in things:
+        if done == most:
+            break
+        try:
+            do(thing)
+            done += 1
+        except Exception as error:
+            if isinstance(error, TooLong) or trouble(error):
+                raise
+            if last:
+                log.error("%s at %s", type(last).__name__, places(last))
+            last = error
+    if last:
+        raise last
+
+
 def _function(name: str) -> Callable[..., Any]:
-    """The function of a dotted name, also where an earlier version gave the name."""
+    """The function of a dotted name, also of a name from an earlier version."""
     module, _, function = MOVED.get(name, name).rpartition(".")
     found: Callable[..., Any] = getattr(
         importlib.import_module(MOVED.get(module, module)), function
@@ -152,7 +182,7 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 class NamedJob(Job):
-    """A job whose function is found as `MOVED` says. Workers read their jobs as this class."""
+    """A job whose function is found by `MOVED` if needed. Workers read their jobs as this class."""
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -161,11 +191,11 @@ class NamedJob(Job):
 
 
 def carry_out(name: str, *ids: int) -> None:
-    """What every job runs: the function of this dotted name, with the database open around it.
+    """Run the function of this dotted name with the database open; every job runs through here.
 
-    A fault ends here, told by its place: RQ would log the message as well, and keep it in Redis,
-    and it could hold a client's name. What is still due is due in the database, and comes up again
-    with the next sweep.
+    An error ends here and is logged by its place: RQ would log the message and keep it in Redis,
+    and it could hold a client's name. The work stays due in the database, and the next sweep finds
+    it.
     """
     try:
         with database.connection_context():

@@ -1,9 +1,8 @@
 """Pure arithmetic on times: spans, overlaps, opening hours, repeats, lanes.
 
 Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times
-are `time` without a zone and always travel together with the `ZoneInfo` in which they are meant.
-Zone data come from the pinned `tzdata` package alone, so that every machine writes the same bytes
-into the same feed.
+are `time` without a zone and always go with the `ZoneInfo` of their place. Zone data come from the
+pinned `tzdata` package alone, so that every machine writes the same bytes into the same feed.
 """
 
 import zoneinfo
@@ -16,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 zoneinfo.reset_tzpath(to=())
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
@@ -26,7 +27,7 @@ Hours = dict[str, Walls]  # {"mon": [["09:00", "12:30"], …], …}; a missing d
 
 
 class BadTime(ValueError):
-    """A time that cannot be booked; `fact` is a key that the views turn into a sentence."""
+    """A time that cannot be booked; `fact` is a key for which views have a sentence."""
 
     def __init__(self, fact: str):
         super().__init__(fact)
@@ -34,8 +35,21 @@ class BadTime(ValueError):
 
 
 def utc_now() -> datetime:
-    """The present instant (aware, UTC). The one clock of the program; tests replace it."""
+    """The present instant (aware, UTC). The only clock of the program; tests replace it."""
     return datetime.now(UTC)
+
+
+def number(at: datetime) -> int:
+    """An instant as microseconds since 1970, as in columns and for `slots`.
+
+    Raises TypeError for a datetime without a zone.
+    """
+    return (at - EPOCH) // _MICROSECOND
+
+
+def of_number(microseconds: int) -> datetime:
+    """The instant (UTC) of a number of microseconds since 1970: see `number`."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def is_zone(name: str) -> bool:
@@ -44,7 +58,7 @@ def is_zone(name: str) -> bool:
 
 
 @cache
-def _known_zones() -> frozenset[str]:  # a walk through hundreds of files
+def _known_zones() -> frozenset[str]:  # reads hundreds of file names
     return frozenset(zoneinfo.available_timezones())
 
 
@@ -55,9 +69,9 @@ def zone_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Span:
-    """From an instant to a later one.
+    """The time from an instant to a later one.
 
-    For whole days also the dates, of which `ends_on` is the day after the last.
+    Whole days also have dates; `ends_on` is the day after the last.
     """
 
     starts_at: datetime
@@ -89,9 +103,9 @@ class Span:
 def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None]:
     """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
 
-    A wall time in a spring gap does not exist: the answer is the same distance after the gap. One
-    in the repeated autumn hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the
-    second where the wall time carries `fold`.
+    A wall time in a spring gap does not exist: the answer is the same distance after the gap. A
+    wall time in the repeated autumn hour exists twice: the answer is the first (RFC 5545 §3.3.5),
+    or the second if the wall time has `fold`.
     """
     if not FIRST_DAY <= day <= LAST_DAY:
         raise BadTime("year")
@@ -101,7 +115,7 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
         return first, None
     if (
         first > second
-        # before a gap the clocks are behind, so the earlier offset gives the later instant (PEP
+        # before a gap the offset is smaller, so the earlier offset gives the later instant (PEP
         # 495)
     ):
         return first, "gap"
@@ -109,7 +123,7 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which a local day begins: its first where midnight itself is skipped."""
+    """The instant at which a local day begins: its first one if midnight is skipped."""
     if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=1):
         raise BadTime("year")
     return datetime.combine(day, time(), zone).astimezone(UTC)
@@ -211,7 +225,7 @@ def walls_of(hours: Hours, day: date) -> Walls:
 
 
 def minutes_of(stretch: Sequence[str]) -> tuple[int, int]:
-    """From and to in minutes of the day. One that closes at "00:00" closes at its end."""
+    """From and to in minutes of the day. An end of "00:00" is the end of the day."""
     opens, closes = stretch
     return _minutes(opens), _minutes(closes) or 24 * 60
 
@@ -224,7 +238,7 @@ def _minutes(wall: str) -> int:
 def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
     """The stretches of a local day as instants.
 
-    One that lies in the hour skipped in spring is not there.
+    A stretch inside the hour skipped in spring is left out.
     """
     ends = [
         (
@@ -251,9 +265,9 @@ def within(span: Span, stretches: Iterable[Span]) -> bool:
 def gaps(
     stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta = timedelta(minutes=15)
 ) -> Iterator[Span]:
-    """What is left of the stretches when the taken spans are cut out, in order.
+    """The parts of the stretches that the taken spans leave free, in order.
 
-    Pieces shorter than `shortest` are left out.
+    Parts shorter than `shortest` are left out.
     """
     busy = sorted(taken, key=lambda s: s.starts_at)
     for stretch in sorted(stretches, key=lambda s: s.starts_at):
@@ -300,7 +314,7 @@ def lanes(spans: Sequence[tuple[int, int]], most: int = 12) -> list[tuple[int, i
 
 
 def check_hours(hours: Hours) -> Hours:
-    """The same hours, sorted.
+    """Check weekly hours and return them sorted.
 
     Raises BadTime("hours") when a stretch is malformed, backwards, or overlaps or touches the next.
     """
@@ -309,9 +323,9 @@ def check_hours(hours: Hours) -> Hours:
 
 
 def check_walls(walls: Walls) -> Walls:
-    """The same for the hours of one day.
+    """Check the hours of one day and return them sorted.
 
-    Its last stretch may close at "00:00": the end of the day.
+    The last stretch may close at "00:00", the end of the day. Raises BadTime("hours").
     """
     try:
         stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in s] for s in walls)
@@ -326,9 +340,9 @@ def check_walls(walls: Walls) -> Walls:
 
 
 class BusyTimes:
-    """Time that is taken, by person (any key).
+    """The time that is taken, by person (any key).
 
-    It is laid out by day, so that one span is compared with few.
+    It is stored by day, so that one span is compared with few.
     """
 
     def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):

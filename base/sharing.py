@@ -1,34 +1,49 @@
-"""Who gets a visit for which anyone will do: a fair share of the work, newcomers included.
+"""The choice of a practitioner for a visit that anyone may take: a fair share of the work, also for
+newcomers.
 
 Pure. The calendar that is least booked comes first: booked ÷ open time of the 28 days that end with
-the day of the visit, of the days on which its person was there. The 28 days that end on each of the
-six days after it count too, each less than the one before, since the visit stands in them as well,
-and old days leave them that nobody can change any more. Nobody gets more than twice an equal share
-of a week's visits that way, so that a newcomer, who is booked least, is not flooded.
+the day of the visit, without days on which its person was away. The 28 days that end on each of the
+next six days count too, each less than the one before: the visit is in them as well, and old days
+that nobody can change leave them. Nobody gets more than twice an equal share of a week's visits
+this way, so a newcomer, who is booked least, does not get too many.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
+from typing import NamedTuple
 
-from .slots import DAY, MINUTE, Stretch
+from .slots import DAY, FAR, MINUTE, Stretch
 
 LOOK_BACK_DAYS = 28
-LOOK_AHEAD_DAYS = 6  # after the day of the visit: what `Share` must know for an answer
-_WEIGHTS = [0.7**ahead for ahead in range(LOOK_AHEAD_DAYS + 1)]  # of the 28 days that end so late
-_MONDAY = 4  # 5 January 1970 was one: days since 1970, minus this, count weeks from Monday
-_LONG = DAY // 2  # no visit: whole days, of which only the open hours count
+LOOK_AHEAD_DAYS = 6  # days after the visit that `Share` must know
+_WEIGHTS = [0.7**ahead for ahead in range(LOOK_AHEAD_DAYS + 1)]  # by end of the 28 days
+_MONDAY = 4  # 5 January 1970 was a Monday: days since 1970, minus this, count weeks from Monday
+LONG = DAY // 2  # not a visit: whole days, of which only the open hours count
+
+
+class DaySum(NamedTuple):
+    """The booked time of a calendar on one day (UTC), from visits shorter than `LONG`; or one
+    longer booking, whose end is then `long_until` (else 0).
+
+    Lengths in microseconds. `given`: how many of the visits were for anyone. `last_start`: the last
+    start before the time that is asked about; 0: there is none.
+    """
+
+    starts: int
+    long_until: int
+    length: int
+    given: int
+    last_start: int
 
 
 @dataclass
 class Share:
-    """What one calendar has, as numbers.
-
-    Open and booked minutes by day since 1970, when it was booked, and how many visits for anyone it
-    got by week.
+    """The numbers of one calendar: open and booked minutes by day since 1970, when it was booked,
+    and how many visits for anyone it got by week.
     """
 
     calendar: int
@@ -37,6 +52,7 @@ class Share:
     starts: Sequence[int]
     given: dict[int, int]
     _sums: "_Sums | None" = None
+    _in_order: list[int] | None = None  # the starts, sorted at the first question
 
     @classmethod
     def of(
@@ -46,38 +62,60 @@ class Share:
         booked: Collection[Sequence[int]],
         given: Collection[int],
     ) -> "Share":
-        """From instants: open stretches, booked ones (each begins with from and to), and the starts
-        of visits for anyone.
+        """Make a share from instants: open stretches, booked ones (each begins with from and to),
+        and starts of visits for anyone.
         """
-        weeks: dict[int, int] = {}
-        for start in given:
-            weeks[week(start)] = weeks.get(week(start), 0) + 1
-        starts = sorted([one[0] for one in booked])
+        days, blocks = _by_day(booked, LONG)
+        starts = [one[0] for one in booked]
+        weeks = _by_week([(start, 1) for start in given])
+        return cls._with(calendar, openings, days, blocks, starts, weeks)
+
+    @classmethod
+    def summed(
+        cls, calendar: int, openings: Collection[Stretch], sums: Collection["DaySum"]
+    ) -> "Share":
+        """Make a share from sums, for a question about one time only."""
+        days = [one for one in sums if not one.long_until]
+        return cls._with(
+            calendar,
+            openings,
+            {one.starts // DAY: one.length // MINUTE for one in days},
+            [(one.starts, one.long_until) for one in sums if one.long_until],
+            [max(one.last_start for one in sums)] if sums else [],
+            _by_week([(one.starts, one.given) for one in sums if one.given]),
+        )
+
+    @classmethod
+    def _with(
+        cls,
+        calendar: int,
+        openings: Collection[Stretch],
+        booked: dict[int, int],
+        blocks: Collection[Sequence[int]],
+        starts: Sequence[int],
+        given: dict[int, int],
+    ) -> "Share":
+        """Make a share; `blocks` has bookings as long as `LONG`, besides those that `booked` has by
+        day.
+        """
         if any(one[1] - one[0] > DAY for one in openings):  # hours that touch midnight are one
             openings = [part for one in openings for part in _parts(*one)]
-        visits = [one for one in booked if one[1] - one[0] < _LONG]
-        if len(visits) < len(booked):
-            blocks = [one for one in booked if one[1] - one[0] >= _LONG]
-            visits += [
-                (max(opens, one[0]), min(closes, one[1]))
-                for opens, closes in openings
-                for one in blocks
-                if one[0] < closes and opens < one[1]
-            ]
-        return cls(calendar, _by_day(openings), _by_day(visits), starts, weeks)
+        for day, minutes in _by_day(_common(openings, blocks))[0].items():
+            booked[day] = booked.get(day, 0) + minutes
+        return cls(calendar, _by_day(openings)[0], booked, starts, given)
 
     def use(self, at: int) -> float:
         """Booked ÷ open time of the 28 days that end with the day of `at`."""
         return self._known().use(at // DAY)
 
     def burden(self, at: int) -> float:
-        """What is compared: the use of the 28 days that end with the day of `at`, and with each of
-        the next, weighted.
+        """The number that is compared: the use of the 28 days that end with the day of `at`, and
+        with each of the next days, weighted.
         """
         return self._known().burden(at // DAY)
 
     def is_new(self, at: int) -> bool:
-        """Whether it was not open in the first of the four weeks that end with the day of `at`."""
+        """Whether it had no open time in the first of the four weeks up to the day of `at`."""
         return not self._known().was_open(at // DAY - LOOK_BACK_DAYS, 7)
 
     def open_in_week(self, number: int) -> int:
@@ -85,8 +123,8 @@ class Share:
         return self._known().was_open(7 * number + _MONDAY - 1, 7)
 
     def forget(self) -> None:
-        """Add up anew what was counted since."""
-        self._sums = None
+        """Clear the sums after a change; they are added up again."""
+        self._sums = self._in_order = None
 
     def _known(self) -> "_Sums":
         if self._sums is None:
@@ -94,9 +132,11 @@ class Share:
         return self._sums
 
     def last_start(self, before: int) -> int:
-        """When it was booked last; 0: never."""
-        earlier = bisect_left(self.starts, before)
-        return self.starts[earlier - 1] if earlier else 0
+        """The start of its last booking before this time; 0: none."""
+        if self._in_order is None:
+            self._in_order = sorted(self.starts)
+        earlier = bisect_left(self._in_order, before)
+        return self._in_order[earlier - 1] if earlier else 0
 
 
 class _Sums:
@@ -120,7 +160,7 @@ class _Sums:
         return _at(self._uses, last + 1 - self._first)
 
     def burden(self, day: int) -> float:
-        """The weighted sum of what is used up to `day` and up to each of the next."""
+        """The weighted sum of the use up to `day` and up to each of the next days."""
         return _at(self._burdens, day + 1 - self._first)
 
     def was_open(self, after: int, days: int) -> int:
@@ -142,38 +182,43 @@ def week(at: int) -> int:
 
 
 class Turns:
-    """Who gets a visit at a time, among all who take part in the week (`sharing`). What holds for
-    a whole day is worked out once.
+    """Decides who gets a visit, among all who take part in the week (`sharing`). Results that hold
+    for a whole day are kept.
     """
 
     def __init__(self, sharing: Sequence[Share]):
         self._sharing = sharing
-        self._ranks: dict[int, list[tuple[bool, float]]] = {}  # by day
+        # by day, and whether some have the same rank then
+        self._ranks: dict[int, tuple[list[tuple[bool, float]], bool]] = {}
         self._parts: dict[int, list[tuple[int, int, int]]] = {}  # by week
 
     def first(self, at: int, free: Sequence[int]) -> int:
-        """Of the places in `sharing` that are free at this time the one that gets the visit.
+        """The index in `sharing` that gets a visit at this time, out of the indexes that are free
+        then.
 
-        The least booked; of equal ones the one that was booked longest ago. One that has its part
-        of the week comes only where nobody else is free.
+        The calendar with the fewest bookings comes first; if several are equal, the one that was
+        booked longest ago. A calendar that has its full share of the week comes only if nobody else
+        is free.
         """
         day = at // DAY
-        ranks = self._ranks.get(day)
-        if ranks is None:
-            ranks = self._ranks[day] = self._rank(at)
-        best = min([ranks[place] for place in free])
-        equal = [place for place in free if ranks[place] == best]
-        if len(equal) == 1:
-            return equal[0]
+        if day not in self._ranks:
+            ranks = self._rank(at)
+            self._ranks[day] = ranks, len(set(ranks)) < len(ranks)
+        ranks, some_are_equal = self._ranks[day]
+        first = min(free, key=ranks.__getitem__)
+        if not some_are_equal:
+            return first
+        equal = [place for place in free if ranks[place] == ranks[first]]
         sharing = self._sharing
         return min(equal, key=lambda n: (sharing[n].last_start(at), sharing[n].calendar))
 
     def _rank(self, at: int) -> list[tuple[bool, float]]:
-        """Of each whether it has its part of the week, and how much it is booked.
+        """For each calendar: whether it has its full share of the week, and how much it is booked.
 
-        Twice an equal part of the visits: of all for a newcomer; else of those who are there in the
-        week, or by the hours of each where that is more, since many who work few hours would else
-        leave hardly anything for one who works many.
+        The full share is twice an equal share of the week's visits. For a newcomer all calendars
+        are counted. For others only calendars that are open in the week are counted, or their hours
+        if that gives more: otherwise many people with few hours would leave hardly any visits for
+        one with many.
         """
         this = week(at)
         parts = self._parts.get(this)
@@ -185,8 +230,8 @@ class Turns:
         ]
 
     def _parts_of(self, this: int) -> list[tuple[int, int, int]]:
-        """Of each how many visits of the week it has, and how many it may: as a newcomer, and
-        otherwise.
+        """For each calendar: its visits of the week, and the most that it may have as a newcomer
+        and otherwise.
         """
         sharing = self._sharing
         given = [share.given.get(this, 0) for share in sharing]
@@ -208,11 +253,36 @@ def _parts(opens: int, closes: int) -> Iterator[Stretch]:
         opens = stop
 
 
-def _by_day(stretches: Collection[Sequence[int]]) -> dict[int, int]:
-    """Minutes by the day on which a stretch begins. Without calls for each, since there may be
-    thousands.
+def _common(openings: Collection[Stretch], blocks: Collection[Sequence[int]]) -> list[Stretch]:
+    """The time that is in both lists."""
+    return [
+        (max(opens, one[0]), min(closes, one[1]))
+        for one in blocks
+        for opens, closes in openings
+        if one[0] < closes and opens < one[1]
+    ]
+
+
+def _by_week(counts: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Counts at instants, by the week in which each lies."""
+    weeks: dict[int, int] = {}
+    for at, count in counts:
+        weeks[week(at)] = weeks.get(week(at), 0) + count
+    return weeks
+
+
+def _by_day(
+    stretches: Collection[Sequence[int]], limit: int = FAR
+) -> tuple[dict[int, int], list[Sequence[int]]]:
+    """Minutes by the day on which a stretch begins; and the stretches that are as long as the limit
+    and in no sum. Written without a call for each, since there may be thousands.
     """
     days: defaultdict[int, int] = defaultdict(int)
+    longer = []
     for one in stretches:
-        days[one[0] // DAY] += one[1] - one[0]
-    return {day: length // MINUTE for day, length in days.items()}
+        length = one[1] - one[0]
+        if length < limit:
+            days[one[0] // DAY] += length
+        else:
+            longer.append(one)
+    return {day: length // MINUTE for day, length in days.items()}, longer

@@ -1,8 +1,8 @@
-"""Free times: where a visit fits into working hours, between what is taken.
+"""Free times: the starts at which a visit fits into working hours, between times that are taken.
 
-Pure arithmetic on whole numbers (microseconds since 1970): knows no row, no zone, no request and no
-clock. Two neighbours keep the larger of their two gaps, not the sum: what one needs for tidying up
-serves the other to get ready.
+Pure arithmetic on whole numbers (microseconds since 1970), without rows, zones, requests or a
+clock. Two neighbours share the larger of their two gaps, not the sum: the time to tidy up after one
+is also the time to prepare the next.
 """
 
 from bisect import bisect_left
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 MINUTE = 60_000_000
 DAY = 24 * 60 * MINUTE
-FAR = 10**18  # thirty thousand years
+FAR = 10**18  # a bound: thirty thousand years
 
 Stretch = tuple[int, int]  # from, to (not included)
 
 
 class TakenTime(NamedTuple):
-    """Time that is held, and what must stay free before and after it."""
+    """Time that is taken, and how much must stay free before and after it."""
 
     starts: int
     ends: int
@@ -25,8 +25,11 @@ class TakenTime(NamedTuple):
     after: int = 0
 
 
+Taken = Sequence[int]  # begins like a `TakenTime`, and may have more fields
+
+
 class Need(NamedTuple):
-    """How long a visit lasts, and what it wants free before and after it."""
+    """The length of a visit, and how much must be free before and after it."""
 
     length: int
     before: int = 0
@@ -36,8 +39,8 @@ class Need(NamedTuple):
 class Rules(NamedTuple):
     """Which starts are offered.
 
-    They lie every `step` from the opening hour on, at least `notice` after now, at most `horizon`
-    after now (None: however late), and in none of the stretches that are `full`.
+    They are every `step` from the opening hour, at least `notice` after now, at most `horizon`
+    after now (None: no limit), and in none of the stretches that are `full`.
     """
 
     step: int
@@ -47,7 +50,7 @@ class Rules(NamedTuple):
 
 
 def full(days: Iterable[Stretch], starts: Collection[int], most: int) -> list[Stretch]:
-    """Those of the days in which `most` visits or more begin already."""
+    """The days on which at least `most` visits begin already."""
     return [
         (begins, ends)
         for begins, ends in days
@@ -56,16 +59,15 @@ def full(days: Iterable[Stretch], starts: Collection[int], most: int) -> list[St
 
 
 def slots(
-    openings: Iterable[Stretch], taken: Iterable[TakenTime], need: Need, rules: Rules, now: int
+    openings: Iterable[Stretch], taken: Collection[Taken], need: Need, rules: Rules, now: int
 ) -> list[int]:
     """Every start at which the need fits, in order.
 
     A visit lies in one opening; its gaps may reach past the opening, since nobody else comes then.
-    What is taken may carry more than `TakenTime` says.
     """
     if need.length <= 0 or rules.step <= 0:
         raise ValueError("a visit lasts, and starts lie apart")
-    earliest = now + rules.notice
+    step, earliest = rules.step, now + rules.notice
     latest = None if rules.horizon is None else now + rules.horizon
     left = _left(taken, need, rules.full)
     ends = [last for _, last in left]
@@ -77,10 +79,10 @@ def slots(
         for start, stop in left[bisect_left(ends, first) :]:
             if start > last:
                 break
-            start = max(start, first)
-            found.update(
-                range(opens + _up(start - opens, rules.step), min(stop, last) + 1, rules.step)
-            )
+            # Written without calls: there may be hundreds.
+            ahead = (start if start > first else first) - opens
+            soonest = opens - (-ahead // step) * step
+            found.update(range(soonest, (stop if stop < last else last) + 1, step))
     return sorted(found)
 
 
@@ -88,8 +90,8 @@ class Hindrance(NamedTuple):
     """Why no slot begins at a time.
 
     "notice", "horizon", "full", "hours" (no opening holds the visit), "step" (a start between two
-    steps), "taken", or "gap" (too near to what is taken). `which` is the place in the list of what
-    is taken.
+    steps), "taken", or "gap" (too near to what is taken). `which` is the index in the list of taken
+    times.
     """
 
     why: str
@@ -98,13 +100,13 @@ class Hindrance(NamedTuple):
 
 def hindrances(
     openings: Iterable[Stretch],
-    taken: Iterable[TakenTime],
+    taken: Iterable[Taken],
     need: Need,
     rules: Rules,
     now: int,
     at: int,
 ) -> list[Hindrance]:
-    """Why the time `at` is not among the `slots` of the same question; nothing where it is."""
+    """Why the time `at` is not among the `slots` for the same arguments; empty if it is."""
     found = []
     if at < now + rules.notice:
         found.append(Hindrance("notice"))
@@ -126,8 +128,8 @@ def hindrances(
     return found
 
 
-def barred(one: Sequence[int], need: Need) -> Stretch:
-    """Where no start may lie: strictly between the two.
+def barred(one: Taken, need: Need) -> Stretch:
+    """The stretch in which no start may lie: strictly between its two ends.
 
     A start at an end touches what is taken and does not overlap it.
     """
@@ -137,34 +139,29 @@ def barred(one: Sequence[int], need: Need) -> Stretch:
     )
 
 
-def _left(taken: Iterable[TakenTime], need: Need, full: Iterable[Stretch]) -> list[Stretch]:
-    """Where a start may lie, both ends included, in order: what all that is taken leaves.
+def _left(taken: Collection[Taken], need: Need, full: Iterable[Stretch]) -> list[Stretch]:
+    """The stretches in which a start may lie, both ends included, in order.
 
-    Nothing begins in what is full, its first moment included. Written without calls for each, since
-    thousands may be taken.
+    No start lies in `full`, nor at its first moment. Written without a call for each, since
+    thousands of times may be taken.
     """
     days = [day for day in full if day[0] < day[1]]
     lows, highs = [begins - 1 for begins, _ in days], [ends for _, ends in days]
-    columns = list(zip(*taken, strict=False))  # rows may carry more
-    if columns:
-        starts, ends, before, after = columns[:4]
-        ahead = {gap: need.length + max(gap, need.after) for gap in set(before)}
-        behind = {gap: max(gap, need.before) for gap in set(after)}
-        lows += [
-            at - ahead[gap] for at, end, gap in zip(starts, ends, before, strict=True) if at < end
-        ]
-        highs += [
-            end + behind[gap] for at, end, gap in zip(starts, ends, after, strict=True) if at < end
-        ]
-    # A start is free where as many are over as have begun. So the gaps lie between an end and the
-    # next beginning, each in its own order, whichever belong together.
+    length, wants_before, wants_after = need
+    lows += [
+        one[0] - length - (one[2] if one[2] > wants_after else wants_after)
+        for one in taken
+        if one[0] < one[1]
+    ]
+    highs += [
+        one[1] + (one[3] if one[3] > wants_before else wants_before)
+        for one in taken
+        if one[0] < one[1]
+    ]
+    # A start is free if as many barred stretches have ended as have begun. So the free parts lie
+    # between an end and the next beginning, each sorted by itself, whichever belong together.
     lows.sort()
     highs.sort()
     return [
         (high, low) for high, low in zip([-FAR, *highs], [*lows, FAR], strict=True) if high <= low
     ]
-
-
-def _up(distance: int, step: int) -> int:
-    """The next whole number of steps."""
-    return -(-distance // step) * step

@@ -1,6 +1,5 @@
-"""What text may be.
-
-Bounded and clean; how it is searched; and how much of a client's name may be shown.
+"""The rules for text: its bounds and cleaning, how it is searched, and how much of a client's name
+may be shown.
 """
 
 import re
@@ -28,7 +27,7 @@ _MENDED = dict.fromkeys(
         0xFFFF,
     )
 ) | {0x2028: "\n", 0x2029: "\n"}
-# Letters that Unicode does not take apart, though people type them so.
+# Letters that Unicode does not decompose, and how people type them.
 _LETTERS = str.maketrans(
     {
         "ł": "l",
@@ -44,10 +43,10 @@ _LETTERS = str.maketrans(
     }
 )
 
-# What no one-line field holds: it cannot be seen, so that two texts that look alike differ, or a
-# line ends where nobody expects it.
+# Characters that no one-line field may contain: two texts that look alike would differ, or a line
+# would end unexpectedly.
 _HIDDEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xFFFE, 0xFFFF}
-# Arabic and Syriac signs that Unicode counts as formatting, but which are seen.
+# Arabic and Syriac signs that Unicode lists as formatting characters, but which are visible.
 _SEEN_SIGNS = {
     *range(0x0600, 0x0606),
     0x06DD,
@@ -89,7 +88,7 @@ class TooLong(ValueError):
 class NotOneLine(ValueError):
     """The text holds a line break or a character that cannot be seen.
 
-    The message is a sentence for whoever typed it.
+    The message is a sentence for the person who typed it.
     """
 
 
@@ -98,7 +97,7 @@ class NoAddress(ValueError):
 
 
 def line(value: str | None, limit: int) -> str:
-    """One line of text, ends trimmed, refused rather than mended.
+    """One line of text without spaces at its ends. Wrong characters are refused, not removed.
 
     Raises NotOneLine, TooLong.
 
@@ -121,9 +120,10 @@ def line(value: str | None, limit: int) -> str:
 
 
 def mended(value: str | None, limit: int) -> str:
-    """One line made of text that other programs wrote.
+    """One line from text that other programs wrote.
 
-    What `line` would refuse is left out, line ends and tabs become spaces. Raises TooLong.
+    Characters that `line` would refuse are left out; line ends and tabs become spaces. Raises
+    TooLong.
     """
     if _is_plain(value or ""):
         return line(value, limit)
@@ -134,7 +134,9 @@ def mended(value: str | None, limit: int) -> str:
 
 
 def _is_plain(value: str) -> bool:
-    """Whether all of it is what `line` takes and `clean` keeps, as most text is: told at once."""
+    """Whether `line` and `clean` would return the text unchanged, as for most text: a
+    fast check.
+    """
     return value.isascii() and value.isprintable()
 
 
@@ -180,7 +182,7 @@ _ORIGIN = re.compile(
 
 
 def origin(value: str) -> str:
-    """The address of a website without any page of it, as browsers compare it (RFC 6454):
+    """The address of a website without a page, as browsers compare it (RFC 6454):
     "https://www.example.org". Raises NoAddress.
     """
     found = _ORIGIN.fullmatch(value.strip().lower())
@@ -193,7 +195,7 @@ def origin(value: str) -> str:
 def clean(value: str | None, limit: int) -> str:
     """The text without control characters, ends trimmed, lines ended by "\\n".
 
-    Characters that override the direction of text go, too. Raises TooLong.
+    Characters that override the direction of text are removed, too. Raises TooLong.
     """
     value = value or ""
     if not _is_plain(value):
@@ -212,7 +214,7 @@ def search_key(*values: str | None) -> str:
     "Małgorzata Ó Súilleabháin" → "malgorzata o …".
     """
     joined = " ".join(value for value in values if value)
-    if joined.isascii():  # most names; three times as fast
+    if joined.isascii():  # most names: three times as fast
         return " ".join(joined.lower().split())
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", joined).casefold())
     plain = "".join(
@@ -224,17 +226,16 @@ def search_key(*values: str | None) -> str:
 def phone_tail(number: str) -> str:
     """The last nine digits of a phone number.
 
-    They are the same with and without country code or leading zero. Empty where there are fewer
-    than seven: too few to tell people apart.
+    They are the same with and without country code or leading zero. Empty if there are fewer than
+    seven digits: too few to tell people apart.
     """
     digits = "".join(one for one in number if one.isdecimal())
     return digits[-9:] if len(digits) >= 7 else ""
 
 
 def is_phone(value: str) -> bool:
-    """Whether somebody typed a phone number.
-
-    Seven digits or more, and nothing but what is put between them.
+    """Whether the text is a phone number: seven digits or more, and nothing else but the signs that
+    people put between them.
     """
     return bool(phone_tail(value)) and not value.strip("+").translate(_BETWEEN_DIGITS)
 
@@ -249,7 +250,7 @@ def like(value: str) -> str:
 
 
 def cut(identifier: str | None, ceiling: str) -> str:
-    """The chosen identifier, or the clinic's ceiling where that is safer.
+    """The chosen identifier, or the clinic's ceiling if that shows less.
 
     Not chosen, or unknown: "none".
     """
@@ -261,7 +262,7 @@ def cut(identifier: str | None, ceiling: str) -> str:
 def client_label(identifier: str, first_name: str, last_name: str, internal_id: str) -> str:
     """The client as the identifier allows.
 
-    Empty where there is nothing safe to show: never a step up the ladder.
+    Empty if there is nothing safe to show: a more open identifier is never used instead.
     """
     first, last = first_name.strip(), last_name.strip()
     if identifier == "internal_id":
@@ -278,9 +279,9 @@ def client_label(identifier: str, first_name: str, last_name: str, internal_id: 
 
 
 def _initial(name: str) -> str:
-    """The first letter of a name, accent and all, with its dot: "É."
+    """The first letter of a name with its accent and a dot: "É."
 
-    Empty where the name has no letter.
+    Empty if the name has no letter.
     """
     letter = next((c for c in unicodedata.normalize("NFKC", name) if c.isalnum()), "")
     return f"{letter.upper()[0]}." if letter else ""
@@ -307,9 +308,9 @@ def cents(raw: str) -> int | None:
 
 
 def places(error: BaseException) -> str:
-    """Where a fault came from, innermost first, for the log.
+    """The places where an error was raised, innermost first, for the log.
 
-    Never its message: that could hold a client's name.
+    Its message is left out: it could hold a client's name.
     """
     frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
     return " < ".join(

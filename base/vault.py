@@ -1,7 +1,7 @@
-"""Secrets at rest.
+"""Encrypted secrets in the database.
 
-What providers allow us is kept encrypted (Fernet: AES-128-CBC with HMAC-SHA-256), under keys that
-follow from the server's.
+Credentials of accounts are encrypted (Fernet: AES-128-CBC with HMAC-SHA-256), under keys that are
+derived from the server's.
 """
 
 import base64
@@ -16,11 +16,11 @@ _derivers: list[bytes] = []
 
 
 class CannotOpen(Exception):
-    """Sealed under a key that this server does not have (any more)."""
+    """The text was encrypted under a key that this server does not have (any more)."""
 
 
 def open_vault(secret_keys: Sequence[str]) -> None:
-    """Say which keys are in force, the newest first. What older ones sealed can still be opened."""
+    """Set the keys in force, newest first. Older keys can still decrypt."""
     global _vault, _derivers
     _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys]) if secret_keys else None
     _derivers = [
@@ -29,14 +29,14 @@ def open_vault(secret_keys: Sequence[str]) -> None:
 
 
 def seal(text: str) -> str:
-    """The text, encrypted under the newest key. Raises CannotOpen where none is set."""
+    """Encrypt the text under the newest key. Raises CannotOpen if no key is set."""
     if _vault is None:
         raise CannotOpen
     return _vault.encrypt(text.encode()).decode()
 
 
 def unseal(sealed: str) -> str:
-    """What was sealed. Raises CannotOpen, also where no key is set."""
+    """Decrypt the text. Raises CannotOpen, also if no key is set."""
     if _vault is None:
         raise CannotOpen
     try:
@@ -46,7 +46,7 @@ def unseal(sealed: str) -> str:
 
 
 def opens(sealed: str) -> bool:
-    """Whether a key in force opens it."""
+    """Whether a key in force decrypts it."""
     try:
         unseal(sealed)
     except CannotOpen:
@@ -55,12 +55,12 @@ def opens(sealed: str) -> bool:
 
 
 def reseal(sealed: str) -> str:
-    """The same under the newest key, so that older ones may be forgotten. Raises CannotOpen."""
+    """Encrypt again under the newest key, so that older keys may be deleted. Raises CannotOpen."""
     return seal(unseal(sealed))
 
 
 def derived(purpose: str, text: str) -> list[str]:
-    """Secrets that follow from a text, one for each key in force, the newest first.
+    """Secrets derived from a text, one for each key in force, newest first.
 
     Each has 43 characters that may stand in an address.
     """
@@ -71,9 +71,9 @@ def derived(purpose: str, text: str) -> list[str]:
 
 
 def _key(secret: str) -> bytes:
-    """A key of its own for this purpose.
+    """A key for this purpose only.
 
-    Nothing else that follows from the server's secret opens it.
+    It opens nothing else that is derived from the server's secret.
     """
     return base64.urlsafe_b64encode(
         hashlib.sha256(b"kalends credentials|" + secret.encode()).digest()

@@ -1,7 +1,7 @@
-"""When somebody works: weekly hours, other hours on a date, and what closes them.
+"""Working time: weekly hours, other hours on a date, and time in which they are closed.
 
-Pure: knows no row, no request and no clock. Wall times become instants day by day in the zone in
-which they are meant, so that both changes of the clocks come out right.
+Pure: without rows, requests or a clock. Wall times become instants day by day in the zone of their
+place, so that both changes of the clocks come out right.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,10 +18,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time that is closed, and what closes it (`off`, any key).
+    """A closed time, and its reason (`off`, any key).
 
-    Whole days also carry their dates, of which `ends_on` is the day after the last. It may be
-    longer than any booking.
+    Whole days also carry their dates; `ends_on` is the day after the last. It may be longer than
+    any booking.
     """
 
     off: object
@@ -37,20 +37,20 @@ class Stretch:
 
     @property
     def key(self) -> str:
-        """A short name of it while it stays where it is.
+        """A short name for it at its present time.
 
-        What a person agreed to can be compared with what is there later.
+        A later conflict can be compared with what a person agreed to.
         """
         return f"t{self.off}.{int(self.starts_at.timestamp())}"
 
     def overlaps(self, span: Span) -> bool:
-        """Half-open, as spans are."""
+        """Half-open, like spans."""
         return self.starts_at < span.ends_at and span.starts_at < self.ends_at
 
 
 @dataclass(frozen=True)
 class Off:
-    """Time off as it is written down.
+    """The rule of one time off.
 
     Whole days from `first_on` to `last_on`, or from the wall time `starts` on the first to `ends`
     on the last, in `zone`.
@@ -132,15 +132,14 @@ class Off:
 
 @dataclass(frozen=True)
 class Rota:
-    """All that says when a practitioner works at one venue.
+    """When a practitioner works at one venue.
 
-    `weekly` hours, `own` hours on dates that have other ones, those of the `venue` on such dates (a
-    holiday has none), and time off.
+    `weekly`: hours of each weekday. `own`: hours on dates that differ. `venue`: the venue's hours
+    on dates that differ (a holiday has none). `off`: time off.
 
-    Hours on a date of one's own take the place of the weekly ones. Those of the venue cut either:
-    nobody works in a closed house, and an open one makes nobody work. The weekly hours of the venue
-    (`house`) cut them only where clients book themselves (`within_house`); a venue without any says
-    nothing.
+    The practitioner's hours on a date replace the weekly ones. The venue's hours on a date cut
+    both: nobody works in a closed venue, and an open venue makes nobody work. The venue's weekly
+    hours (`house`) cut them only for online booking (`within_house`), and only if it has any.
     """
 
     zone: ZoneInfo
@@ -148,12 +147,12 @@ class Rota:
     own: Mapping[date, Walls]
     venue: Mapping[date, Walls]
     off: Sequence[Off] = ()
-    names: Mapping[date, str] = field(default_factory=dict)  # why a date has other hours
+    names: Mapping[date, str] = field(default_factory=dict)  # the names of dates with other hours
     house: Hours = field(default_factory=dict)
     is_within_house: bool = False
 
     def within_house(self) -> "Rota":
-        """The same, cut to the weekly hours of the venue as well."""
+        """This rota, cut to the venue's weekly hours as well."""
         return replace(self, is_within_house=True)
 
     def hours_on(self, day: date) -> Walls:
@@ -205,7 +204,7 @@ def _wall(minutes: int) -> str:
 
 
 def cut(stretches: Iterable[Stretch], spans: Sequence[Span]) -> list[Span]:
-    """What the stretches take of these spans, cut to them."""
+    """The parts of these spans that the stretches take."""
     return [
         Span(max(stretch.starts_at, span.starts_at), min(stretch.ends_at, span.ends_at))
         for stretch in stretches

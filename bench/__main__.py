@@ -1,5 +1,5 @@
-"""`python -m bench [day] [http] [kills] [letters] [mirror] [overlaps] [render] [scale] [sharing]
-[slots] [stalled] [sync] [visitors]`.
+"""`python -m bench [caldav] [day] [http] [kills] [letters] [mirror] [overlaps] [render] [rolling]
+[scale] [sharing] [slots] [stalled] [sync] [visitors]`.
 
 All of them without a name.
 """
@@ -7,6 +7,7 @@ All of them without a name.
 import sys
 
 from . import (
+    caldav,
     day,
     http,
     kills,
@@ -14,6 +15,7 @@ from . import (
     mirror,
     overlaps,
     render,
+    rolling,
     scale,
     sharing,
     slots,
@@ -23,6 +25,7 @@ from . import (
 )
 
 PARTS = {
+    "caldav": caldav.run,
     "day": day.run,
     "http": http.run,
     "kills": kills.run,
@@ -30,6 +33,7 @@ PARTS = {
     "mirror": mirror.run,
     "overlaps": overlaps.run,
     "render": render.run,
+    "rolling": rolling.run,
     "scale": scale.run,
     "sharing": sharing.run,
     "slots": slots.run,

@@ -12,6 +12,20 @@ from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, 
 
 TODAY = datetime.now(UTC).date()
 ZONE = ZoneInfo("Europe/London")
+COLUMNS = [  # of a booking, in the order of `_rows`
+    Booking.clinic,
+    Booking.practitioner,
+    Booking.patient,
+    Booking.service,
+    Booking.uuid,
+    Booking.status,
+    Booking.starts_at,
+    Booking.ends_at,
+    Booking.notes,
+    Booking.sequence,
+    Booking.created_at,
+    Booking.updated_at,
+]
 YEARLY = 1000  # bookings of one practitioner that lie in the default window
 
 
@@ -50,21 +64,7 @@ def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
         )
         calendars.append(Practitioner.create(clinic=clinic, user=user, venue=venue, hours=_hours()))
     rows = _rows(clinic, calendars, patients, service, bookings_each)
-    columns = [
-        Booking.clinic,
-        Booking.practitioner,
-        Booking.patient,
-        Booking.service,
-        Booking.uuid,
-        Booking.status,
-        Booking.starts_at,
-        Booking.ends_at,
-        Booking.notes,
-        Booking.sequence,
-        Booking.created_at,
-        Booking.updated_at,
-    ]
-    _insert(columns, rows)
+    _insert(COLUMNS, rows)
     models.database.execute_sql("ANALYZE")
     feed = Feed.generate(calendars[0].user, "bench", None, practitioner=calendars[0])
     return feed, calendars[0]

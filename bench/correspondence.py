@@ -1,22 +1,29 @@
 """Random histories of bookings and of a mail server in trouble, and what of them must hold.
 
 Bookings are made, moved, handed over, cancelled and brought back, several times before anything is
-sent. Meanwhile the mail server refuses, dies, or takes a letter and loses its answer, and a worker
-dies with a letter in hand. Each letter that was due leaves exactly once; a repeat only where the
-answer was lost, with the same Message-ID; none for a booking that was cancelled.
+sent. Meanwhile the mail server refuses, dies, never answers, or takes a letter and loses its
+answer, and workers die with a letter in hand, before and after they handed it over. Each letter
+that was due leaves exactly once; a repeat only where the answer was lost, with the same Message-ID;
+none for a booking that was cancelled.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import icalendar
+from flask import Flask
 
 from base import scheduling
+from base.bookings import client_letters
 from base.scheduling import Span
+from base.tables import outbox
 from base.tables.outbox import LEASE, Letter
+from letters import sending
+from letters.smtp import MailServer
 from models import Booking, Patient, Practitioner, User
 from sync.events import visit
 
@@ -28,6 +35,13 @@ REFUSALS = {
     "DATA": ("451 later", "554 no", "die"),
     "taken": ("die", "451 lost"),
 }
+
+
+HANGS = 0.005  # of the letters, in trouble: each costs as long as an answer is waited for
+
+
+class Killed(BaseException):
+    """The worker's end: nothing of what it was about to write is written."""
 
 
 class Correspondence:
@@ -44,14 +58,16 @@ class Correspondence:
         send: Callable[[], object],
         tick: Callable[[timedelta], object],
         seed: int,
+        app: Flask,
     ):
         self.calendars, self.clients, self.actor = calendars, clients, actor
         self.server, self.send, self.tick = server, send, tick
-        self.random = random.Random(seed)
+        self.random, self.app = random.Random(seed), app
         self.bookings: list[int] = []
         self.lost: Counter[str] = Counter()
         self.copies: Counter[str] = Counter()
         self.told: dict[str, tuple[str, datetime]] = {}
+        self.times: dict[int, set[datetime]] = defaultdict(set)  # each booking has had
         self.letters: dict[tuple[str, int], str] = {}
         self.faults: list[str] = []
         self._seen = 0
@@ -80,6 +96,7 @@ class Correspondence:
         calendar = self.random.choice(self.calendars)
         made = Booking.book(calendar, [span], self.actor, patient=client, allow_overlap=True)
         self.bookings.append(made[0].id)
+        self.times[made[0].id].add(span.starts_at)
 
     def _span(self, place: int) -> Span:
         starts_at = self._first_day + timedelta(hours=place % 5000)
@@ -95,6 +112,7 @@ class Correspondence:
             hour = timedelta(hours=self.random.choice((-1, 1)))
             span = Span(row.starts_at + hour, row.ends_at + hour)
             row.change(self.actor, span, allow_overlap=True)
+            self.times[row.id].add(span.starts_at)
 
     def _hand(self) -> None:
         if (row := self._one()) and row.status == "confirmed":
@@ -115,34 +133,61 @@ class Correspondence:
         if in_trouble and self.random.random() < 0.1:
             Letter.claim(scheduling.utc_now(), 10**6)
             self.tick(LEASE + timedelta(seconds=1))
+        if in_trouble and self.random.random() < 0.1:
+            self._die_after_handing_over()
+            self.tick(LEASE + timedelta(seconds=1))
         self.send()
         self._look()
         self.tick(timedelta(minutes=self.random.choice((1, 6, 31, 61))))
 
+    def _die_after_handing_over(self) -> None:
+        """A worker is killed between the server's answer and its own note of it."""
+        letter = Letter.claim(scheduling.utc_now(), 10**6)
+
+        def hand_over(one: sending.Prepared) -> None:
+            server.hand_over(one.message, one.to)
+            self.lost[str(one.message["Message-ID"])] += 1
+            raise Killed
+
+        if letter is not None:
+            with (
+                self.app.app_context(),
+                closing(MailServer(outbox.setup())) as server,
+                suppress(Killed),
+            ):
+                sending.attempt(letter, sending.prepared, hand_over)
+            self._look()
+
     def _trouble(self, stage: str, to: str) -> str | None:
         """What goes wrong at this stage; called by the server."""
-        if self.random.random() > (0.25 if stage == "taken" else 0.08):
+        hangs = stage == "taken" and self.random.random() < HANGS
+        if not hangs and self.random.random() > (0.25 if stage == "taken" else 0.08):
             return None
         if stage == "taken":
             self.lost[str(self.server.taken[-1]["Message-ID"])] += 1
-        return self.random.choice(REFUSALS[stage])
+        return "hang" if hangs else self.random.choice(REFUSALS[stage])
 
     def _look(self) -> None:
         """What was taken in this pass says what is true: nothing changed meanwhile."""
         uids = {visit.uid(row.uuid): row for row in Booking.select()}
         for message in self.server.taken[self._seen :]:
             self.copies[str(message["Message-ID"])] += 1
-            part = next(one for one in message.walk() if one.get_content_type() == "text/calendar")
+            parts = [one for one in message.walk() if one.get_content_type() == "text/calendar"]
+            if not parts:  # to the team
+                continue
+            (part,) = parts
             entry = icalendar.Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT")[0]
             row, method = uids[str(entry["UID"])], str(part.get_param("method"))
             if (method == "CANCEL") != (row.status == "cancelled"):
                 self.faults.append(f"{method} for a booking that is {row.status}")
-            if int(entry["SEQUENCE"]) != row.sequence or entry["DTSTART"].dt != row.starts_at:
+            told_at = entry["DTSTART"].dt
+            is_known = method == "CANCEL" and told_at in self.times[row.id]  # as the client knew it
+            if int(entry["SEQUENCE"]) != row.sequence or not (told_at == row.starts_at or is_known):
                 self.faults.append("a letter tells of an earlier state")
             key = str(entry["UID"]), int(entry["SEQUENCE"])
             if self.letters.setdefault(key, message["Message-ID"]) != message["Message-ID"]:
                 self.faults.append("two letters tell of one change")
-            self.told[str(entry["UID"])] = method, entry["DTSTART"].dt
+            self.told[str(entry["UID"])] = method, told_at
         self._seen = len(self.server.taken)
 
     def _check(self) -> None:
@@ -156,7 +201,8 @@ class Correspondence:
         sent = Letter.select().where(Letter.phase == "sent").count()
         if sent > len(self.copies) or sent < len(self.copies) - sum(self.lost.values()):
             self.faults.append(f"{sent} rows sent, {len(self.copies)} letters taken")
-        failed = {row.about for row in Letter.select().where(Letter.phase == "failed")}
+        lost = Letter.kind == client_letters.KIND, Letter.phase == "failed"
+        failed = {row.about for row in Letter.select().where(*lost)}
         for row in Booking.select().where(Booking.id.not_in(list(failed))):
             told = self.told.get(visit.uid(row.uuid))
             if row.status == "cancelled":

@@ -24,6 +24,10 @@ from base.bookings.clashes import Clash, ClosedCalendar, SlotTaken
 from base.bookings.statuses import FREE_STATUSES
 from base.scheduling import BadTime, Span, whole_days
 from free_times import overlaps
+from free_times.earlier.accepting import Gone
+from free_times.earlier.asking import CannotWait
+from free_times.online.answering import NotOffered
+from free_times.online.holds import Hold
 from free_times.online.managing import TooLate
 from free_times.online.taking import JustTaken, TermsChanged
 from free_times.rules import OnlineSettings
@@ -41,6 +45,9 @@ REFUSALS = (
     ClosedCalendar,
     decisions.Settled,
     JustTaken,
+    CannotWait,
+    Gone,
+    NotOffered,
     TermsChanged,
     TooLate,
     Booking.DoesNotExist,
@@ -263,6 +270,20 @@ class History:
         ]
         if len(said) != len(standing):
             self.outcome.faults.append("the nightly check found other overlaps")
+        self.outcome.faults += self._held_twice()
+
+    def _held_twice(self) -> list[str]:
+        """Times of one person that two visitors hold at once."""
+        of_person: dict[int, list[Hold]] = defaultdict(list)
+        rows = Hold.select(Hold, Practitioner).join(Practitioner)
+        for row in rows.where(Hold.clinic == self.clinic):
+            of_person[row.practitioner.user_id].append(row)
+        return [
+            f"held twice: {one.span} and {two.span}"
+            for own in of_person.values()
+            for one, two in combinations(own, 2)
+            if one.span.overlaps(two.span)
+        ]
 
     def _imported(self, ids: tuple[int, int]) -> bool:
         """Whether one of them came with a file whose importer chose to take overlaps."""

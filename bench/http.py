@@ -109,7 +109,7 @@ def _ours(
 
 
 def _granian(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
-    """The same on granian alone, one thread."""
+    """Serve on granian alone, with one thread."""
     port = _free_port()
     command = [
         sys.executable,

@@ -135,6 +135,8 @@ def _token(page: str) -> str:
 class Crowd:
     """Feeds that poll with one line each, and people who save a client's name each half second."""
 
+    every, pause = POLL_SECONDS, PRESS_SECONDS
+
     def __init__(self, base: str, feed: str):
         self._base, self._feed, self._stop, self._lock = (
             base,
@@ -144,7 +146,7 @@ class Crowd:
         )
         self._saved: list[str] = []
         self.begin()
-        work = [(self._poll, POLL_SECONDS * n / FEEDS) for n in range(FEEDS)] + [
+        work = [(self._poll, self.every * n / FEEDS) for n in range(FEEDS)] + [
             (self._save, n) for n in range(PEOPLE)
         ]
         self._threads = [
@@ -183,7 +185,7 @@ class Crowd:
     def _poll(self, pause: float) -> None:
         place, etag = urllib.parse.urlsplit(self._base), ""
         time.sleep(pause)
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stop.wait(self.every):
             line = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
             try:
                 line.request("GET", self._feed, headers={"If-None-Match": etag})
@@ -208,7 +210,7 @@ class Crowd:
     def _save(self, person: int) -> None:
         """Add a client; it counts once the answer says that it is saved."""
         opener, number = self._signed_in(), 0
-        while not self._stop.wait(PRESS_SECONDS):
+        while not self._stop.wait(self.pause):
             number += 1
             name = f"Z{person:02}x{number:05}"
             with contextlib.suppress(OSError, http.client.HTTPException, TypeError):

@@ -1,5 +1,6 @@
 """10,000 bookings changed at random while the mail server is in trouble (`correspondence`), on
-SQLite. BENCH_LETTERS sets how many bookings.
+SQLite; and what as many letters that are due at once cost others (`backlog`). BENCH_LETTERS sets
+how many bookings.
 """
 
 import logging
@@ -14,10 +15,11 @@ from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.tables import outbox
 from letters import sending
-from models import Booking, Patient, User
+from models import Booking, Clinic, Patient, User
 from operate import migrate, sample
 from tests.mail_server import MailServer
 
+from . import backlog
 from .correspondence import Correspondence
 from .render import KEY
 from .tables import show, verdict
@@ -43,6 +45,7 @@ def run() -> None:
     print(f"\n  {len(faults)}, {verdict(len(faults), 0, False)}")
     for fault in faults[:5]:
         print(f"  {fault}")
+    backlog.run()
 
 
 def _histories(folder: str, count: int) -> tuple[list[str], int, int]:
@@ -50,7 +53,8 @@ def _histories(folder: str, count: int) -> tuple[list[str], int, int]:
     settings = {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
     app = create_app(Settings.from_env(settings))
     migrate.migrate()
-    clinic = sample.load("a password of the bench").clinic
+    sample.load("a password of the bench")
+    clinic = Clinic.get()
     LetterSettings.stored(clinic).change(None, to_clients="all", reminders=[])
     owner = User.get(User.clinic == clinic, User.role == "owner")
     clients = [
@@ -58,11 +62,13 @@ def _histories(folder: str, count: int) -> tuple[list[str], int, int]:
         for n in range(40)
     ]
     calendars = list(owner.clinic.practitioners)
-    at = [scheduling.utc_now()]
+    at = [scheduling.utc_now().replace(minute=0, second=0, microsecond=0)]
     scheduling.utc_now = lambda: at[0]
     server, faults, taken, lost = MailServer(), [], 0, 0
     server.start()
-    outbox.set_up(outbox.Setup(server.url, "kalends@linden.test", per_minute=10**6))
+    outbox.set_up(
+        outbox.Setup(server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4)
+    )
 
     def tick(length: timedelta) -> None:
         at[0] += length
@@ -73,9 +79,11 @@ def _histories(folder: str, count: int) -> tuple[list[str], int, int]:
         server.begin_anew()
         with app.app_context():
             history = Correspondence(
-                calendars, clients, owner, server, sending.send_due, tick, seed
+                calendars, clients, owner, server, sending.send_due, tick, seed, app
             )
             history.run(A_HISTORY)
+        said = f"{(seed + 1) * A_HISTORY:,} bookings, {len(faults) + len(history.faults)} faults"
+        print(f"  {said}", flush=True)
         faults += history.faults
         taken, lost = taken + sum(history.copies.values()), lost + sum(history.lost.values())
     server.stop()

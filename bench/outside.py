@@ -19,15 +19,16 @@ from base.config.endpoints import sandbox_port
 from base.config.settings import Settings
 from models import User
 from operate import migrate
-from sync.connect import connecting, connections
+from sync.connect import arrival, gateway
 from sync.tables import starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.sources import turn_on
-from sync.two_way import first_look
+from sync.two_way import first_list
 
 from . import clinics
 
 MANY, PEOPLE, TRIES = 1000, 200, 40
+SECRET = "a secret of the bench"
 
 
 PAGES = {"google": "/sandbox", "microsoft": "/sandbox/outlook"}
@@ -60,7 +61,7 @@ class Outside:
 
     def connect(self, user: User, email: str, sources: bool) -> Account:
         """The person's account after the pages of consent."""
-        out = connecting.depart(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
+        out = arrival.authorize(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
         asked = {name: values[0] for name, values in parse_qs(urlsplit(out.url).query).items()}
         form = asked | {"decision": "allow", "other": email, "granted": asked["scope"].split()}
         back = self.http.post(
@@ -72,8 +73,8 @@ class Outside:
             name: values[0]
             for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()
         }
-        account = connecting.arrive(user, self.kind, out, query)
-        first_look.look(account.id)
+        account = arrival.arrive(user, self.kind, out, query)
+        first_list.read(account.id)
         starting.start(account, user, "Kalends bench", "Europe/London")
         if sources:
             for row in account.calendars.where(RemoteCalendar.is_primary):
@@ -82,20 +83,21 @@ class Outside:
 
     @staticmethod
     def _base() -> str:
-        return connections.setup().webhook_url
+        return gateway.setup().webhook_url
 
 
 @contextlib.contextmanager
-def kalends(folder: Path) -> Iterator[str]:
-    """Kalends with its workers and the imitations; gives the address of these."""
+def kalends(folder: Path, **more: str) -> Iterator[str]:
+    """Kalends with its workers and the imitations; gives the address of these. `more`: settings."""
     port = free_port()
     environ = {
         "KALENDS_INSTANCE": str(folder / "instance"),
         "KALENDS_PORT": str(port),
         "KALENDS_SANDBOX": "1",
-        "KALENDS_SECRET_KEY": "a secret of the bench",
+        "KALENDS_SECRET_KEY": SECRET,
         "KALENDS_BASE_URL": f"http://localhost:{port}",
         "KALENDS_SAMPLE_PASSWORD": "sample pass 1",
+        **more,
     }
     (folder / "instance").mkdir()
     create_app(Settings.from_env(environ))

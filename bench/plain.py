@@ -17,5 +17,5 @@ def create_app() -> Flask:
 
 
 def create_front() -> Front:
-    """The same on our own server, answered at once as feeds are."""
+    """The app on our own server, where feeds are answered at once."""
     return Front(create_app(), "/", lambda path: 0, [Lane(lambda method, path: True, 8)])

@@ -13,7 +13,7 @@ from statistics import median, quantiles
 
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
-from models import Booking, User
+from models import Booking, Practitioner, User
 from sync.tables import mappings
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -53,7 +53,7 @@ def _first(outside: Outside) -> dict[str, float]:
     user = User.select().order_by(User.id).first()
     for account in Account.select().where(Account.user == user):
         Account.update(phase="paused").where(Account.id == account.id).execute()
-    _ensure(user, MANY)
+    ensure(user, MANY)
     account = outside.connect(user, f"first.{outside.kind}@people.example", sources=False)
     before, begun = outside.requests(), time.perf_counter()
     bring_in_step(account.id)
@@ -61,9 +61,9 @@ def _first(outside: Outside) -> dict[str, float]:
         "first: seconds": time.perf_counter() - begun,
         "first: requests": outside.requests() - before,
     }
-    _poll(account)
+    poll(account)
     before = outside.requests()
-    _poll(account)
+    poll(account)
     found["idle look: requests"] = outside.requests() - before
     booking = Booking.select().where(Booking.practitioner.in_(user.practitioners)).first()
     before = outside.requests()
@@ -74,7 +74,7 @@ def _first(outside: Outside) -> dict[str, float]:
     return found | {"one change: requests": outside.requests() - before}
 
 
-def _ensure(user: User, count: int) -> None:
+def ensure(user: User, count: int) -> None:
     """So many bookings of this person, half an hour each, from tomorrow on."""
     calendar = user.practitioners.get()
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -96,7 +96,7 @@ def _ensure(user: User, count: int) -> None:
     Booking.add_many(user.clinic, rows, user)
 
 
-def _poll(account: Account) -> None:
+def poll(account: Account) -> None:
     RemoteCalendar.update(due_at=None).where(
         RemoteCalendar.account == account, RemoteCalendar.role != "listed"
     ).execute()
@@ -108,7 +108,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
     both with the real workers.
     """
     user = User.select().order_by(User.id).offset(1).first()
-    _ensure(user, 30)
+    ensure(user, 30)
     email = f"quick.{outside.kind}@people.example"
     account = outside.connect(user, email, sources=True)
     work.wake(account.id)
@@ -125,11 +125,18 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
         Account.get_by_id(account.id).destination.calendar_id,
     )
     later = 60 + 90 * list(PAGES).index(outside.kind)  # each provider's tries in days of their own
-    day, out, back = (
-        datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=later),
-        [],
-        [],
-    )
+    day = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=later)
+    out = _outwards(outside, email, user, calendar, there, day)
+    back = _inwards(outside, email, user, day + timedelta(days=30))
+    Account.update(phase="paused").where(Account.id == account.id).execute()
+    return {"out": out, "back": back}
+
+
+def _outwards(
+    outside: Outside, email: str, user: User, calendar: Practitioner, there: str, day: datetime
+) -> list[float]:
+    """Seconds from each booking made here to its event there."""
+    out = []
     standing = outside.do(email, "count", calendar=there)
     for number in range(TRIES):
         at = day + timedelta(hours=number)
@@ -143,10 +150,16 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
             30,
         )
         out.append(time.perf_counter() - begun)
+    return out
+
+
+def _inwards(outside: Outside, email: str, user: User, day: datetime) -> list[float]:
+    """Seconds from each event made there to its row here."""
+    back = []
     for number in range(TRIES):
         title, at = (
             f"Busy {outside.kind} {number}",
-            (day + timedelta(days=30, hours=number)).replace(tzinfo=None),
+            (day + timedelta(hours=number)).replace(tzinfo=None),
         )
         begun = time.perf_counter()
         outside.do(
@@ -165,8 +178,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
             30,
         )
         back.append(time.perf_counter() - begun)
-    Account.update(phase="paused").where(Account.id == account.id).execute()
-    return {"out": out, "back": back}
+    return back
 
 
 def _at_graphs_pace(outside: Outside) -> None:
@@ -175,14 +187,14 @@ def _at_graphs_pace(outside: Outside) -> None:
     """
     outside.switch(latency_ms=LATENCY_MS, item_ms=ITEM_MS)
     user = User.select().order_by(User.id).offset(PEOPLE).first()
-    _ensure(user, MANY)
+    ensure(user, MANY)
     email, calendar = "real.pace@people.example", user.practitioners.get()
     account, begun = outside.connect(user, email, sources=True), time.perf_counter()
     work.wake(account.id)
     until(lambda: mappings.counts(account)["synced"] >= MANY // 4, 120)
     there = Account.get_by_id(account.id).destination.calendar_id
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=300)
-    waits, changed = {}, time.perf_counter()
+    changed = time.perf_counter()
     made = Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)[0]
     work.wake_due({"clinic": {user.clinic_id}})
     outside.do(
@@ -192,6 +204,23 @@ def _at_graphs_pace(outside: Outside) -> None:
         start=(at + timedelta(days=1)).replace(tzinfo=None).isoformat(),
         end=(at + timedelta(days=1, hours=1)).replace(tzinfo=None).isoformat(),
     )
+    waits = _waited(account, user, made, changed)
+    until(
+        lambda: (
+            mappings.counts(account)["synced"] == MANY + 1
+            and outside.do(email, "count", calendar=there) == MANY + 1
+        ),
+        600,
+        0.1,
+    )
+    _show_pace(time.perf_counter() - begun, waits)
+    Account.update(phase="paused").where(Account.id == account.id).execute()
+    outside.switch(item_ms=0)
+
+
+def _waited(account: Account, user: User, made: Booking, changed: float) -> dict[str, float]:
+    """How many seconds after `changed` each change made during the filling got through."""
+    waits: dict[str, float] = {}
     ends = {
         "booking changed meanwhile to its event there": lambda: _is_synced(account, made),
         "busy time made there meanwhile to its place here": lambda: (
@@ -205,20 +234,11 @@ def _at_graphs_pace(outside: Outside) -> None:
         if time.perf_counter() > changed + 300:
             raise TimeoutError("a change made during a filling did not get through")
         time.sleep(0.02)
-    until(
-        lambda: (
-            mappings.counts(account)["synced"] == MANY + 1
-            and outside.do(email, "count", calendar=there) == MANY + 1
-        ),
-        600,
-        0.1,
-    )
-    rows = [
-        [
-            f"first filling of {MANY:,}",
-            f"{(took := time.perf_counter() - begun):.1f} s ({verdict(took, 60, False)})",
-        ]
-    ]
+    return waits
+
+
+def _show_pace(took: float, waits: dict[str, float]) -> None:
+    rows = [[f"first filling of {MANY:,}", f"{took:.1f} s ({verdict(took, 60, False)})"]]
     rows += [[name, f"{wait:.1f} s ({verdict(wait, 10, False)})"] for name, wait in waits.items()]
     show(
         f"Outlook, {ITEM_MS} ms an item and {LATENCY_MS} ms a request, four items at once, with the"
@@ -226,8 +246,6 @@ def _at_graphs_pace(outside: Outside) -> None:
         ["", "time"],
         rows,
     )
-    Account.update(phase="paused").where(Account.id == account.id).execute()
-    outside.switch(item_ms=0)
 
 
 def _is_synced(account: Account, booking: Booking) -> bool:
@@ -250,7 +268,7 @@ def _crowd(outside: Outside) -> None:
     users = list(User.select().order_by(User.id).offset(2).limit(PEOPLE - 2))
     accounts = []
     for number, user in enumerate(users):
-        _ensure(user, 50)
+        ensure(user, 50)
         accounts.append(
             outside.connect(user, f"person{number}.{outside.kind}@people.example", sources=False).id
         )
@@ -258,35 +276,8 @@ def _crowd(outside: Outside) -> None:
             Account.id == accounts[-1]
         ).execute()  # the clock sweeps meanwhile; they begin together
     outside.switch(latency_ms=LATENCY_MS)
-    rows = []
-    for what in ("first filling", "look at its echo", "idle look"):
-        RemoteCalendar.update(due_at=None).where(
-            RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed"
-        ).execute()
-        begun, before = datetime.now(UTC), outside.requests()
-        Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
-        work.sweep()
-        until(
-            lambda begun=begun: (
-                Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count()
-                == len(accounts)
-            ),
-            900,
-            0.2,
-        )
-        waits = sorted(
-            (row.checked_at - begun).total_seconds()
-            for row in Account.select().where(Account.id.in_(accounts))
-        )
-        rows.append(
-            [
-                what,
-                f"{waits[-1]:.1f}",
-                f"{median(waits):.1f}",
-                f"{waits[int(len(waits) * 0.95)]:.1f}",
-                str(outside.requests() - before),
-            ]
-        )
+    names = ("first filling", "look at its echo", "idle look")
+    rows = [[what, *_round(outside, accounts)] for what in names]
     Account.update(phase="paused").where(Account.id.in_(accounts)).execute()
     show(
         f"{NAMES[outside.kind]}: {len(users)} people, {50 * len(users):,} bookings, {LATENCY_MS} ms"
@@ -294,6 +285,34 @@ def _crowd(outside: Outside) -> None:
         ["", "all done after s", "half after s", "95 % after s", "requests"],
         rows,
     )
+
+
+def _round(outside: Outside, accounts: list[int]) -> list[str]:
+    """One run of all these accounts: seconds until all, half and 95 % were done; requests."""
+    RemoteCalendar.update(due_at=None).where(
+        RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed"
+    ).execute()
+    begun, before = datetime.now(UTC), outside.requests()
+    Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
+    work.sweep()
+    until(
+        lambda begun=begun: (
+            Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count()
+            == len(accounts)
+        ),
+        900,
+        0.2,
+    )
+    waits = sorted(
+        (row.checked_at - begun).total_seconds()
+        for row in Account.select().where(Account.id.in_(accounts))
+    )
+    return [
+        f"{waits[-1]:.1f}",
+        f"{median(waits):.1f}",
+        f"{waits[int(len(waits) * 0.95)]:.1f}",
+        str(outside.requests() - before),
+    ]
 
 
 def _show(figures: dict[str, dict]) -> None:

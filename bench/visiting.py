@@ -5,14 +5,29 @@ move and cancel by the link; and how the clinic answers their requests.
 import random
 from itertools import islice
 
-from free_times.online import hold_bounds, managing, requests, taking, times
+from base import scheduling
+from free_times.earlier import accepting, asking, matching
+from free_times.earlier.entries import Wanted
+from free_times.online import (
+    answering,
+    by_letter,
+    chosen_time,
+    managing,
+    requests,
+    taking,
+    times,
+    unattended,
+    waiting,
+)
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
+from free_times.online.holds import Hold
 from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken
+from free_times.online.waiting import Sent
 from free_times.rules import OnlineSettings
 
-from .histories import DAY, START, History
+from .histories import DAY, MINUTE, START, History
 
 CHOSEN = 12  # of so many free times a visitor takes one
 
@@ -48,19 +63,39 @@ def _chosen(history: History, chance: random.Random) -> tuple[Page, Ticket]:
 def hold(history: History, chance: random.Random) -> None:
     """Choose a time, and go away."""
     page, ticket = _chosen(history, chance)
-    hold_bounds.hold(page, ticket, ticket.nonce)
+    chosen_time.hold(page, ticket, ticket.nonce)
 
 
 def book(history: History, chance: random.Random) -> None:
     """Choose a time and book it, perhaps with a hold, perhaps by pressing twice."""
     page, ticket = _chosen(history, chance)
     if chance.random() < 0.7:
-        hold_bounds.hold(page, ticket, ticket.nonce)
+        chosen_time.hold(page, ticket, ticket.nonce)
     who = Details(f"Visitor {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     as_request = chance.random() < 0.3
     made = taking.take(page, ticket, who, as_request=as_request)
     if chance.random() < 0.2:
         assert taking.take(page, ticket, who, as_request=as_request).id == made.id
+
+
+def wait(history: History, chance: random.Random) -> None:
+    """Book where calendars outside are asked first: what was sent is kept with the hold. The page
+    books, or it is closed, and somebody else does it.
+    """
+    page, ticket = _chosen(history, chance)
+    who = Details(f"Waiting {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
+    sent = Sent(who, {}, reads_mail=True)
+    hold = waiting.begin(page, ticket, sent, ticket.nonce)
+    if chance.random() < 0.5:
+        waiting.finish(page, ticket, sent, waiting.outcome_of(page, ticket, hold))
+    else:
+        asked_at = hold.asked_at - 2 * unattended.LEFT_AFTER
+        Hold.update(asked_at=asked_at).where(Hold.visitor == hold.visitor).execute()
+
+
+def attend(history: History, chance: random.Random) -> None:
+    """The sweep books for those who closed their page."""
+    unattended.finish()
 
 
 def move(history: History, chance: random.Random) -> None:
@@ -93,7 +128,40 @@ def answer(history: History, chance: random.Random) -> None:
             raise JustTaken
         requests.offer(row, chance.choice(found).starts_at, history.owner)
         if chance.random() < 0.7:
-            requests.accept(row, row.booking.starts_at)
+            answering.accept(row, row.booking.starts_at)
+
+
+def lapse(history: History, chance: random.Random) -> None:
+    """A request that nobody answered in time ends."""
+    row = requests.open_ones(history.clinic).first()
+    if row is None:
+        raise JustTaken
+    late = scheduling.utc_now() - MINUTE
+    OnlineBooking.update(approve_by=late).where(OnlineBooking.id == row.id).execute()
+    requests.lapse()
+
+
+def cancel_by_letter(history: History, chance: random.Random) -> None:
+    """The client of a booking that the team made cannot come."""
+    by_letter.cancel(history.booking(chance))
+
+
+def come_earlier(history: History, chance: random.Random) -> None:
+    """A client on the waiting list takes a free time, and gives up the later one; perhaps by
+    pressing twice.
+    """
+    booking = _made(history, chance).booking
+    anyone = Wanted(venue=booking.practitioner.venue)
+    entry = asking.ask_for(booking, anyone, history.owner)
+    sight = matching.Sight(history.clinic, _page(history).settings, [entry])
+    found = sight.chances(entry, sight.starts(entry))
+    near = [one for one in found if one.starts_at >= START][:CHOSEN]
+    if not near:
+        raise JustTaken
+    chosen = chance.choice(near)
+    took = accepting.give(entry, chosen, history.owner)
+    if chance.random() < 0.3:
+        assert accepting.give(entry, chosen, history.owner).id == took.id
 
 
 def _made(history: History, chance: random.Random) -> OnlineBooking:
@@ -103,4 +171,15 @@ def _made(history: History, chance: random.Random) -> OnlineBooking:
     return chance.choice(rows)
 
 
-ACTS = [*[book] * 6, hold, *[move] * 2, cancel, *[answer] * 2]
+ACTS = [
+    *[book] * 5,
+    *[wait] * 2,
+    attend,
+    hold,
+    *[move] * 2,
+    cancel,
+    *[answer] * 2,
+    lapse,
+    cancel_by_letter,
+    *[come_earlier] * 2,
+]

@@ -195,36 +195,53 @@ def _crowd(name: str, url: str, folder: str) -> None:
             for number in range(VISITORS)
         ]
         polled: list[float] = []
-        over = threading.Event()
-        poller = threading.Thread(target=_poll, args=(port, path, polled, over))
-        poller.start()
-        threads = [
-            threading.Timer(WITHIN_SECONDS * number / VISITORS, visitor.book)
-            for number, visitor in enumerate(crowd)
-        ]
-        begin = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        took = time.perf_counter() - begin
-        over.set()
-        poller.join()
+        took = _all_book(crowd, port, path, polled)
     create_app(Settings.from_env(_settings(url, folder)))
-    slowest = Counter()
+    booked = Booking.select().where(Booking.online).count()
+    double = sum(not pair.is_agreed for pair in overlaps.pairs(clinic, since=before))
+    models.database.close()
+    show(
+        f"{name}: {VISITORS} visitors within {WITHIN_SECONDS} s",
+        ["", "", "asked"],
+        _crowd_rows(crowd, polled, f"{booked} of {VISITORS} in {took:.1f} s", double),
+    )
+
+
+def _all_book(crowd: list[Visitor], port: int, path: str, polled: list[float]) -> float:
+    """Let all of them book, each at a moment of their own, while the feed is polled. Seconds."""
+    over = threading.Event()
+    poller = threading.Thread(target=_poll, args=(port, path, polled, over))
+    poller.start()
+    threads = [
+        threading.Timer(WITHIN_SECONDS * number / VISITORS, visitor.book)
+        for number, visitor in enumerate(crowd)
+    ]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - begin
+    over.set()
+    poller.join()
+    return took
+
+
+def _crowd_rows(
+    crowd: list[Visitor], polled: list[float], booked: str, double: int
+) -> list[list[object]]:
+    slowest: Counter[str] = Counter()
     for visitor in crowd:
         for step, seconds in visitor.seconds.items():
             slowest[step] = max(slowest[step], seconds)
     failed = Counter(visitor.failed for visitor in crowd if visitor.failed)
-    booked = Booking.select().where(Booking.online).count()
-    double = sum(not pair.is_agreed for pair in overlaps.pairs(clinic, since=before))
-    models.database.close()
     rows = [
         [f"slowest answer: {step}", f"{s:.2f} s", verdict(s, 2, False)]
         for step, s in slowest.items()
     ]
-    rows += [
-        ["booked", f"{booked} of {VISITORS} in {took:.1f} s", dict(failed) or ""],
+    return [
+        *rows,
+        ["booked", booked, dict(failed) or ""],
         ["overlaps nobody agreed to", str(double), verdict(double, 0, False)],
         [
             "feed meanwhile, slowest",
@@ -232,7 +249,6 @@ def _crowd(name: str, url: str, folder: str) -> None:
             verdict(round(max(polled), 3), 2, False),
         ],
     ]
-    show(f"{name}: {VISITORS} visitors within {WITHIN_SECONDS} s", ["", "", "asked"], rows)
 
 
 def _over_http(port: int, number: int, method: str, path: str, said: dict[str, str] | None):

@@ -1,1 +1,1 @@
-"""When somebody can be booked, and who then: the question, what it reads, and the answer."""
+"""Free times: the question, the rows that it reads, and the answer."""

@@ -1,43 +1,45 @@
-"""The answer: free times in order, and who is proposed where anyone will do."""
+"""The answer: free times in order, and the calendar that is proposed if anyone will do."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
 from base import scheduling
+from base.scheduling import Span, number, of_number
 from base.sharing import Turns
 from base.slots import MINUTE, Need, Rules, barred, slots
+from base.tables.time_off import TimeOff
 from models import Practitioner, Service
 
 from .offers import Terms
-from .reading import barring, instant, number, read
+from .reading import Working, barring, read
 from .rules import OnlineRules, OnlineSettings
+from .turns import at_one_time
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is looked for in one calendar: a visit of so many minutes, and the minutes kept free
-    before and after it.
+    """A visit to look for in one calendar: its minutes, and the minutes kept free before and after
+    it.
     """
 
     calendar: Practitioner
     minutes: int
     before: int = 0
     after: int = 0
-    rules: OnlineRules | None = None  # None: as the team books
+    rules: OnlineRules | None = None  # None: booked by the team
 
     @classmethod
     def of(cls, terms: Terms, service: Service, minutes: int | None = None) -> "Wish":
-        """For the service as the calendar offers it, or for so many minutes."""
+        """A wish for the service with the calendar's own length, or for so many minutes."""
         before, after = service.gap_before_minutes, service.buffer_minutes
         return cls(terms.calendar, minutes or terms.minutes, before, after)
 
     @classmethod
     def online(cls, terms: Terms, service: Service, settings: OnlineSettings) -> "Wish":
-        """The same as clients book it themselves, by the rules of the clinic, the service and the
-        calendar.
-        """
+        """A wish by the rules of online booking, from the clinic, the service and the calendar."""
         rules = OnlineRules.of(settings, service, terms.calendar)
         return replace(cls.of(terms, service), rules=rules)
 
@@ -47,10 +49,9 @@ class Wish:
         return Need(self.minutes * MINUTE, self.before * MINUTE, self.after * MINUTE)
 
 
-@dataclass(frozen=True)
-class Free:
-    """A time at which somebody is free: who is proposed, and who else is free then and has the same
-    time on the clock.
+class Free(NamedTuple):
+    """A free time: the calendar that is proposed, and the others that are free at the same time on
+    the clock.
     """
 
     starts_at: datetime
@@ -59,7 +60,7 @@ class Free:
 
     @property
     def ends_at(self) -> datetime:
-        """When it would end, in UTC."""
+        """The end in UTC."""
         return self.starts_at + timedelta(minutes=self.wish.minutes)
 
 
@@ -75,14 +76,17 @@ def free_times(
     proposes: bool = True,
 ) -> Iterator[Free]:
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
-    hour. `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the
-    notice and horizon of these, counted from `now` (None: the present). Without `proposes` the one
-    named is any who is free: whose turn it is needs five more weeks of everybody's bookings.
+    hour.
+
+    `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the rules'
+    notice and horizon, counted from `now` (None: the present). If several calendars are free at a
+    time, the one whose turn it is is proposed; to find it, five more weeks of bookings are read, or
+    one more query for a single time. Without `proposes` any of them is proposed.
     """
     if end < start:
         return
-    now = now or scheduling.utc_now()
     takes_turns = proposes and len(wishes) > 1
+    with_shares = takes_turns and start < end
     working = read(
         [wish.calendar for wish in wishes],
         start,
@@ -90,31 +94,47 @@ def free_times(
         but=but,
         rules=[wish.rules for wish in wishes],
         need=_widest(wishes),
-        with_shares=takes_turns,
+        with_shares=with_shares,
+        with_weeks=takes_turns,
     )
+    by_zone = _by_zone(wishes, working, (start, end), step, now or scheduling.utc_now())
+    turns = Turns([one.share for one in working if one.share]) if with_shares else None
+    for at, zone in sorted((at, zone) for zone, starts in by_zone.items() for at in starts):
+        begins, there = of_number(at), by_zone[zone][at]  # indexes of wishes
+        if suits:
+            there = [n for n in there if suits(begins, wishes[n].calendar)]
+        if takes_turns and len(there) > 1:
+            turns = turns or at_one_time(working, start, but)
+            first = turns.first(at, there)
+            there.remove(first)
+            there.insert(0, first)
+        if there:
+            yield Free(begins, wishes[there[0]], [wishes[n] for n in there[1:]])
+
+
+def _by_zone(
+    wishes: Sequence[Wish],
+    working: Sequence[Working],
+    between: tuple[datetime, datetime],
+    step: int,
+    now: datetime,
+) -> dict[str, dict[int, list[int]]]:
+    """The indexes of the wishes that fit at each start, by zone."""
     by_zone: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
         by_start = by_zone[wish.calendar.venue.zone_name]
-        soonest, latest = start, end
+        soonest, latest = between
         if wish.rules:
-            soonest = max(start, now + wish.rules.notice)
-            latest = min(end, now + wish.rules.horizon)
+            soonest = max(soonest, now + wish.rules.notice)
+            latest = min(latest, now + wish.rules.horizon)
         rules = Rules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
         for at in slots(one.openings, one.taken, wish.need, rules, number(soonest)):
             by_start[at].append(n)
-    turns = Turns([one.share for one in working if one.share])
-    for at, zone in sorted((at, zone) for zone, starts in by_zone.items() for at in starts):
-        begins, there = instant(at), by_zone[zone][at]
-        if suits:
-            there = [n for n in there if suits(begins, wishes[n].calendar)]
-        if there:
-            is_anyone = len(there) == 1 or not takes_turns
-            first = there[0] if is_anyone else turns.first(at, there)
-            yield Free(begins, wishes[first], [wishes[n] for n in there if n != first])
+    return by_zone
 
 
-def is_held(wish: Wish, at: datetime) -> bool:
-    """Whether a booking or an event outside is too near to a visit that begins then. One query."""
+def is_barred(wish: Wish, at: datetime) -> bool:
+    """Whether a booking or an external event is too near to a visit that begins then. One query."""
     blocks = wish.rules is None or wish.rules.outside_blocks
     return any(
         low < number(at) < high
@@ -124,8 +144,18 @@ def is_held(wish: Wish, at: datetime) -> bool:
     )
 
 
+def is_off(wish: Wish, at: datetime) -> bool:
+    """Whether the person's time off is too near to a visit that begins then. One query."""
+    begins = at - timedelta(minutes=wish.before)
+    ends = at + timedelta(minutes=wish.minutes + wish.after)
+    calendar = wish.calendar
+    return bool(TimeOff.blocking(calendar.user_id, [Span(begins, ends)], calendar.zone))
+
+
 def _widest(wishes: Sequence[Wish]) -> Need:
-    """As long, and as much free before and after, as any of them wants."""
+    """A need that covers all wishes: the longest visit, and the longest time free before and after
+    it.
+    """
     needs = [wish.need for wish in wishes]
     return (
         Need(*(max(values, default=0) for values in zip(*needs, strict=True))) if needs else Need(0)
@@ -135,14 +165,16 @@ def _widest(wishes: Sequence[Wish]) -> Need:
 def next_free(
     wish: Wish, after: datetime, days: int, step: int, but: Collection[int] = ()
 ) -> datetime | None:
-    """The first free start from `after` on, within so many days. Bookings in `but` do not count."""
+    """The first free start after `after`, within so many days. Bookings in `but` do not count."""
     end = after + timedelta(days=days)
     found = next(free_times([wish], after, end, step, but=but), None)
-    return found and found.starts_at
+    return found.starts_at if found else None
 
 
 def in_part(part: str) -> Callable[[datetime, Practitioner], bool]:
-    """Whether a time begins in this part of the day, on the clock of the calendar's venue."""
+    """A test whether a time begins in this part of the day, on the clock of the
+    calendar's venue.
+    """
     begins, ends = PARTS[part]
 
     def suits(at: datetime, calendar: Practitioner) -> bool:

@@ -1,16 +1,16 @@
-"""Services for which there is no free time whatever anybody books: nobody offers them, the limits
-of online booking meet, or no working hours are long enough.
+"""Services that never have a free time, whatever is booked: no calendar offers them, the limits of
+online booking leave nothing, or no working hours are long enough.
 
-Weekly hours are looked at; where hours on dates are still to come there may be a time.
+Weekly hours are checked; a calendar with other hours on future dates counts as possible.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from base import scheduling
-from base.scheduling import Hours
+from base.scheduling import Hours, Walls
 from base.tables.time_off import DatedHours
-from base.working_time import Walls, common
+from base.working_time import common
 from models import Clinic, Practitioner, Service
 
 from .offers import Offer, Terms
@@ -21,8 +21,8 @@ Needs = list[tuple[int, Practitioner]]  # minutes in a calendar
 
 
 def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
-    """Services that have no free time, by id, and why: "nobody" or "hours" for everybody, "people",
-    "limits" or "house" for clients alone, where they may book it online. Five queries.
+    """Services without any free time, by id, and why: for everybody "nobody" or "hours"; for
+    clients who may book it online also "people", "limits" or "house". Five queries.
     """
     services = list(Service.listed(clinic))
     calendars = list(Practitioner.listed(clinic))
@@ -43,16 +43,14 @@ def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
 
 
 def _dated(clinic: Clinic) -> set[tuple[str, int]]:
-    """Calendars and venues with hours of their own on a date to come."""
+    """Calendars and venues that have other hours on a future date."""
     today = scheduling.utc_now().date() - timedelta(days=1)
     rows = DatedHours.select(DatedHours.practitioner, DatedHours.venue, DatedHours.hours).where(
         DatedHours.clinic == clinic, DatedHours.day >= today
     )
-    return {
-        ("calendar", row.practitioner_id) if row.practitioner_id else ("venue", row.venue_id)
-        for row in rows
-        if row.hours
-    }
+    of_calendars = {("calendar", row.practitioner_id) for row in rows if row.hours}
+    of_venues = {("venue", row.venue_id) for row in rows if row.hours}
+    return {(kind, key) for kind, key in of_calendars | of_venues if key is not None}
 
 
 def _why(service: Service, needs: Needs, dated: set[tuple[str, int]]) -> str:
@@ -90,7 +88,7 @@ def _fit(needs: Needs, dated: set[tuple[str, int]], is_online: bool) -> bool:
 
 
 def _longest(hours: Hours, house: Hours | None) -> int:
-    """The longest opening of a week in minutes. Hours that touch midnight go on."""
+    """The longest opening of a week in minutes. Hours continue past midnight."""
     stretches: list[tuple[int, int]] = []
     for number, name in enumerate([*scheduling.WEEKDAYS, *scheduling.WEEKDAYS]):
         walls: Walls = hours.get(name, [])

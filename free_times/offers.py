@@ -1,4 +1,4 @@
-"""Who offers which service, for how long and at what price."""
+"""The calendars that offer a service, with length and price."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from peewee import JOIN, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, alone
 from base.tables.audit import AuditEntry
+from base.tables.many import tuples
 from models import Clinic, Practitioner, Service, User
 
 
 class Offer(Base):
-    """A service in one calendar.
-
-    That it is offered there where not everyone does, and own length or price (None: the service's).
+    """A calendar that offers a service that not every calendar does; with its own length or price
+    (None: the service's).
     """
 
     clinic = ForeignKeyField(Clinic, backref="offers")
@@ -28,7 +28,7 @@ class Offer(Base):
 
 @dataclass(frozen=True)
 class Terms:
-    """How a calendar offers a service: minutes, and price in minor units."""
+    """The terms of a service in a calendar: minutes, and price in minor units."""
 
     calendar: Practitioner
     minutes: int
@@ -37,7 +37,7 @@ class Terms:
 
     @classmethod
     def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "Terms":
-        """What the calendar says of its own (`own`), else what the service says."""
+        """The terms from the calendar's own row (`own`), else from the service."""
         return cls(
             calendar,
             service.duration_minutes
@@ -49,7 +49,7 @@ class Terms:
 
 
 def terms(calendar: Practitioner, service: Service) -> Terms:
-    """How this calendar offers the service, or would."""
+    """The terms of the service in this calendar, as if it offered it."""
     own = Offer.get_or_none(Offer.service == service, Offer.practitioner == calendar)
     return Terms.of(calendar, service, own)
 
@@ -57,11 +57,11 @@ def terms(calendar: Practitioner, service: Service) -> Terms:
 def offering(service: Service) -> list[Terms]:
     """The clinic's open calendars that offer the service, by name.
 
-    One query; user and venue are at hand.
+    One query, with user and venue.
     """
     own = (Offer.practitioner == Practitioner.id) & (Offer.service == service)
     rows = (
-        Practitioner.listed(service.clinic_id)
+        Practitioner.listed(service.clinic)
         .select_extend(Offer)
         .switch(Practitioner)
         .join(Offer, JOIN.LEFT_OUTER, on=own, attr="own")
@@ -71,8 +71,8 @@ def offering(service: Service) -> list[Terms]:
 
 
 def offering_online(service: Service) -> list[Terms]:
-    """The same, of those who take online bookings; nobody for a service that clients cannot book
-    themselves.
+    """The clinic's open calendars that offer the service and take online bookings; none if clients
+    cannot book the service themselves.
     """
     if service.archived or not service.bookable_online:
         return []
@@ -85,18 +85,18 @@ def _there(own: Offer | None) -> Offer | None:
 
 
 def rows(service: Service) -> dict[int, Offer]:
-    """What calendars have of their own, by calendar."""
+    """The calendars' own rows, by calendar."""
     return {row.practitioner_id: row for row in Offer.select().where(Offer.service == service)}
 
 
 def counts(clinic: Clinic) -> dict[int, int]:
-    """How many open calendars have a row of their own, by service."""
+    """The number of open calendars with a row of their own, by service."""
     rows = (
         Offer.select(Offer.service, fn.COUNT(Offer.id))
         .join(Practitioner)
         .where(Offer.clinic == clinic, ~Practitioner.archived)
     )
-    return dict(rows.group_by(Offer.service).tuples())
+    return dict(tuples(rows.group_by(Offer.service)))
 
 
 def set_offers(
@@ -105,11 +105,11 @@ def set_offers(
     for_everyone: bool,
     own: Mapping[int, tuple[int | None, int | None] | None],
 ) -> None:
-    """Say who offers the service.
+    """Set which calendars offer the service.
 
     `own`: by calendar (id, of the same clinic) its minutes and price (None: the service's); None
-    where it has nothing of its own and, unless everyone offers it, does not offer it. Calendars
-    that are not named stay as they are.
+    removes its own row, so that it offers the service only if everyone does. Other calendars stay
+    as they are.
     """
     with alone(service):
         there = rows(service)

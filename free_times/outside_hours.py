@@ -1,30 +1,46 @@
-"""Bookings that lie outside the working hours of their day: what is told where hours change."""
+"""Bookings outside the working hours of their day, shown when hours change."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
+from base.scheduling import number
 from base.tables import time_off
 from base.working_time import Rota
 from models import Booking, Practitioner, Venue
 
-from .reading import number, openings_of
+from .reading import openings_of
+
+AHEAD = timedelta(days=366)  # how far ahead to look when the hours of every week change
 
 
 def bookings(owner: Practitioner | Venue, days: Collection[date]) -> list[Booking]:
-    """The bookings to come of this calendar, or of every calendar of this venue, that begin on one
-    of these local days, hold time, and lie outside the working hours. The soonest first; four
+    """The future bookings of this calendar, or of every calendar of this venue, that begin on one
+    of these local days, take time, and are outside the working hours. Soonest first; four
     queries.
     """
-    calendars = _calendars(owner)
-    if not calendars or not days:
+    if not days:
         return []
     zone = owner.zone
     start, end = scheduling.midnight(min(days), zone), scheduling.midnight(max(days), zone)
-    end += timedelta(days=2)
+    found = _between(owner, start, end + timedelta(days=2))
+    return [row for row in found if scheduling.local_day(row.starts_at, zone) in days]
+
+
+def to_come(owner: Practitioner | Venue) -> list[Booking]:
+    """The bookings of the coming year that lie outside the owner's working hours, soonest first."""
+    at = scheduling.utc_now()
+    return _between(owner, at - scheduling.LONGEST, at + AHEAD)
+
+
+def _between(owner: Practitioner | Venue, start: datetime, end: datetime) -> list[Booking]:
+    calendars = _calendars(owner)
+    if not calendars:
+        return []
     rotas = time_off.rotas(calendars, start, end)
-    rows = Booking.select().where(
+    when = Booking.starts_at, Booking.ends_at, Booking.starts_on, Booking.ends_on
+    rows = Booking.select(Booking.id, Booking.practitioner, *when).where(
         Booking.practitioner.in_(list(rotas)),
         Booking.starts_at >= start,
         Booking.starts_at < end,
@@ -34,8 +50,7 @@ def bookings(owner: Practitioner | Venue, days: Collection[date]) -> list[Bookin
     return [
         row
         for row in rows.order_by(Booking.starts_at, Booking.id)
-        if scheduling.local_day(row.starts_at, zone) in days
-        and not _is_within(row, rotas[row.practitioner_id])
+        if not _is_within(row, rotas[row.practitioner_id])
     ]
 
 
@@ -45,7 +60,9 @@ def _calendars(owner: Practitioner | Venue) -> Sequence[Practitioner]:
 
 
 def _is_within(row: Booking, rota: Rota) -> bool:
-    """Whole days need a day with hours: nobody works all night."""
+    """Whether the booking is within working hours. Whole days only need a day with hours: nobody
+    works all night.
+    """
     if row.starts_on is not None:
         return bool(rota.hours_on(row.starts_on))
     starts, ends = number(row.starts_at), number(row.ends_at)

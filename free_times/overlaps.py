@@ -1,21 +1,23 @@
-"""Bookings of one person at the same time, and whether somebody agreed to it."""
+"""Overlapping bookings of one person, and whether somebody agreed to them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from peewee import chunked
 
+from base import scheduling
 from base.bookings.agreements import Agreement
 from base.bookings.clashes import booking_key
 from base.bookings.statuses import FREE_STATUSES
-from base.database import EPOCH, database
+from base.database import database
 from models import Booking, Clinic, User
 
-SECOND = 1_000_000  # in microseconds
-_LONGEST = 33 * 86_400 * SECOND  # no booking is longer: microseconds
+SECOND = 1_000_000  # microseconds
+_LONGEST = 33 * 86_400 * SECOND  # the longest booking in microseconds
 
-# Only a booking that begins before an earlier one of its person has ended can overlap one, which a
-# single pass in order of time tells: joining all with all would compare them by the million.
+# A booking can overlap another only if it begins before an earlier one of its person has ended. A
+# single pass in order of time finds these; a join of all with all would compare them by the
+# million.
 _PAIRS = """
 WITH marked AS (
   SELECT b.id, p.user_id, b.starts_at, b.ends_at,
@@ -54,13 +56,13 @@ class Pair:
 def pairs(
     clinic: Clinic, since: int = 0, within: tuple[datetime, datetime] | None = None
 ) -> list[Pair]:
-    """All bookings of the clinic that hold time and overlap another one of the same person, two by
-    two, in order of time; with `since` only where one of them has a greater id than that, `within`
-    two instants only where both touch the stretch between them.
+    """Pairs of the clinic's bookings that take time of one person at once, in order of time.
+    `since`: only pairs in which one booking has a greater id. `within`: two instants; only pairs
+    that both touch the time between them.
     """
     bounds = ""
     if within:
-        start, end = ((at - EPOCH) // timedelta(microseconds=1) for at in within)
+        start, end = map(scheduling.number, within)
         bounds = (
             f"AND b.starts_at < {end} AND b.ends_at > {start} AND b.starts_at > {start - _LONGEST}"
         )
@@ -72,7 +74,7 @@ def pairs(
         within=bounds,
     )
     rows = database.execute_sql(statement).fetchall()
-    agreed = {}
+    agreed: dict[int, set[str]] = {}
     for some in chunked(sorted({row[at] for row in rows for at in (0, 3)}), 500):
         agreed |= Agreement.of(some)
     found = []
@@ -87,8 +89,8 @@ def pairs(
 
 
 def sure(clinic: Clinic) -> list[Pair]:
-    """The same, without what somebody is changing at this moment: that nobody agreed must be so at
-    two looks.
+    """The overlapping pairs (see `pairs`), without changes that are not committed yet: a pair that
+    nobody agreed to must be there in two readings.
     """
     found = pairs(clinic)
     doubtful = {pair.keys for pair in found if not pair.is_agreed}
@@ -98,7 +100,7 @@ def sure(clinic: Clinic) -> list[Pair]:
 
 
 def latest_id() -> int:
-    """The greatest id of a booking so far, to find later what overlaps since."""
+    """The greatest id of a booking now, for a later search for newer overlaps."""
     return Booking.select(Booking.id).order_by(Booking.id.desc()).limit(1).scalar() or 0
 
 
@@ -109,8 +111,8 @@ def agree_to_new(
     how: str,
     within: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Write down that whoever made the bookings after the id `since` chose to take overlaps
-    `within` two instants, in the same transaction.
+    """Store, in the same transaction, that the person who made the bookings after the id `since`
+    chose to allow overlaps `within` two instants.
     """
     found = [pair for pair in pairs(clinic, since, within) if not pair.is_agreed]
     Agreement.keep([(pair.second, pair.keys[0]) for pair in found], by, how)

@@ -1,4 +1,4 @@
-"""What a question about free times reads: three queries, whatever the number of practitioners and
+"""The rows for a question about free times: three queries, whatever the number of practitioners and
 weeks, and one before them for the practitioners themselves.
 """
 
@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from peewee import SQL, fn
+from peewee import SQL, ModelCompoundSelectQuery, ModelSelect, fn
 
 from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
-from base.database import EPOCH, InstantField, database
+from base.database import database, is_sqlite
+from base.scheduling import number
 from base.sharing import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, Share
 from base.slots import DAY, MINUTE, Need, Stretch, TakenTime, full
 from base.tables import time_off
@@ -25,28 +26,23 @@ from models import LONGEST_GAP, Booking, Practitioner, Service
 
 from .rules import OnlineRules
 
-number = InstantField().db_value  # an instant as microseconds since 1970
-
-
-def instant(microseconds: int) -> datetime:
-    """The instant of a number."""
-    return EPOCH + timedelta(microseconds=microseconds)
+Row = Sequence[Any]  # a row of `rows_of`; it begins like a `TakenTime`
 
 
 @dataclass(frozen=True)
 class Working:
-    """One calendar: when it is open, what is taken of its person's time, and its share of the work
-    (None where nobody asked). `sources` says of each that is taken what it is, where somebody asks:
-    a booking or an event by its id, or a stretch of time off.
+    """One calendar: its open times, the taken times of its person, and its share of the work (None
+    if not asked for). `sources`, if asked for, has for each taken time its booking or event
+    (id), or its stretch of time off.
     """
 
     calendar: Practitioner
+    rota: Rota
     openings: list[Stretch]
-    taken: list[Sequence]  # each begins as `TakenTime` does
+    taken: list[Row | TakenTime]
     share: Share | None = None
     sources: list[tuple[str, Any]] = field(default_factory=list)
-    rota: Rota | None = None
-    full: list[Stretch] = field(default_factory=list)  # days with as many online bookings as may be
+    full: list[Stretch] = field(default_factory=list)  # days at the limit of online bookings
 
 
 def read(
@@ -58,18 +54,18 @@ def read(
     rules: Sequence[OnlineRules | None] = (),
     need: Need | None = None,
     with_shares: bool = False,
+    with_weeks: bool = False,
     with_sources: bool = False,
 ) -> list[Working]:
-    """The calendars (with user and venue at hand) as they are in [start, end); bookings in `but` do
-    not count. `rules`: for each calendar those by which clients book there (none, or None: as the
-    team books). `need`: no visit is longer or wants more free around it."""
-    start, end = _within_history(start), _within_history(end)
-    since, until = start, end
-    if with_shares:
-        since = _within_history(start - timedelta(days=LOOK_BACK_DAYS))
-        until = _within_history(end + timedelta(days=LOOK_AHEAD_DAYS))
-    near = since - LONGEST_GAP, until + LONGEST_GAP  # what is taken there may reach into the window
-    rotas = time_off.rotas(calendars, *near)
+    """The calendars (with user and venue) as they are in [start, end); bookings in `but` do not
+    count. `rules`: for each calendar its rules of online booking (no list, or None: the team
+    books). `need`: a bound for all visits: none is longer or needs more free around it.
+    """
+    start, end = within_history(start), within_history(end)
+    weeks = weeks_of(start, end)
+    since, until = weeks if with_shares else (start, end)
+    near = _near(since, until)  # times taken outside the window may reach into it
+    rotas = time_off.rotas(calendars, *(_near(*weeks) if with_weeks else near))
     people = {one.user_id for one in calendars}
     if with_shares or with_sources or any(one and one.most_a_day is not None for one in rules):
         need = None
@@ -78,103 +74,92 @@ def read(
     for calendar, own in zip(calendars, rules or [None] * len(calendars), strict=True):
         rota, zone = rotas[calendar.id], calendar.zone
         rota = rota.within_house() if own else rota
-        held = rows[calendar.user_id]
+        busy = rows[calendar.user_id]
         if own and not own.outside_blocks:
-            held = [row for row in held if row[_CALENDAR]]
+            busy = [row for row in busy if row[_CALENDAR]]
         off = rota.closed(*near)
-        closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
+        closed = _stretches_of(off)
         openings = openings_of(rota, since, until)
-        taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in held]
-        share = _share(calendar, openings, closed, held) if with_shares else None
-        first, last = number(start) - DAY, number(end) + DAY
+        taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in busy]
+        share = _share(calendar, openings, closed, busy) if with_shares else None
         found.append(
             Working(
                 calendar,
-                [one for one in openings if one[1] > first and one[0] < last],
+                rota,
+                _about(openings, start, end),
                 [*taken, *(TakenTime(*one) for one in closed)],
                 share,
-                _sources(held, off) if with_sources else [],
-                rota,
-                _full(calendar, start, end, held, own) if own else [],
+                _sources(busy, off) if with_sources else [],
+                _full(calendar, start, end, busy, own) if own else [],
             )
         )
     return found
 
 
-def _by_person(statement: Any) -> dict[int, list[Sequence]]:
-    rows: dict[int, list[Sequence]] = defaultdict(list)
-    for row in database.execute(statement).fetchall():
+def _about(openings: list[Stretch], start: datetime, end: datetime) -> list[Stretch]:
+    """The openings that may touch [start, end]."""
+    first, last = number(start) - DAY, number(end) + DAY
+    return [one for one in openings if one[1] > first and one[0] < last]
+
+
+def weeks_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The time from which bookings count for shares of the work, for visits in [start, end]."""
+    return (
+        within_history(start - timedelta(days=LOOK_BACK_DAYS)),
+        within_history(end + timedelta(days=LOOK_AHEAD_DAYS)),
+    )
+
+
+def _near(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    return start - LONGEST_GAP, end + LONGEST_GAP
+
+
+def fetch_planned(statement: Any) -> list[Row]:
+    """Every row of a statement whose best plan depends on its values, as plain values.
+
+    PostgreSQL plans a statement that comes again and again once, for values that it does not know,
+    so for few rows; for thousands that takes twice as long (ADR 69).
+    """
+    if is_sqlite():
+        return _fetched(statement)
+    connection = database.connection()
+    before, connection.prepare_threshold = connection.prepare_threshold, None
+    try:
+        return _fetched(statement)
+    finally:
+        connection.prepare_threshold = before
+
+
+def _fetched(statement: Any) -> list[Row]:
+    rows: list[Row] = database.execute(statement).fetchall()
+    return rows
+
+
+def _by_person(statement: Any) -> dict[int, list[Row]]:
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for row in fetch_planned(statement):
         rows[row[_USER]].append(row)
     return rows
 
 
-def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
-    """What each of the rows is, and each stretch of time off, in the order of what is taken."""
+def _sources(rows: Iterable[Row], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
+    """The source of each row, and of each stretch of time off, in the order of the taken times."""
     kinds = [("booking" if row[_CALENDAR] else "event", row[_ID]) for row in rows]
     return [*kinds, *(("off", stretch) for stretch in off)]
 
 
-def busy_times(
-    user_id: int,
-    start: datetime,
-    end: datetime,
-    zone: ZoneInfo,
-    but: Iterable[int] = (),
-    gaps: tuple[int, int] = (0, 0),
-) -> list[tuple[datetime, datetime]]:
-    """When the person's time in [start, end) is taken, from and to: by bookings but those in `but`,
-    by external events and time off. For a visit that wants so many minutes free before and after it
-    (`gaps`) that much more is taken around each; of two neighbours' gaps the larger counts.
-    """
-    wants_before, wants_after = gaps
-    rows = (
-        Booking.select(
-            Booking.starts_at,
-            Booking.ends_at,
-            fn.COALESCE(Service.gap_before_minutes, 0),
-            fn.COALESCE(Service.buffer_minutes, 0),
-        )
-        .join(Practitioner)
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(
-            Practitioner.user == user_id,
-            *Booking.touching(start - LONGEST_GAP, end + LONGEST_GAP),
-            Booking.status.not_in(FREE_STATUSES),
-            Booking.id.not_in(list(but)),
-        )
-    )
-    taken = list(rows.tuples())
-    taken += [
-        (*event.taken(zone), 0, 0)
-        for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
-    ]
-    taken += [
-        (stretch.starts_at, stretch.ends_at, 0, 0)
-        for stretch in time_off.TimeOff.between(user_id, start, end, zone)
-    ]
-    found = (
-        (
-            max(begins, start) - timedelta(minutes=max(before, wants_after)),
-            min(ends, end) + timedelta(minutes=max(after, wants_before)),
-        )
-        for begins, ends, before, after in taken
-    )
-    return [(begins, ends) for begins, ends in found if begins < ends]
-
-
-# what a row of `rows_of` holds: from, to, gaps before and after (microseconds) as `TakenTime` has
-# them, person, calendar (0: an event), whether anyone was asked for, the dates of an event of whole
-# days, and whether a client booked it online
+# a row of `rows_of`: from, to, gaps before and after (microseconds) as in `TakenTime`, person,
+# calendar (0: an event), whether anyone was asked for, the dates of an event of whole days, and
+# whether a client booked it online
 _STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON, _ONLINE = 0, 4, 5, 6, 7, 8, 9
 _ID = 10  # only where it was asked for
 
 
 def barring(calendar: Practitioner, at: datetime, need: Need, outside: bool) -> list[TakenTime]:
-    """What holds time of the calendar's person and may be too near to such a visit at this time.
-    One query. `outside`: whether events outside do.
+    """The taken times of the calendar's person that may be too near to this visit. One query.
+    `outside`: whether external events count.
     """
-    rows = database.execute(rows_of([calendar.user_id], at, at, need=need)).fetchall()
+    rows = fetch_planned(rows_of([calendar.user_id], at, at, need=need))
     return [
         _whole_days(row, calendar.zone) if row[_STARTS_ON] is not None else TakenTime(*row[:4])
         for row in rows
@@ -190,14 +175,12 @@ def rows_of(
     with_ids: bool = False,
     need: Need | None = None,
     events_in: tuple[datetime, datetime] | None = None,
-):
+) -> ModelCompoundSelectQuery:
     """Bookings and blocking events of these people near [start, end): one statement, and plain
-    numbers, since there may be thousands. `need`: only what may bar the start of such a visit.
-    `events_in`: events near that shorter time alone.
+    numbers, since there may be thousands. `need`: only rows that may bar the start of this
+    visit. `events_in`: the shorter time near which events are read.
     """
-    near = start - LONGEST_GAP, end + LONGEST_GAP
-    since, until = events_in or (start, end)
-    near_event = since - LONGEST_GAP, until + LONGEST_GAP
+    near, near_event = _near(start, end), _near(*(events_in or (start, end)))
     ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
     bookings, events = _bookings(users, near, but, ids[0]), _events(users, near_event, ids[1])
     if need is not None:
@@ -214,8 +197,8 @@ def rows_of(
 
 
 def _bookings(
-    users: Collection[int], near: tuple[datetime, datetime], but: Collection[int], more: list
-):
+    users: Collection[int], near: tuple[datetime, datetime], but: Collection[int], more: list[Any]
+) -> "ModelSelect[Booking]":
     return (
         Booking.select(
             Booking.starts_at,
@@ -242,7 +225,9 @@ def _bookings(
     )
 
 
-def _events(users: Collection[int], near: tuple[datetime, datetime], more: list):
+def _events(
+    users: Collection[int], near: tuple[datetime, datetime], more: list[Any]
+) -> "ModelSelect[ExternalEvent]":
     return ExternalEvent.select(
         ExternalEvent.starts_at,
         ExternalEvent.ends_at,
@@ -263,19 +248,19 @@ def _events(users: Collection[int], near: tuple[datetime, datetime], more: list)
     )
 
 
-def _gap(minutes):
+def _gap(minutes: Any) -> Any:
     """The column in microseconds; a booking without a service has none."""
     return fn.COALESCE(minutes, 0).cast("BIGINT") * MINUTE
 
 
-def _whole_days(row: Sequence, zone: ZoneInfo) -> TakenTime:
-    """What an event of whole days takes: those of the zone."""
+def _whole_days(row: Row, zone: ZoneInfo) -> TakenTime:
+    """The time that an event of whole days takes, in the zone."""
     return TakenTime(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
 def openings_of(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
     """The working hours of the local days that [start, end) touches, not cut to it. Hours that end
-    at midnight go on in those that begin there.
+    at midnight are joined with those that begin then.
     """
     first, last = (scheduling.local_day(at, rota.zone) for at in (start, end))
     joined: list[Stretch] = []
@@ -288,22 +273,29 @@ def openings_of(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
 
 
 def _stretches(rota: Rota, first: date, last: date) -> Iterator[Stretch]:
-    for ahead in range((last - first).days + 1):
-        day = first + timedelta(days=ahead)
-        begins = _even_day(day, rota.zone)
-        if begins is None:  # the clocks change
+    known: dict[date | int, list[tuple[int, int]]] = {}  # minutes by date or weekday
+    for day, weekday, begins in _days(first, last, rota.zone):
+        if begins is None:  # the clocks change on this day
             for span in rota.open_on(day):
                 yield number(span.starts_at), number(span.ends_at)
-        else:
-            for opens, closes in map(scheduling.minutes_of, rota.hours_on(day)):
-                yield begins + opens * MINUTE, begins + closes * MINUTE
+            continue
+        kind = day if day in rota.own or day in rota.venue else weekday
+        if kind not in known:
+            known[kind] = [*map(scheduling.minutes_of, rota.hours_on(day))]
+        for opens, closes in known[kind]:
+            yield begins + opens * MINUTE, begins + closes * MINUTE
+
+
+@lru_cache(maxsize=200)
+def _days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, int, int | None]]:
+    """The local days, each with its weekday, and its beginning if it has 24 hours."""
+    every = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+    return [(day, day.weekday(), _even_day(day, zone)) for day in every]
 
 
 @lru_cache(maxsize=10_000)
 def _even_day(day: date, zone: ZoneInfo) -> int | None:
-    """When the local day begins, if it has 24 hours: its wall times are then as far from midnight
-    as they say.
-    """
+    """The beginning of the local day, if it has 24 hours: wall times can then be added to it."""
     begins = number(scheduling.midnight(day, zone))
     ends = number(scheduling.midnight(day + timedelta(days=1), zone))
     return begins if ends - begins == DAY else None
@@ -316,15 +308,34 @@ def _midnight(day: str | date, zone: ZoneInfo) -> int:
     return number(scheduling.midnight(day, zone)) if begins is None else begins
 
 
-def _share(
-    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[Sequence]
-) -> Share:
-    """Open and booked time since the person came; time off is not open."""
+def open_time(calendar: Practitioner, rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
+    """Working hours of the local days that [start, end) touches, from the day on which the person
+    started; time off is cut out.
+    """
+    closed = _stretches_of(rota.closed(*_near(start, end)))
+    return _open_time(calendar, openings_of(rota, start, end), closed)
+
+
+def _open_time(
+    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch]
+) -> list[Stretch]:
     came = number(calendar.user.created_at) // DAY
-    own = [row for row in rows if row[_CALENDAR] == calendar.id]
+    return [one for one in without(openings, closed) if one[0] // DAY >= came]
+
+
+def _stretches_of(off: Iterable[WorkingStretch]) -> list[Stretch]:
+    return [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
+
+
+def _share(
+    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[Row]
+) -> Share:
+    """Open and booked time since the person started."""
+    its = calendar.id
+    own = [row for row in rows if row[_CALENDAR] == its]
     return Share.of(
-        calendar.id,
-        [one for one in without(openings, closed) if one[0] // DAY >= came],
+        its,
+        _open_time(calendar, openings, closed),
         own,
         [row[_STARTS] for row in own if row[_ANYONE]],
     )
@@ -334,7 +345,7 @@ def _full(
     calendar: Practitioner,
     start: datetime,
     end: datetime,
-    rows: Iterable[Sequence],
+    rows: Iterable[Row],
     rules: OnlineRules,
 ) -> list[Stretch]:
     """The local days of the window on which no further online booking may begin."""
@@ -354,7 +365,7 @@ def _full(
 
 
 def without(openings: Iterable[Stretch], closed: Sequence[Stretch]) -> Iterator[Stretch]:
-    """What the closed stretches leave of the openings, in order."""
+    """The parts of the openings that the closed stretches leave, in order."""
     for opens, closes in openings:
         for start, end in closed:
             if start < closes and opens < end:
@@ -365,7 +376,7 @@ def without(openings: Iterable[Stretch], closed: Sequence[Stretch]) -> Iterator[
             yield opens, closes
 
 
-def _within_history(at: datetime) -> datetime:
+def within_history(at: datetime) -> datetime:
     """The instant, or the first or last that has a local day everywhere."""
     first, last = scheduling.FIRST_DAY, scheduling.LAST_DAY
     spare = timedelta(days=2)

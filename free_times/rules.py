@@ -1,5 +1,5 @@
-"""By which rules clients book online: the clinic's settings, and what service and practitioner say
-of their own. The team's own ways of booking know none of them.
+"""The rules of online booking: the clinic's settings, and those of service and practitioner. The
+team's own bookings have none of these rules.
 """
 
 from dataclasses import dataclass
@@ -7,28 +7,31 @@ from datetime import timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
-from base.database import Base, JSONText, transition
-from base.tables.audit import AuditEntry
-from models import Clinic, Practitioner, Service, User
+from base.database import JSONText
+from base.tables.traits import ClinicSettings
+from models import Clinic, Practitioner, Service
 
-# Where calendars outside were last read too long ago: book, take as a request, or do not book.
+# What happens if calendars outside were last read too long ago: book, take as a request, or do not
+# book.
 WHEN_STALE = ("open", "pending", "close")
-ASKS = ("email", "phone", "either")  # what a client must leave
+ASKS = ("email", "phone", "either")  # the contact details that a client must give
 
 
-class OnlineSettings(Base):
-    """How a clinic is booked online: one row at most, and none means that nothing was ever set.
+class OnlineSettings(ClinicSettings):
+    """The settings of a clinic's online booking: one row at most; without a row nothing was set
+    yet.
 
-    `outside_blocks` None: on as soon as anybody syncs both ways. `stale_minutes` None: two with
-    instant updates, one round of reading without. `welcome` and `cancellation` are what the clinic
-    says to its clients, `consent` what they must agree to (empty: nothing).
+    `outside_blocks` None: on once anybody syncs both ways. `stale_minutes` None: two with instant
+    updates, one round of reading without. `welcome` and `cancellation` are texts for clients,
+    `consent` what they must agree to (empty: nothing).
     """
 
+    action = "online.changed"
     clinic = ForeignKeyField(Clinic, unique=True, backref="online_settings")
     is_on = BooleanField(default=False)
     needs_approval = BooleanField(default=False)
-    lapse_hours = IntegerField(default=24)  # after which a request that nobody answered ends
-    change_hours = IntegerField(default=24)  # before the start, for moving and cancelling
+    lapse_hours = IntegerField(default=24)  # how long the clinic may take to answer a request
+    change_hours = IntegerField(default=24)  # before the start, to move or cancel
     notice_hours = IntegerField(default=2)
     horizon_days = IntegerField(default=60)
     outside_blocks = BooleanField(null=True)
@@ -39,51 +42,27 @@ class OnlineSettings(Base):
     consent = TextField(default="")
     welcome = TextField(default="")
     cancellation = TextField(default="")
-    phone = CharField(40, default="")  # that clients see
+    phone = CharField(40, default="")  # the phone number that clients see
     colour = CharField(20, default="teal")
-    embed_origins = JSONText(default=list)  # that may show the page in a frame: "https://…"
-
-    @classmethod
-    def of(cls, clinic: Clinic) -> "OnlineSettings":
-        """The clinic's settings; where it has none yet, those that every clinic begins with, not
-        stored.
-        """
-        return cls.get_or_none(cls.clinic == clinic) or cls(clinic=clinic)
-
-    @classmethod
-    def stored(cls, clinic: Clinic) -> "OnlineSettings":
-        """The clinic's settings as a row, made now where there is none. Call it while the clinic is
-        held (`base.database.alone`).
-        """
-        return cls.get_or_create(clinic=clinic)[0]
+    embed_origins = JSONText(default=list)  # may frame the page: "https://…"
 
     @property
     def may_block_outside(self) -> bool:
-        """Whether events outside may block online booking at all: unless it was switched off."""
+        """Whether external events may block online booking: unless that was switched off."""
         return self.outside_blocks is not False
 
     def blocks_outside(self, somebody_syncs: bool) -> bool:
-        """Whether events outside block online booking: as it was set, else as soon as somebody in
-        the clinic syncs both ways.
+        """Whether external events block online booking: as set, else once somebody in the clinic
+        syncs both ways.
         """
         return somebody_syncs if self.outside_blocks is None else self.outside_blocks
-
-    @transition
-    def change(self, actor: User | None, **columns) -> None:
-        """Set columns. Nothing outside shows them, so no calendar is woken."""
-        changed = [name for name, value in columns.items() if getattr(self, name) != value]
-        for name in changed:
-            setattr(self, name, columns[name])
-        if changed:
-            self.save(only=changed)
-            AuditEntry.note(self.clinic, actor, "online.changed", self, fields=changed)
 
 
 @dataclass(frozen=True)
 class OnlineRules:
-    """What holds for one service in one calendar: how long before its start a visit is booked, at
-    least and at most, how many online bookings begin there on one day at most (None: any number),
-    and whether events outside take time.
+    """The rules of one service in one calendar: the least and the most time from now to the start,
+    the most online bookings that begin there on one day (None: any number), and whether external
+    events take time.
     """
 
     notice: timedelta
@@ -95,7 +74,9 @@ class OnlineRules:
     def of(
         cls, settings: OnlineSettings, service: Service, calendar: Practitioner
     ) -> "OnlineRules":
-        """The service's own notice and horizon, else the clinic's; the calendar's most a day."""
+        """The service's own notice and horizon, else the clinic's; the calendar's limit
+        for a day.
+        """
         notice, horizon = service.online_notice_hours, service.online_horizon_days
         return cls(
             timedelta(hours=settings.notice_hours if notice is None else notice),
@@ -106,7 +87,7 @@ class OnlineRules:
 
 
 def leaves_nothing(notice_hours: int, horizon_days: int) -> bool:
-    """Whether nobody could ever book: the notice is as long as the horizon, or longer."""
+    """Whether the rules leave no time at all: the notice is as long as the horizon, or longer."""
     return notice_hours >= 24 * horizon_days
 
 

@@ -1,34 +1,31 @@
-"""Why somebody cannot be booked at a time: the same question as for free times, answered for one
-time with names instead of for many without.
-"""
+"""Why a time cannot be booked: the question of `finding`, answered for one time, with names."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from base import scheduling
-from base.scheduling import Walls
+from base.scheduling import Walls, number
 from base.slots import MINUTE, Hindrance, Rules, hindrances
 from base.tables.outside import ExternalEvent
 from base.working_time import DAY, Stretch
-from models import Booking, Patient, Practitioner, Service, User, Venue
+from models import Booking
 
 from .finding import Wish
-from .reading import Working, number, read
+from .reading import Working, read
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is in the way.
+    """One reason against a time.
 
     `kind`: "past" (before the earliest that was asked for), "notice" and "horizon" (online only:
-    fewer or more than so many `minutes` ahead), "full" (online only: as many bookings as may be on
-    that day, `most`), "hours" (`hours` are those of the day,
-    `name` why they are not the usual ones), "step" (starts lie `minutes` apart), "booking", "event"
-    (a calendar outside) or "time_off" where it is overlapped, and "gap" where a booking, event or
-    time off leaves fewer than the `minutes` that are kept free `side` ("before" or "after") the
-    visit.
+    fewer or more than so many `minutes` ahead), "full" (online only: the day has `most` bookings,
+    as many as allowed), "hours" (`hours` are those of the day, `name` why they are not the usual
+    ones), "step" (starts lie `minutes` apart), "booking", "event" (of a calendar outside) or
+    "time_off" for an overlap, and "gap" if a booking, event or time off leaves fewer than the
+    `minutes` that are kept free `side` ("before" or "after") the visit.
     """
 
     kind: str
@@ -50,10 +47,10 @@ def reasons(
     earliest: datetime | None = None,
     but: Collection[int] = (),
 ) -> list[list[Reason]]:
-    """For each visit that is wished for: what is in the way of it at the time; nothing exactly
-    where `finding.free_times` with the same step lists it. `earliest`: no visit begins before it
-    (None: however early), and notice and horizon of wishes with rules are counted from it (None:
-    from the present); bookings in `but` do not count. Six queries at most.
+    """The reasons against the time, for each wished visit; empty exactly if `finding.free_times`
+    with the same step lists the time. `earliest`: no visit begins before it (None: no bound),
+    and notice and horizon of wishes with rules are counted from it (None: from the present);
+    bookings in `but` do not count. Six queries at most.
     """
     longest = timedelta(minutes=max((wish.minutes for wish in wishes), default=0))
     calendars = [wish.calendar for wish in wishes]
@@ -82,7 +79,9 @@ def reasons(
 
 
 def _rules(wish: Wish, step: int, there: Working, since: datetime) -> Rules:
-    """As whole numbers; the team's own ways know no notice and no horizon."""
+    """The rules of the wish as whole numbers, in microseconds; a wish of the team has no notice and
+    no horizon.
+    """
     if wish.rules is None:
         return Rules(step * MINUTE)
     notice, horizon = (
@@ -92,7 +91,7 @@ def _rules(wish: Wish, step: int, there: Working, since: datetime) -> Rules:
 
 
 def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:
-    """The reason, where it is neither hours nor step nor anything that is taken."""
+    """The reason, unless it is hours, step or a taken time."""
     if one.why == "notice" and (wish.rules is None or at < since):
         return Reason("past")
     if wish.rules is None or one.why not in ("notice", "horizon", "full"):
@@ -115,19 +114,25 @@ def _reason(
         return _hours(at, there)
     kind, key = there.sources[one.which]
     row = key if kind == "off" else rows.get((kind, key))
+    in_the_way = Reason("gap")
+    if kind == "booking":
+        in_the_way = replace(in_the_way, booking=row)
+    elif kind == "event":
+        in_the_way = replace(in_the_way, event=row)
+    else:
+        in_the_way = replace(in_the_way, off=row)
     if one.why == "taken":
-        return Reason("time_off" if kind == "off" else kind, **{kind: row})
+        return replace(in_the_way, kind="time_off" if kind == "off" else kind)
     starts, _, before, after = there.taken[one.which][:4]
     is_later = starts > number(at)
     kept = max(before, wish.need.after) if is_later else max(after, wish.need.before)
     side = "after" if is_later else "before"
-    return Reason("gap", minutes=kept // MINUTE, side=side, **{kind: row})
+    return replace(in_the_way, minutes=kept // MINUTE, side=side)
 
 
 def _hours(at: datetime, there: Working) -> Reason:
-    """The hours of the local day, and what makes them others than usual."""
+    """The hours of the local day, and why they differ from the usual ones."""
     rota = there.rota
-    assert rota is not None  # every calendar that was read has one
     day = scheduling.local_day(at, rota.zone)
     return Reason("hours", hours=rota.hours_on(day), name=rota.names.get(day, ""))
 
@@ -135,9 +140,7 @@ def _hours(at: datetime, there: Working) -> Reason:
 def _rows(
     working: Sequence[Working], found: Sequence[Sequence[Hindrance]]
 ) -> dict[tuple[str, Any], Any]:
-    """The bookings and events that are in the way, with all that names them: two queries at
-    most.
-    """
+    """The bookings and events in the way, with all names for them: two queries at most."""
     named = [
         there.sources[one.which]
         for there, hindering in zip(working, found, strict=True)
@@ -147,17 +150,7 @@ def _rows(
     ids = {kind: [key for of, key in named if of == kind] for kind in ("booking", "event")}
     rows: dict[tuple[str, Any], Any] = {}
     if ids["booking"]:
-        bookings = (
-            Booking.select(Booking, Practitioner, Venue, User, Patient, Service)
-            .join(Practitioner)
-            .join(Venue)
-            .switch(Practitioner)
-            .join(User)
-            .switch(Booking)
-            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-            .switch(Booking)
-            .left_outer_join(Service, on=(Booking.service == Service.id))
-        )
+        bookings = Booking.in_full()
         rows |= {("booking", row.id): row for row in bookings.where(Booking.id.in_(ids["booking"]))}
     if ids["event"]:
         calendar: Any = ExternalEvent.calendar.rel_model  # type: ignore[attr-defined]

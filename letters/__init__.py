@@ -1,5 +1,5 @@
-"""Letters on their way out: `outbox` keeps them as rows, `kinds` renders one, `sending` hands it to
-the mail server. No request does.
+"""Letters to people: `outbox` keeps them as rows, `kinds` renders one, `sending` gives it to the
+mail server. No request does.
 """
 
 from base import jobs, scheduling
@@ -8,7 +8,7 @@ from base.tables import outbox
 from base.tables.outbox import Letter
 from people.credentials import ResetRequest
 
-from . import sending, text
+from . import sending, text, texting
 
 
 def one_time_address(secret: str) -> str:
@@ -19,19 +19,27 @@ def one_time_address(secret: str) -> str:
 
 
 def wake_due(due: Due) -> None:
-    """After a change that wrote letters, or asked for one: have them sent now."""
+    """After a change that wrote letters, or asked for one: wake the jobs that send them."""
     if "letter" in due:
         _wake()
+    if "text" in due:
+        _wake_texts()
 
 
 def _wake() -> None:
     jobs.enqueue("chores", sending.send_due)
 
 
+def _wake_texts() -> None:
+    jobs.enqueue("chores", texting.send_due)
+
+
 def sweep() -> None:
-    """Wake the job about letters and requests that nobody was woken for: a wake-up may be lost with
-    Redis, or its worker may have died.
+    """Wake the jobs about due letters and requests without a wake-up: it may be lost with Redis, or
+    its worker may have died.
     """
+    if Letter.queues_of_texts(scheduling.utc_now()):
+        _wake_texts()
     if outbox.is_set_up() and (
         Letter.due(scheduling.utc_now()).exists() or ResetRequest.waiting().exists()
     ):

@@ -1,19 +1,17 @@
 """Letters to clients about their bookings, rendered from what is true when they are sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from email.utils import parseaddr
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import current_app
 
-from base import day_names, scheduling
+from base import scheduling
 from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings, State
-from base.catalogue import _, lazy, ngettext
+from base.catalogue import lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.online import by_letter, managing, names
@@ -23,8 +21,8 @@ from models import Booking, Clinic, Patient, Practitioner
 from sync.events import visit
 from sync.events.event import Event, Face
 
-from . import itip
-from .text import Text, address, one_line, paragraph
+from . import itip, visits
+from .text import Text, address, ascii_domain, mailbox, one_line, paragraph
 
 HEADINGS = {  # the first line of each kind; the rest stands in templates
     "booked": lazy("You are booked"),
@@ -36,8 +34,12 @@ HEADINGS = {  # the first line of each kind; the rest stands in templates
     "moved": lazy("Your appointment has changed"),
     "cancelled": lazy("Your appointment is cancelled"),
     "reminder": lazy("Your appointment is coming up"),
+    "earlier": lazy("An earlier time is free"),
 }
-OVER = ("declined", "lapsed", "cancelled")  # kinds after which the booking is none any more
+OF_SEVERAL = {  # the same where a letter tells of several appointments
+    "moved": lazy("Your appointments have changed"),
+    "cancelled": lazy("Your appointments are cancelled"),
+}
 WORDINGS = {  # what a clinic may say in its own words, by kind
     "booked": lazy("We look forward to seeing you."),
     "waits": lazy("It is not confirmed yet. We keep the time for you until we answer."),
@@ -47,65 +49,64 @@ WORDINGS = {  # what a clinic may say in its own words, by kind
     "lapsed": lazy(
         "We are sorry: nobody answered in time. Please choose a time again, or call us."
     ),
-    "moved": lazy("Please note the new time."),
+    "moved": lazy("Please note what has changed."),
     "cancelled": lazy("If you need another appointment, please book again or call us."),
     "reminder": lazy("We look forward to seeing you. If you cannot come, please tell us soon."),
+    "earlier": lazy("You asked us to tell you. Others may be asked after you, so please answer."),
 }
 
 
-@dataclass(frozen=True)
-class Visit:
-    """One appointment of a letter, in words."""
-
-    day: str
-    clock: str
-    zone: str
-    where: str
-    map_url: str
-    length: str
-    person: str
-    service: str
-    was: str
-    google_url: str
-    outlook_url: str
-
-
 def changed(letter: Letter) -> Text | None:
-    """What became of a client's bookings. None where there is nothing to say any more."""
-    client = Patient.get_or_none(
-        Patient.id == letter.detail["client"], Patient.clinic == letter.clinic_id
-    )
-    client = client and client.standing
+    """The letter about changes of a client's bookings. None if there is nothing to say any more."""
+    client = client_of(letter)
     settings = LetterSettings.of(letter.clinic_id)
     if client is None or not client.email:
         return None
-    rows = client_letters.what(letter, _bookings(letter), client)
-    rows = [one for one in rows if settings.writes_about(one[0])]
+    rows = [one for one in told(letter, client) if settings.writes_about(one[0])]
     if not rows:
         return None
     made = made_of(rows[0][0])
-    kind = _kind(rows[0][1], made)
+    kind = kind_of(rows[0][1], made)
     return _text(letter, settings, client, kind, made, rows)
 
 
-def _bookings(letter: Letter) -> Sequence[Booking]:
+def client_of(letter: Letter) -> Patient | None:
+    """The client a letter is for, by the record that stands for them now."""
+    client = Patient.get_or_none(
+        Patient.id == letter.detail["client"], Patient.clinic == letter.clinic_id
+    )
+    return client and client.record_in_use
+
+
+def bookings_of(letter: Letter) -> Sequence[Booking]:
+    """The bookings that a letter tells of, as they are now."""
     ids = [row_id for row_id, _was in letter.detail["rows"]]
     return list(
-        by_letter.rows()
+        Booking.in_full()
         .where(Booking.id.in_(ids), Booking.clinic == letter.clinic_id)
         .order_by(Booking.starts_at)
     )
 
 
+def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | None]]:
+    """The contents of the letter, by booking: the booking, its change, and the state that the
+    client knows. A booking that is over for the client is given as they knew it.
+    """
+    return [
+        (visits.as_known(booking, was) if kind == "cancelled" else booking, kind, was)
+        for booking, kind, was in client_letters.what(letter, bookings_of(letter), client)
+    ]
+
+
 def made_of(booking: Booking) -> OnlineBooking | None:
-    """What is known of it as an online booking; None where the team made it."""
+    """The online booking that made it; None if the team made it."""
     row: OnlineBooking | None = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
     if row is not None:
         row.booking = booking
     return row
 
 
-def _kind(kind: str, made: OnlineBooking | None) -> str:
+def kind_of(kind: str, made: OnlineBooking | None) -> str:
     """The kind, as the clinic's answer to a request names it."""
     answer = made.answer if made else ""
     if answer in ("declined", "lapsed") and kind == "cancelled":
@@ -122,22 +123,31 @@ def _text(
     rows: Sequence[tuple[Booking, str, State | None]],
 ) -> Text:
     clinic = letter.clinic
-    shown = [visit_of(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
+    shown = [visits.visit_of(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
+    if len(rows) > 1 and kind not in visits.OVER:
+        shown = [
+            replace(one, manage_url=manage_url(row, None))
+            for one, (row, _kind, _was) in zip(shown, rows, strict=True)
+        ]
     online = OnlineSettings.of(clinic)
+    holder = rows[0][0].patient
+    is_theirs = holder is not None and holder.record_in_use.id == client.id
     facts = {
         "kind": kind,
-        "heading": HEADINGS[kind],
+        "heading": HEADINGS[kind] if len(rows) == 1 else OF_SEVERAL.get(kind, HEADINGS[kind]),
         "words": words(settings, kind),
         "clinic": one_line(clinic.name),
         "visits": shown,
-        "is_over": kind in OVER,
+        "is_over": kind in visits.OVER,
         "by_client": letter.detail.get("by") == "client",
         "phone": one_line(online.phone),
-        "rule": paragraph(online.cancellation) if kind not in OVER else "",
-        "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in OVER else "",
-        "answer_until": _moment(made.lapses_at, rows[0][0]) if made and kind == "offered" else "",
-        "manage_url": manage_url(rows[0][0], made) if len(rows) == 1 else "",
-        "again_url": _again(clinic, online) if kind in OVER else "",
+        "rule": paragraph(online.cancellation) if kind not in visits.OVER else "",
+        "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in visits.OVER else "",
+        "answer_until": visits.moment(made.lapses_at, rows[0][0])
+        if made and kind == "offered"
+        else "",
+        "manage_url": manage_url(rows[0][0], made) if is_theirs and len(rows) == 1 else "",
+        "again_url": _again(clinic, online) if kind in visits.OVER else "",
     }
     return written(letter, settings, client.email, "client", facts, [row[0] for row in rows])
 
@@ -151,8 +161,8 @@ def written(
     bookings: Sequence[Booking] = (),
     leave_url: str = "",
 ) -> Text:
-    """A letter to a client, with the calendar part for these bookings. `leave_url`: where one press
-    ends letters of this kind.
+    """A letter to a client, with the calendar part for these bookings. `leave_url`: the address
+    that ends letters of this kind with one press.
     """
     env = current_app.jinja_env
     clinic = letter.clinic
@@ -163,38 +173,40 @@ def written(
         html=env.get_template(f"mail/{template}.html").render(**facts),
         sender=one_line(clinic.name),
         reply_to=settings.reply_to,
-        calendar=_calendar(letter, settings, to, facts, bookings) if bookings else None,
+        calendar=_calendar(letter, settings, to, facts, bookings) if bookings else (),
         leave_url=leave_url,
         said=facts["kind"],
     )
 
 
 def preview(clinic: Clinic, kind: str, own: str) -> str:
-    """A letter of this kind as a page, about an appointment that there is not."""
+    """A letter of this kind as a page, about an invented appointment."""
     settings = LetterSettings.of(clinic)
     calendar = Practitioner.listed(clinic).first()
     starts_at = scheduling.midnight(scheduling.utc_now().date(), ZoneInfo("UTC"))
     starts_at += timedelta(days=7, hours=10)
-    visits = []
+    shown = []
     if calendar is not None:
         span = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=50)}
         booking = Booking(clinic=clinic, practitioner=calendar, **span)
-        visits = [visit_of(clinic, settings, booking, None, kind)]
+        shown = [visits.visit_of(clinic, settings, booking, None, kind)]
     online = OnlineSettings.of(clinic)
     facts = {
         "kind": kind,
         "heading": HEADINGS[kind],
         "words": own or str(WORDINGS[kind]),
         "clinic": one_line(clinic.name),
-        "visits": visits,
-        "is_over": kind in OVER,
+        "visits": shown,
+        "is_over": kind in visits.OVER,
         "phone": one_line(online.phone),
-        "rule": paragraph(online.cancellation) if kind not in OVER else "",
+        "rule": paragraph(online.cancellation) if kind not in visits.OVER else "",
         "manage_url": "#",
         "cannot_url": "#" if kind == "reminder" else "",
-        "leave_url": "#" if kind == "reminder" else "",
+        "leave_url": "#" if kind in ("reminder", "earlier") else "",
+        "now": "",
     }
-    return current_app.jinja_env.get_template("mail/client.html").render(**facts)
+    template = "earlier" if kind == "earlier" else "client"
+    return current_app.jinja_env.get_template(f"mail/{template}.html").render(**facts)
 
 
 def _calendar(
@@ -203,14 +215,17 @@ def _calendar(
     to: str,
     facts: dict[str, Any],
     bookings: Sequence[Booking],
-) -> itip.Part:
+) -> Sequence[itip.Part]:
+    """The entries for the client's calendar: new ones together, and each cancelled one alone, since
+    CANCEL may name only one (RFC 5546 §3.2.5).
+    """
     events = [_event(letter, settings, booking, facts["is_over"]) for booking in bookings]
-    method = "CANCEL" if facts["is_over"] else settings.method
-    if len(events) > 1:
-        method = "PUBLISH"
-    names_client = settings.method == "REQUEST"
-    organizer = parseaddr(outbox.setup().mail_from)[1]
-    return itip.part(method, events, organizer, to if names_client else "")
+    attendee = ascii_domain(to) if settings.method == "REQUEST" else ""
+    organizer = mailbox(outbox.setup().mail_from)
+    if facts["is_over"]:
+        return [itip.part("CANCEL", [event], organizer, attendee) for event in events]
+    method = settings.method if len(events) == 1 else "PUBLISH"
+    return [itip.part(method, events, organizer, attendee)]
 
 
 def _event(letter: Letter, settings: LetterSettings, booking: Booking, is_over: bool) -> Event:
@@ -234,86 +249,15 @@ def _event(letter: Letter, settings: LetterSettings, booking: Booking, is_over: 
     )
 
 
-def visit_of(
-    clinic: Clinic, settings: LetterSettings, booking: Booking, was: State | None, kind: str
-) -> Visit:
-    """An appointment in words. `was`: what the client knows of it."""
-    venue, zone = booking.practitioner.venue, booking.practitioner.zone
-    entry = visit.title(one_line(clinic.name)), booking.starts_at, booking.ends_at, venue.address
-    place = one_line(venue.address)
-    names_service = settings.names_service and booking.service
-    return Visit(
-        day=day(booking.starts_at, zone),
-        clock=_clock(booking),
-        zone=_zone(zone),
-        where=", ".join(part for part in (one_line(venue.name), place) if part),
-        map_url=f"https://www.openstreetmap.org/search?{urlencode({'query': place})}"
-        if place
-        else "",
-        length=_length(booking),
-        person=one_line(booking.practitioner.user.name),
-        service=one_line(booking.service.name) if names_service else "",
-        was=_was(was, booking) if kind in ("moved", "offered") else "",
-        google_url="" if kind in OVER else visit.google_url(*entry),
-        outlook_url="" if kind in OVER else visit.outlook_url(*entry),
-    )
-
-
-def _clock(booking: Booking) -> str:
-    """From when until when, on the clock of the venue."""
-    if booking.starts_on and booking.ends_on:
-        days = (booking.ends_on - booking.starts_on).days
-        return ngettext("all day", "{count} whole days", days)
-    zone = booking.practitioner.zone
-    start, end = (at.astimezone(zone) for at in (booking.starts_at, booking.ends_at))
-    return f"{start:%H:%M}–{end:%H:%M}"
-
-
-def _length(booking: Booking) -> str:
-    if booking.all_day:
-        return ""
-    minutes = int(booking.span.duration / timedelta(minutes=1))
-    return _("{minutes} minutes", minutes=minutes)
-
-
-def _zone(zone: ZoneInfo) -> str:
-    """A zone in words: London time."""
-    city = str(zone).rpartition("/")[2].replace("_", " ")
-    return _("{city} time", city=city)
-
-
-def day(at: datetime, zone: ZoneInfo) -> str:
-    """Tuesday 2 December 2026."""
-    return day_names.full(at.astimezone(zone), year=True)
-
-
 def words(settings: LetterSettings, kind: str) -> str:
     """The clinic's own words, or ours."""
     return paragraph(settings.wordings.get(kind, "")) or str(WORDINGS[kind])
 
 
-def _was(was: State | None, booking: Booking) -> str:
-    """The time before, where it changed."""
-    if was is None or (was.starts, was.ends) == State.of(booking).place[:2]:
-        return ""
-    zone = booking.practitioner.zone
-    start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))
-    if start.astimezone(zone).time() == end.astimezone(zone).time() == time.min:
-        return day(start, zone)  # of whole days
-    return _moment(start, booking)
-
-
-def _moment(at: datetime | None, booking: Booking) -> str:
-    if at is None:
-        return ""
-    zone = booking.practitioner.zone
-    return f"{day(at, zone)}, {at.astimezone(zone):%H:%M}"
-
-
 def until(online: OnlineSettings, booking: Booking) -> str:
-    """Until when it can be changed online; "" where that is over."""
+    """The last moment to change it online, in words; "" if that is over."""
     last = by_letter.until(booking, online)
-    return _moment(last, booking) if last > scheduling.utc_now() else ""
+    return visits.moment(last, booking) if last > scheduling.utc_now() else ""
 
 
 def manage_url(booking: Booking, made: OnlineBooking | None) -> str:
@@ -339,6 +283,6 @@ def _managed(endpoint: str, booking: Booking, made: OnlineBooking) -> str:
 
 
 def _again(clinic: Clinic, online: OnlineSettings) -> str:
-    """Where to book another time; "" where nobody can."""
+    """The address to book another time; "" if nobody can book online."""
     name = names.in_force(clinic) if online.is_on else None
     return address("choosing.start", name=name) if name else ""

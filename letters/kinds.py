@@ -1,6 +1,6 @@
-"""Each kind of letter, rendered from what is true when it is sent.
+"""Each kind of letter, rendered from the rows as they are when it is sent.
 
-A kind whose reason is gone gives None, and is not sent.
+A kind without a reason any more gives None, and is not sent.
 """
 
 from collections.abc import Callable
@@ -8,24 +8,27 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
-from base import day_names, scheduling, vault
+from base import day_names, region, scheduling, vault
 from base.bookings import client_letters
 from base.catalogue import _
 from base.tables.outbox import Letter
-from models import User
-from people import zones
+from free_times.earlier import offering
+from free_times.online.unmade import KIND as UNMADE
+from models import Clinic, User
+from people import guide_notes, sync_together, zones
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken
+from people.guide_notes import GuideNote
 from people.mailed_codes import LASTS, MailedCode
-from sync.providers import registry
-from sync.tables import mappings
-from sync.tables.accounts import PERSONAL, Account
+from sync.tables import account_names, mappings
+from sync.tables.accounts import Account
 from sync.tables.notices import Notice
+from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
-from . import clients, reminders, team
-from .text import Text, address, one_line
+from . import clients, earlier, reminders, team, unmade
+from .text import Text, address, one_line, paragraph
 
 
 def render(letter: Letter) -> Text | None:
@@ -33,40 +36,49 @@ def render(letter: Letter) -> Text | None:
 
     Raises KeyError for a kind that this version does not know.
     """
-    return KINDS[letter.kind](letter)
+    with region.using(_region(letter)):
+        return KINDS[letter.kind](letter)
+
+
+def _region(letter: Letter) -> region.Region | None:
+    """The region for dates in it: its reader's, else the clinic's."""
+    number = letter.detail.get("reader", 0)
+    reader = User.get_or_none(User.id == number, User.clinic == letter.clinic_id)
+    told: User | Clinic | None = reader or letter.clinic
+    return told.region if told else None
 
 
 def _one_time_token(letter: Letter) -> Text | None:
     """An invitation, or a link to set a new password."""
-    link = OneTimeToken.get_or_none(
+    token = OneTimeToken.get_or_none(
         OneTimeToken.user == letter.about,
         OneTimeToken.purpose == letter.kind,
         OneTimeToken.salt == letter.sequence,
         OneTimeToken.expires_at > scheduling.utc_now(),
     )
-    if link is None or not link.user.is_active or not (secret := link.secret):
+    if token is None or not token.user.is_active or not (secret := token.secret):
         return None
     subject = {"invite": _("Your invitation to Kalends"), "reset": _("A new password for Kalends")}[
         letter.kind
     ]
-    clinic = one_line(link.user.clinic.name)
-    days = round((link.expires_at - letter.created_at).total_seconds() / 86400)
+    clinic = one_line(token.user.clinic.name)
+    days = round((token.expires_at - letter.created_at).total_seconds() / 86400)
     body = _body(
         letter.kind,
-        name=one_line(link.user.name),
+        name=one_line(token.user.name),
         clinic=clinic,
         days=days,
         address=address("auth.accept", secret=secret),
     )
-    return Text(link.user.email, subject, body)
+    return Text(token.user.email, subject, body)
 
 
 def _address(letter: Letter) -> Text | None:
-    """A link that proves the address with which somebody is to sign in.
+    """A link that proves the new sign-in address of somebody.
 
-    Dropped where somebody else has the address.
+    None if somebody else has the address.
     """
-    proof = _proof(letter)
+    proof, secret = _proof(letter)
     if (
         proof is None
         or proof.user is None
@@ -77,33 +89,35 @@ def _address(letter: Letter) -> Text | None:
     body = _body(
         "address",
         name=one_line(proof.user.name),
-        address=address("auth.confirm_address", secret=proof.secret),
+        address=address("auth.confirm_address", secret=secret),
     )
     return Text(proof.email, _("Your e-mail address in Kalends"), body)
 
 
 def _sign_up(letter: Letter) -> Text | None:
-    """A link with which somebody sets up a clinic; or, where they have an account, the way to it.
+    """A link to set up a clinic; if the reader has an account already, the way to it.
 
-    The page that asked tells neither.
+    The page that asked shows the same in both cases.
     """
-    proof = _proof(letter)
+    proof, secret = _proof(letter)
     if proof is None:
         return None
     is_known = User.select().where(User.email == proof.email).exists()
-    place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=proof.secret)
+    place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=secret)
     return Text(
         proof.email, _("Your clinic in Kalends"), _body("sign_up", is_known=is_known, address=place)
     )
 
 
-def _proof(letter: Letter) -> AddressProof | None:
+def _proof(letter: Letter) -> tuple[AddressProof | None, str]:
+    """The proof that a letter carries, and its secret; None if it is over or cannot be read."""
     proof = AddressProof.get_or_none(
         AddressProof.id == letter.about,
         AddressProof.salt == letter.sequence,
         AddressProof.expires_at > scheduling.utc_now(),
     )
-    return proof if proof and proof.secret and vault.opens(proof.sealed) else None
+    secret = proof.secret if proof and vault.opens(proof.sealed) else None
+    return (proof, secret) if secret else (None, "")
 
 
 def _visitor_code(letter: Letter) -> Text | None:
@@ -126,35 +140,52 @@ def _visitor_code(letter: Letter) -> Text | None:
 
 
 def _reminder(letter: Letter) -> Text | None:
-    """An owner or manager asks the person to look at their account."""
+    """A request by an owner or manager that the person look at their account."""
     account, asker = (
         Account.get_or_none(Account.id == letter.about),
         User.get_or_none(User.id == letter.detail["by"]),
     )
-    waits = (
-        account
-        and Notice.select()
-        .where(
-            Notice.account == account, Notice.kind == "sync_reminder", Notice.settled_at.is_null()
-        )
-        .exists()
-    )
-    if not (waits and asker and account.user.is_active):
+    if account is None or asker is None or not account.user.is_active:
+        return None
+    open_ones = Notice.account == account, Notice.settled_at.is_null()
+    if not Notice.select().where(Notice.kind == "sync_reminder", *open_ones).exists():
         return None
     body = _body(
         "sync_reminder",
         name=one_line(account.user.name),
         asker=one_line(asker.name),
-        provider=registry.of(account.kind).name,
+        provider=account_names.name_of(account),
         address=address("sync_settings.show"),
     )
     return Text(account.user.email, _("Please check your calendar sync"), body)
 
 
-def _sync_trouble(letter: Letter) -> Text | None:
-    """An account needs its person, or an owner of the clinic.
+def _ask(letter: Letter) -> Text | None:
+    """A request by an owner to switch sync on, or the note that the owner made the person's first
+    private link.
+    """
+    person, asker = (
+        User.get_or_none(User.id == letter.about),
+        User.get_or_none(User.id == letter.detail["by"]),
+    )
+    is_link = letter.detail["deed"] == "link"
+    if not (person and asker and person.is_active) or person.sync_allowed is not is_link:
+        return None
+    body = _body(
+        "sync_ask",
+        name=one_line(person.name),
+        asker=one_line(asker.name),
+        is_link=is_link,
+        address=address("feeds.index" if is_link else "sync_settings.show"),
+    )
+    subject = _("Your private link is ready") if is_link else _("Your bookings in your calendar")
+    return Text(person.email, subject, body)
 
-    Of the same episode as when the letter was written.
+
+def _sync_trouble(letter: Letter) -> Text | None:
+    """A letter that an account needs its person, or an owner of the clinic.
+
+    Sent only while the episode of trouble lasts.
     """
     account, to = (
         Account.get_or_none(Account.id == letter.about),
@@ -181,7 +212,7 @@ def _sync_trouble(letter: Letter) -> Text | None:
         health=account.health,
         is_own=is_own,
         since=_day(since, to),
-        provider=registry.of(account.kind).name,
+        provider=account_names.name_of(account, is_own),
         address=address("sync_settings.show" if is_own else "health.show"),
     )
     return Text(
@@ -194,9 +225,9 @@ def _sync_trouble(letter: Letter) -> Text | None:
 
 
 def _calendar_trouble(letter: Letter) -> Text | None:
-    """A calendar of the person's cannot be read, or some of its events cannot.
+    """A letter that a calendar, or some of its events, cannot be read.
 
-    Of the same episode as when the letter was written.
+    Sent only while the episode of trouble lasts.
     """
     trouble = CalendarTrouble.get_or_none(
         CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null()
@@ -214,7 +245,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     body = _body(
         "calendar_trouble",
         name=one_line(account.user.name),
-        provider=registry.of(account.kind).name,
+        provider=account_names.name_of(account),
         kind=trouble.kind,
         reason=trouble.reason,
         is_gone=bool(trouble.calendar.gone_since),
@@ -232,7 +263,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
 
 
 def _removal(letter: Letter) -> Text | None:
-    """Our events could not all be taken away from an account within a day."""
+    """A letter that our events could not be deleted from an account within a day."""
     account, to = (
         Account.get_or_none(Account.id == letter.about),
         User.get_or_none(User.id == letter.detail["reader"]),
@@ -242,7 +273,8 @@ def _removal(letter: Letter) -> Text | None:
     is_own = to.id == account.user_id
     if not is_own and not to.is_owner:
         return None
-    since, provider = datetime.fromisoformat(letter.detail["since"]), registry.of(account.kind).name
+    since = datetime.fromisoformat(letter.detail["since"])
+    provider = account_names.name_of(account, is_own)
     body = _body(
         "removal",
         name=one_line(to.name),
@@ -258,6 +290,25 @@ def _removal(letter: Letter) -> Text | None:
     )
 
 
+def _guide_note(letter: Letter) -> Text | None:
+    """A note about a guide of Help, for the person who runs Kalends."""
+    row = GuideNote.get_or_none(GuideNote.id == letter.about)
+    address_now = vault.unseal(letter.sealed_to) if vault.opens(letter.sealed_to) else ""
+    if row is None or address_now not in guide_notes.addresses(row.clinic):
+        return None
+    person = row.user if row.user and row.user.is_active else None
+    body = _body(
+        "guide_note",
+        name=one_line(person.name) if person else "",
+        clinic=one_line(row.clinic.name),
+        is_helpful=row.is_helpful,
+        note=paragraph(row.note),
+        address=address("help.page", name=row.page),
+    )
+    subject, reply_to = _("An answer about Kalends Help"), person.email if person else ""
+    return Text(address_now, subject, body, reply_to=reply_to)
+
+
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "invite": _one_time_token,
     "reset": _one_time_token,
@@ -268,15 +319,20 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "visitor_code": _visitor_code,
     "calendar_trouble": _calendar_trouble,
     "removal": _removal,
+    guide_notes.LETTER: _guide_note,
+    sync_together.LETTER: _ask,
     client_letters.KIND: clients.changed,
     reminders.KIND: reminders.reminder,
+    offering.KIND: earlier.offered,
+    UNMADE: unmade.unmade,
     **team.KINDS,
 }
 
 
 def _day(at: datetime, reader: User) -> str:
-    """The day of an instant where the reader of a letter works: 20 November."""
-    return day_names.plain(at.astimezone(zones.of(reader)), year=False)
+    """The day of an instant where the reader of a letter works, as they read it: 20 November."""
+    with region.using(reader.region):
+        return day_names.plain(at.astimezone(zones.of(reader)), year=False)
 
 
 def _body(template: str, **context: object) -> str:

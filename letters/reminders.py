@@ -1,51 +1,63 @@
-"""Reminders of appointments, by the rule of each clinic: so many days before, at a wall time of the
-venue.
+"""Reminders of appointments, by the rules of each clinic: so many days before, at a wall time of
+the venue.
 
-Rows are written a little ahead of their time (`write_due`), and whether a reminder is still wanted
-is asked when it is sent (`reminder`). Nobody is reminded of what they booked or moved after its
-time had come, and nobody at night.
+`write_due` writes the rows a little early, and `reminder` checks when it is sent whether it is
+still wanted. Nobody is reminded of an appointment that they booked or moved after the reminder's
+time, and nobody at night.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from peewee import fn
 
-from base import scheduling
+from base import jobs, scheduling
 from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings
-from base.tables import outbox
+from base.phones import e164
+from base.tables import outbox, texts
+from base.tables.many import tuples
 from base.tables.outbox import Letter
+from base.tables.texts import TextSettings
 from free_times.online import by_letter
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Venue
 
-from . import clients
+from . import clients, visits
 from .text import NotNow, Text, address, one_line, paragraph
 
 KIND = "reminder"
-AHEAD = timedelta(hours=1)  # so long before its time a row is written
+AHEAD = timedelta(hours=1)  # how early a row is written
 MOST_DAYS = 14
-MORNING, NIGHT = time(7), time(21, 30)  # of the venue: before and after nobody is written to
-LATE = time(8)  # when what is late at night is sent
-LEAST = timedelta(hours=1)  # before the start: later than that a reminder says nothing new
+MORNING, NIGHT = time(7), time(21, 30)  # by the venue's clock: nobody gets letters before and after
+LATE = time(8)  # when a reminder that is late at night is sent
+LEAST = timedelta(hours=1)  # before the start: a later reminder says nothing new
 
 
 def write_due() -> None:
-    """Chore: queue the reminders whose time comes within the hour, or came while nobody looked."""
-    if not outbox.is_set_up():
-        return
+    """Chore: queue the reminders whose time comes within the hour, or came while no worker ran."""
     at = scheduling.utc_now()
     soon = Booking.select(Booking.clinic).where(
         Booking.starts_at > at, Booking.starts_at < at + timedelta(days=MOST_DAYS + 1)
     )
-    for clinic in Clinic.select().where(Clinic.id.in_(soon)):
-        settings = LetterSettings.of(clinic)
-        if settings.to_clients != "none" and settings.reminders:
-            _write_for(clinic, settings, at)
+    jobs.each(
+        Clinic.select().where(Clinic.id.in_(soon)), lambda clinic: _write_where_wanted(clinic, at)
+    )
 
 
-def _write_for(clinic: Clinic, settings: LetterSettings, at: datetime) -> None:
+def _write_where_wanted(clinic: Clinic, at: datetime) -> None:
+    settings = LetterSettings.of(clinic)
+    by_text = TextSettings.of(clinic).wants("reminder")
+    by_mail = outbox.is_set_up() and settings.to_clients != "none"
+    if settings.reminders and (by_mail or by_text):
+        _write_for(clinic, settings, at, by_mail, by_text)
+
+
+def _write_for(
+    clinic: Clinic, settings: LetterSettings, at: datetime, by_mail: bool, by_text: bool
+) -> None:
     days = max(rule["days"] for rule in settings.reminders)
     rows = (
         Booking.select(Booking, Patient, Practitioner, Venue)
@@ -58,30 +70,50 @@ def _write_for(clinic: Clinic, settings: LetterSettings, at: datetime) -> None:
             Booking.starts_at > at + LEAST,
             Booking.starts_at < at + timedelta(days=days + 1) + AHEAD,
             Booking.status == "confirmed",
-            Patient.email != "",
+            (Patient.email != "") | Patient.texts,
             Patient.unreminded_at.is_null(),
         )
     )
     due = [
-        (row, rule, due_at)
+        (row, client, rule, due_at)
         for row in rows
-        if settings.writes_about(row) and (found := _rule(settings, row, at))
+        if (client := row.patient) and (found := _rule(settings, row, at))
         for rule, due_at in [found]
     ]
-    told = _told([row.id for row, _rule, _at in due])
-    for row, rule, due_at in due:
-        if max(row.created_at, told.get(row.id, row.created_at)) < due_at:
-            Letter.write(
-                clinic,
-                KIND,
-                row,
-                f"{_start(row)} {rule['days']} {rule['at']}",
-                row.patient.email,
-                due_at=max(due_at, at),
-                language=row.patient.language,
-                starts=_start(row),
-                rule=rule,
-            )
+    told = _told([row.id for row, *__ in due])
+    for row, client, rule, due_at in due:
+        if max(row.created_at, told.get(row.id, row.created_at)) >= due_at:
+            continue
+        if by_mail and client.email and settings.writes_about(row):
+            _write(clinic, KIND, outbox.MAIL, client.email, row, client, rule, max(due_at, at))
+        number = by_text and client.texts and e164(client.phone, row.practitioner.venue.country)
+        if number:
+            queue = texts.queue_of(clinic.id)
+            _write(clinic, texts.REMINDER, queue, number, row, client, rule, max(due_at, at))
+
+
+def _write(
+    clinic: Clinic,
+    kind: str,
+    queue: str,
+    to: str,
+    row: Booking,
+    client: Patient,
+    rule: dict[str, object],
+    due_at: datetime,
+) -> None:
+    Letter.write(
+        clinic,
+        kind,
+        row,
+        f"{_start(row)} {rule['days']} {rule['at']}",
+        to,
+        due_at=due_at,
+        language=client.language,
+        queue=queue,
+        starts=_start(row),
+        rule=rule,
+    )
 
 
 def _start(booking: Booking) -> str:
@@ -90,21 +122,16 @@ def _start(booking: Booking) -> str:
 
 
 def _told(ids: list[int]) -> dict[int, datetime]:
-    """When the client was last written to about each booking."""
+    """The last time that the client got a letter about each booking."""
     latest: dict[int, datetime] = {}
     if ids:
         rows = (
             Letter.select(Letter.about, fn.MAX(Letter.created_at).alias("last"))
-            .where(Letter.kind == client_letters.KIND, Letter.about.in_(ids))
+            .where(Letter.kind.in_((client_letters.KIND, texts.ABOUT)), Letter.about.in_(ids))
             .group_by(Letter.about)
         )
-        latest = {row.about: _instant(row.last) for row in rows}
+        latest = dict(tuples(rows))
     return latest
-
-
-def _instant(value: object) -> datetime:
-    found: datetime = Letter.created_at.python_value(value)
-    return found
 
 
 def _rule(
@@ -131,30 +158,41 @@ def due_at_of(rule: dict[str, object], day: date, zone: ZoneInfo) -> datetime:
 
 
 def reminder(letter: Letter) -> Text | None:
-    """The reminder, as the booking is now. Raises NotNow at night where it comes late."""
-    booking: Booking | None = (
-        by_letter.rows()
-        .where(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
-        .get_or_none()
-    )
+    """The reminder, with the present booking. Raises NotNow if it is late, at night."""
     settings = LetterSettings.of(letter.clinic)
-    if booking is None or not _is_wanted(letter, settings, booking):
+    found = wanted(letter, settings.writes_about)
+    if found is None or not found[1].email:
         return None
-    client = by_letter.client(booking)
-    if client is None or not client.email or client.unreminded_at is not None:
-        return None
-    _not_at_night(booking)
+    booking, client = found
     return _text(letter, settings, booking, client.email)
 
 
-def _is_wanted(letter: Letter, settings: LetterSettings, booking: Booking) -> bool:
+def wanted(
+    letter: Letter, writes_about: Callable[[Booking], bool]
+) -> tuple[Booking, Patient] | None:
+    """The appointment and its client, if a reminder is still wanted. Raises NotNow at night."""
+    booking: Booking | None = (
+        Booking.in_full()
+        .where(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
+        .get_or_none()
+    )
+    rules = LetterSettings.of(letter.clinic).reminders
+    if booking is None or not (_is_wanted(letter, rules, booking) and writes_about(booking)):
+        return None
+    client = by_letter.client(booking)
+    if client is None or client.unreminded_at is not None:
+        return None
+    _not_at_night(booking)
+    return booking, client
+
+
+def _is_wanted(letter: Letter, rules: list[dict[str, Any]], booking: Booking) -> bool:
     """Whether it is still the same appointment, far enough ahead, and the clinic's rule."""
     return (
         booking.status == "confirmed"
         and _start(booking) == letter.detail["starts"]
         and booking.starts_at > scheduling.utc_now() + LEAST
-        and settings.writes_about(booking)
-        and letter.detail["rule"] in settings.reminders
+        and letter.detail["rule"] in rules
     )
 
 
@@ -178,7 +216,7 @@ def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -
         "heading": clients.HEADINGS[KIND],
         "words": clients.words(settings, KIND),
         "clinic": one_line(clinic.name),
-        "visits": [clients.visit_of(clinic, settings, booking, None, KIND)],
+        "visits": [visits.visit_of(clinic, settings, booking, None, KIND)],
         "is_over": False,
         "phone": one_line(online.phone),
         "rule": paragraph(online.cancellation),

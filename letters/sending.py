@@ -1,17 +1,20 @@
 """The job that sends letters: those that are due, one after the other, at the rate of the settings.
 
-It may be killed anywhere. A letter is leased before it is rendered and marked as sent after the
-server's answer, so that only one whose answer was lost goes out again, with the same Message-ID.
+It may be killed at any point. A letter is leased before it is rendered and marked as sent after the
+server's answer, so only a letter whose answer was lost is sent twice, with the same Message-ID.
 """
 
 import hashlib
 import logging
 import secrets
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from typing import Protocol, TypeVar
 
 from base import jobs, scheduling
 from base.catalogue import _
@@ -22,23 +25,23 @@ from people.credentials import ResetRequest
 
 from . import itip, kinds
 from .smtp import MailServer, Refused
-from .text import NotNow, Text, header
+from .text import NotNow, Text, ascii_domain, header, mailbox
 
 log = logging.getLogger("kalends.letters")
 
-_IN_IDS = {"sync_reminder": "nudge"}  # what earlier versions wrote into Message-IDs
+_IN_IDS = {"sync_reminder": "nudge"}  # the domain in Message-IDs of earlier versions
 MOST_IN_ADDRESS = 254
-SECONDS = 20  # of one pass: other chores wait for the same worker
+SECONDS = 20  # seconds of one pass: other chores wait for the same worker
 
 
 class BadAddress(Exception):
-    """It is not the address of one mailbox."""
+    """The text is not the address of one mailbox."""
 
 
 def send_due() -> None:
-    """Job of the queue `chores`: send what is due.
+    """Job of the queue `chores`: send the letters that are due.
 
-    What is left is due in the database, and the next pass sends it.
+    Letters that are left stay due in the database, and the next pass sends them.
     """
     setup = outbox.setup()
     if not outbox.is_set_up():
@@ -47,28 +50,56 @@ def send_due() -> None:
     ends_at = time.monotonic() + SECONDS
     with closing(MailServer(setup)) as server:
         while letter := Letter.claim(scheduling.utc_now(), setup.per_minute):
-            _send(letter, server)
+            attempt(letter, prepared, lambda one: server.hand_over(one.message, one.to))
             if time.monotonic() > ends_at:
                 jobs.enqueue("chores", send_due)
                 return
 
 
-def _send(letter: Letter, server: MailServer) -> None:
-    """Send one leased letter, and write down what became of it.
+@dataclass(frozen=True)
+class Prepared:
+    """A letter that is ready to be sent. `said`: its final kind."""
 
-    Raises nothing: others wait behind it.
+    message: EmailMessage
+    to: str
+    said: str
+
+
+class _Said(Protocol):
+    @property
+    def said(self) -> str: ...
+
+
+Ready = TypeVar("Ready", bound=_Said)
+
+
+def prepared(letter: Letter) -> Prepared | None:
+    """The letter as a message; None where its reason is gone. Raises BadAddress, NotNow."""
+    text = kinds.render(letter)
+    return Prepared(compose(letter, text), ascii_domain(text.to), text.said) if text else None
+
+
+def attempt(
+    letter: Letter,
+    prepare: Callable[[Letter], Ready | None],
+    hand_over: Callable[[Ready], None],
+) -> None:
+    """Send one leased letter, and store the result.
+
+    `prepare` returns the message to send, or None if its reason is gone. `prepare` and `hand_over`
+    may raise Refused, and other errors. This function raises nothing, since other letters wait
+    behind this one.
     """
     at = scheduling.utc_now()
     try:
-        text = kinds.render(letter)
-        if text is None:
+        ready = prepare(letter)
+        if ready is None:
             letter.drop(at)
             return
-        message = compose(letter, text)
         if letter.renew(scheduling.utc_now()):
-            server.hand_over(message, text.to)
-            letter.sent(scheduling.utc_now(), text.said)
-            Letter.go_on(scheduling.utc_now())
+            hand_over(ready)
+            letter.sent(scheduling.utc_now(), ready.said)
+            Letter.go_on(scheduling.utc_now(), letter.queue)
     except Refused as refused:
         _not_taken(letter, refused)
     except NotNow as later:
@@ -83,23 +114,24 @@ def _send(letter: Letter, server: MailServer) -> None:
 
 
 def _not_taken(letter: Letter, refused: Refused) -> None:
-    """What follows a refusal.
+    """Store the consequence of a refusal.
 
-    The end of this letter, or another try; and where it is the server's trouble, all that are due
-    wait as long.
+    The letter fails, or is tried again. If the fault is the server's, all due letters wait equally
+    long.
     """
     at = scheduling.utc_now()
     log.warning("letter %s (%s) not sent: %s", letter.id, letter.kind, refused.word)
     if refused.is_final:
         letter.fail(at, refused.word)
         return
-    due_at = letter.retry(at, refused.word, refused.is_server)
+    due_at = letter.retry(at, refused.word, refused.is_server, refused.wait)
     if refused.is_server:
-        Letter.hold_back(at, due_at or at + outbox.WAITS[-1], refused.word)
+        until = due_at or at + outbox.WAITS[-1]
+        Letter.wait_for_server(at, until, refused.word, letter.queue)
 
 
 def try_out(to: str) -> None:
-    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard.
+    """Send a trial letter at once, for a person who sets mail up.
 
     Raises BadAddress, and Refused with the server's answer.
     """
@@ -109,7 +141,7 @@ def try_out(to: str) -> None:
         _("This is a trial. If you read it, e-mail from Kalends arrives.\n"),
     )
     with closing(MailServer(outbox.setup())) as server:
-        server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), to)
+        server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), ascii_domain(to))
 
 
 def compose(letter: Letter, text: Text) -> EmailMessage:
@@ -124,17 +156,13 @@ def compose(letter: Letter, text: Text) -> EmailMessage:
 
 
 def _message(text: Text, key: str) -> EmailMessage:
-    mail_from = outbox.setup().mail_from
-    mailbox = parseaddr(mail_from)[1]
-    domain = mailbox.rpartition("@")[2] or "kalends.invalid"
-    message = EmailMessage()
-    sender = header(text.sender)
-    message["From"] = Address(sender, addr_spec=mailbox) if sender else mail_from
+    message, ours = EmailMessage(), _sender(text)
+    message["From"] = ours
     message["To"], message["Subject"] = _address(text.to), header(text.subject)
     message["Date"] = format_datetime(scheduling.utc_now())
-    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
+    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{ours.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    with suppress(BadAddress):  # the letter goes all the same: its reader did not choose it
+    with suppress(BadAddress):  # the letter is sent all the same: its reader did not choose it
         if text.reply_to:
             message["Reply-To"] = _address(text.reply_to)
     if text.leave_url:
@@ -143,23 +171,47 @@ def _message(text: Text, key: str) -> EmailMessage:
     message.set_content(text.body)
     if text.html:
         message.add_alternative(text.html, subtype="html")
-    if text.calendar:
-        _enclose(message, text.calendar)
+    _enclose(message, text.calendar)
     return message
 
 
-def _enclose(message: EmailMessage, part: itip.Part) -> None:
-    """The calendar part twice: beside the text, where mail programs look for it, and as a file."""
-    method = {"method": part.method, "charset": "utf-8"}
-    message.add_alternative(part.body, "text", "calendar", params=method)
-    message.add_attachment(part.body, "application", "ics", filename="appointment.ics")
+def _sender(text: Text) -> Address:
+    """The sender: MAIL_FROM, with the letter's own name if it has one. Raises Refused without
+    MAIL_FROM.
+    """
+    mail_from = outbox.setup().mail_from
+    try:
+        ours = _address(mailbox(mail_from))
+    except BadAddress:
+        raise Refused("sender", is_server=True) from None
+    return Address(header(text.sender or parseaddr(mail_from)[0]), ours.username, ours.domain)
+
+
+def _enclose(message: EmailMessage, parts: Sequence[itip.Part]) -> None:
+    """Add the calendar part twice: beside the text, where mail programs look for it, and as a file.
+
+    Several parts are added as files only: beside the text, a mail program would use one and ignore
+    the others.
+    """
+    if len(parts) == 1:
+        (part,) = parts
+        message.add_alternative(part.body, "text", "calendar", params=_type(part))
+        message.add_attachment(part.body, "application", "ics", filename="appointment.ics")
+        return
+    for number, part in enumerate(parts, 1):
+        name = f"appointment-{number}.ics"
+        message.add_attachment(part.body, "text", "calendar", params=_type(part), filename=name)
+
+
+def _type(part: itip.Part) -> dict[str, str]:
+    return {"method": part.method, "charset": "utf-8"}
 
 
 def _address(to: str) -> Address:
     """One address and nothing else. Raises BadAddress.
 
-    Longer than RFC 5321 §4.5.3.1.3 allows it is none, nor with an encoded word (RFC 2047), which
-    would be decoded.
+    An address longer than RFC 5321 §4.5.3.1.3 allows is refused, and one with an encoded word (RFC
+    2047), which would be decoded.
     """
     if (
         to.count("@") != 1
@@ -169,8 +221,6 @@ def _address(to: str) -> Address:
     ):
         raise BadAddress
     try:
-        return Address(addr_spec=to)
-    except (
-        Exception
-    ):  # the standard library raises errors of several kinds for what it cannot take apart
+        return Address(addr_spec=ascii_domain(to))
+    except Exception:  # the standard library raises several kinds of errors for wrong addresses
         raise BadAddress from None

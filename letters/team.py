@@ -1,6 +1,6 @@
-"""Letters to people of the clinic: what clients did online, the day's list, the week of an owner.
+"""Letters to people of the clinic: clients' online actions, the day's list, the week of an owner.
 
-A client appears by the internal ID; by name where the clinic chose so.
+A client appears by the internal ID; by name if the clinic chose so.
 """
 
 from collections.abc import Callable
@@ -8,36 +8,41 @@ from datetime import datetime, time, timedelta
 
 from flask import current_app
 
-from base import scheduling
+from base import jobs, region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _, lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
+from free_times.earlier import entries
+from free_times.earlier.entries import WaitingEntry
 from free_times.online import requests, team_letters
-from free_times.online.team_letters import TeamLetters
-from models import Booking, Clinic, Feed, FeedRead, User
+from free_times.online.team_letters import LOST, TeamLetters
+from models import Booking, Clinic, Feed, FeedRead, Practitioner, User
 from people import zones
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 
-from . import clients
+from . import visits
 from .text import Text, address, one_line
 
 MORNING, DIGEST = "morning", "digest"
-AT = time(6, 30)  # of the person's venue, for both
-LATEST = time(12)  # later than that the day's list says nothing new
+AT = time(6, 30)  # by the clock of the person's venue, for both
+LATEST = time(12)  # a later day's list says nothing new
 UNREAD = timedelta(days=14)
+MOST_LINES = 30  # lines in one letter
 SUBJECTS = {
     "booked": lazy("A client booked online"),
     "asked": lazy("A request waits for your answer"),
     "moved": lazy("A client moved an appointment"),
     "cancelled": lazy("A client cancelled an appointment"),
+    LOST: lazy("A booking went to a colleague"),
 }
 
 
 def visitor(letter: Letter) -> Text | None:
-    """What a visitor did, while it is still so."""
+    """The letter about a visitor's action, while its result is unchanged."""
     booking = Booking.get_or_none(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
     person = _reader(letter)
     deed = letter.detail["deed"]
@@ -54,13 +59,64 @@ def visitor(letter: Letter) -> Text | None:
         line=_line(booking, LetterSettings.of(letter.clinic), with_day=True),
         calendar="" if is_own else one_line(booking.practitioner.user.name),
         address=address("bookings.show", booking_id=str(booking.id)),
-        day=clients.day(booking.starts_at, zone),
+        day=visits.day(booking.starts_at, zone),
     )
     return Text(person.email, str(SUBJECTS[deed]), body)
 
 
+def lost(letter: Letter) -> Text | None:
+    """The letter about bookings that were moved from the reader's calendar to a colleague's, while
+    they are still there.
+    """
+    person = _reader(letter)
+    if person is None or not TeamLetters.of(person).lost:
+        return None
+    before = {row_id: facts for row_id, *facts in letter.detail["rows"]}
+    found = Booking.in_full().where(
+        Booking.id.in_(list(before)), Booking.clinic == letter.clinic_id
+    )
+    at = scheduling.utc_now()
+    rows = [
+        (row, was)
+        for row in found.order_by(Booking.starts_at)
+        if row.is_busy
+        and row.practitioner.user_id != person.id
+        and (was := _as_it_was(row, *before[row.id])).ends_at > at
+    ]
+    if not rows:
+        return None
+    settings = LetterSettings.of(letter.clinic)
+    body = _body(
+        "lost",
+        name=one_line(person.name),
+        rows=[
+            (_line(was, settings, with_day=True), one_line(row.practitioner.user.name), _now(row))
+            for row, was in rows[:MOST_LINES]
+        ],
+        more=max(len(rows) - MOST_LINES, 0),
+        address=address("bookings.show", booking_id=str(rows[0][0].id)),
+    )
+    return Text(person.email, str(SUBJECTS[LOST]), body)
+
+
+def _as_it_was(booking: Booking, calendar: int, starts: str, ends: str) -> Booking:
+    """The booking at its former time and in its former calendar (id); it is not stored."""
+    start, end = (datetime.fromisoformat(at) for at in (starts, ends))
+    was = Booking(**booking.__data__ | {"starts_at": start, "ends_at": end})
+    was.practitioner = Practitioner.get_by_id(calendar)
+    return was
+
+
+def _now(booking: Booking) -> str:
+    """Its present day and time."""
+    zone = booking.practitioner.zone
+    if booking.all_day:
+        return visits.day(booking.starts_at, zone)
+    return visits.moment(booking.starts_at, booking)
+
+
 def _is_so(booking: Booking, deed: str, letter: Letter) -> bool:
-    """Whether it still is as the visitor left it."""
+    """Whether the booking is still as the visitor left it."""
     if deed == "cancelled":
         return booking.status == "cancelled"
     is_ahead = booking.ends_at > scheduling.utc_now() and booking.status not in FREE_STATUSES
@@ -79,11 +135,11 @@ def _reader(letter: Letter) -> User | None:
 def _line(booking: Booking, settings: LetterSettings, with_day: bool = False) -> str:
     """One appointment on one line: when, what, where, and the client as the clinic allows."""
     zone = booking.practitioner.zone
-    start, end = (at.astimezone(zone) for at in (booking.starts_at, booking.ends_at))
-    when = _("all day") if booking.all_day else f"{start:%H:%M}–{end:%H:%M}"
+    span = booking.starts_at, booking.ends_at
+    when = _("all day") if booking.all_day else region.between_in(*span, zone)
     client = booking.patient
     facts = [
-        f"{clients.day(booking.starts_at, zone)}, {when}" if with_day else when,
+        f"{visits.day(booking.starts_at, zone)}, {when}" if with_day else when,
         one_line(booking.service.name) if booking.service else "",
         (one_line(client.name) if settings.names_clients else client.internal_id or "")
         if client
@@ -101,15 +157,18 @@ def write_due() -> None:
     at = scheduling.utc_now()
     rows = TeamLetters.select(TeamLetters, User).join(User)
     wanted = (TeamLetters.morning | TeamLetters.digest), User.left_at.is_null()
-    for choice in rows.where(*wanted):
-        local = at.astimezone(zones.of(choice.user))
-        if not AT <= local.time() < LATEST:
-            continue
-        day = local.date().isoformat()
-        if choice.morning:
-            _write(choice.user, MORNING, day)
-        if choice.digest and choice.user.is_owner and local.weekday() == 0:
-            _write(choice.user, DIGEST, day)
+    jobs.each(rows.where(*wanted), lambda choice: _write_where_due(choice, at))
+
+
+def _write_where_due(choice: TeamLetters, at: datetime) -> None:
+    local = at.astimezone(zones.of(choice.user))
+    if not AT <= local.time() < LATEST:
+        return
+    day = local.date().isoformat()
+    if choice.morning:
+        _write(choice.user, MORNING, day)
+    if choice.digest and choice.user.is_owner and local.weekday() == 0:
+        _write(choice.user, DIGEST, day)
 
 
 def _write(person: User, kind: str, day: str) -> None:
@@ -117,7 +176,7 @@ def _write(person: User, kind: str, day: str) -> None:
 
 
 def morning(letter: Letter) -> Text | None:
-    """The day's appointments of one person; nothing on a day without."""
+    """The day's appointments of one person; None on a day without."""
     person = _reader(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
@@ -133,7 +192,7 @@ def morning(letter: Letter) -> Text | None:
     body = _body(
         MORNING,
         name=one_line(person.name),
-        day=clients.day(start + timedelta(hours=12), zone),
+        day=visits.day(start + timedelta(hours=12), zone),
         lines=[_line(row, settings) for row in rows],
         address=address("week.index"),
     )
@@ -141,7 +200,7 @@ def morning(letter: Letter) -> Text | None:
 
 
 def digest(letter: Letter) -> Text | None:
-    """The week of an owner: what waits for somebody, and what nobody uses."""
+    """The week of an owner: events of the week, open tasks, and unused parts."""
     person = _reader(letter)
     if person is None or not person.is_owner or not TeamLetters.of(person).digest:
         return None
@@ -162,8 +221,26 @@ def _online(clinic: Clinic, at: datetime) -> int:
     return int(Booking.select().where(Booking.clinic == clinic, *week).count())
 
 
+def _changed(clinic: Clinic, at: datetime) -> int:
+    """The number of changes in calendars outside that bookings followed or that were put back."""
+    week = SyncRun.clinic == clinic, SyncRun.started_at > at - timedelta(days=7)
+    rows = SyncRun.select(SyncRun.counts).where(*week)
+    return sum(row.counts.get("adopted", 0) + row.counts.get("put_back", 0) for row in rows)
+
+
+def _waiting(clinic: Clinic, at: datetime) -> int:
+    """The number of clients who wait for an earlier time."""
+    return int(entries.waiting(clinic).count())
+
+
+def _earlier(clinic: Clinic, at: datetime) -> int:
+    """The number of times that clients took from the waiting list."""
+    taken = WaitingEntry.ended_because == "taken", WaitingEntry.ended_at > at - timedelta(days=7)
+    return int(WaitingEntry.select().where(WaitingEntry.clinic == clinic, *taken).count())
+
+
 def _outside(clinic: Clinic, at: datetime) -> int:
-    """Changes outside that wait for a decision."""
+    """The number of changes outside that wait for a decision."""
     waits = Account.clinic == clinic, Notice.settled_at.is_null()
     return int(Notice.select().join(Account).where(*waits).count())
 
@@ -174,7 +251,7 @@ def _broken(clinic: Clinic, at: datetime) -> int:
 
 
 def _unread(clinic: Clinic, at: datetime) -> int:
-    """Private links that nobody has read for two weeks."""
+    """The number of private links that nobody has read for two weeks."""
     read = FeedRead.select(FeedRead.feed).where(FeedRead.last_at > at - UNREAD)
     old = Feed.clinic == clinic, Feed.created_at < at - UNREAD, Feed.id.not_in(read)
     return int(Feed.select().where(*old, *Feed.living()).count())
@@ -186,6 +263,9 @@ def _requests(clinic: Clinic, at: datetime) -> int:
 
 _COUNTS: dict[str, Callable[[Clinic, datetime], int]] = {
     "online": _online,
+    "earlier": _earlier,
+    "changed": _changed,
+    "waiting": _waiting,
     "requests": _requests,
     "outside": _outside,
     "broken": _broken,
@@ -193,6 +273,7 @@ _COUNTS: dict[str, Callable[[Clinic, datetime], int]] = {
 }
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
     team_letters.KIND: visitor,
+    LOST: lost,
     MORNING: morning,
     DIGEST: digest,
 }

@@ -1,8 +1,11 @@
-"""What a letter is made of, and what all of them need to be written."""
+"""The parts of a letter, and helpers for all letters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 
+import idna
 from flask import current_app
 
 from base.text import clean
@@ -13,7 +16,7 @@ MOST_IN_HEADER = 200
 
 
 class NotNow(Exception):
-    """It is to be sent, but not before `until`."""
+    """The letter must not be sent before `until`."""
 
     def __init__(self, until: datetime):
         super().__init__(until)
@@ -22,10 +25,10 @@ class NotNow(Exception):
 
 @dataclass(frozen=True)
 class Text:
-    """What a letter says, and to which address: the one that its reader has now.
+    """The text of a letter, and its reader's present address.
 
     `html`: the same for mail programs that show it. `sender`: who it is from, beside our address.
-    `reply_to`: where answers go. `calendar`: the entry for the reader's calendar. `leave_url`:
+    `reply_to`: where answers go. `calendar`: what goes into the reader's calendar. `leave_url`:
     where one press ends letters of this kind (RFC 8058). `said`: the kind, where it is known only
     when the letter is sent.
     """
@@ -36,31 +39,46 @@ class Text:
     html: str = ""
     sender: str = ""
     reply_to: str = ""
-    calendar: Part | None = None
+    calendar: Sequence[Part] = ()
     leave_url: str = ""
     said: str = ""
 
 
 def one_line(text: str) -> str:
-    """A name as it may stand in a letter.
-
-    Whatever was stored, on one line and without control characters.
+    """A name in the form for a letter: on one line and without control characters, whatever was
+    stored.
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def paragraph(text: str) -> str:
-    """Somebody's own words as they may stand in a letter, whatever was stored."""
+    """A person's own words in the form for a letter, whatever was stored."""
     return clean(text, len(text))
 
 
 def header(text: str) -> str:
-    """Text as it may stand in a header: one line, short enough for one (RFC 5322 §2.1.1).
+    """Text in the form for a header: one short line (RFC 5322 §2.1.1).
 
-    What looks like the start of an encoded word (RFC 2047) is broken up: readers would decode it,
-    and it may hold line ends.
+    An apparent start of an encoded word (RFC 2047) is broken up: mail programs would decode it, and
+    it may hold line ends.
     """
     return one_line(text).replace("=?", "= ?")[:MOST_IN_HEADER]
+
+
+def ascii_domain(mailbox: str) -> str:
+    """The address with its domain as mail servers know it (IDNA, RFC 5891): praxis@müller.example
+    goes to praxis@xn--mller-kva.example. Unchanged if the domain is invalid.
+    """
+    name, at, domain = mailbox.rpartition("@")
+    try:
+        return name + at + idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return mailbox
+
+
+def mailbox(mail_from: str) -> str:
+    """The bare address of a sender, as mail servers know it. MAIL_FROM may name it, too."""
+    return ascii_domain(parseaddr(mail_from)[1])
 
 
 def address(endpoint: str, **values: str) -> str:

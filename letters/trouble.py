@@ -1,14 +1,15 @@
 """Letters about accounts that need a person: one for each step of an episode of trouble."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from base import scheduling
+from base import jobs, scheduling
 from base.database import database
 from base.tables import outbox
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from models import User
-from sync.tables.accounts import PERSONAL, Account
+from sync.tables.accounts import Account
+from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
@@ -16,29 +17,26 @@ STEPS = (
     timedelta(seconds=60),
     timedelta(days=3),
     timedelta(days=7),
-)  # after trouble began; a hiccup is over within a minute
+)  # after trouble began; short trouble ends within a minute
 
 
 def tell_of_calendars() -> None:
-    """Write once an episode to people some of whose calendar, or all of it, cannot be read. What
-    passes within hours is not told.
+    """Write to people whose calendar cannot be read, in part or at all: once for each episode of
+    trouble. Trouble that ends within hours is not told.
     """
     if not outbox.is_set_up():
         return
-    for trouble in CalendarTrouble.to_tell():
-        account = trouble.calendar.account
-        with database.atomic():
-            is_read = account.user.is_active and at_rest(account) not in STOPPED
-            if is_read and trouble.claim():
-                since = trouble.since.isoformat()
-                Letter.write(
-                    account.clinic_id,
-                    "calendar_trouble",
-                    trouble,
-                    since,
-                    account.user.email,
-                    since=since,
-                )
+    jobs.each(CalendarTrouble.to_tell(), _tell_of_calendar)
+
+
+def _tell_of_calendar(trouble: CalendarTrouble) -> None:
+    account = trouble.calendar.account
+    with database.atomic():
+        is_read = account.user.is_active and at_rest(account) not in STOPPED
+        if is_read and trouble.claim():
+            since = trouble.since.isoformat()
+            to = account.user.email
+            Letter.write(account.clinic, "calendar_trouble", trouble, since, to, since=since)
 
 
 def tell_of_removals() -> None:
@@ -50,21 +48,25 @@ def tell_of_removals() -> None:
     """
     if not outbox.is_set_up():
         return
+    leaving = Account.select().where(Account.phase == "leaving", Account.removes)
+    jobs.each(leaving, _tell_of_removal)
+
+
+def _tell_of_removal(account: Account) -> None:
     at = scheduling.utc_now()
-    for account in Account.select().where(Account.phase == "leaving", Account.removes):
-        begun = AuditEntry.about(account).where(AuditEntry.action == "account.leaving").first()
-        if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
-            continue
-        for person in [account.user] if account.user.is_active else _owners(account):
-            Letter.write(
-                account.clinic_id,
-                "removal",
-                account,
-                f"{begun.id} {person.id}",
-                person.email,
-                since=begun.at.isoformat(),
-                reader=person.id,
-            )
+    begun = AuditEntry.about(account).where(AuditEntry.action == "account.leaving").first()
+    if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
+        return
+    for person in [account.user] if account.user.is_active else _owners(account):
+        Letter.write(
+            account.clinic_id,
+            "removal",
+            account,
+            f"{begun.id} {person.id}",
+            person.email,
+            since=begun.at.isoformat(),
+            reader=person.id,
+        )
 
 
 def tell() -> None:
@@ -89,35 +91,40 @@ def tell() -> None:
             User.left_at.is_null(),
         )
     )
-    for account in [account for account in stuck if at_rest(account) in LETTER]:
-        step = sum(account.failing_since <= now - after for after in STEPS)
-        with database.atomic():
-            same = Account.health == account.health, Account.failing_since == account.failing_since
-            if (
-                Account.update(told=step)
-                .where(Account.id == account.id, Account.told < step, *same)
-                .execute()
-            ):
-                for person in _readers(account, step):
-                    _write(account, step, person)
+    jobs.each(stuck, lambda account: _tell_of(account, now))
 
 
-def _write(account: Account, step: int, person: User) -> None:
-    since = account.failing_since.isoformat()
+def _tell_of(account: Account, now: datetime) -> None:
+    if at_rest(account) not in LETTER:
+        return
+    since = account.failing_since or now
+    step = sum(since <= now - after for after in STEPS)
+    with database.atomic():
+        same = Account.health == account.health, Account.failing_since == account.failing_since
+        if (
+            Account.update(told=step)
+            .where(Account.id == account.id, Account.told < step, *same)
+            .execute()
+        ):
+            for person in _readers(account, step):
+                _write(account, since, step, person)
+
+
+def _write(account: Account, since: datetime, step: int, person: User) -> None:
     Letter.write(
         account.clinic_id,
         "sync_trouble",
         account,
-        f"{since} {step} {person.id}",
+        f"{since.isoformat()} {step} {person.id}",
         person.email,
-        since=since,
+        since=since.isoformat(),
         reader=person.id,
     )
 
 
 def _readers(account: Account, step: int) -> list[User]:
-    """The account's person where they can do something; the clinic's owners where nobody else can,
-    or nobody has for days.
+    """The account's person if they can act; the clinic's owners if nobody else can, or nobody has
+    for days.
     """
     owners = _owners(account)
     people = [account.user] if account.health in PERSONAL else []

@@ -104,8 +104,8 @@ def up(migrator, db):
 
 
 def part_doubles(db, IdChange):
-    """Of clients whose internal IDs differ in case alone all but the oldest get a suffix, and are
-    listed for the clinic's owner.
+    """Give a suffix to internal IDs that differ in case alone, except for the oldest client, and
+    list them for the clinic's owner.
     """
 
     class Patient(Model):

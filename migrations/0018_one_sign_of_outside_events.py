@@ -1,4 +1,4 @@
-"""That external events changed stands with the person alone: `user.outside_rev`, since 0016."""
+"""One sign that external events changed: `user.outside_rev`, which exists since 0016."""
 
 
 def up(migrator, db):

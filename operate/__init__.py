@@ -1,4 +1,4 @@
-"""What whoever runs the server needs.
+"""Running the server.
 
 The command line, the processes, migrations, backups, the doctor, the sample clinic.
 """

@@ -1,7 +1,7 @@
 """The file of a backup: a tar file of its parts.
 
-`about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and `secret_key`
-where Kalends made its own.
+`about.json` (its description), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and
+`secret_key` where Kalends made its own.
 """
 
 import gzip
@@ -23,13 +23,13 @@ _DAMAGES = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
 
 class Damaged(Exception):
-    """The file is no backup of ours, or not whole."""
+    """The file is not a backup of Kalends, or not complete."""
 
 
 def pack(folder: Path, file: Path) -> None:
     """Put the parts that lie in the folder into one file, readable by its owner alone.
 
-    It is there whole or not at all, and survives a power cut. Raises FileExistsError, OSError.
+    The file is complete or absent, and survives a power cut. Raises FileExistsError, OSError.
     """
     packed = folder / "packed"
     with tarfile.open(packed, "x:gz") as archive:
@@ -48,7 +48,7 @@ def pack(folder: Path, file: Path) -> None:
 
 
 def about(file: Path) -> Mapping[str, Any]:
-    """What the backup says of itself. Raises Damaged."""
+    """The backup's description of itself. Raises Damaged."""
     try:
         with tarfile.open(file) as archive:
             said = archive.extractfile("about.json")
@@ -64,8 +64,8 @@ def about(file: Path) -> Mapping[str, Any]:
 def unpacked(file: Path, near: Path) -> Iterator[Path]:
     """The known parts as plain files that only their owner reads.
 
-    Whatever else the archive holds is left out. It is read to its end, where the sum over its
-    content stands. Raises Damaged, OSError.
+    Other parts of the archive are left out. It is read to its end, which has the checksum. Raises
+    Damaged, OSError.
     """
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder:
         give_back(Path(folder))
@@ -82,7 +82,7 @@ def unpacked(file: Path, near: Path) -> Iterator[Path]:
 
 
 def _opened(file: Path) -> BinaryIO:
-    """Its content; somebody may have taken the compression off, as browsers do."""
+    """Its content; a browser may have removed the compression."""
     with open(file, "rb") as start:
         is_packed = start.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(file)) if is_packed else open(file, "rb")
@@ -99,6 +99,6 @@ def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> No
 
 
 def _private(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Whatever unpacks it, only its owner reads it."""
+    """The entry with permissions for its owner only, whatever program unpacks it."""
     entry.mode, entry.uname, entry.gname, entry.uid, entry.gid = 0o600, "", "", 0, 0
     return entry

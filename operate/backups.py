@@ -1,6 +1,6 @@
-"""Database and key in one file: all that cannot be made again.
+"""Database and key in one file: all data that cannot be made again.
 
-Private links follow from the key. What comes from the environment stays there.
+Private links are derived from the key. A key from the environment is left out.
 """
 
 import json
@@ -24,9 +24,9 @@ class Refused(Exception):
 
 
 def write(settings, file: Path) -> str:
-    """Make the backup, readable by its owner alone; Kalends may go on meanwhile.
+    """Make the backup, readable by its owner alone, also while Kalends runs.
 
-    Gives what to say. Raises Refused, OSError.
+    Returns sentences for the person. Raises Refused, OSError.
     """
     taken = _("{file} exists already. Name another file.", file=file)
     if file.exists():
@@ -39,7 +39,7 @@ def write(settings, file: Path) -> str:
             )
         )
     _check_worth(settings)
-    # another one may be at work
+    # another process may be making one
     files.clear_away(file.absolute().parent, ".backup-", timedelta(days=1))
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:
         there = Path(folder)
@@ -72,9 +72,8 @@ def write(settings, file: Path) -> str:
 
 
 def _check_worth(settings) -> None:
-    """Raise Refused where the backup would not be what it seems.
-
-    It would be of an empty database, or with a key that is not its own.
+    """Raise Refused if the backup would be misleading: of an empty database, or with a key that is
+    not its own.
     """
     where = sqlite_path(settings) if is_sqlite() else _("that DATABASE_URL names")
     if not _has_clinic(settings):
@@ -85,8 +84,8 @@ def _check_worth(settings) -> None:
                 where=where,
             )
         )
-    if keys.state(settings.secret_keys) == "foreign":
-        raise Refused(_("Nothing was written. {foreign}", foreign=keys.FOREIGN))
+    if keys.state(settings.secret_keys) == "another":
+        raise Refused(_("Nothing was written. {foreign}", foreign=keys.OF_ANOTHER))
 
 
 def _has_clinic(settings) -> bool:
@@ -97,7 +96,7 @@ def _has_clinic(settings) -> bool:
 
 
 def inspect(file: Path) -> datetime:
-    """When the backup was made. Raises Refused for what is none, or a newer version's."""
+    """The time of the backup. Raises Refused for another file, or a newer version's."""
     try:
         about = archive.about(file)
         newer = set(about["migrations"]) - migrate.known()
@@ -112,14 +111,14 @@ def inspect(file: Path) -> datetime:
 
 
 def damaged(file: Path) -> str:
-    """What to say of a file that is none of ours, or not whole."""
+    """The sentence about a file that is not a backup, or not complete."""
     return _("{file} is not a backup of Kalends, or is damaged.", file=file)
 
 
 def before_update(settings) -> Path | None:
     """Make a backup in the instance folder before tables are changed.
 
-    None where there is nothing to keep yet. Raises Refused, OSError.
+    None if there is nothing to back up yet. Raises Refused, OSError.
     """
     if not _has_clinic(settings):
         return None
@@ -134,18 +133,18 @@ def sqlite_path(settings) -> Path:
 
 
 def _kept_key(settings) -> Path | None:
-    """The file of the key that Kalends made itself, where it is the one in use."""
+    """The file of the key that Kalends made itself, if that key is in use."""
     key = key_file(settings)
     return key if key.exists() and key.read_text().strip() == settings.secret_keys[0] else None
 
 
 def key_file(settings) -> Path:
-    """Where the key is that Kalends made itself."""
+    """The file of the key that Kalends made itself."""
     return settings.instance / "secret_key"
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """SQLite's online backup: a consistent copy, whatever is written meanwhile."""
+    """SQLite's online backup: a consistent copy, even while others write."""
     target.touch(mode=0o600)
     with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
         there.backup(here)

@@ -1,20 +1,23 @@
-"""What is done again and again.
+"""Periodic jobs.
 
-Find due work that no wake-up is on the way for, and throw away what has had its time.
+They find due work whose wake-up was lost, and delete old rows.
 
-It stands above everything that has due work, and below the command line; `workers.tick` enqueues
-it.
+The module stands above everything with due work, and below the command line; `workers.tick`
+enqueues the jobs.
 """
 
+from datetime import datetime, timedelta
+
 import letters
-from base import scheduling
+from base import jobs, scheduling
 from base.tables import outbox
 from base.tables.time_off import TimeOff
-from free_times.online import holds, proofs, requests, unattended
+from free_times.earlier import accepting, entries, news
+from free_times.online import answering, holds, proofs, requests, unattended
 from letters import reminders, team, trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
-from people import credentials
+from people import credentials, guide_notes
 from people.addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
@@ -22,7 +25,8 @@ from people.sessions import Session
 from sync.tables import clocks, pace, runs
 from sync.two_way import work
 
-from .intake.upload import Import
+from .intake.upload import ASKED, Import
+from .turns import in_turn
 
 
 def sweep() -> None:
@@ -30,56 +34,80 @@ def sweep() -> None:
 
     A wake-up may be lost with Redis, or its worker may have died.
     """
-    intake.sweep()
-    work.sweep()
-    letters.sweep()
-    Clinic.void_late()
-    requests.lapse()
+    parts = intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse
+    jobs.each(parts, lambda part: part())
 
 
-@database.atomic()
 def clean_up() -> None:
-    """Remove what has had its time.
+    """Delete old rows, each kind in a transaction of its own.
 
-    Dead one-time tokens, failed tries of yesterday, letters and the history of runs of long ago,
-    and the text of files that nobody decided about; and what a clock that was ahead left.
+    Expired one-time tokens, failed tries of yesterday, old letters and runs, and files that nobody
+    decided about; also wrong times from a clock that was ahead.
 
-    The audit stays.
+    The history stays.
     """
     now = scheduling.utc_now()
-    credentials.clean_up(now)
-    proofs.clean_up(now)
-    holds.clean_up()
-    requests.forget(now)
-    runs.clean_up(now)
-    pace.clean_up(now)
-    clocks.set_right(now)
-    outbox.clean_up(now)
-    TimeOff.clean_up(now)
-    AddressProof.clean_up()
-    MailedCode.clean_up()
-    Session.clean_up()
-    SecurityEvent.clean_up()
-    undecided = ("checked", "mapping", "failed")
+    dated = (
+        credentials.clean_up,
+        proofs.clean_up,
+        entries.clean_up,
+        requests.forget,
+        runs.clean_up,
+        pace.clean_up,
+        clocks.set_right,
+        outbox.clean_up,
+        guide_notes.clean_up,
+        TimeOff.clean_up,
+        _discard_undecided,
+    )
+    others = (holds, AddressProof, MailedCode, Session, SecurityEvent)
+    parts = [lambda part=part: part(now) for part in dated] + [one.clean_up for one in others]
+    jobs.each(parts, lambda part: database.atomic()(part)())
+
+
+def _discard_undecided(now: datetime) -> None:
+    undecided = ("checked", ASKED, "failed")
     for old in Import.select(Import.id, Import.clinic).where(
         Import.created_at < now - Import.KEPT, Import.phase.in_(undecided)
     ):
         old.advance(undecided, "discarded", None)
 
 
-# Who is told after a change that made something due (`base.sql.after_commit`).
+def clean_up_hourly() -> None:
+    """Remove what has had its time, once an hour."""
+    in_turn(clean_up, timedelta(hours=1))
+
+
+def refresh_holidays() -> None:
+    """Bring the public holidays up to a year ahead, four times a day."""
+    in_turn(holidays.refresh, timedelta(hours=6))
+
+
+def check_overlaps() -> None:
+    """Look for bookings that overlap, once a day."""
+    in_turn(overlaps.check, timedelta(days=1))
+
+
+# The listeners that are called after a change that made something due
+# (`base.sql.after_commit`).
 WAKING = (work.wake_due, letters.wake_due)
 
-# Function, seconds between two runs.
+SOON = 300  # seconds after which what failed is tried again
+
+# Function, seconds between two runs. None is longer than 600: what is due less often asks in its
+# turn whether it is due, so that nothing waits a day because it failed once.
 PERIODIC = (
     (sweep, 10),
     (unattended.finish, 10),
+    (accepting.finish_unattended, 10),
+    (answering.finish_unattended, 10),
+    (news.offer, 20),
     (trouble.tell, 60),
     (trouble.tell_of_calendars, 60),
     (trouble.tell_of_removals, 600),
     (reminders.write_due, 600),
     (team.write_due, 600),
-    (clean_up, 3600),
-    (holidays.refresh, 6 * 3600),
-    (overlaps.check, 24 * 3600),
+    (clean_up_hourly, SOON),
+    (refresh_holidays, SOON),
+    (check_overlaps, SOON),
 )

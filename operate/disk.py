@@ -1,8 +1,7 @@
-"""Whether what must be written can be.
+"""Whether the disks can be written.
 
-The folders of the database and of the embedded Redis, tried by writing.
-
-How much is free says too little: a quota, a limit on files or a read-only disk refuses as well.
+A small file is written into the folders of the database and of the embedded Redis. The free space
+alone says too little: a quota, a limit on files or a read-only disk refuses as well.
 """
 
 import errno
@@ -12,12 +11,12 @@ from pathlib import Path
 
 from base.catalogue import _
 
-OCTETS = 256 * 1024  # what the try writes: SQLite and Redis need some room for each change
+OCTETS = 256 * 1024  # octets of that file: SQLite and Redis need some room for each change
 _WORDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "read-only"}
 
 
 def faults(settings) -> list[str]:
-    """What is wrong, such as "disk full"; [] where all is well."""
+    """The faults of the disk, such as "disk full"; [] where all is well."""
     return sorted({fault for folder in _folders(settings) if (fault := _fault(folder))})
 
 

@@ -1,4 +1,4 @@
-"""Is everything as it must be? Each finding is a sentence that says what to fix."""
+"""Checks of the installation. Each finding is a sentence with what to fix."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,13 +14,14 @@ from base.catalogue import _
 from base.database import is_sqlite
 from base.tables import outbox
 from letters import sending
+from letters.refusals import WHY
 from letters.smtp import MailServer, Refused
 
 from . import disk, doctor_sync, keys, migrate, overlaps
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for each part.
+    """Findings for each part: whether it works, and a sentence.
 
     Settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
     letter there.
@@ -47,7 +48,7 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
 
 
 def _clock() -> tuple[bool, str]:
-    """No event is older than the program itself."""
+    """Whether the clock is right: no event is older than the program itself."""
     now, made = scheduling.utc_now(), datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     if now < made:
         return (
@@ -97,11 +98,11 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
         if not models.database.is_closed():
             models.database.close()
     yield (
-        found != "foreign",
+        found != "another",
         {
             "ours": _("The secret key is this database's."),
             "new": _("The secret key will be this database's with its first clinic."),
-            "foreign": keys.FOREIGN,
+            "another": keys.OF_ANOTHER,
             "unproved": (
                 _(
                     "Nothing here tells whether the secret key is this database's. If private links"
@@ -221,15 +222,7 @@ def _mail(mail_to: str | None) -> tuple[bool, str]:
                     )
                 ),
             )
-        with closing(MailServer(outbox.setup())) as server:
-            server.open()
-        return (
-            True,
-            _(
-                "The mail server takes our sign-in. To send a trial letter: doctor --mail-to"
-                " ADDRESS"
-            ),
-        )
+        return True, _signed_in()
     except sending.BadAddress:
         return False, _(
             "{mail_to} is not an e-mail address. Write one such as name@example.org.",
@@ -237,6 +230,21 @@ def _mail(mail_to: str | None) -> tuple[bool, str]:
         )
     except Refused as refused:
         return False, _not_taken(refused, mail_to)
+
+
+def _signed_in() -> str:
+    """Connect to the mail server. Raises Refused."""
+    with closing(MailServer(outbox.setup())) as server:
+        server.open()
+        if server.is_private:
+            return _(
+                "The mail server takes our sign-in. To send a trial letter: doctor --mail-to"
+                " ADDRESS"
+            )
+    return _(
+        "The mail server takes our sign-in, but does not encrypt: others on the way can read"
+        " letters. To send a trial letter: doctor --mail-to ADDRESS"
+    )
 
 
 def _not_taken(refused: Refused, mail_to: str | None) -> str:
@@ -249,9 +257,10 @@ def _not_taken(refused: Refused, mail_to: str | None) -> str:
         if mail_to
         else _("us")
     )
+    why = WHY.get(refused.word) or refused.answer or refused.word
     return _(
-        "The mail server does not take {what} ({word}). Check SMTP_URL{and_sender}.",
+        "The mail server does not take {what}: {why}. Check SMTP_URL{and_sender}.",
         what=what,
-        word=refused.word,
+        why=str(why).rstrip("."),
         and_sender=" and MAIL_FROM" if mail_to else "",
     )

@@ -1,6 +1,6 @@
-"""What the doctor says about two-way sync.
+"""The doctor's checks of two-way sync.
 
-Providers, addresses that they accept, and connected accounts. No provider is asked anything.
+Providers, addresses that they accept, and connected accounts. No provider is asked.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
-from base.catalogue import _
+from base.catalogue import _, listed
 from base.config.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
@@ -33,16 +33,9 @@ INVENTED = (
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for providers that are set up and connected accounts."""
-    if not settings.providers:
-        guides = _(" and ").join(row.guide for row in registry.PROVIDERS.values())
-        yield (
-            True,
-            _(
-                "No calendar provider is set up, so sync goes one way. {guides} lead through it.",
-                guides=guides,
-            ),
-        )
+    """Findings for providers that are set up and for connected accounts: whether it works, and a
+    sentence.
+    """
     real = [kind for kind, known in settings.providers.items() if not known.is_sandbox]
     for kind, known in settings.providers.items():
         yield (
@@ -65,17 +58,43 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
             ),
         )
     if real:
-        yield _registrable(settings.base_url, [registry.of(kind).company for kind in real])
+        yield _registrable(settings.base_url, [registry.of(kind) for kind in real])
         yield _live(settings)
+    yield from _not_set_up(settings)
     yield from _accounts()
 
 
-def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
-    """Whether providers accept a redirect URI at this address.
-
-    They take https or this machine, no bare IP address, no invented ending.
+def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
+    """Findings for providers that are not set up: the redirect URIs to register, and whether this
+    address will be accepted there. They are no faults, since nobody must set a provider up.
     """
-    url, whom = urlsplit(base_url), _(" and ").join(names)
+    rows = [
+        row
+        for row in registry.PROVIDERS.values()
+        if not row.by_password and row.kind not in settings.providers
+    ]
+    if not rows:
+        return
+    yield (
+        True,
+        _(
+            "Not set up: sync with {companies}. {guides} lead through it, and these are the"
+            " redirect URIs to register there: {addresses}",
+            companies=listed(row.company for row in rows),
+            guides=listed(row.guide for row in rows),
+            addresses=", ".join(f"{settings.base_url}/connect/{row.kind}" for row in rows),
+        ),
+    )
+    yield True, _registrable(settings.base_url, rows)[1]
+
+
+def _registrable(base_url: str, rows: list[registry.ProviderRow]) -> tuple[bool, str]:
+    """Whether these providers accept a redirect URI at this address.
+
+    All take https or this machine; some no bare IP address and no invented ending.
+    """
+    url, whom = urlsplit(base_url), listed(row.company for row in rows)
+    strict = listed(row.company for row in rows if row.wants_public_name)
     if is_loopback(base_url):
         return True, _(
             "Redirects to this machine itself are accepted. That does for trying out; a"
@@ -88,16 +107,18 @@ def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
             base_url=base_url,
             whom=whom,
         )
-    if _is_ip(url.hostname):
+    if strict and _is_ip(url.hostname):
         return False, _(
-            "Google refuses a bare IP address such as {hostname}. Give Kalends a name in a"
+            "{company} refuses a bare IP address such as {hostname}. Give Kalends a name in a"
             " domain of yours.",
+            company=strict,
             hostname=url.hostname,
         )
-    if "." not in url.hostname or url.hostname.rsplit(".", 1)[-1] in INVENTED:
+    if strict and ("." not in url.hostname or url.hostname.rsplit(".", 1)[-1] in INVENTED):
         return False, _(
-            "Google refuses {hostname}: its ending is no public one. Give Kalends a name"
+            "{company} refuses {hostname}: its ending is no public one. Give Kalends a name"
             " in a domain of yours.",
+            company=strict,
             hostname=url.hostname,
         )
     return True, _("Redirects to {base_url} are accepted by {whom}.", base_url=base_url, whom=whom)
@@ -149,9 +170,9 @@ def _live(settings) -> tuple[bool, str]:
 
 
 def _accounts() -> Iterator[tuple[bool, str]]:
-    """What is wrong with connected accounts, in numbers.
+    """Faults of connected accounts, in numbers.
 
-    Nothing where the tables are not there yet: that is said elsewhere.
+    None if the tables do not exist yet: another check says that.
     """
     try:
         with models.database.connection_context():
@@ -169,7 +190,7 @@ def _accounts() -> Iterator[tuple[bool, str]]:
 def _locked_out(accounts: list[Account]) -> Iterator[str]:
     """Accounts that cannot be used until somebody reconnects them."""
     sealed = [account for account in accounts if not _opens(account)]
-    stuck = [account for account in accounts if account.health == "reconnect"]
+    stuck = [account for account in accounts if account.needs_access]
     if sealed:
         yield (
             _(
@@ -199,7 +220,7 @@ def _locked_out(accounts: list[Account]) -> Iterator[str]:
 
 
 def _refused(accounts: list[Account]) -> Iterator[str]:
-    """What providers refuse to the whole installation, each once."""
+    """The providers that refuse the whole installation, with each reason once."""
     words = {
         (account.kind, account.health_word) for account in accounts if account.health == "operator"
     }

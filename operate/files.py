@@ -1,6 +1,7 @@
-"""Files that must survive, and who uses the instance folder.
+"""Files that must survive, and the use of the instance folder.
 
-They are brought to the disk, kept their owner's, and cleared away when a killed command left them.
+They are flushed to the disk, belong to the right owner, and are deleted if a killed command left
+them.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ from pathlib import Path
 
 
 def to_disk(path: Path) -> None:
-    """What was written there survives a power cut from now on."""
+    """Make a written file or folder survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -23,7 +24,7 @@ def to_disk(path: Path) -> None:
 
 
 def write_whole(file: Path, content: str) -> None:
-    """A small file, readable by its owner alone, that is there whole or as it was before."""
+    """Write a small file, readable by its owner alone, either completely or not at all."""
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as into:
@@ -36,17 +37,17 @@ def write_whole(file: Path, content: str) -> None:
 
 
 def clear_away(folder: Path, prefix: str, older_than: timedelta = timedelta()) -> None:
-    """Remove what a killed backup or restore left behind: it holds clients' records."""
+    """Delete files of a killed backup or restore: they hold clients' records."""
     for left in folder.glob(f"{prefix}*"):
         if time.time() - left.stat().st_mtime >= older_than.total_seconds():
             shutil.rmtree(left, ignore_errors=True)
 
 
 def give_back(*paths: Path, like: Path | None = None) -> None:
-    """Where root made files in a folder that is somebody else's, let them be that one's.
+    """Give files that root made in somebody else's folder to the owner of that folder.
 
-    They get the owner of the folder (`like`, or else the one they lie in). Otherwise the
-    service could not open them.
+    The owner is that of `like`, or else of the folder that holds them. Otherwise the service could
+    not open the files.
     """
     for path in paths:
         folder = (like or path.parent).stat()
@@ -55,22 +56,22 @@ def give_back(*paths: Path, like: Path | None = None) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """What the system refused, in words alone; any other error as it says itself."""
+    """The system's reason for an error, in words only; any other error's own text."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}."
 
 
 class InUse(Exception):
-    """Others work with this instance folder now."""
+    """Another process uses this instance folder now."""
 
 
 @contextmanager
 def used(instance: Path, alone: bool = False) -> Iterator[None]:
-    """Say that this process works with the folder while the block runs.
+    """Mark the folder as used by this process and its children while the block runs.
 
-    Those that it forks do so as well. `alone`: and nobody else does. Raises InUse. A folder
-    that is not there, or cannot be written, is nobody's: nothing is restored there either.
+    `alone`: and by nobody else. Raises InUse. A missing or read-only folder is not marked: nothing
+    is restored there either.
     """
     try:
         file = os.open(instance / "in-use", os.O_RDWR | os.O_CREAT, 0o600)

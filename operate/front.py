@@ -26,14 +26,14 @@ from sync.feeds.wsgi import AT_ONCE, TakesWork
 
 log = logging.getLogger("kalends.front")
 
-GRACE_SECONDS = 15  # that a body may take in any case
+GRACE_SECONDS = 15  # seconds that a body may take in any case
 SLOWEST = 16 * 1024  # octets a second that a longer one must bring
 # Octets of a body that are kept in memory; a longer one goes to a temporary file.
 IN_MEMORY = 64 * 1024
 MOST_HELD = (
     256 * 2**20
-    # octets of bodies that wait at a time in one process; beyond it only what fits into memory is
-    # taken
+    # octets of waiting bodies in one process; beyond it only bodies that fit into memory are
+    # accepted
 )
 MOST_WAITING = 200  # requests of one kind that wait for a thread
 
@@ -41,7 +41,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Lane(NamedTuple):
-    """Requests of one kind: how many of them may have a thread at a time."""
+    """Requests of one kind, and how many of them may have a thread at the same time."""
 
     takes: Callable[[str, str], bool]  # method and path
     threads: int
@@ -56,7 +56,7 @@ class _TooSlow(Exception):
 
 
 class _NoRoom(Exception):
-    """Too much is held already."""
+    """Too many octets are held already."""
 
 
 class _Busy(Exception):
@@ -131,9 +131,9 @@ class Front:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], int]]:
-        """Give a function that counts octets of one body until the block ends.
+        """A function that counts octets of one body until the block ends.
 
-        It gives how many are held in all.
+        It returns how many octets are held in all.
         """
         mine = 0
 
@@ -163,7 +163,7 @@ class Front:
             )
 
     def _run(self, environ: dict) -> Answer:
-        """Call the WSGI application (PEP 3333) and collect what it answers."""
+        """Call the WSGI application (PEP 3333) and collect its answer."""
         begun = []
         try:
             chunks = self._app(
@@ -178,7 +178,7 @@ class Front:
             raise
         except (
             Exception
-        ) as error:  # the application answers for its own faults: this is one of its answering
+        ) as error:  # the application handles its own errors: this one came while it answered
             log.error("no answer: %s at %s", type(error).__name__, places(error))
             return _plain(500, _("That went wrong on our side. Your last change may not be saved."))
         status, headers = begun[-1]
@@ -262,7 +262,7 @@ async def _take(
 
 
 def _mark_too_long(environ: dict) -> None:
-    """Have the application say so on its own page."""
+    """Let the application answer, with its own page, that the request is too long."""
     environ.update({"CONTENT_LENGTH": str(sys.maxsize), "wsgi.input": io.BytesIO()})
 
 

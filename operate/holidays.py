@@ -1,13 +1,12 @@
-"""Public holidays of venues: from the package of that name into rows, a year ahead.
+"""Public holidays of venues: rows for a year ahead, from the package of that name.
 
-Each closes its venue until somebody unticks it; what was unticked stays so when it comes round
-again.
+Each closes its venue until somebody unticks it; an unticked one stays so in the next years.
 """
 
 import re
 from datetime import date, timedelta
 
-from base import scheduling
+from base import jobs, scheduling
 from base.database import alone
 from base.tables.audit import AuditEntry
 from base.tables.time_off import DatedHours
@@ -83,9 +82,12 @@ def tick(venue: Venue, days: set[date], actor: User | None) -> None:
 
 def refresh() -> None:
     """Bring the holidays of every venue up to a year ahead."""
-    for venue in Venue.select().where(Venue.country != "", ~Venue.archived):
-        with alone(venue):
-            _refresh(venue)
+    jobs.each(Venue.select().where(Venue.country != "", ~Venue.archived), _refresh_alone)
+
+
+def _refresh_alone(venue: Venue) -> None:
+    with alone(venue):
+        _refresh(venue)
 
 
 def _refresh(venue: Venue) -> None:

@@ -1,14 +1,13 @@
-"""Keeps parts running.
+"""Keeping parts running.
 
-One that ends is begun again, the first time at once, then after growing pauses, and the log says
-so.
+A part that ends is started again, the first time at once, then after growing pauses, and the log
+says so.
 
-Only a part that ends again and again and *never was ready* is given up: it cannot run here, and
-somebody must look. One that was ready can run: ended again and again from outside, or for want of
-memory, while it begins, it goes on being started.
+A part that ends again and again and *was never ready* is given up: it cannot run here, and somebody
+must look. One that was ready before is always started again.
 
-One that runs and gives no sign of life is ended and begun again: it is stopped, or holds Python's
-lock in a loop.
+A part that runs and gives no sign of life is ended and started again: it was stopped, or holds
+Python's lock in a loop.
 """
 
 import ctypes
@@ -27,6 +26,8 @@ from typing import Any, Protocol
 
 from base.catalogue import _
 
+from .logs import say
+
 TOP = Path(__file__).parent.parent
 TRIES = 5  # ends in a row before it was ready, after which a part is given up
 STEADY_SECONDS = 60  # after so long a life the next end counts as the first again
@@ -34,8 +35,8 @@ SIGN_SECONDS = 1.0  # between two signs of life
 FROZEN_SECONDS = 20  # without one, after which a process is ended; one that is busy takes less
 LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
 START_SECONDS = 300  # the same before its first sign: it begins, perhaps on a slow machine
-LONGEST_LOOK = (
-    2.0  # seconds that count between two looks: after more, this process was itself stopped
+LONGEST_GAP = (
+    2.0  # seconds that count between two checks: after more, this process was itself stopped
 )
 
 
@@ -45,12 +46,6 @@ class GivenUp(Exception):
 
 class CannotStart(Exception):
     """The message is a sentence for the person at the keyboard."""
-
-
-def say(sentence: str) -> None:
-    """Print it; where the log cannot be written (its disk is full) we go on without a word."""
-    with suppress(OSError):
-        print(sentence, flush=True)
 
 
 class Child(Protocol):
@@ -69,13 +64,13 @@ class Silence:
     """
 
     def __init__(self) -> None:
-        self._seconds, self._looked_at = 0.0, time.monotonic()
+        self._seconds, self._checked_at = 0.0, time.monotonic()
 
     def after(self, is_heard: bool) -> float:
-        """The seconds of it. Called at each look, with whether a sign came since the last one."""
+        """The seconds of it. Called at each check, with whether a sign came since the last one."""
         now = time.monotonic()
-        passed, self._looked_at = now - self._looked_at, now
-        self._seconds = 0.0 if is_heard else self._seconds + min(passed, LONGEST_LOOK)
+        passed, self._checked_at = now - self._checked_at, now
+        self._seconds = 0.0 if is_heard else self._seconds + min(passed, LONGEST_GAP)
         return self._seconds
 
 
@@ -109,7 +104,7 @@ class Part:
 class Keeper:
     """The parts by name.
 
-    `look` is called a few times a second. `frozen_seconds`: without a sign of life, after which a
+    `check` is called a few times a second. `frozen_seconds`: without a sign of life, after which a
     part that gives signs is ended.
     """
 
@@ -117,7 +112,7 @@ class Keeper:
         self.parts = dict(parts)
         self.frozen_seconds = frozen_seconds
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Begin what is to be begun. Raises GivenUp."""
         for name, part in self.parts.items():
             if part.child is None:
@@ -223,7 +218,7 @@ class Ready:
 
 
 def say_ready(theirs: socket.socket | None) -> None:
-    """What the child calls once it can work, and each second from then on.
+    """Say that the child can work; it calls this once it can, and each second from then on.
 
     None: nobody waits for it.
     """

@@ -1,6 +1,6 @@
-"""What updates and restores set aside in the instance folder, and for how long it stays there.
+"""Files that updates and restores set aside in the instance folder, and how long they stay.
 
-It holds clients' records in the clear, so it is not kept for ever.
+They hold clients' records in the clear, so they are deleted in time.
 """
 
 import shutil

@@ -1,10 +1,10 @@
 """Whether the secret key in force is this database's.
 
-Private links and connected accounts follow from it.
+Tokens of feeds are derived from it, and it encrypts the credentials of accounts.
 
-The database keeps a fingerprint of each key that it was surely used with. A key is sure once it has
-opened what an account's provider allowed, once a clinic was founded under it, or once an owner has
-said so (`key accept`).
+The database keeps a fingerprint of each key with which it was surely used. A key is sure once it
+has decrypted an account's credentials, once a clinic was founded under it, or once an owner has
+confirmed it (`key accept`).
 """
 
 import base64
@@ -22,7 +22,7 @@ from sync.tables.accounts import Account
 
 from .keeper import say
 
-FOREIGN = lazy(
+OF_ANOTHER = lazy(
     "This database was used with another secret key. With this one every private link and every"
     " connected account would stop. Set KALENDS_SECRET_KEY as before, or put the file secret_key"
     " back. If the old key is lost, or must not be used any more, run: flask --app app key accept"
@@ -54,31 +54,31 @@ def put_in_force(app, settings) -> None:
 
 
 def fingerprint(key: str) -> str:
-    """What is stored of a key. Another purpose than any other value that follows from it."""
+    """The fingerprint of a key, which is stored. It is derived for this purpose alone."""
     return hashlib.sha256(b"kalends key fingerprint|" + key.encode()).hexdigest()
 
 
 def state(keys: Sequence[str]) -> str:
-    """Whose the keys are, as one word.
+    """The state of the keys, as one word.
 
-    "ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here
-    tells), or "new" (there is no clinic yet).
+    "ours" (one of these keys is this database's), "another" (none is), "unproved" (unknown), or
+    "new" (there is no clinic yet).
     """
     if not (Clinic.table_exists() and Clinic.select().exists()):
         return "new"
     # an earlier version's database has not all of the tables
     known = {row.fingerprint for row in ServerKey.select()} if ServerKey.table_exists() else set()
     if known:
-        return "ours" if known & {fingerprint(key) for key in keys} else "foreign"
+        return "ours" if known & {fingerprint(key) for key in keys} else "another"
     accounts = Account.select(Account.sealed).where(Account.sealed != "")
     sealed = [row.sealed for row in accounts] if Account.table_exists() else []
     if not sealed:
         return "unproved"
-    return "ours" if any(map(vault.opens, sealed)) else "foreign"
+    return "ours" if any(map(vault.opens, sealed)) else "another"
 
 
 class WrongKey(OperationalError):
-    """Under this key the database is not opened. Whoever meets it treats the database as away."""
+    """The database is not opened under this key. Callers treat the database as away."""
 
 
 def guard(keys: Sequence[str]) -> None:
@@ -91,11 +91,11 @@ def guard(keys: Sequence[str]) -> None:
     def compare() -> bool:
         nonlocal told
         found = state(keys)
-        if found != "foreign":
+        if found != "another":
             return found != "new"  # another machine may bring a clinic, and its key, later
         if not told:
             told = True
-            say(FOREIGN)
+            say(OF_ANOTHER)
         raise WrongKey("unable to open database: it was used with another secret key")
 
     database.obj.guard = compare
@@ -110,7 +110,7 @@ def check(keys: Sequence[str]) -> str:
 
 
 def welcome_path(keys: Sequence[str]) -> str | None:
-    """Where the first clinic is made, for whoever reads what the server prints.
+    """The path on which the first clinic is made, for the person who reads the server's output.
 
     None once there is one. It follows from the key, so that nothing is stored, and a server that is
     reachable before it is set up belongs to nobody else.

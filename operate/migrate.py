@@ -16,7 +16,10 @@ from base.tables.audit import AuditEntry
 from base.tables.notes import NoteVersion
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
+from base.tables.texts import TextSettings
 from base.tables.time_off import DatedHours, TimeOff
+from free_times.earlier.entries import EarlierSettings, WaitingEntry
+from free_times.earlier.offering import EarlierOffer
 from free_times.offers import Offer
 from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
@@ -27,6 +30,7 @@ from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
+from people.guide_notes import GuideNote
 from people.id_changes import IdChange
 from people.mailed_codes import MailedCode
 from people.merges import ClientMerge
@@ -41,9 +45,11 @@ from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
 from sync.tables.runs import SyncRun
 from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.tables.wordy import Wordy
 
 from .intake.upload import ColumnMeaning, Import
 from .keys import ServerKey
+from .turns import ChoreTurn
 
 TABLES = (
     Clinic,
@@ -95,7 +101,14 @@ TABLES = (
     Hold,
     OnlineBooking,
     LetterSettings,
+    TextSettings,
     TeamLetters,
+    EarlierSettings,
+    WaitingEntry,
+    EarlierOffer,
+    GuideNote,
+    ChoreTurn,
+    Wordy,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"
@@ -163,6 +176,7 @@ def _bring_up() -> list[str]:
     emptying those that refer to it. Afterwards every reference must lead somewhere.
     """
     names = [str(name) for name in _runner().up() or []]
+    _give_defaults()
     lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
         raise CannotMigrate(
@@ -177,8 +191,41 @@ def _bring_up() -> list[str]:
     return names
 
 
+def _give_defaults() -> None:
+    """On PostgreSQL, have the database itself know what a column begins with. A process of the
+    version before, which knows nothing of a new column, can then go on adding rows while one
+    process after another is replaced.
+    """
+    if is_sqlite():
+        return
+    lacking = set(
+        models.database.execute_sql(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema()"
+            " AND is_nullable = 'NO' AND column_default IS NULL"
+        ).fetchall()
+    )
+    for table in TABLES:
+        name = table._meta.table_name
+        for field in table._meta.sorted_fields:
+            value = field.default
+            if (name, field.column_name) not in lacking or value is None or callable(value):
+                continue
+            models.database.execute_sql(
+                f'ALTER TABLE "{name}" ALTER COLUMN "{field.column_name}"'
+                f" SET DEFAULT {_literal(field.db_value(value))}"
+            )
+
+
+def _literal(value: object) -> str:
+    """A value of a column as SQL: these are our own defaults, never what somebody typed."""
+    if isinstance(value, bool | int):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
 def unusable(error: PeeweeException) -> CannotMigrate:
-    """What to say when the database refuses."""
+    """The error for a database that refuses."""
     return CannotMigrate(
         _(
             "The database cannot be used: {error}. "

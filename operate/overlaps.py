@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from base import scheduling
+from base import jobs, scheduling
 from base.catalogue import _, ngettext
 from free_times import overlaps
 from models import Clinic
@@ -18,13 +18,16 @@ log = logging.getLogger("kalends.overlaps")
 
 def check() -> None:
     """Look at every clinic, and keep with it what was found."""
-    for clinic in Clinic.select():
-        found = overlaps.sure(clinic)
-        at = scheduling.utc_now()
-        kept = {"overlaps": summary(found, at.timestamp()), "overlaps_checked_at": at}
-        Clinic.update(**kept).where(Clinic.id == clinic.id).execute()
-        if count := kept["overlaps"]["nobody"]:
-            log.error("clinic %s: %s overlaps that nobody agreed to", clinic.id, count)
+    jobs.each(Clinic.select(), _check)
+
+
+def _check(clinic: Clinic) -> None:
+    found = overlaps.sure(clinic)
+    at = scheduling.utc_now()
+    kept = {"overlaps": summary(found, at.timestamp()), "overlaps_checked_at": at}
+    Clinic.update(**kept).where(Clinic.id == clinic.id).execute()
+    if count := kept["overlaps"]["nobody"]:
+        log.error("clinic %s: %s overlaps that nobody agreed to", clinic.id, count)
 
 
 def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:

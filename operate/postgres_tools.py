@@ -74,7 +74,7 @@ def _schema(url: str) -> str | None:
 
 
 def others(url: str, own: str) -> list[str]:
-    """Who else is connected to the database as the same user: each program with its address.
+    """Other programs that are connected to the database as the same user, each with its address.
 
     `own`: the name of connections that are this process's. Raises ToolRefused.
     """
@@ -162,7 +162,8 @@ def _copy_for_any_server(script: BinaryIO, into: BinaryIO) -> None:
 
 
 def mark_of(url: str) -> str | None:
-    """What `replace` wrote last, "" where it never did; None where the database does not answer."""
+    """The mark that `replace` wrote last, "" where it never did; None where the database
+    does not answer."""
     try:
         with psycopg.connect(url, connect_timeout=5) as server:
             row = server.execute(

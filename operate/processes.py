@@ -1,4 +1,4 @@
-"""All processes together: `start` runs them until Ctrl-C, one Kalends in a folder."""
+"""Running all processes together: `start` runs them until Ctrl-C, one Kalends in a folder."""
 
 import fcntl
 import http.client
@@ -50,7 +50,7 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
     Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop.
     Raises CannotStart.
     """
-    # whoever used nohup wants it to go on
+    # a person who used nohup wants it to go on
     hang_up = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
     stop = Stop(signal.SIGINT, signal.SIGTERM, *hang_up)
     with (
@@ -59,7 +59,7 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
     ):
         while not stop.wait(0.1):
             try:
-                keeper.look()
+                keeper.check()
             except GivenUp as fault:
                 say(_("{fault} Stopping the others.", fault=fault))
                 return 1
@@ -181,7 +181,7 @@ def _listens(port: int) -> bool:
 
 
 def _let_go(pid: int) -> None:
-    """Have what a process that ended left behind end, too, were it stopped."""
+    """Make the remaining children of an ended process end, too, even if they are stopped."""
     signal_group(pid, signal.SIGTERM)
     signal_group(pid, signal.SIGCONT)
 

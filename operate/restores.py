@@ -1,10 +1,11 @@
-"""A backup put in the place of what is there.
+"""Replacing the present database by a backup.
 
-A restore is marked in the instance folder until it is done, and the fresh database carries the
-number of the mark: whoever comes after a kill knows which database, and so which key, is there.
+A restore is marked in the instance folder until it is done, and the new database carries the number
+of the mark: after a kill, the next process knows which database, and so which key, is there.
 """
 
 import json
+import logging
 import secrets
 import shutil
 import sqlite3
@@ -19,6 +20,8 @@ from base import scheduling
 from base.catalogue import _
 from base.database import is_sqlite, name_of_this_process
 from base.tables.outbox import Letter
+from base.text import places
+from letters import reminders, team
 from models import Clinic
 from people.sessions import Session
 
@@ -26,11 +29,13 @@ from . import archive, files, kept, migrate, postgres_tools, processes
 from .backups import Refused, copy_sqlite, damaged, inspect, key_file, sqlite_path
 from .keeper import CannotStart
 
+log = logging.getLogger("kalends.restore")
+
 
 def restore(settings, file: Path) -> str:
     """Put the backup in the place of the present database, and keep that aside.
 
-    Gives what to say. Raises Refused, OSError.
+    Return the sentences to say. Raises Refused, OSError.
     """
     inspect(file)
     try:
@@ -143,7 +148,7 @@ class _Mark:
 
 
 def _mark_file(settings) -> Path:
-    """A file that is there while a restore is not done."""
+    """The file that exists while a restore is not done."""
     return settings.instance / "restore-unfinished"
 
 
@@ -186,7 +191,9 @@ def _is_there(settings, mark: _Mark) -> bool | None:
 
 
 def _leave_as_before(settings, mark: str | None, aside: Path) -> None:
-    """Nothing was replaced: what is half kept aside would only be taken for a whole copy."""
+    """Remove a half copy that was kept aside, which would be taken for a whole one, and put the
+    earlier mark back: nothing was replaced.
+    """
     shutil.rmtree(aside, ignore_errors=True)
     if mark is None:
         _mark_file(settings).unlink(missing_ok=True)
@@ -248,10 +255,10 @@ def _connected() -> Iterator[None]:
 
 
 def _take_back() -> None:
-    """End what a backup holds and must not come to life again.
+    """End values in a backup that must not work again.
 
     Sessions, since somebody may have signed out meanwhile; links to set a password, which may have
-    been used; letters that went out. No calendar app may keep what it shows as the newest.
+    been used; letters that were sent. No calendar app may keep its copy as the newest.
     """
     with _connected():
         if migrate.state() == "current":
@@ -263,8 +270,21 @@ def _take_back() -> None:
         for name in ("one_time_token", "one_time_link"):  # the latter in an earlier version's
             if models.database.table_exists(name):
                 models.database.execute_sql(f"DELETE FROM {name} WHERE purpose = 'reset'")
+        if migrate.state() == "current":
+            _write_what_was_due()
         if Letter.table_exists():
             Letter.stop_after_restore()
+
+
+def _write_what_was_due() -> None:
+    """Write the letters whose time has come since the backup, so that they are stopped with those
+    that waited in it: reminders and lists went out then, as far as anybody knows.
+    """
+    for write_due in (reminders.write_due, team.write_due):
+        try:
+            write_due()
+        except Exception as error:  # a restore ends all the same
+            log.error("letters not stopped: %s at %s", type(error).__name__, places(error))
 
 
 def _copy_damaged(source: Path, target: Path) -> None:

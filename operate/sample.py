@@ -14,6 +14,8 @@ from datetime import date, datetime, time, timedelta
 from base import passwords, scheduling
 from base.scheduling import Span
 from free_times import overlaps
+from free_times.earlier import asking
+from free_times.earlier.entries import EarlierSettings, Wanted
 from free_times.online import names
 from free_times.rules import OnlineSettings
 from models import (
@@ -41,7 +43,7 @@ class NotEmpty(Exception):
 
 @dataclass
 class _Diary:
-    """What is being put together: rows for one bulk insert, and who is busy when."""
+    """The rows of a diary for one bulk insert, and who is busy when."""
 
     clinic: Clinic
     now: datetime
@@ -89,7 +91,7 @@ class _Diary:
         return uuid.UUID(int=self.chance.getrandbits(128), version=4)
 
     def status(self, span: Span) -> str:
-        """What such a booking has come to by now."""
+        """The status that a booking of the sample has by now."""
         if span.ends_at < self.now:
             return self.chance.choices(
                 ("delivered", "invoiced", "paid", "no_show", "cancelled"), (32, 25, 30, 5, 8)
@@ -135,8 +137,9 @@ def load(password: str) -> list[tuple[str, str]]:
     _fill(diary, calendars)
     Booking.add_many(clinic, diary.rows, None)
     overlaps.agree_to_new(clinic, 0, None, "person")
-    _links(diary, calendars[0].user)
+    _feeds(diary, calendars[0].user)
     _page(clinic)
+    _waiting(clinic, now)
     return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in PEOPLE]
 
 
@@ -196,7 +199,7 @@ def _client(diary: _Diary, number: int, name: str) -> Patient:
 
 
 def _fill(diary: _Diary, calendars: list[Practitioner]) -> None:
-    """The rare kinds first, so that they find room; ordinary sessions fill what is left."""
+    """Add the rare kinds of booking first, so that they find room, then ordinary sessions."""
     today = diary.now.date()
     days = [today + timedelta(days=n) for n in range(-DAYS_BACK, DAYS_AHEAD)]
     _whole_days(diary, calendars, days)
@@ -314,7 +317,7 @@ def _double(diary: _Diary, calendar: Practitioner) -> None:
         )
 
 
-def _links(diary: _Diary, user: User) -> None:
+def _feeds(diary: _Diary, user: User) -> None:
     """One practitioner shares the calendar already.
 
     A phone reads it hourly, a tablet in the kitchen shows the free times.
@@ -339,7 +342,7 @@ def _links(diary: _Diary, user: User) -> None:
 
 
 def _page(clinic: Clinic) -> None:
-    """Clients book online, at /book/linden."""
+    """Open the page for online booking, at /book/linden."""
     names.rename(clinic, None, "linden")
     OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
 
@@ -352,3 +355,21 @@ def _later(start: time, minutes: int) -> time:
 def _quarter(at: datetime) -> datetime:
     """The next quarter of an hour."""
     return at + timedelta(minutes=-at.minute % 15)
+
+
+def _waiting(clinic: Clinic, now: datetime) -> None:
+    """Put three clients on the waiting list."""
+    EarlierSettings.stored(clinic).change(None, visitors_ask=True, mode="turn")
+    owner = User.get(User.clinic == clinic, User.role == "owner")
+    ahead = Booking.select().where(
+        Booking.clinic == clinic,
+        Booking.status == "confirmed",
+        Booking.series.is_null(),
+        Booking.starts_at > now + timedelta(days=6),
+        Booking.starts_on.is_null(),
+        Booking.patient.is_null(False),
+        Booking.service.is_null(False),
+    )
+    suits = ({}, {"weekdays": [0, 1, 2]}, {"from_wall": time(12)})
+    for booking, wish in zip(ahead.order_by(Booking.starts_at).limit(3), suits, strict=False):
+        asking.ask_for(booking, Wanted([booking.practitioner_id], **wish), owner)

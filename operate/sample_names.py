@@ -1,4 +1,4 @@
-"""Who and what the sample clinic has. All of it is made up."""
+"""The people and data of the sample clinic. All of it is invented."""
 
 from base import scheduling
 

@@ -104,7 +104,7 @@ def serve(
     )
     try:
         while not stop.wait(0.05):
-            keeper.look()
+            keeper.check()
             if any(part.was_ready for part in keeper.parts.values()):
                 say_ready(ready)
         return 0
@@ -145,7 +145,7 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
 
 
 def _allow_files() -> None:
-    """As many open files as the system lets us have: a connection is one."""
+    """Let this process have as many open files as the system allows: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 4 * MOST_CONNECTIONS
     wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)

@@ -1,6 +1,7 @@
 """The processes that carry out jobs, and the clock that enqueues the periodic ones."""
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -19,19 +20,23 @@ from base.text import places
 from . import chores
 from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, say, signal_group
 
+NICE = 10  # of the process of a chore, as `nice` counts
+
 
 class _Listed:
     """A worker that outlives Redis.
 
-    It tells a Redis which came back empty who it is, and waits for one that refuses as for one that
-    is away.
+    It registers again with a Redis that came back empty, and waits for one that refuses connections
+    as for one that is away.
     """
 
     max_connection_wait_time = 5.0  # seconds between two tries
     is_told_to_stop = False
 
     def request_stop(self, signum, frame):
-        """Told to stop, also while Redis goes: RQ asks it first whether a job is under way."""
+        """Stop when told, even while Redis goes away: RQ first asks it whether
+        a job is under way.
+        """
         self.is_told_to_stop = True
         try:
             super().request_stop(signum, frame)
@@ -41,7 +46,7 @@ class _Listed:
             self._stop_requested = True
 
     def heartbeat(self, timeout=None, pipeline=None):
-        """Say that it lives, and who it is where that was forgotten."""
+        """Renew the sign of life, and register again where Redis forgot the worker."""
         try:
             super().heartbeat(timeout, pipeline)
             if pipeline is None and not self.connection.hexists(self.key, "birth"):
@@ -52,12 +57,12 @@ class _Listed:
             raise ConnectionError(str(refusal)) from None
 
     def register_death(self):
-        """Be listed no longer, or expire where Redis is away."""
+        """Remove the worker from the list; where Redis is away, its entry expires."""
         with suppress(RedisError):
             super().register_death()
 
-    def look(self, frozen_seconds: float) -> None:
-        """Called each second, from a thread."""
+    def check(self, frozen_seconds: float) -> None:
+        """Called once a second, from a thread; does nothing here."""
 
 
 class Simple(_Listed, SimpleWorker):
@@ -83,8 +88,12 @@ class Forking(_Listed, Worker):
         self._watched = self.horse_pid, Silence()
 
     def main_work_horse(self, job, queue):
-        """In the forked process: give signs, and carry out the job."""
+        """In the forked process: give signs, and carry out the job. Feeds, pages and sync go before
+        a chore, such as many letters, where the processor has not enough for all.
+        """
         go_on_saying(self._theirs)
+        if queue.name == "chores":
+            os.nice(NICE)
         super().main_work_horse(job, queue)
 
     def wait_for_horse(self):
@@ -93,8 +102,8 @@ class Forking(_Listed, Worker):
         self._watched = None  # its number may be another's from now on
         return ended
 
-    def look(self, frozen_seconds: float) -> None:
-        """Called each second, from a thread: end the process of a job that is frozen."""
+    def check(self, frozen_seconds: float) -> None:
+        """End the process of a frozen job; called once a second, from a thread."""
         if not (watched := self._watched):
             return
         pid, silence = watched
@@ -103,7 +112,7 @@ class Forking(_Listed, Worker):
             signal_group(pid, signal.SIGKILL)
 
     def handle_warm_shutdown_request(self):
-        """Told to stop: end after the job, or end the job after `LAST_SECONDS`."""
+        """Stop when told: after the job, or by ending the job after `LAST_SECONDS`."""
         super().handle_warm_shutdown_request()
         if self.horse_pid:
             timer = threading.Timer(LAST_SECONDS, self.kill_horse)
@@ -112,9 +121,9 @@ class Forking(_Listed, Worker):
 
 
 class _WithoutTraceback(logging.Filter):
-    """A fault inside RQ is told by its type and place, as everywhere.
+    """Log a fault inside RQ by its type and place, as everywhere.
 
-    Never by its message, nor by a page of lines where Redis merely went away.
+    The message is left out, and so are the many lines of a traceback when Redis merely went away.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -126,7 +135,9 @@ class _WithoutTraceback(logging.Filter):
 
 
 def tell_threads_plainly() -> None:
-    """What ends a thread of this process, of RQ or Redis's client, is told by its place as well."""
+    """Log the error that ends a thread of this process, of RQ or Redis's client, by its place as
+    well.
+    """
 
     def tell(fault: threading.ExceptHookArgs) -> None:
         if fault.exc_value is not None:
@@ -137,7 +148,7 @@ def tell_threads_plainly() -> None:
 
 
 def tell_plainly() -> None:
-    """What RQ's workers and clock log of themselves is without tracebacks."""
+    """Let RQ's workers and clock log their own errors without tracebacks."""
     for name in ("rq.worker", "rq.cron"):
         log = logging.getLogger(name)
         if not any(isinstance(one, _WithoutTraceback) for one in log.filters):
@@ -163,7 +174,7 @@ def work(
     tell_plainly()
     kind = Simple if queues == ["now"] else Forking
     present: list[_Listed] = []
-    go_on_saying(ready, lambda: [each.look(frozen_seconds) for each in present])
+    go_on_saying(ready, lambda: [each.check(frozen_seconds) for each in present])
     while True:
         try:
             redis = _wait_for(redis_url)
@@ -224,7 +235,7 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 def _wait_for(redis_url: str) -> Redis:
     """A connection to Redis, as soon as it answers.
 
-    One that hangs later is noticed, too: RQ's workers set their own time-out.
+    A connection that hangs later is noticed too: RQ's workers set their own time-out.
     """
     for attempt in range(1_000_000):
         try:

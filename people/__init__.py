@@ -1,1 +1,1 @@
-"""Who may come in: passwords, one-time tokens, sessions, addresses, security events."""
+"""Access of people: passwords, one-time tokens, sessions, addresses, security events."""

@@ -1,6 +1,6 @@
 """E-mail addresses that are not proved yet.
 
-Whoever says that one is theirs presses a link that was sent to it.
+A person proves an address by pressing a link that was sent to it.
 """
 
 import hashlib
@@ -73,12 +73,12 @@ class AddressProof(Base):
 
     @property
     def email(self) -> str:
-        """The address. Raises vault.CannotOpen."""
+        """The address, decrypted. Raises vault.CannotOpen."""
         return vault.unseal(self.sealed)
 
     @property
     def secret(self) -> str | None:
-        """What stands in the link; None where the key it follows from is no longer known."""
+        """The secret of the link; None if the key from which it follows is no longer known."""
         return next((one for one in self._candidates() if _hash(one) == self.secret_hash), None)
 
     def _candidates(self) -> list[str]:
@@ -86,7 +86,7 @@ class AddressProof(Base):
 
     @classmethod
     def find(cls, secret: str) -> "AddressProof | None":
-        """The living link with this secret."""
+        """The unused link with this secret, if it has not expired."""
         row = cls.get_or_none(cls.secret_hash == _hash(secret), cls.expires_at > now())
         return (
             row
@@ -96,7 +96,7 @@ class AddressProof(Base):
 
     @classmethod
     def waiting(cls, user: User) -> "AddressProof | None":
-        """The address that the person is to sign in with once the link is pressed."""
+        """The new sign-in address of the person, until its link is pressed."""
         row = (
             cls.select()
             .where(cls.user == user, cls.expires_at > now())
@@ -107,9 +107,9 @@ class AddressProof(Base):
 
     @database.atomic()
     def confirm(self) -> User | None:
-        """The link was pressed: its person signs in with this address from now on.
+        """Let the link's person sign in with this address from now on.
 
-        None where the link was used meanwhile. Raises Taken.
+        None if the link was used meanwhile. Raises Taken.
         """
         if self.user is not None:
             self.user.clinic.lock()
@@ -120,9 +120,9 @@ class AddressProof(Base):
         return person
 
     def take(self) -> bool:
-        """Use the link up.
+        """Use the link up, inside the transaction of its purpose.
 
-        False where somebody did meanwhile. Inside the transaction of what it is used for.
+        False if somebody did meanwhile.
         """
         return bool(
             AddressProof.update(expires_at=now())
@@ -151,7 +151,7 @@ def change_person(person: User, actor: User, *, name: str, email: str, role: str
         .where(User.clinic == person.clinic_id, User.email == email, User.id != person.id)
         .exists()
     ):
-        raise Taken  # of other clinics' people nothing is told
+        raise Taken  # people of other clinics learn nothing
     is_to_prove = email != person.email and person.password_hash is not None and outbox.is_set_up()
     person.change(actor, name=name, email=person.email if is_to_prove else email, role=role)
     if is_to_prove:

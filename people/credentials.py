@@ -1,9 +1,10 @@
-"""Ways in beside the password: one-time links; and the brake on guessing."""
+"""Other ways to sign in than the password: one-time links; and the limit on guesses."""
 
 import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Self
 
 from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, ModelSelect, TextField, fn
 
@@ -20,10 +21,10 @@ RESET_DAYS = 1
 
 
 class OneTimeToken(Base):
-    """An invitation or a password reset: works once, for a while, beside others that are alive.
+    """An invitation or a password reset: works once, for a while, also beside other unused ones.
 
-    Its secret follows from `salt` and the server's key; only a hash of it is kept, by which it
-    is found.
+    Its secret follows from `salt` and the server's key; only a hash of it is kept, by which it is
+    found.
     """
 
     user = ForeignKeyField(User, backref="one_time_tokens", on_delete="CASCADE")
@@ -37,9 +38,9 @@ class OneTimeToken(Base):
     def issue(
         cls, user: User, purpose: str, actor: User | None, days: int, by_mail: bool = False
     ) -> str:
-        """The secret of a fresh link for the user, and with `by_mail` the letter that brings it.
+        """Make a new link for the user and return its secret; with `by_mail` queue its letter.
 
-        Earlier ones work on until one is used.
+        Earlier ones work until one is used.
         """
         token = cls(
             user=user,
@@ -55,9 +56,16 @@ class OneTimeToken(Base):
         AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
         return secret
 
+    @classmethod
+    def newest(cls, user: User, purpose: str) -> Self | None:
+        """The user's newest link that was not used, perhaps expired."""
+        rows = cls.select().where(cls.user == user, cls.purpose == purpose)
+        newest: Self | None = rows.order_by(cls.id.desc()).first()
+        return newest
+
     @property
     def secret(self) -> str | None:
-        """What stands in its address; None where the key it follows from is no longer known."""
+        """The secret of the link; None if the key from which it follows is no longer known."""
         return next(
             (
                 candidate
@@ -72,7 +80,7 @@ class OneTimeToken(Base):
 
     @classmethod
     def find(cls, secret: str) -> "OneTimeToken | None":
-        """The living link with this secret."""
+        """The unused link with this secret, if it has not expired."""
         found = cls.get_or_none(
             cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now()
         )
@@ -80,10 +88,10 @@ class OneTimeToken(Base):
 
     @database.atomic()
     def use(self, password: str) -> User | None:
-        """Set the password, which burns the link.
+        """Set the password and use the link up.
 
-        None where somebody used it meanwhile, or it was withdrawn: of two at once one gets
-        in.
+        None if somebody used it meanwhile, or it was withdrawn: if two use it at once, one
+        succeeds.
         """
         self.user.clinic.lock()  # before any other row, as every change does
         if not OneTimeToken.delete().where(OneTimeToken.id == self.id).execute():
@@ -97,11 +105,10 @@ class OneTimeToken(Base):
 
 
 class ResetRequest(Base):
-    """Somebody, signed in or not, asked for a link to set a new password for an address.
+    """A request for a link to set a new password, by anybody, for an address.
 
-    The request is the same row whether or not anybody has that address, so that its answer
-    tells nothing and takes the same time; `answer` looks later. `key`: a keyed hash of the
-    address.
+    The row is the same whether or not anybody has that address, so the answer tells nothing and
+    takes the same time; `answer_all` checks later. `key`: a keyed hash of the address.
     """
 
     key = CharField(64)
@@ -114,11 +121,12 @@ class ResetRequest(Base):
 
     @classmethod
     def ask(cls, key: str, origin: str, is_known: bool, email: str) -> None:
-        """Note the request, unless there were a few for the same address within the last hour.
+        """Store the request, unless there were a few for the same address within the last hour,
+        whose links still work.
 
-        Those links still work. Strangers cannot use up what others may ask for: a browser
-        in which this person signed in before (`is_known`) is counted alone, and a network
-        that has not asked yet is heard beside those that have, up to a bound.
+        Strangers cannot use up a person's requests: a browser in which this person signed in before
+        (`is_known`) is counted separately, and a network that has not asked yet is allowed besides
+        those that have, up to a limit.
         """
         lately = [
             row.origin
@@ -157,7 +165,7 @@ class ResetRequest(Base):
             return
         is_fresh = self.created_at > scheduling.utc_now() - timedelta(
             days=RESET_DAYS
-        )  # not one that a restored backup brought back
+        )  # not for requests in a restored backup
         if user and user.is_active and is_fresh:
             OneTimeToken.issue(user, "reset", user, RESET_DAYS, by_mail=True)
 
@@ -165,7 +173,7 @@ class ResetRequest(Base):
 class Throttle(Base):
     """Failed tries per account and per address, both only as keyed hashes."""
 
-    FORGOTTEN = timedelta(hours=6)  # after so long without a try counting begins anew
+    FORGOTTEN = timedelta(hours=6)  # after that time without a try, counting begins anew
     MOST = 20_000  # rows
 
     key = CharField(64, primary_key=True)
@@ -175,21 +183,17 @@ class Throttle(Base):
 
     @classmethod
     def wait_seconds(cls, keys: Iterable[str]) -> int:
-        """How long these keys must still wait; 0: go on."""
+        """Seconds that these keys must still wait; 0: none."""
         latest = cls.select(fn.MAX(cls.blocked_until)).where(cls.key.in_(list(keys))).scalar()
-        left = (
-            (InstantField().python_value(latest) - scheduling.utc_now()).total_seconds()
-            if latest
-            else 0
-        )
+        left = (latest - scheduling.utc_now()).total_seconds() if latest else 0
         return max(0, int(left + 0.999))
 
     @classmethod
     def admit(cls, limits: dict[str, int]) -> int:
-        """Count a try under each key and give 0; or, where one of them must still wait, count
-        nothing and give the seconds.
+        """Count a try under each key and return 0; if one of them must still wait, count nothing
+        and return the seconds.
 
-        Tries are counted before their outcome is known, so that many at once cannot slip through
+        Tries are counted before their result is known, so that many at once cannot slip through
         together.
         """
         with database.atomic() as transaction:
@@ -218,7 +222,7 @@ class Throttle(Base):
     def _count(cls, key: str, free: int, at: datetime) -> tuple[datetime | None, bool]:
         """Until when this key had to wait before this try, and whether it is the first one.
 
-        One statement counts and holds the row, so that tries at once all count.
+        One statement counts and locks the row, so that simultaneous tries all count.
         """
         more = Case(None, [(cls.updated_at < at - cls.FORGOTTEN, 1)], cls.failures + 1)
         counting = cls.insert(key=key, failures=1, updated_at=at).on_conflict(
@@ -236,8 +240,8 @@ class Throttle(Base):
 
     @classmethod
     def _bound(cls) -> None:
-        """Strangers cannot fill the table: of too many rows those go that count least and are
-        oldest.
+        """Keep the table small, whoever fills it: of too many rows, those with the fewest tries,
+        then the oldest, are deleted.
         """
         over = cls.select().count() - cls.MOST
         if over > 0:
@@ -251,7 +255,7 @@ class Throttle(Base):
     @classmethod
     @database.atomic()
     def take_back(cls, limits: dict[str, int]) -> None:
-        """A counted try was none: count one less."""
+        """Count one try less: it was no failed try."""
         for key in sorted(limits):
             cls.update(failures=cls.failures - 1).where(cls.key == key, cls.failures > 0).execute()
             cls.update(blocked_until=None).where(

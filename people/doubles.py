@@ -1,4 +1,4 @@
-"""Clients who are likely one person: two records of somebody split what is known of them."""
+"""Clients who are probably one person with two records."""
 
 from difflib import SequenceMatcher
 
@@ -7,9 +7,9 @@ from peewee import SQL, Expression, NodeList
 from base.text import like, phone_tail, search_key
 from models import Clinic, Patient
 
-MOST = 3  # named at once
+MOST = 3  # the most that are listed
 _NEAR = 0.85  # of SequenceMatcher: "Aaron Kaplan" and "Aron Kaplan", not "Ana Kaplan"
-_READ = 300  # records looked at for near names
+_READ = 300  # records that are compared for similar names
 
 
 def contains(word: str) -> Expression:
@@ -20,8 +20,8 @@ def contains(word: str) -> Expression:
 def likely(
     clinic: Clinic, name: str, phone: str = "", email: str = "", besides: Patient | None = None
 ) -> list[Patient]:
-    """The clinic's clients, archived ones too, who have this e-mail address or phone number, or
-    nearly this name: the surest first, at most MOST. Not the client `besides`.
+    """The clinic's clients, also archived ones, with this e-mail address or phone number, or nearly
+    this name: the most certain first, at most MOST. Without the client `besides`.
     """
     tail, words = phone_tail(phone), [word for word in search_key(name).split() if len(word) > 2]
     hints = [contains(word[:4]) for word in words[:4]]

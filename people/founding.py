@@ -1,13 +1,26 @@
-"""How a clinic begins: with one venue and its owner."""
+"""A new clinic, with one venue and its owner."""
 
-from base import scheduling
+from dataclasses import asdict
+
+from base import region, scheduling
 from base.database import database, lock_everything, unique
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 
 
 class Closed(Exception):
-    """There is a clinic already, and others may not sign up."""
+    """A clinic exists already, and sign-up is closed."""
+
+
+def _usual(zone_name: str) -> dict[str, object]:
+    """The usual formats of dates, times and prices in the country of the zone; and how much of a
+    client's name may go outside, until somebody chooses.
+    """
+    begins: dict[str, object] = asdict(region.guess(zone_name))
+    begins["privacy_ceiling"] = "first_name_last_initial"
+    if code := region.currency(zone_name):
+        begins["currency"] = code
+    return begins
 
 
 @database.atomic()
@@ -15,7 +28,7 @@ def found(name: str, zone_name: str, owner_name: str, email: str) -> User:
     """A new clinic with one venue and its owner, who has a calendar there; the owner has no
     password yet.
     """
-    clinic = Clinic.create(name=name)
+    clinic = Clinic.create(name=name, **_usual(zone_name))
     clinic.bump_faces()
     weekdays = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
     venue = Venue.create(clinic=clinic, name=name, zone_name=zone_name, hours=weekdays)
@@ -29,17 +42,28 @@ def found(name: str, zone_name: str, owner_name: str, email: str) -> User:
     return owner
 
 
+def is_founded() -> bool:
+    """Whether there is a clinic that somebody can sign in to."""
+    return bool(User.select().exists())
+
+
+def only_clinic() -> Clinic | None:
+    """The clinic of a server that has one; None where there are more, or none."""
+    found = list(Clinic.select().limit(2))
+    return found[0] if len(found) == 1 else None
+
+
 @database.atomic()
 def sign_up(
     name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool
 ) -> User:
-    """A new clinic of somebody who came by: the first one, or where `is_open` a further one. Of two
-    who come first at once one gets in.
+    """Make a clinic for somebody who signed up: the first one, or if `is_open` a further one. If
+    two sign up for the first at once, only one gets it.
 
     Raises Closed, or Taken for an address in use.
     """
     lock_everything()
-    if not is_open and User.select().exists():
+    if not is_open and is_founded():
         raise Closed
     with unique():
         owner: User = found(name, zone_name, owner_name, email)

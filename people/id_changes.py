@@ -1,4 +1,4 @@
-"""Clients whose internal ID the program itself had to change, for the owner to read."""
+"""Internal IDs of clients that the program itself had to change, for the owner to read."""
 
 from peewee import CharField, ForeignKeyField
 
@@ -8,9 +8,8 @@ from models import Clinic, Patient, User
 
 
 class IdChange(Base):
-    """An upgrade gave the client another internal ID.
-
-    An older client has the same in other capitals. `was`: the one before.
+    """An upgrade gave the client another internal ID, since an older client has the same in other
+    capitals. `was`: the earlier one.
     """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
@@ -27,6 +26,6 @@ class IdChange(Base):
     @classmethod
     @database.atomic()
     def put_away(cls, clinic: Clinic, actor: User) -> None:
-        """The owner has read the list."""
+        """Note that the owner has read the list."""
         if cls.delete().where(cls.clinic == clinic).execute():
             AuditEntry.note(clinic, actor, "clinic.ids_read", clinic)

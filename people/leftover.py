@@ -1,6 +1,5 @@
-"""Bookings to come in calendars that are closed.
-
-Of people who left, of closed calendars and venues. Somebody must take them over, or cancel them.
+"""Future bookings in closed calendars (of people who left, or closed calendars and venues).
+Somebody must take them over, or cancel them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,9 +20,9 @@ from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 
 def to_come() -> tuple[Any, ...]:
-    """Conditions for bookings "to come or under way, and not called off".
+    """Conditions for future or present bookings that are not cancelled.
 
-    An offer counts, though it holds no time: somebody was told of it.
+    An offer counts, though it takes no time: a client was told of it.
     """
     at = scheduling.utc_now()
     return (
@@ -39,9 +38,10 @@ def ahead(*where: Any) -> "ModelSelect[Booking]":
 
 
 def with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Practitioner]":
-    """The clinic's open calendars, and its closed ones that still hold bookings to come.
+    """The clinic's open calendars, and its closed ones with future bookings.
 
-    `left` is their number, None for open ones; `also` those closed ones that hold such bookings.
+    `left` is their number, None for open ones; `also`: conditions of bookings whose calendars are
+    included, too.
     """
     closed = Practitioner.archived | Venue.archived
     ahead = Booking.select(fn.COUNT(Booking.id)).where(
@@ -56,19 +56,19 @@ def with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Pra
     )
     wanted = ~closed | (ahead > 0)
     if also:
-        held = Booking.select(Booking.practitioner).where(Booking.clinic == clinic, *also)
-        wanted |= Practitioner.id.in_(held)
+        booked = Booking.select(Booking.practitioner).where(Booking.clinic == clinic, *also)
+        wanted |= Practitioner.id.in_(booked)
     return rows.where(Practitioner.clinic == clinic, wanted)
 
 
 def calendars(clinic: Clinic) -> list[Practitioner]:
-    """The closed ones alone, by name."""
+    """The closed ones with future bookings only, by name."""
     rows = with_open_ones(clinic).where(Practitioner.archived | Venue.archived)
     return list(rows.order_by(User.name, Venue.name))
 
 
 def bookings(calendar: Practitioner) -> list[Booking]:
-    """What is to come or under way in a calendar, soonest first. Client and service are at hand."""
+    """Future and present bookings of a calendar, soonest first, with client and service."""
     rows = (
         Booking.select(Booking, Patient, Service)
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
@@ -80,9 +80,9 @@ def bookings(calendar: Practitioner) -> list[Booking]:
 
 
 def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
-    """For how many of these bookings the calendar's person has time, each taken by itself.
+    """The number of these bookings that fit into the person's free time, each checked alone.
 
-    An offer needs none. Three queries.
+    An offer needs no free time. Three queries.
     """
     spans = [_there(row, calendar) for row in rows if row.is_busy]
     taken = [
@@ -97,10 +97,10 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
 
 @dataclass
 class HandedOver:
-    """What became of the bookings.
+    """The result of handing bookings over.
 
-    Those that were handed over; those that stayed since their new person is busy then, with the
-    keys of what is in the way by booking (id); and those that somebody `changed` meanwhile.
+    Bookings that were handed over; those that stayed since their new person is busy then, with the
+    keys of the conflicts by booking (id); and those that somebody `changed` meanwhile.
     """
 
     done: list[Booking] = field(default_factory=list)
@@ -117,8 +117,9 @@ def hand_over(
 ) -> HandedOver:
     """Give bookings to another calendar at their own times, one by one.
 
-    Where its person is busy a booking stays, but for what `anyway` says by its id (as
-    `allow_overlap`); so does one that somebody moves or calls off meanwhile. Raises ClosedCalendar.
+    If its person is busy a booking stays, except for the overlaps that `anyway` allows by its id
+    (as `allow_overlap`); so does one that somebody moves or cancels meanwhile. Raises
+    ClosedCalendar.
     """
     result = HandedOver()
     for booking in rows:

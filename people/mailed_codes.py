@@ -1,7 +1,8 @@
-"""Codes by e-mail: whoever cannot compute a proof of work shows that an address is read.
+"""Codes by e-mail: a visitor whose browser cannot compute a proof of work shows that they read an
+address.
 
-A visitor of a clinic's page gives an address, gets six digits there, and types them into the form
-that is still open. The digits follow from the server's key and a salt; no row holds them.
+They type six digits from the letter into the form that is still open. The digits are derived from
+the server's key and a salt; no row holds them.
 """
 
 import hashlib
@@ -17,13 +18,13 @@ from base.tables.outbox import Letter
 from models import Clinic
 
 LASTS = timedelta(minutes=30)
-TRIES = 5  # for one code
+TRIES = 5  # tries for one code
 WITHIN = timedelta(hours=1)
 MOST_TO_ADDRESS, MOST_OF_VISIT, MOST_OF_CLINIC = 3, 3, 200  # codes within that time
 
 
 class MailedCode(Base):
-    """A code on its way to an address, for one visit of a clinic's page.
+    """A code for an address and one visit of a clinic's page.
 
     `visit` and `key` are hashes: of the form, and of the address. The address is encrypted.
     `tries`: wrong ones.
@@ -43,7 +44,7 @@ class MailedCode(Base):
     def send(cls, clinic: Clinic, visit: str, email: str) -> bool:
         """Send a code, unless the newest of this visit went to the same address and still works.
 
-        False, and nothing is sent, where too many went to the address, for the visit or from the
+        False, and nothing is sent, if too many were sent to the address, for the visit or by the
         clinic within the last hour.
         """
         clinic.lock()

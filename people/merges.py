@@ -1,7 +1,7 @@
-"""Two records of one client made one, and that taken back within a day.
+"""Merging two records of one client, and undoing that within a day.
 
-The record that goes stays as a row that points to the one that is kept: old addresses, forms that
-were open and files with its internal ID lead on.
+The other record stays as a row that points to the kept one: old addresses, open forms and files
+with its internal ID still work.
 """
 
 from collections.abc import Collection
@@ -14,11 +14,12 @@ from base import scheduling
 from base.database import Base, InstantField, JSONText, alone, now
 from base.tables.audit import AuditEntry
 from base.tables.notes import NoteVersion
+from base.text import phone_tail
 from models import Booking, Clinic, Patient, Practitioner, User
 
 UNDO_FOR = timedelta(days=1)
 LONGEST_NOTES = 4000
-# what a person chooses between, and the columns of each
+# the choices of a person, and the columns of each
 CHOICES = {
     "name": ("first_name", "last_name"),
     "internal_id": ("internal_id",),
@@ -29,11 +30,11 @@ COLUMNS = tuple(column for columns in CHOICES.values() for column in columns)
 
 
 class CannotMerge(Exception):
-    """One of the two is the other, or was merged meanwhile."""
+    """The two records are the same, or one was merged meanwhile."""
 
 
 class ClientMerge(Base):
-    """One merge: who did it, and what it changed, so that it can be taken back."""
+    """One merge: who did it, and its changes, so that it can be undone."""
 
     clinic = ForeignKeyField(Clinic, backref="client_merges")
     kept = ForeignKeyField(Patient, backref="merges")
@@ -45,25 +46,25 @@ class ClientMerge(Base):
 
     @classmethod
     def latest(cls, kept: Patient) -> "ClientMerge | None":
-        """The newest merge into this client that can still be taken back."""
+        """The newest merge into this client that can still be undone."""
         since = scheduling.utc_now() - UNDO_FOR
         rows = cls.select().where(cls.kept == kept, cls.undone_at.is_null(), cls.at > since)
         found: ClientMerge | None = rows.order_by(cls.id.desc()).first()
         return found
 
     def keep(self, **facts: Any) -> None:
-        """Keep what else came of it, to be taken back with it."""
+        """Store further changes of the merge, to be undone with it."""
         self.facts = {**self.facts, **facts}
         self.save(only=[ClientMerge.facts])
 
     @property
     def ends_at(self) -> Any:
-        """Until when it can be taken back."""
+        """The last instant at which it can be undone."""
         return self.at + UNDO_FOR
 
 
 def differences(kept: Patient, gone: Patient) -> list[str]:
-    """What a person has to choose between: where both records say something, and not the same."""
+    """The choices for a person: values that both records have, and that differ."""
     said = {name: (_said(kept, name), _said(gone, name)) for name in CHOICES}
     return [name for name, (ours, theirs) in said.items() if theirs and ours and ours != theirs]
 
@@ -71,9 +72,9 @@ def differences(kept: Patient, gone: Patient) -> list[str]:
 def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:
     """Make one of the two: bookings, notes and earlier notes of `gone` become those of `kept`.
 
-    `take` names what of CHOICES is taken over from `gone`; what `kept` lacks is taken over anyway.
-    Both notes stand below each other; where that is too long, those of `gone` stand among the
-    earlier notes. Where either asked for no reminders, none are sent. Raises CannotMerge.
+    `take`: the CHOICES whose values come from `gone`; missing values of `kept` come from it anyway.
+    Both notes are joined; if that is too long, those of `gone` become earlier notes. If either
+    asked for no reminders, none are sent. Raises CannotMerge.
     """
     with alone(kept):
         gone = Patient.get_by_id(gone.id)
@@ -81,7 +82,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
             raise CannotMerge
         bookings = _ids(Booking.select(Booking.id).where(Booking.patient == gone))
         facts = {
-            "before": {name: getattr(kept, name) for name in (*COLUMNS, "notes")},
+            "before": {name: getattr(kept, name) for name in (*COLUMNS, "notes", "texts")},
             "internal_id": gone.internal_id,
             "archived": gone.archived,
             "bookings": bookings,
@@ -94,6 +95,8 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
             if _said(gone, name) and (name in take or not _said(kept, name))
             for column in CHOICES[name]
         }
+        if "phone" in fields or (gone.texts and phone_tail(gone.phone) == phone_tail(kept.phone)):
+            fields["texts"] = gone.texts  # a wish for text messages belongs to that number
         both = "\n\n".join(note for note in (kept.notes, gone.notes) if note)
         if gone.notes and len(both) > LONGEST_NOTES:
             NoteVersion.keep(gone, actor)
@@ -107,7 +110,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         kept.change(actor, **fields)
         facts["after"] = fields
         facts["unreminded"] = bool(gone.unreminded_at) and not kept.unreminded_at
-        if facts["unreminded"]:  # whoever asked for no reminders gets none under either record
+        if facts["unreminded"]:  # a client who wants no reminders gets none under either record
             _remind(kept, gone.unreminded_at)
         _move(kept.clinic, bookings, gone, kept)
         NoteVersion.update(subject=kept.id).where(NoteVersion.id.in_(facts["notes"])).execute()
@@ -116,14 +119,14 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
 
 
 def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
-    """Make two records of them again. Gives the columns that were changed since and stay; None
-    where it cannot be taken back any more.
+    """Undo the merge: make two records again. Returns the columns that stay because they were
+    changed since; None if it cannot be undone any more.
     """
     kept = done.kept
     with alone(kept):
         latest = ClientMerge.latest(kept)
         if latest is None or latest.id != done.id or kept.merged_into_id:
-            return None  # of a chain the end comes apart first: there the bookings are
+            return None  # of a chain of merges the last is undone first: it has the bookings
         gone, facts = Patient.get_by_id(done.gone_id), latest.facts
         back, stays = {}, []
         for column, value in facts["after"].items():
@@ -155,7 +158,7 @@ def _remind(client: Patient, unreminded_at: datetime | None) -> None:
 
 
 def _said(client: Patient, name: str) -> tuple[str, ...]:
-    """What a record says of one choice; empty where it says nothing."""
+    """The value of one choice in a record; empty if it has none."""
     values = tuple(getattr(client, column) or "" for column in CHOICES[name])
     return values if any(values) else ()
 
@@ -165,9 +168,9 @@ def _ids(rows: Any) -> list[int]:
 
 
 def _swap_ids(kept: Patient, gone: Patient, fields: dict[str, Any]) -> None:
-    """Let `gone` have the internal ID that `kept` gives up, so that each leads to the client still.
+    """Let `gone` have the internal ID that `kept` gives up, so that each still leads to the client.
 
-    The one that is taken over must be nobody's for a moment: no two clients have the same.
+    The new ID must belong to nobody for a moment: no two clients have the same.
     """
     if "internal_id" not in fields:
         return
@@ -178,9 +181,7 @@ def _swap_ids(kept: Patient, gone: Patient, fields: dict[str, Any]) -> None:
 
 
 def _move(clinic: Clinic, bookings: list[int], source: Patient, target: Patient) -> None:
-    """Give the bookings that are `source`'s still to `target`, and make every calendar fresh in
-    which one of theirs stands.
-    """
+    """Give these bookings of `source` to `target`, and renew every calendar that shows them."""
     theirs = Booking.id.in_(bookings), Booking.patient == source
     seen_by = [row.practitioner_id for row in Booking.select(Booking.practitioner).where(*theirs)]
     Booking.update(patient=target, updated_at=scheduling.utc_now()).where(*theirs).execute()

@@ -1,6 +1,6 @@
-"""What happened at the doors: sign-ins, wrong tries, refused forms.
+"""Security events: sign-ins, wrong tries, refused forms.
 
-Kept for a while, for the owner to read; no name and no address in clear.
+They are kept for a while, for the owner to read; no name and no address in clear text.
 """
 
 from datetime import timedelta
@@ -11,10 +11,8 @@ from base.database import Base, InstantField, database, now
 from models import Clinic, User
 
 KEPT = timedelta(days=90)
-TOGETHER = timedelta(hours=1)  # the same again within it is counted, not listed
-MOST = (
-    200  # rows of one kind that strangers can cause within that time; the rest is counted together
-)
+TOGETHER = timedelta(hours=1)  # a repetition within it is counted, not listed
+MOST = 200  # rows of one kind that strangers can cause within that time; more are only counted
 KINDS = (
     "signed_in",
     "new_device",
@@ -35,7 +33,7 @@ class SecurityEvent(Base):
 
     `device`: a word such as "Firefox on Windows".
 
-    `clinic` and `user` are those whom it concerns; None where nobody is known by what was typed.
+    `clinic` and `user` are those whom it concerns; None if the typed name or address is unknown.
     """
 
     clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
@@ -55,7 +53,7 @@ class SecurityEvent(Base):
     def note(
         cls, kind: str, clinic_id: int | None, user_id: int | None, source: str, device: str
     ) -> None:
-        """Add an event, or count it to the same one of the last hour."""
+        """Add an event, or count it with the same one of the last hour."""
         at = now()
         recent = cls.kind == kind, cls.at > at - TOGETHER
         if cls.select().where(*recent).count() >= MOST:
@@ -73,7 +71,7 @@ class SecurityEvent(Base):
     def listed(cls, clinic: Clinic) -> "ModelSelect[SecurityEvent]":
         """The clinic's events, newest first, with the person each concerns.
 
-        Those that concern nobody known go to the only clinic there is.
+        If there is only one clinic, events of unknown people are among them.
         """
         alone = ~fn.EXISTS(Clinic.select(SQL("1")).where(Clinic.id != clinic.id))
         own = (cls.clinic == clinic) | cls.clinic.is_null() & alone

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
-from base.database import Base, InstantField, database, now
+from base.database import Base, InstantField, database, is_sqlite, now
 from models import Clinic, User
 
 IDLE, LONGEST, REMEMBERED = timedelta(hours=12), timedelta(days=7), timedelta(days=30)
-MOST = 40  # sessions of one person; the one that was used least recently ends
-SEEN_EVERY = timedelta(minutes=5)  # how exactly `seen_at` is kept
+MOST = 40  # sessions of one person; the least recently used one ends
+SEEN_EVERY = timedelta(minutes=5)  # precision of `seen_at`
 
 
 class Session(Base):
@@ -19,9 +19,9 @@ class Session(Base):
 
     Its cookie holds a random secret, of which only a hash is kept here.
 
-    It ends when its row goes, when the person's `epoch` grows, or by its age. `held`: messages and
-    steps under way, encrypted; see `views.kit.sessions`. `device` is a word such as "Firefox on
-    Windows".
+    It ends when its row goes, when the person's `epoch` grows, or by its age. `contents`: messages
+    and steps under way, encrypted; see `views.kit.sessions`. `device` is a word such as "Firefox
+    on Windows".
     """
 
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
@@ -31,7 +31,7 @@ class Session(Base):
     device = CharField(60, default="")
     started_at = InstantField(default=now)
     seen_at = InstantField(default=now)
-    held = TextField(default="")
+    contents = TextField(default="", column_name="held")
 
     @classmethod
     @database.atomic()
@@ -53,6 +53,14 @@ class Session(Base):
         )
         cls.delete().where(cls.user == user, cls.id.not_in([one.id for one in kept])).execute()
         return row, secret
+
+    def locked(self) -> "Session | None":
+        """The row as it is now, locked: another page of the same browser may have changed it. None
+        where it is gone.
+        """
+        query = Session.select(Session.id, Session.contents).where(Session.id == self.id)
+        found: Session | None = (query if is_sqlite() else query.for_update()).get_or_none()
+        return found
 
     @classmethod
     def find(cls, secret: str) -> "Session | None":
@@ -85,7 +93,7 @@ class Session(Base):
 
     @classmethod
     def clean_up(cls) -> None:
-        """Throw away what no cookie opens any more."""
+        """Delete sessions that no cookie can open any more."""
         at = now()
         old = cls.remembered & (cls.started_at < at - REMEMBERED) | ~cls.remembered & (
             (cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)

@@ -1,9 +1,9 @@
-"""In which zone a person reads times."""
+"""The zone in which a person reads times."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from models import Practitioner, User
+from models import Clinic, Practitioner, User, Venue
 
 
 def among(calendars: Iterable[Practitioner], user: User) -> ZoneInfo:
@@ -13,5 +13,11 @@ def among(calendars: Iterable[Practitioner], user: User) -> ZoneInfo:
 
 
 def of(user: User) -> ZoneInfo:
-    """The zone in which letters tell the person times."""
+    """The zone of times in letters to the person."""
     return among(Practitioner.listed(user.clinic), user)
+
+
+def differ(clinic: Clinic) -> bool:
+    """Whether the clinic's open venues lie in several zones, so that times must name theirs."""
+    venues = Venue.listed(clinic).order_by().select(Venue.zone_name)
+    return bool(venues.distinct().count() > 1)

@@ -1,7 +1,8 @@
-"""Both imitations in one process on one port: python -m sandbox --port 8010 --store FOLDER
+"""The imitations in one process on one port: python -m sandbox --port 8010 --store FOLDER
 
-`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` go to Microsoft's, everything else
-to Google's; `/` leads to the pages of both.
+`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` go to Microsoft's, `/cal`,
+`/principals` and what asks for a calendar server to that for CalDAV, everything else to Google's;
+`/` leads to the pages.
 """
 
 import argparse
@@ -13,12 +14,14 @@ from pathlib import Path
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Response
 
-from . import google, graph, seed
+from . import caldav, google, graph, seed
+from .caldav.app import ROBIN, SECRET
 from .graph import seed as graph_seed
 from .store import Store
 
 MICROSOFT = ("/v1.0", "/common", "/organizations", "/consumers", "/sandbox/outlook")
-FRONT = """<!doctype html>
+CALDAV = ("/cal", "/principals", "/.well-known/caldav")
+FRONT = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -31,21 +34,33 @@ FRONT = """<!doctype html>
 <li><a href="/sandbox/">Google Calendar</a></li>
 <li><a href="/sandbox/outlook/">Outlook</a></li>
 </ul>
+<h2>A calendar server (CalDAV)</h2>
+<p>Connect it in Kalends as “CalDAV”: address <kbd>http://127.0.0.1</kbd> with the port of this
+page, user name <kbd>{ROBIN}</kbd>, password <kbd>{SECRET}</kbd>. Play the outside user with any
+calendar program, with the same.</p>
 </section></main></body></html>"""
 
 
 class Both:
     """A WSGI app that sends each request to the imitation it is meant for."""
 
-    def __init__(self, google_app: google.Google, graph_app: graph.Graph):
-        self.google, self.graph = google_app, graph_app
+    def __init__(
+        self, google_app: google.Google, graph_app: graph.Graph, caldav_app: caldav.CalDav
+    ):
+        self.google, self.graph, self.caldav = google_app, graph_app, caldav_app
 
     def __call__(self, environ: dict, start_response: Callable):
         path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] == "PROPFIND" or _below(path, CALDAV):
+            return self.caldav(environ, start_response)
         if path in ("", "/"):
             return Response(FRONT, content_type="text/html; charset=utf-8")(environ, start_response)
-        microsofts = any(path == start or path.startswith(start + "/") for start in MICROSOFT)
-        return (self.graph if microsofts else self.google)(environ, start_response)
+        is_microsofts = _below(path, MICROSOFT)
+        return (self.graph if is_microsofts else self.google)(environ, start_response)
+
+
+def _below(path: str, places: tuple[str, ...]) -> bool:
+    return any(path == start or path.startswith(start + "/") for start in places)
 
 
 def open_both(folder: Path | None, environment: str) -> Both:
@@ -61,6 +76,7 @@ def open_both(folder: Path | None, environment: str) -> Both:
     both = Both(
         google.create(stores[0], environment=environment),
         graph.create(stores[1], environment=environment),
+        caldav.create(path=folder and folder / "caldav.json", environment=environment),
     )
     for app, sample_weeks in (
         (both.google, seed.sample_weeks),
@@ -104,6 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     finally:
         both.google.store.save()
         both.graph.store.save()
+        both.caldav.store.save()
 
 
 if __name__ == "__main__":

@@ -60,6 +60,13 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
             channels=sandbox.channels.live(),
         )
 
+    _troubles(sandbox, routes)
+    return routes
+
+
+def _troubles(sandbox, routes: Blueprint) -> None:
+    """Add what makes trouble for whoever syncs here, and ends it."""
+
     @routes.post("/trouble")
     def trouble():
         start_trouble(
@@ -76,8 +83,6 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
     def revoke(email: str):
         sandbox.user(email).revoke(request.form["client"])
         return back(email)
-
-    return routes
 
 
 def start_trouble(sandbox, kind: str, minutes: float) -> None:

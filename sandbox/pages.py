@@ -128,5 +128,5 @@ def _line(user, calendar: dict, event: dict, start: datetime, end: datetime) -> 
 
 
 def _field(time: dict) -> str:
-    """As an input field wants it: a day, or date and time on the wall clock."""
+    """The value for an input field: a day, or date and time on the wall clock."""
     return time.get("date") or time["dateTime"][:16]

@@ -50,7 +50,7 @@ validate = judge_of(spec.FILE)
 
 
 def validate_body(name: str, body: dict) -> None:
-    """As `validate`.
+    """Check a body as `validate` does.
 
     The sandbox also calls back plain http on this machine, which the schema of `watch` refuses.
     """

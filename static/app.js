@@ -1,7 +1,12 @@
-// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors,
-// one press per form.
+// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors.
 (() => {
   "use strict";
+
+  // The first clinic's zone, as this browser has it.
+  document.addEventListener("DOMContentLoaded", () => {
+    const zone = document.querySelector("input[data-guess]");
+    if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  });
 
   document.addEventListener("click", async (click) => {
     const button = click.target.closest("[data-copy]");
@@ -35,16 +40,6 @@
     }
   });
 
-  // A second press must not book twice: the button rests until the answer is there (or the page comes back).
-  document.addEventListener("submit", (submit) => {
-    if (submit.defaultPrevented || submit.target.method !== "post") return;
-    if (submit.target.dataset.sent) return submit.preventDefault();
-    submit.target.dataset.sent = "yes";
-  });
-  addEventListener("pageshow", () =>
-    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent),
-  );
-
   const within = (root, what) => (root.matches?.(what) ? [root] : root.querySelectorAll(what));
   const settle = (root) => {
     for (const dialog of within(root, "dialog[open]:not([data-modal])")) {
@@ -54,7 +49,16 @@
     }
     within(root, "#errors, [data-errors]")[0]?.focus();
   };
-  document.addEventListener("DOMContentLoaded", () => settle(document));
+  // A link to a part that is folded opens it.
+  const unfold = () => {
+    const part = location.hash && document.querySelector("details:target, :target > details");
+    if (part) part.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  document.addEventListener("DOMContentLoaded", () => {
+    settle(document);
+    unfold();
+  });
   // Open pages look for changes by themselves while they can be seen and no card lies over them.
   // What had the focus in the week keeps it.
   const look = () => {
@@ -130,21 +134,4 @@
   });
 
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
-  document.addEventListener("htmx:sendError", ({ detail: { requestConfig } }) => {
-    if (requestConfig.triggeringEvent?.type !== "look")
-      document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";
-  });
-  document.addEventListener("htmx:responseError", ({ detail: { requestConfig, xhr } }) => {
-    // what the error page would say
-    if (requestConfig.triggeringEvent?.type === "look") return;
-    const page = new DOMParser()
-      .parseFromString(xhr.responseText, "text/html")
-      .querySelector("main .card");
-    const words = [page?.querySelector("h1"), page?.querySelector("p")]
-      .map((part) => part?.textContent.trim())
-      .filter(Boolean)
-      .join(". ");
-    document.getElementById("flash").textContent =
-      words || "That did not work. Nothing on this page is lost: try again.";
-  });
 })();

@@ -57,8 +57,11 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
-    const box = document.querySelector('[data-kind="scroll"]');
-    const now = box?.querySelector('section [data-kind="now"]');
-    if (now) box.scrollTop += middle(now) - middle(box);
+    const now = [...document.querySelectorAll('#week section [data-kind="now"]')].find(seen);
+    const box = now?.closest('[data-kind="scroll"]');
+    if (box) box.scrollTop += middle(now) - middle(box);
+    const [{ type }] = performance.getEntriesByType("navigation");
+    const isBelow = now && !box && type === "navigate" && middle(now) > innerHeight * 0.8;
+    if (isBelow) scrollBy({ top: middle(now) - innerHeight / 2, behavior: "instant" });
   });
 })();

@@ -104,7 +104,7 @@
   };
 
   const save = () => {
-    const { block, link, by, longer, column, home, keys } = move;
+    const { block, link, by, longer, column, home } = move;
     if (!by && !longer && column === home) return leave();
     const section = column.closest("section");
     const form = document.createElement("form");
@@ -120,10 +120,9 @@
       field.value = value;
       form.append(field);
     }
-    if (keys) sessionStorage.setItem("moved", link.pathname);
     document.body.append(form);
     move.isSent = true;
-    form.submit();
+    form.requestSubmit();
   };
 
   // ---- by mouse, pen or finger; a finger that moves at once scrolls ----
@@ -190,7 +189,9 @@
     requestAnimationFrame(next);
   };
 
+  let isLeft = false; // by Escape, while the pointer is down still
   const drop = () => {
+    isLeft = false;
     clearTimeout(pressed?.rest);
     pressed = null;
     if (move && !move.isSent) leave();
@@ -231,15 +232,17 @@
     roll();
   });
   document.addEventListener("pointerup", () => {
-    if (pressed && move && !move.isSent) {
+    const isDrop = pressed && move && !move.isSent;
+    if (isDrop || isLeft) {
       const swallow = (click) => {
         click.preventDefault();
         click.stopPropagation();
       };
       addEventListener("click", swallow, { capture: true, once: true });
       setTimeout(() => removeEventListener("click", swallow, { capture: true }));
-      save();
+      if (isDrop) save();
     }
+    isLeft = false;
     clearTimeout(pressed?.rest);
     pressed = null;
   });
@@ -265,6 +268,7 @@
         return;
       }
       if (key === "Escape") {
+        isLeft = Boolean(pressed);
         pressed = null;
         leave("Not moved.");
       } else if (!move.keys) return;
@@ -297,10 +301,5 @@
   });
   addEventListener("pageshow", (shown) => {
     if (shown.persisted && move) leave();
-  });
-  document.addEventListener("DOMContentLoaded", () => {
-    const moved = sessionStorage.getItem("moved");
-    sessionStorage.removeItem("moved");
-    [...document.querySelectorAll("#week a.booking")].find((link) => link.pathname === moved)?.focus();
   });
 })();

@@ -1,16 +1,7 @@
-// What the booking pages do besides working without it: one press per form, the visitor's own zone,
-// focus on what was said or opened.
+// What the booking pages do besides working without it: the visitor's own zone, focus on
+// what was said or opened.
 (() => {
   "use strict";
-
-  document.addEventListener("submit", (submit) => {
-    if (submit.defaultPrevented || submit.target.method !== "post") return;
-    if (submit.target.dataset.sent) return submit.preventDefault();
-    submit.target.dataset.sent = "yes";
-  });
-  addEventListener("pageshow", () =>
-    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent),
-  );
 
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelector("[data-errors]")?.focus();

@@ -1,4 +1,4 @@
-"""What clients of a clinic get by e-mail: letters and their parts, read by foreign parsers."""
+"""What clients of a clinic get by e-mail: letters and their parts, read by parsers of others."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -40,7 +40,31 @@ def parts(letter) -> SimpleNamespace:
         ics=raw,
         method=calendar.get_param("method"),
         entry=icalendar.Calendar.from_ical(raw),
-        foreign=vobject.readOne(raw.decode()),
+        by_other=vobject.readOne(raw.decode()),
+    )
+
+
+def ends(letter) -> SimpleNamespace:
+    """A letter about several appointments that are over: a cancellation of each, as a file."""
+    assert letter.get_content_type() == "multipart/mixed"
+    body, *files = letter.iter_parts()
+    plain, html = body.iter_parts()
+    assert {
+        (
+            one.get_content_type(),
+            one["Content-Disposition"].content_disposition,
+            one.get_param("method"),
+            one["Content-Transfer-Encoding"],
+        )
+        for one in files
+    } == {("text/calendar", "attachment", "CANCEL", "base64")}
+    assert len({one.get_filename() for one in files}) == len(files)
+    raw = [one.get_payload(decode=True) for one in files]
+    return SimpleNamespace(
+        text=plain.get_content(),
+        html=html.get_content(),
+        entries=[icalendar.Calendar.from_ical(one) for one in raw],
+        by_others=[vobject.readOne(one.decode()) for one in raw],
     )
 
 
@@ -48,9 +72,9 @@ def event(letter):
     """The one entry of a letter, as two parsers agree that it is."""
     found = parts(letter)
     (entry,) = found.entry.walk("VEVENT")
-    assert found.method == found.entry["METHOD"] == found.foreign.method.value
-    assert str(entry["UID"]) == found.foreign.vevent.uid.value
-    assert entry["DTSTART"].dt == found.foreign.vevent.dtstart.value
+    assert found.method == found.entry["METHOD"] == found.by_other.method.value
+    assert str(entry["UID"]) == found.by_other.vevent.uid.value
+    assert entry["DTSTART"].dt == found.by_other.vevent.dtstart.value
     return found, entry
 
 

@@ -1,8 +1,9 @@
 """What the tests share: both databases, the application, a moved clock, and a cast.
 
-Every test that touches the database runs twice: on SQLite and on PostgreSQL (an embedded server, or
-TEST_POSTGRES_URL). The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise
-there; Sam owns another clinic and must see nothing of Linden's.
+A test that touches the database runs twice, on SQLite and on PostgreSQL (an embedded server, or
+TEST_POSTGRES_URL), or on SQLite alone, its statements explained by PostgreSQL (`explained`). The
+cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise there; Sam owns another
+clinic and must see nothing of Linden's.
 """
 
 import base64
@@ -22,7 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import argon2
+import explained
 import hypothesis
+import peewee
 import psycopg
 import pytest
 from flask.testing import FlaskClient
@@ -39,7 +42,7 @@ from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, redis_server
 from people import founding
-from sync.connect import connections
+from sync.connect import gateway
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
 from tests.queued import Queued
@@ -49,11 +52,15 @@ PASSWORD = "correct horse battery"
 KEY = "a key of the tests"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
 WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+STYLES = Path(__file__).parent.parent / "static" / "components.css"
+TONES = {*re.findall(rb'\[data-tone="(\w+)"\]', STYLES.read_bytes())}
+
+HAS_TWICE = pytest.StashKey[bool]()  # whether this run leaves out tests on PostgreSQL
 
 SLOW = {  # files that take long; `make quick` leaves them out
+    "test_arrival",
     "test_backups",
     "test_commands",
-    "test_connecting",
     "test_fault_table",
     "test_front_door",
     "test_intake",
@@ -106,6 +113,13 @@ LONG = {  # files whose tests take long one by one, and begin first: in the end 
     "test_plan_machine",
     "test_sync_machine",
 }
+
+# The tables that hold rows, those first that refer to others: few after most tests, and to look
+# costs less than to empty the rest.
+_FILLED = " UNION ALL ".join(
+    f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")"
+    for name in (table._meta.table_name for table in reversed(migrate.TABLES))
+)
 
 # The cheapest that Argon2 allows.
 passwords.hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -169,17 +183,23 @@ def pytest_collection_finish(session):
 def pytest_collection_modifyitems(config, items):
     """The engine is proved on both databases with one provider, and with the other on one.
 
-    What it says to a database is the same for both.
+    What it says to a database is the same for both. Other tests that run on one database:
+    `explained`.
     """
 
     def is_twice(item):
-        params = getattr(getattr(item, "callspec", None), "params", {})
-        return (params.get("world"), params.get("database_url")) == ("microsoft", "postgresql")
+        is_once = params_of(item).get("world") == "microsoft" or explained.is_once(item)
+        return is_once and params_of(item).get("database_url") == "postgresql"
 
     twice = [item for item in items if is_twice(item)]
+    config.stash[HAS_TWICE] = bool(twice)
     config.hook.pytest_deselected(items=twice)
     once = [item for item in items if not is_twice(item)]
     items[:] = dealt(once, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def params_of(item) -> dict:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 def dealt(items, hands):
@@ -249,6 +269,41 @@ def postgres_url(worker_id):
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="session")
+def explainer(postgres_url, tmp_path_factory, worker_id):
+    """What explains statements (`explained`), over the tables of PostgreSQL."""
+    before, shared = models.database.obj, tmp_path_factory.getbasetemp()
+    open_database(postgres_url)
+    postgresql = models.database.obj
+    migrate.migrate()
+    postgresql.close()
+    models.database.initialize(before)
+    claims = (shared if worker_id == "master" else shared.parent) / "explained"
+    claims.mkdir(exist_ok=True)
+    explainer = explained.Explainer(postgresql, postgres_url, claims)
+    yield explainer
+    explainer.connection.close()
+
+
+SEEN: set[str] = set()  # statements that this process has met
+
+
+@pytest.fixture(autouse=True)
+def statements_explained(request, monkeypatch):
+    """Where a test runs on SQLite alone, PostgreSQL understands its statements, too."""
+    is_sqlite_alone = params_of(request.node).get("database_url") == "sqlite"
+    if not (
+        is_sqlite_alone and request.config.stash[HAS_TWICE] and explained.is_once(request.node)
+    ):
+        yield
+        return
+    refused: list[str] = []
+    explainer = request.getfixturevalue("explainer")
+    monkeypatch.setattr(peewee.Database, "execute", explainer.listening(SEEN, refused))
+    yield
+    assert refused == []
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def database_url(request, tmp_path_factory):
     if request.param == "sqlite":
@@ -269,13 +324,16 @@ def settings(database_url, tmp_path_factory):
 
 
 class CarefulClient(FlaskClient):
-    """A test client that looks at every cookie it is sent.
+    """A test client that looks at every cookie it is sent, and at the colours of every page.
 
-    A random secret, encrypted words, or the mark of a browser with numbers alone.
+    A cookie is a random secret, encrypted words, or the mark of a browser with numbers alone. A
+    tone that the stylesheet does not know would have no colour.
     """
 
     def open(self, *args, **kwargs):
-        answer = super().open(*args, **kwargs)
+        answer = super().open(*args, **{"buffered": True, **kwargs})  # files are closed
+        if answer.mimetype == "text/html":
+            assert {*re.findall(rb'data-tone="([^"]*)"', answer.data)} <= TONES
         for line in answer.headers.getlist("Set-Cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             if name.endswith("kalends-device"):
@@ -345,9 +403,9 @@ def no_reads_counted_later():
 @pytest.fixture(autouse=True)
 def providers_as_before():
     """What a test sets up about calendar providers ends with it."""
-    before = connections.setup()
+    before = gateway.setup()
     yield
-    connections.set_up(before)
+    gateway.set_up(before)
 
 
 @pytest.fixture(scope="session")
@@ -366,12 +424,11 @@ def db(pool):
     """Open tables, empty at the start of each test."""
     models.database.initialize(pool)
     models.database.connect(reuse_if_open=True)
-    deletions = [f'DELETE FROM "{table._meta.table_name}"' for table in reversed(migrate.TABLES)]
+    if not is_sqlite():  # what a test set for its connection
+        models.database.execute_sql("RESET ALL")
     with models.database.atomic():  # one commit: each waits for the disk
-        if not is_sqlite():  # all of them in one go, and what a test set for its connection
-            deletions = ["; ".join(["RESET ALL", *deletions])]
-        for deletion in deletions:
-            models.database.execute_sql(deletion)
+        for (table,) in models.database.execute_sql(_FILLED).fetchall():
+            models.database.execute_sql(f'DELETE FROM "{table}"')
     yield models.database
     if models.database.obj is not pool:
         models.database.obj.close_all()

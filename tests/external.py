@@ -5,27 +5,26 @@ from datetime import UTC, date, datetime
 
 from base.config.endpoints import Endpoints
 from base.tables.outside import RULES, ExternalEvent, blocks
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables.accounts import Account, RemoteCalendar
 
 
 def known(*kinds: str) -> None:
     """These providers are set up, until the end of the test."""
-    setup, urls = connections.setup(), ("https://provider.invalid",) * 4
+    setup, urls = gateway.setup(), ("https://provider.invalid",) * 4
     endpoints = dict.fromkeys(kinds, Endpoints("id", "secret", *urls, False))
-    connections.set_up(replace(setup, endpoints={**endpoints, **setup.endpoints}))
+    gateway.set_up(replace(setup, endpoints={**endpoints, **setup.endpoints}))
 
 
 def source(user, name="Family", kind="google", **columns) -> RemoteCalendar:
     """A calendar of the person's that is read to block time, at a provider that is set up."""
     known(kind)
-    email = f"{user.email.split('@')[0]}@home.test"
+    facts = {"email": f"{user.email.split('@')[0]}@home.test", "sealed": "", "phase": "active"}
     account = Account.create(
         clinic=user.clinic,
         user=user,
         kind=kind,
-        email=email,
-        **{"sealed": "", "phase": "active"} | columns,
+        **facts | columns,
     )
     return RemoteCalendar.create(
         clinic=user.clinic, account=account, calendar_id="home", role="source", name=name

@@ -116,6 +116,7 @@ _OPENED_AT = (  # where a form is saved: the page on which it stands
     (r"/settings/(clinic|privacy|links|calendars)?", "/settings/"),
     (r"/sync/(opt-in|identifier)", "/sync/"),
     (r"/sync/links/privacy", "/sync/links/"),
+    (r"/sync/titles", "/sync/titles"),
 )
 
 

@@ -68,7 +68,7 @@ class World:
     that we made and a source.
     """
 
-    adapter: type
+    row: registry.ProviderRow
     first_sync_requests: int  # for a thousand bookings
     promises_ids_of_its_own = False  # whether an event has the id that was promised for it
     restores_deleted = False  # whether an event that was deleted can be brought back
@@ -86,7 +86,7 @@ class World:
         own = mark(f"booking{number}")
         starts_at = starts_at or NOW + timedelta(days=10, minutes=15 * number)
         return Create(
-            self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own
+            self.row.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own
         )
 
     def write(self, *operations):
@@ -174,7 +174,7 @@ class World:
 class GoogleWorld(World):
     """Robin's account at the sandbox Google, with a destination calendar of ours."""
 
-    adapter, first_sync_requests, restores_deleted = registry.of("google").adapter, 30, True
+    row, first_sync_requests, restores_deleted = registry.of("google"), 30, True
     promises_ids_of_its_own = True
 
     def __init__(self):
@@ -325,7 +325,7 @@ class GoogleWorld(World):
 class MicrosoftWorld(World):
     """Robin's mailbox at the sandbox Graph, with a destination calendar of ours."""
 
-    adapter, first_sync_requests = registry.of("microsoft").adapter, 80
+    row, first_sync_requests = registry.of("microsoft"), 80
 
     def __init__(self):
         self.clock = SimpleNamespace(now=NOW)
@@ -369,7 +369,7 @@ class MicrosoftWorld(World):
             NOW + timedelta(hours=1),
             frozenset(made["scope"].split()),
         )
-        self.provider = self.adapter(
+        self.provider = self.row.adapter(
             self.http, self.access_token, f"{BASE_URL}/v1.0", lambda: self.clock.now
         )
 

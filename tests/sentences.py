@@ -1,7 +1,7 @@
 """Finds sentences in Python that do not go through the catalogue.
 
 A text reads as a sentence, or as part of one, when it has three words or more, or two and the end
-of a sentence.
+of a sentence, or one with a capital before a value.
 """
 
 import ast
@@ -17,6 +17,7 @@ STATEMENT = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|DO|COMMENT|PRAGMA|FOR|default-src|\w+ IN)\b"
 )
 WORD = re.compile(r"[(“\"'‘]*[A-Za-z][A-Za-z’'\-]*[)”\"',.:;?!…]*$")
+LABEL = re.compile(r"(?!Kalends|Bearer)[A-Z][a-z’\-]+:? \{\}")  # “Status: {}”, “With {}”
 # What is not said to people, by the file or the call that it stands in.
 FILES = {
     "base/catalogue.py": "the catalogue itself",
@@ -30,7 +31,7 @@ FILES = {
     "sync/feeds/readers.py": "names of programs, stored",
     "sync/feeds/wsgi.py": "the protocol's",
     "views/kit/devices.py": "names of systems and browsers, stored",
-    "sync/providers/microsoft/mapping.py": "names and filters of the provider's interface",
+    "sync/providers/microsoft/shapes.py": "names and filters of the provider's interface",
 }
 NOT_SAID = {
     r"log\.\w+": "log lines: searched by the same words in every language",
@@ -74,8 +75,10 @@ def reads_as_a_sentence(text: str) -> bool:
     words = [part for part in parts if WORD.match(part)]
     if STATEMENT.match(text) or "\r\n" in text or " | " in text:
         return False
-    return (len(parts) >= 3 and len(words) >= 2) or (
-        len(parts) >= 2 and len(words) >= 1 and text.strip()[-1] in ".?!"
+    return (
+        LABEL.fullmatch(text) is not None
+        or (len(parts) >= 3 and len(words) >= 2)
+        or (len(parts) >= 2 and len(words) >= 1 and text.strip()[-1] in ".?!")
     )
 
 

@@ -15,6 +15,7 @@ from app import Settings, create_app
 from base.config.version import VERSION
 from operate.migrate import TABLES
 from sync import providers
+from tests import program
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -138,16 +139,36 @@ def test_the_makefile_is_short():
     assert {"run", "test", "bench"} <= set(targets) and len(targets) <= 10
 
 
-def test_the_changelog_begins_with_this_version():
+def test_the_changelog_has_this_version_below_what_is_unreleased():
     headings = re.findall(r"^## (.*)", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert headings[0] in (VERSION, f"{VERSION} (unreleased)")
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(VERSION)} \(\d{{4}}-\d\d-\d\d\)", headings[1])
 
 
 def test_the_version_is_told_by_the_command_and_to_those_who_are_signed_in(app, linden, signed_in):
     told = app.test_cli_runner().invoke(args=["version"])
     assert told.output == f"Kalends {VERSION}\n"
+    begun = program.python(
+        "import runpy; runpy.run_path('app.py', run_name='__main__')", "--version"
+    )
+    assert begun.stdout == f"Kalends {VERSION}\n"
     assert f"Kalends {VERSION}" in signed_in(linden.pat).get("/calendar").text
     assert VERSION not in app.test_client().get("/sign-in").text
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("Fix lost update of booking notes\n\nTwo people had it open.\n", 0),
+        ("Merge branch 'spring' of a name that is longer than sixty letters are", 0),
+        ("Letters tell days where their reader works", 0),
+        ("Let a booking be moved", 1),
+        ("Keep notes of bookings that two people had open at the same moment", 2),
+    ],
+)
+def test_a_subject_of_a_commit_says_what_changes_in_sixty_letters(message, found):
+    faults = runpy.run_path(str(TOP / ".ci" / "subject.py"))["faults"]
+    assert len(faults(message)) == found
 
 
 def test_the_picture_of_the_tables_is_up_to_date():

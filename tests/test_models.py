@@ -37,11 +37,10 @@ from models import (
     User,
     Venue,
 )
-from people import founding
+from people import clients, founding, zones
 from people.credentials import OneTimeToken, Throttle
 from sync.feeds import owned
 from tests.conftest import PASSWORD
-from views.calendar import clients
 
 LONDON = ZoneInfo("Europe/London")
 DAY = date(2026, 11, 26)
@@ -279,7 +278,7 @@ def test_switching_internal_ids_on_gives_one_to_everybody(linden):
         ("self-hosted", {"feed", "google", "microsoft"}),
         ("pro", {"feed", "google", "microsoft"}),
         ("plus", {"feed", "google"}),
-        ("basic", set()),
+        ("basic", {"google"}),
     ],
 )
 def test_each_plan_has_its_features(linden, plan, features):
@@ -346,7 +345,7 @@ def test_the_last_venue_stays_open(linden):
         linden.harbour.set_archived(True, linden.olive)
     assert not again(linden.harbour).archived
     assert [p.id for p in Practitioner.listed(linden.clinic)] == [linden.abroad.id]
-    assert not clients.zones_differ(linden.clinic)
+    assert not zones.differ(linden.clinic)
 
 
 def test_a_calendar_opens_once_and_again(linden):

@@ -8,7 +8,9 @@ look-out sees what is there to be seen.
 
 import ast
 import re
+import socket
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -23,7 +25,7 @@ from base.scheduling import Span
 from base.tables import outbox
 from models import Booking, Feed
 from operate.intake.upload import Import
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.notices import Notice
@@ -62,7 +64,7 @@ FORM = {  # one form for all: whatever a page does not ask for is left aside
 MUST_SUCCEED = {
     "auth.send_reset",
     "team.invite",
-    "team.issue_link",
+    "team.issue_token",
     "health.ask",
     "health.resync",
     "health.resync_all",
@@ -70,12 +72,12 @@ MUST_SUCCEED = {
     "two_way.leave",
     "two_way.start",
     "two_way.update",
-    "two_way.look",
+    "two_way.status",
     "sources.start",
     "sources.stop",
     "sources.update",
     "notices.decide",
-    "connect.depart",
+    "connect.begin",
     "sync_settings.show",
     "sync_settings.allow",
     "sync_settings.choose",
@@ -87,14 +89,16 @@ MUST_SUCCEED = {
     "settings.change_plan",
     "webhooks.call",
 }
-_look_out = SimpleNamespace(seen=None)
+_look_out = SimpleNamespace(seen=None, threads=set())
 
 
 def _audit(event: str, arguments: tuple) -> None:
     """Python tells of each connection here (PEP 578). PostgreSQL's own library does not, and Redis
     is a file.
     """
-    if _look_out.seen is not None and event in (
+    if _look_out.seen is None or threading.current_thread() not in _look_out.threads:
+        return
+    if event in (
         "socket.connect",
         "socket.getaddrinfo",
         "socket.gethostbyname",
@@ -109,11 +113,50 @@ sys.addaudithook(_audit)
 
 
 @pytest.fixture
-def seen():
-    """Connections made since."""
+def seen(monkeypatch):
+    """Connections made since by this thread and by those that it began, in whatever depth: threads
+    that other tests have left running, and theirs, are not looked at.
+    """
+    start = threading.Thread.start
+
+    def noted(thread: threading.Thread) -> None:
+        if threading.current_thread() in _look_out.threads:
+            _look_out.threads.add(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    _look_out.threads = {threading.current_thread()}
     _look_out.seen = []
     yield _look_out.seen
     _look_out.seen = None
+
+
+def test_the_look_out_sees_threads_of_requests_and_no_others(request):
+    def connect():
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", 9), timeout=5)
+
+    def begin_another():
+        thread = threading.Thread(target=connect)
+        thread.start()
+        thread.join()
+
+    wanted = threading.Event()
+
+    def left_running():
+        wanted.wait(30)
+        begin_another()
+
+    left = threading.Thread(target=left_running)
+    left.start()
+    seen = request.getfixturevalue("seen")
+    wanted.set()
+    left.join()
+    assert seen == []
+    own = threading.Thread(target=begin_another)
+    own.start()
+    own.join()
+    assert ("socket.connect", ("127.0.0.1", 9)) in seen
 
 
 @pytest.fixture
@@ -126,8 +169,8 @@ def clinic(linden, clock):
     endpoints = Endpoints(
         "id", "secret", f"{NOWHERE}/authorize", f"{NOWHERE}/token", f"{NOWHERE}/revoke", NOWHERE
     )
-    connections.set_up(
-        connections.Setup(
+    gateway.set_up(
+        gateway.Setup(
             dict.fromkeys(("google", "microsoft"), endpoints), "https://linden.test", 300, b"secret"
         )
     )
@@ -270,7 +313,7 @@ STATES = {
     "paused": {"phase": "paused"},
     "leaving": {"phase": "leaving", "goal": "disconnect"},
     "not looked at": {"phase": "naming", "listed_at": None},
-    "refused at the first look": {
+    "refused at the first list": {
         "phase": "naming",
         "listed_at": None,
         "health": "reconnect",

@@ -5,10 +5,13 @@ Sentences in Python go through the catalogue, and what fills them has a name.
 import ast
 import re
 import string
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
+from jinja2 import nodes as jinja
 
 from tests.sentences import CALLS, SPEAKING, outside, parsed
 from tests.test_layers import nodes, sources
@@ -105,6 +108,7 @@ def test_whoever_calls_the_catalogue_has_it():
         ('NAMES = {"a": "one two three"}', 1),
         ('say(_("It is {what}", what="all that we know"))', 1),
         ('flash(_("The record is changed."))', 0),
+        ('say(f"Status: {word}")', 1),
         ('log.info("nothing to do here")', 0),
         ('"""A docstring of three words."""', 0),
         ('if text == "not one of these": pass', 0),
@@ -116,13 +120,161 @@ def test_the_search_finds_what_it_should(tmp_path, monkeypatch, source, found):
     assert len(outside(tmp_path / "module.py")) == found
 
 
-PROGRAMS = [
-    path for path in sources() if path.relative_to(TOP).parts[0] not in ("sandbox", "bench")
-]
+def glued(source: str) -> list[int]:
+    """Lines of a template where a word is chosen for one or for several, instead of a sentence."""
+    env = Environment(extensions=[Wrapped])
+
+    def speaks(branch: jinja.Node | None) -> bool:
+        texts = [branch, *branch.find_all(jinja.Const)] if branch else []
+        return any(isinstance(getattr(text, "value", None), str) for text in texts)
+
+    return [
+        choice.lineno
+        for choice in env.parse(source).find_all(jinja.CondExpr)
+        if isinstance(choice.test, jinja.Compare)
+        and [(one.op in ("eq", "ne"), getattr(one.expr, "value", 0)) for one in choice.test.ops]
+        == [(True, 1)]
+        and speaks(choice.expr1)
+        and (not choice.expr2 or speaks(choice.expr2))
+    ]
+
+
+def test_templates_count_in_whole_phrases():
+    """By `ngettext`, so that each of its two phrases can be read and translated."""
+    found = {path: glued(path.read_text()) for path in FILES if path.suffix in (".html", ".txt")}
+    assert {str(path): lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("{{ n }} booking{{ 's' if n != 1 }}", 1),
+        ("{{ n }} booking{{ '' if rows|length == 1 else 's' }}", 1),
+        ("{{ 'one thing' if n == 1 else n ~ ' things' }}", 1),
+        ("{{ ngettext('{count} booking', '{count} bookings', n) }}", 0),
+        ("{{ rows[0].name if rows|length == 1 else 'all' }}", 0),
+    ],
+)
+def test_the_search_finds_plurals_in_halves(source, found):
+    assert len(glued(source)) == found
+
+
+PROGRAMS = [path for path in sources() if path.relative_to(TOP).parts[0] != "bench"]
+
+
+# what the glossary calls otherwise: a part of a name → where it may stand all the same
+GIVEN_UP = {
+    "look": ("sync",),  # `Provider.look`, and who asks it
+    **dict.fromkeys(("nudge", "nudged", "foreign", "mirrored", "believe", "believed"), ()),
+    **dict.fromkeys(("errand", "promise", "promised"), ()),
+    **dict.fromkeys(("depart", "connecting"), ()),  # a departure is the end of an account
+    "strange": (),  # a booking is unknown
+    "standing": ("sync", "views"),  # of an account
+    # the time of a visitor, and why the team may take it
+    "held": ("free_times", "views/visitor", "views/kit/held.py", "views/calendar"),
+}
+
+
+def _named(path: Path) -> Iterator[str]:
+    """What a file gives a name to: itself, functions, classes, columns, variables."""
+    yield path.stem
+    for node in nodes(path):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+
+
+def test_names_are_those_of_the_glossary():
+    named = [
+        (path.relative_to(TOP).as_posix(), name, word.lower())
+        for path in sources()
+        for name in set(_named(path))
+        for word in re.findall(r"[A-Z]?[a-z]+", name)
+    ]
+    assert len(named) > 15_000
+    assert [
+        (path, name)
+        for path, name, word in named
+        if word in GIVEN_UP and not path.startswith((*GIVEN_UP[word], "tests", "bench", "sandbox"))
+    ] == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_address_in_a_template_is_one_of_ours(app):
+    named = {
+        name
+        for path in (TOP / "templates").rglob("*")
+        if path.is_file()
+        for name in re.findall(r"url_for\(\s*[\"']([a-z_]+\.[a-z_]+)[\"']", path.read_text())
+    }
+    assert len(named) > 100
+    assert named - {*app.view_functions} == set()
+
+
+def _room(path: Path) -> str:
+    """A folder at the top; the package of a provider is a room of its own, all with one shape."""
+    parts = path.relative_to(TOP).parts
+    return "/".join(parts[:3] if parts[:2] == ("sync", "providers") and parts[3:] else parts[:1])
+
+
+def test_no_two_classes_of_a_room_have_one_name():
+    classes = [
+        (_room(path), node.name)
+        for path in PROGRAMS
+        if path.relative_to(TOP).parts[0] != "tests"
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert len(classes) > 400
+    assert [one for one, count in Counter(classes).items() if count > 1] == []
+
+
+# a docstring that begins so leans on the one above, or leaves out its subject
+LEANING = re.compile(
+    r"(As|Each with|Of|Such|The others|The same|Those|What|Where|Who|Whose)\b|.*[.:;]\s+Of\b", re.S
+)
+
+
+def leaning(parts: list[ast.AST]) -> list[int]:
+    """Lines of what has such a docstring."""
+    return [
+        getattr(node, "lineno", 1)
+        for node in parts
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+        and LEANING.match(ast.get_docstring(node) or "")
+    ]
+
+
+def test_a_docstring_can_be_read_without_the_one_above():
+    found = {str(path.relative_to(TOP)): leaning(nodes(path)) for path in sources()}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("The same for a colleague.", [1]),
+        ("Of some calendars.", [1]),
+        ("Those that overlap.", [1]),
+        ("As text.", [1]),
+        ("Whose bookings it shows.", [1]),
+        ("What the page needs.", [1]),
+        ("The others.", [1]),
+        ("A list. Of a series it holds one.", [1]),
+        ("The bookings that overlap.", []),
+        ("Offer a time.", []),
+    ],
+)
+def test_the_search_finds_docstrings_that_lean(said, found):
+    module = ast.parse(f'def name():\n    """{said}"""')
+    assert leaning(list(ast.walk(module))) == found
 
 
 def test_no_module_is_longer_than_400_lines_but_the_tables():
-    long = {str(path.relative_to(TOP)): path.read_text().count("\n") for path in PROGRAMS}
+    long = {str(path.relative_to(TOP)): path.read_text().count("\n") for path in sources()}
     assert {
         name: n for name, n in long.items() if n > (1_000 if name == "models.py" else 400)
     } == {}
@@ -130,10 +282,28 @@ def test_no_module_is_longer_than_400_lines_but_the_tables():
 
 def test_no_function_is_longer_than_50_lines():
     long = {}
-    for path in PROGRAMS:
+    for path in sources():
         for node in nodes(path):
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 50:
                 long[f"{path.relative_to(TOP)}: {node.name}"] = node.end_lineno - node.lineno + 1
+    assert long == {}
+
+
+def test_no_handler_is_longer_than_24_lines():
+    """Load, check, one call, answer: whatever else there is to decide has a name of its own."""
+    verbs = {"get", "post", "route"}
+    long = {
+        f"{path.relative_to(TOP)}: {node.name}": node.end_lineno - node.lineno + 1
+        for path in PROGRAMS
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef)
+        and node.end_lineno - node.lineno >= 24
+        and any(
+            getattr(one, "attr", "") in verbs
+            for deco in node.decorator_list
+            for one in ast.walk(deco)
+        )
+    }
     assert long == {}
 
 

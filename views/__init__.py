@@ -11,24 +11,51 @@ from .calendar import (
     requests,
     team_day,
     time_off,
+    waiting_list,
     week,
     why,
 )
 from .clinic import (
     dates,
+    earlier_settings,
     handover,
     imports,
     letters,
+    links_of,
     online_booking,
     page_name,
     services,
     settings,
+    sync_together,
     team,
+    text_messages,
 )
-from .doors import auth, help, own_letters, probes, sign_ins, webhooks
+from .doors import (
+    about,
+    auth,
+    guide_answers,
+    help,
+    installing,
+    metrics,
+    own_letters,
+    own_region,
+    probes,
+    sign_ins,
+    webhooks,
+)
 from .kit import access, display, htmx, menu, tokens
-from .sync import booking_page, connect, feeds, health, notices, sources, sync_settings, two_way
-from .visitor import by_letter, choosing, details, managed, wait
+from .sync import (
+    apps,
+    booking_page,
+    connect,
+    feeds,
+    health,
+    notices,
+    sources,
+    sync_settings,
+    two_way,
+)
+from .visitor import asking, by_letter, choosing, details, earlier, listing, managed, wait
 
 
 def register(app: Flask) -> None:
@@ -40,20 +67,25 @@ def register(app: Flask) -> None:
     htmx.init_app(app)
     display.init_app(app)
     app.register_blueprint(probes.blueprint)  # /healthz /readyz
-    app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
-    app.register_blueprint(own_letters.blueprint, url_prefix="/profile/letters")
+    app.register_blueprint(metrics.blueprint)  # /metrics
+    app.register_blueprint(installing.blueprint)  # /manifest.webmanifest /worker.js /offline
+    app.register_blueprint(about.blueprint)  # /about and /privacy
+    _for_each_person(app)
     app.register_blueprint(week.blueprint)  # / and /calendar
     app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
     app.register_blueprint(moves.blueprint, url_prefix="/bookings")
     app.register_blueprint(requests.blueprint, url_prefix="/requests")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
+    app.register_blueprint(waiting_list.blueprint, url_prefix="/waiting-list")
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
     app.register_blueprint(why.blueprint, url_prefix="/free-times/why")
     app.register_blueprint(patients.blueprint, url_prefix="/clients")
     app.register_blueprint(merges.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
     app.register_blueprint(team.blueprint, url_prefix="/team")
+    app.register_blueprint(links_of.blueprint, url_prefix="/team")
+    app.register_blueprint(sync_together.blueprint, url_prefix="/team/sync")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
     app.register_blueprint(booking_page.blueprint, url_prefix="/sync/booking-page")
@@ -64,18 +96,36 @@ def register(app: Flask) -> None:
     app.register_blueprint(health.blueprint, url_prefix="/health")
     app.register_blueprint(dates.blueprint, url_prefix="/dates")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
+    app.register_blueprint(apps.blueprint, url_prefix="/settings/apps")
     app.register_blueprint(online_booking.blueprint, url_prefix="/settings/online-booking")
     app.register_blueprint(page_name.blueprint, url_prefix="/settings/online-booking/address")
     app.register_blueprint(letters.blueprint, url_prefix="/settings/letters")
+    app.register_blueprint(text_messages.blueprint, url_prefix="/settings/text-messages")
+    app.register_blueprint(earlier_settings.blueprint, url_prefix="/settings/waiting-list")
     app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")
-    # For the clinic's clients: /book/<name>
+    _for_clients(app)
+    # For providers, not for people.
+    app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")
+
+
+def _for_each_person(app: Flask) -> None:
+    """Pages that do not show bookings."""
+    app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
+    app.register_blueprint(own_letters.blueprint, url_prefix="/profile/letters")
+    app.register_blueprint(own_region.blueprint, url_prefix="/profile/region")
+    app.register_blueprint(help.blueprint, url_prefix="/help")
+    app.register_blueprint(guide_answers.blueprint, url_prefix="/help")
+
+
+def _for_clients(app: Flask) -> None:
+    """Pages of the clinic's clients: /book/<name>"""
     app.register_blueprint(choosing.blueprint)
     app.register_blueprint(details.blueprint)
     app.register_blueprint(wait.blueprint)
     app.register_blueprint(managed.blueprint)
+    app.register_blueprint(listing.blueprint)
+    app.register_blueprint(asking.blueprint)
     app.register_blueprint(by_letter.blueprint)  # /appointment/<uuid>/<token>
-    # For providers, not for people.
-    app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")
-    app.register_blueprint(help.blueprint, url_prefix="/help")
+    app.register_blueprint(earlier.blueprint)  # /earlier/<uuid>/<token>

@@ -1,1 +1,1 @@
-"""What may become of bookings: the rules, without the table itself, which is in `models`."""
+"""The rules by which bookings change. The table itself is in `models`."""

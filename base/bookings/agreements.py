@@ -1,6 +1,6 @@
-"""What somebody agreed to overlap: a row for each booking and thing in its way at that time.
+"""The overlaps that somebody agreed to: a row for each booking and each item that it overlapped.
 
-The nightly check tells by them which overlaps nobody agreed to.
+The nightly check reports overlaps that nobody agreed to.
 """
 
 from collections import defaultdict
@@ -15,12 +15,13 @@ KEY_LENGTH = 80
 
 
 class Agreement(Base):
-    """A booking may overlap what the key names, each where it lies now.
+    """A booking may overlap the item that the key names, while both stay where they are.
 
-    The keys are those of `clashes.Clash`. When either moves it is void.
+    The keys are those of `clashes.Clash`. The agreement ends when either moves.
 
-    `how`: "person" (one who was shown it), "import" (whoever imported a file and chose to take
-    overlaps), or "earlier" (before this was written down). `by` None: nobody who is still known.
+    `how`: "person" (somebody saw it and agreed), "import" (somebody imported a file and chose to
+    allow overlaps), or "earlier" (from before agreements were stored). `by` None: the person is
+    unknown.
     """
 
     booking = DeferredForeignKey("Booking", backref="agreements", on_delete="CASCADE")
@@ -34,20 +35,22 @@ class Agreement(Base):
 
     @classmethod
     def keep(cls, pairs: Iterable[tuple[int, str]], by: Base | None, how: str = "person") -> None:
-        """Write down pairs of a booking (id) and a key, in the transaction that takes the time."""
+        """Store agreements, pairs of a booking (id) and a key, in the transaction that takes the
+        time.
+        """
         rows = [{"booking": booking, "key": key, "by": by, "how": how} for booking, key in pairs]
         for some in (rows[at : at + 200] for at in range(0, len(rows), 200)):
             cls.insert_many(some).on_conflict_ignore().execute()
 
     @classmethod
     def void(cls, bookings: Collection[int]) -> None:
-        """These bookings go to another place: nothing is agreed to there."""
+        """Delete the agreements of these bookings: they get another time."""
         if bookings:
             cls.delete().where(cls.booking.in_(list(bookings))).execute()
 
     @classmethod
     def of(cls, bookings: Sequence[int]) -> dict[int, set[str]]:
-        """The keys that were agreed to, by booking."""
+        """The keys that were agreed to, by booking (id)."""
         found: dict[int, set[str]] = defaultdict(set)
         if bookings:
             rows = cls.select(cls.booking, cls.key).where(cls.booking.in_(list(bookings)))

@@ -1,9 +1,10 @@
-"""What came of a change of bookings."""
+"""The result of changing bookings, and the rules that other rooms add to a change."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from base.database import Base
+from base.scheduling import Span
 
 from .clashes import Clash
 
@@ -12,35 +13,54 @@ class ChangedMeanwhile(Exception):
     """Somebody changed the row after the page that now wants to change it was opened."""
 
 
-Told = Callable[[Sequence[Any]], object]
+Told = Callable[[Sequence[tuple[Any, str]]], object]
+ToldOfGiven = Callable[[Any, Sequence[tuple[Any, Any, Span]]], object]
 
-_pending: list[Told] = []
+_followers: list[Told] = []
+_losers: list[ToldOfGiven] = []
 
 
-def when_pending(tell: Told) -> Told:
-    """Have `tell` called with the bookings that become pending by a change, in its transaction.
+def when_status_changes(tell: Told) -> Told:
+    """Register a rule for bookings whose status changes.
 
-    For rules whose tables stand above the bookings.
+    `tell` is called in the transaction of the change, with each booking and the status that it had.
+    This lets rules act whose tables stand above the bookings.
     """
-    _pending.append(tell)
+    _followers.append(tell)
     return tell
 
 
-def are_pending(rows: Sequence[Any]) -> None:
-    """Say that these bookings became pending."""
-    for tell in _pending if rows else ():
+def have_other_status(rows: Sequence[tuple[Any, str]]) -> None:
+    """Call the rules for bookings whose status changed; each is paired with the status it had."""
+    for tell in _followers if rows else ():
         tell(rows)
+
+
+def when_given_away(tell: ToldOfGiven) -> ToldOfGiven:
+    """Register a rule for bookings that move to another person's calendar.
+
+    `tell` is called in the transaction of the change, with the person who made it, and with each
+    booking, its former calendar and its former time.
+    """
+    _losers.append(tell)
+    return tell
+
+
+def are_given_away(actor: Any, rows: Sequence[tuple[Any, Any, Span]]) -> None:
+    """Call the rules for bookings that moved away from these calendars and times."""
+    for tell in _losers if rows else ():
+        tell(actor, rows)
 
 
 class Changed(list[Any]):
     """The bookings that were changed.
 
-    `kept` counts the others by reason, `skipped` are the times that were taken and left out,
-    `entry` is the id in the history of a change that can be taken back: of status, or one move.
-    `is_again`: nothing was made, an earlier press of the same form had made these.
+    `kept` counts the bookings that were left alone, by reason; `skipped` has the times that were
+    taken and left out. `entry` is the id in the history of a change that can be undone: of status,
+    or one move. `is_again`: nothing was made, because the same form was sent before and made these.
 
     Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
-    status, time and rate), "own" (a value that was set for that one alone).
+    status, time and rate), "own" (a value that was set for that booking alone).
     """
 
     def __init__(

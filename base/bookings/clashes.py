@@ -1,4 +1,4 @@
-"""Which times of a change are taken, by what, and whether a person agreed to that."""
+"""The times of a change that are taken, what takes them, and whether a person agreed to that."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .steps import Step
 class Clash:
     """A time that is taken.
 
-    The calendar and span asked for, and the bookings, external events and time off that hold it.
+    The calendar and span asked for, and the bookings, external events and time off that take it.
     """
 
     calendar: Calendar
@@ -31,9 +31,9 @@ class Clash:
 
     @property
     def keys(self) -> set[str]:
-        """What is in the way, as short keys.
+        """Short keys of everything that takes the time.
 
-        What a person agreed to can be compared with what is there later.
+        A later conflict can be compared with what a person agreed to.
         """
         return {
             *map(booking_key_of, self.bookings),
@@ -44,21 +44,21 @@ class Clash:
     def unagreed(self, agreed: Collection[str]) -> set[str]:
         """The keys that were not agreed to.
 
-        Pages and histories of earlier versions name a booking or event without its time.
+        Old pages and histories name a booking or event without its time.
         """
         return {key for key in self.keys if not {key, key.partition(".")[0]} & set(agreed)}
 
 
 def booking_key(booking: int, starts: int, ends: int) -> str:
-    """The key of a booking (id) that lies from and to so many seconds since 1970.
+    """The key of a booking (id) at its time, in seconds since 1970.
 
-    Who agreed to it agreed to it there.
+    An agreement counts for that time only.
     """
     return f"b{booking}.{starts}.{ends}"
 
 
 def booking_key_of(row: Booked) -> str:
-    """The key of a booking where it lies."""
+    """The key of a booking at its present time."""
     return booking_key(row.id, *_bounds(row.span))
 
 
@@ -88,9 +88,9 @@ class SlotTaken(Exception):
 
 
 def spare_taken(steps: Sequence[Step]) -> list[Clash]:
-    """Let every step whose time is taken stay where it is, and give what was in the way."""
+    """Leave the bookings of steps whose time is taken where they are, and return the clashes."""
     skipped: list[Clash] = []
-    while taken := clashes(steps):  # one that stays may be in the way of another
+    while taken := clashes(steps):  # a booking that stays may be in the way of another
         for step, clash in taken:
             step.stay()
             skipped.append(clash)
@@ -98,8 +98,8 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
 
 
 def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
-    """Leave out every step whose time holds more than was agreed to (keys, by booking), and give
-    what was in the way.
+    """Leave out steps whose time is taken by more than was agreed to (keys, by booking), and return
+    those clashes.
     """
     skipped: list[Clash] = []
     while taken := [
@@ -114,9 +114,10 @@ def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> li
 
 
 def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
-    """For each step that takes time: what holds it already, or would after the other steps.
+    """For each step that takes time: what takes that time now, or would after the other steps.
 
-    Each is judged in its own calendar. One that is only confirmed is asked about what came since.
+    Each step is checked in its own calendar. For a pending booking that is only confirmed, the
+    check finds what was booked since.
     """
     found, ids = [], [step.row.id for step in steps]
     confirmed = Agreement.of([step.row.id for step in steps if step.is_confirmed])
@@ -131,18 +132,19 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
             rows = [row for row in booked if row.span.overlaps(step.span)] + [
                 other.row for other in steps if _gets_in_the_way(step, other)
             ]
-            held = [event for event in events if event.overlaps(step.span, calendar.zone)]
+            outside = [event for event in events if event.overlaps(step.span, calendar.zone)]
             away = [stretch for stretch in off if stretch.overlaps(step.span)]
-            clash = Clash(step.calendar, step.span, rows, held, away)
+            clash = Clash(step.calendar, step.span, rows, outside, away)
             if clash.unagreed(confirmed.get(step.row.id, ())):
                 found.append((step, clash))
     return sorted(found, key=lambda pair: pair[0].span.starts_at)
 
 
 def _gets_in_the_way(step: Step, other: Step) -> bool:
-    """Whether another booking of the same change would overlap it otherwise than it does now.
+    """Whether another booking of the same change would overlap it in a new way.
 
-    What overlaps already was agreed to, as long as both lie to each other as before.
+    An existing overlap was agreed to. It stays agreed while the two bookings keep their distance
+    from each other.
     """
     return _would_overlap(step, other) and not _go_together(step, other)
 
@@ -159,7 +161,7 @@ def _would_overlap(step: Step, other: Step) -> bool:
 
 
 def _go_together(step: Step, other: Step) -> bool:
-    """Whether two bookings overlap now, and lie to each other after the change as they do now."""
+    """Whether two bookings overlap now, and keep their distance to each other after the change."""
     one, two = step.row, other.row
     return (
         one.is_busy
@@ -175,9 +177,9 @@ def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:
 
 
 def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
-    """Pairs of changed bookings that overlap before and after, as somebody agreed.
+    """Pairs of changed bookings that overlap before and after the change, as somebody agreed.
 
-    That goes on wherever they lie then.
+    The agreement stays, wherever the two are moved together.
     """
     pairs = [
         (one.row, two.row)
@@ -194,10 +196,9 @@ def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
 
 
 def void_agreements(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
-    """Before a change is written.
+    """Before a change is written: delete the agreements of bookings whose time changes.
 
-    What was agreed to of bookings that take other time is void; but for the pairs that this gives,
-    of which it goes on.
+    Returns the pairs whose agreement stays: see `agreed_together`.
     """
     stays = agreed_together(steps)
     Agreement.void([step.row.id for step in steps if step.takes_time and not step.is_confirmed])
@@ -209,7 +210,7 @@ def write_down(
     stays: Sequence[tuple[Booked, Booked]],
     actor: Base | None,
 ) -> None:
-    """After a change is written: what its bookings overlap now by agreement."""
+    """After a change is written: store which overlaps of its bookings were agreed to."""
     Agreement.keep([(step.row.id, key) for step, clash in agreed for key in clash.keys], actor)
     Agreement.keep([(one.id, booking_key_of(two)) for one, two in stays], actor)
 
@@ -217,14 +218,14 @@ def write_down(
 def refuse_taken(taken: Sequence[Clash], agreed: bool | Collection[str]) -> None:
     """Raise SlotTaken for times that are taken.
 
-    `agreed`: True for all of it, or the keys of what a person has agreed to overlap.
+    `agreed`: True for everything, or the keys of what a person agreed to overlap.
     """
     if agreed is not True and any(clash.unagreed(agreed or ()) for clash in taken):
         raise SlotTaken(taken)
 
 
 def untaken(spans: Sequence[Span], taken: Sequence[Clash]) -> list[Span]:
-    """Those that are not taken. Raises SlotTaken where none is left."""
+    """The spans that are not taken. Raises SlotTaken if none is left."""
     refused = [clash.span for clash in taken]
     left = [span for span in spans if span not in refused]
     if not left:
@@ -233,8 +234,8 @@ def untaken(spans: Sequence[Span], taken: Sequence[Clash]) -> list[Span]:
 
 
 def overlapped_now(rows: Sequence[Any]) -> dict[str, list[str]]:
-    """What each of these bookings overlaps now, by its id: somebody agreed to that. Three queries
-    for each calendar.
+    """The keys of everything that each of these bookings (by id) overlaps now. Somebody agreed to
+    these overlaps. Three queries for each calendar.
     """
     found: dict[str, list[str]] = {}
     busy = [row for row in rows if row.is_busy]

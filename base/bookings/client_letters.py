@@ -1,7 +1,7 @@
-"""Which letters clients get about their bookings: the one place that decides it.
+"""Which letters clients get about their bookings. No other module decides it.
 
-Every change of a booking comes by here in its own transaction (`tell`). What a letter says is
-decided once more when it is sent, from what is true then (`what`).
+Every change of a booking calls `tell` in its own transaction. When a letter is sent, `what` decides
+once more what it says, from the bookings as they are then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,20 +12,22 @@ from typing import Any
 from peewee import BooleanField, CharField, DeferredForeignKey
 
 from base import scheduling
-from base.database import Base, JSONText, transition
-from base.tables import outbox
-from base.tables.audit import AuditEntry
+from base.database import Base, JSONText
+from base.phones import e164
+from base.tables import outbox, texts
 from base.tables.outbox import Letter
+from base.tables.texts import TextSettings
+from base.tables.traits import ClinicSettings
 
 KIND = "client"
 MOST_REMINDERS = 3
-TO_CLIENTS = ("none", "online", "all")  # nobody, whoever booked online, every client
-METHODS = ("REQUEST", "PUBLISH")  # RFC 5546: an invitation, or an entry to be looked at
+TO_CLIENTS = ("none", "online", "all")  # nobody, clients who booked online, every client
+METHODS = ("REQUEST", "PUBLISH")  # RFC 5546: an invitation, or an entry to read
 DAY_BEFORE = {"days": 1, "at": "10:00"}
 
 
-class LetterSettings(Base):
-    """Which letters a clinic sends: one row at most, and none means what every clinic begins with.
+class LetterSettings(ClinicSettings):
+    """Which letters a clinic sends: one row at most; without a row the defaults apply.
 
     `to_clients`: one of TO_CLIENTS. `method`: how the calendar part speaks, one of METHODS.
     `names_service`: letters and their calendar part name the service. `reply_to`: where answers go.
@@ -33,6 +35,7 @@ class LetterSettings(Base):
     by kind of letter. `names_clients`: letters to the team name clients.
     """
 
+    action = "letters.changed"
     clinic = DeferredForeignKey("Clinic", unique=True, on_delete="CASCADE")
     to_clients = CharField(10, default="online")
     method = CharField(10, default="REQUEST")
@@ -42,42 +45,34 @@ class LetterSettings(Base):
     wordings = JSONText(default=dict)
     names_clients = BooleanField(default=False)
 
-    @classmethod
-    def of(cls, clinic: Any) -> "LetterSettings":
-        """The clinic's settings; where it has none yet, those that every clinic begins with, not
-        stored.
-        """
-        row: LetterSettings | None = cls.get_or_none(cls.clinic == clinic)
-        return row or cls(clinic=clinic)
-
-    @classmethod
-    def stored(cls, clinic: Any) -> "LetterSettings":
-        """The clinic's settings as a row, made now where there is none. Call it while the clinic is
-        held.
-        """
-        row = cls.of(clinic)
-        if row.id is None:
-            row.save(force_insert=True)
-        return row
-
-    @transition
-    def change(self, /, actor: Base | None, **columns: Any) -> None:
-        """Set columns. Nothing outside shows them, so no calendar is woken."""
-        changed = [name for name, value in columns.items() if getattr(self, name) != value]
-        for name in changed:
-            setattr(self, name, columns[name])
-        if changed:
-            self.save(only=changed)
-            AuditEntry.note(self.clinic, actor, "letters.changed", self, fields=changed)
-
     def writes_about(self, booking: Any) -> bool:
         """Whether the client of this booking gets letters about it."""
-        return self.to_clients == "all" or (self.to_clients == "online" and bool(booking.online))
+        is_online = booking.online or booking.changed_online
+        return self.to_clients == "all" or (self.to_clients == "online" and bool(is_online))
+
+
+class ChangedOnline(Base):
+    """A booking that its client changed by a link, whoever made it.
+
+    The client gets letters about it from then on, as after an online booking: their calendar has an
+    entry by now.
+    """
+
+    changed_online = BooleanField(null=True)
+
+    def will_change_online(self) -> None:
+        """Note that the client changes the booking now. Call it first in the transaction of the
+        change.
+        """
+        self.changed_online = True
+        self.save(only=["changed_online"])
 
 
 @dataclass(frozen=True)
 class State:
-    """What a client may know of a booking: instants as ISO texts, client and calendar by id."""
+    """The facts of a booking that a client may know: instants as ISO texts, client and calendar by
+    id.
+    """
 
     status: str
     starts: str
@@ -87,7 +82,7 @@ class State:
 
     @classmethod
     def of(cls, booking: Any) -> "State":
-        """As it is now, in memory."""
+        """The booking's present state, in memory."""
         return cls(
             booking.status,
             booking.starts_at.isoformat(),
@@ -98,23 +93,23 @@ class State:
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """When, and in whose calendar."""
+        """Its time, and the id of its calendar."""
         return self.starts, self.ends, self.calendar
 
     @property
     def ends_at(self) -> datetime:
-        """When it is over."""
+        """The end."""
         return datetime.fromisoformat(self.ends)
 
 
 def due(was: State | None, now: State, online: bool, client: int) -> str | None:
-    """Which letter is due to a client whose booking was one way, and is now another.
+    """The letter that is due to a client whose booking changed from one state to another.
 
-    "booked", "waits", "approved", "moved", "cancelled", or None. A booking that is somebody else's
-    by now is cancelled for this client. What the team only pencils in is not told.
+    "booked", "waits", "approved", "moved", "cancelled", or None. A booking that now belongs to
+    another client is cancelled for this one. A pencilled booking is not told.
     """
-    before = _standing(was, online, client)
-    after = _standing(now, online, client)
+    before = _appearance(was, online, client)
+    after = _appearance(now, online, client)
     moved = was is not None and was.place != now.place
     if after == "off":
         return "cancelled" if before in ("on", "asked", "pencilled") else None
@@ -129,8 +124,8 @@ def due(was: State | None, now: State, online: bool, client: int) -> str | None:
     return "booked"
 
 
-def _standing(state: State | None, online: bool, client: int) -> str:
-    """What a booking is to a client: "" (nothing yet), "pencilled", "asked", "on" or "off"."""
+def _appearance(state: State | None, online: bool, client: int) -> str:
+    """How a booking appears to a client: "" (not at all), "pencilled", "asked", "on" or "off"."""
     if state is None:
         return ""
     if state.client != client:
@@ -142,13 +137,16 @@ def _standing(state: State | None, online: bool, client: int) -> str:
     return "pencilled" if state.status == "offered" else "on"
 
 
-def tell(clinic: Any, changes: Iterable[tuple[Any, State | None]]) -> None:
-    """Queue what is due about changed bookings, in their transaction: one letter for each client,
-    however many bookings of a series changed. `changes`: each booking with what it was.
+def tell(clinic: Any, changes: Iterable[tuple[Any, State | None]], whose: Any = None) -> None:
+    """Queue the letters and text messages that are due about changed bookings, in their
+    transaction.
+
+    Each client gets one letter and one text message, however many bookings of a series changed.
+    `changes`: each booking with its state before. `whose`: the only client, if the caller has read
+    the record in the transaction.
     """
-    if not outbox.is_set_up():
-        return
     at, due_to = scheduling.utc_now(), dict[int, list[tuple[Any, State | None]]]()
+    kinds = dict[tuple[int, int], str]()
     for booking, was in changes:
         now = State.of(booking)
         for client in _clients(now, was):
@@ -157,65 +155,113 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, State | None]]) -> None:
             ends_at = was.ends_at if kind == "cancelled" and was else now.ends_at
             if kind and ends_at > at:
                 due_to.setdefault(client, []).append((booking, told))
+                kinds[client, booking.id] = kind
     if not due_to:
         return
-    settings = LetterSettings.of(clinic)
-    for client in _with_addresses(due_to):
-        rows = [(row, was) for row, was in due_to[client.id] if settings.writes_about(row)]
+    clients = _reached(due_to) if whose is None else [whose]
+    with_addresses = [client for client in clients if client.email and outbox.is_set_up()]
+    settings = LetterSettings.of(clinic) if with_addresses else None
+    for client in with_addresses:
+        rows = [
+            (row, was)
+            for row, was in due_to[client.id]
+            if settings is not None and settings.writes_about(row)
+        ]
         if rows:
             _write(clinic, client, rows)
+    with_numbers = [client for client in clients if client.texts and client.phone]
+    by_text = TextSettings.of(clinic) if with_numbers else None
+    for client in with_numbers:
+        rows = [
+            (row, was)
+            for row, was in due_to[client.id]
+            if by_text is not None and by_text.wants(kinds[client.id, row.id])
+        ]
+        if rows:
+            _write_text(clinic, client, rows)
+
+
+def tell_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
+    """Queue the letters that are due about new bookings of one client, whose record was read in
+    their transaction. None: the bookings have no client.
+    """
+    tell(clinic, [(row, None) for row in rows], client)
 
 
 def _clients(*states: State | None) -> set[int]:
     return {one.client for one in states if one is not None and one.client is not None}
 
 
-def _with_addresses(due_to: dict[int, list[tuple[Any, State | None]]]) -> Sequence[Any]:
+def _reached(due_to: dict[int, list[tuple[Any, State | None]]]) -> Sequence[Any]:
+    """The clients who gave an e-mail address, or want text messages."""
     some = next(iter(due_to.values()))[0][0]
     table = type(some).patient.rel_model
-    return list(table.select().where(table.id.in_(list(due_to)), table.email != ""))
+    reached = (table.email != "") | table.texts
+    return list(table.select().where(table.id.in_(list(due_to)), reached))
 
 
 def _write(clinic: Any, client: Any, rows: list[tuple[Any, State | None]]) -> None:
+    _write_as(KIND, outbox.MAIL, client.email, clinic, client, rows)
+
+
+def _write_text(clinic: Any, client: Any, rows: list[tuple[Any, State | None]]) -> None:
+    booking, was = rows[0]
+    calendar = booking.practitioner
+    if was is not None and was.client != booking.patient_id and was.calendar != calendar.id:
+        calendar = type(calendar).get_by_id(was.calendar)  # the one that this client knew
+    number = e164(client.phone, calendar.venue.country)
+    if number:
+        _write_as(texts.ABOUT, texts.queue_of(clinic.id), number, clinic, client, rows)
+
+
+def _write_as(
+    kind: str,
+    queue: str,
+    to: str,
+    clinic: Any,
+    client: Any,
+    rows: list[tuple[Any, State | None]],
+) -> None:
     lead = rows[0][0]
     Letter.write(
         clinic,
-        KIND,
+        kind,
         lead,
         f"{lead.sequence} {client.id} {lead.updated_at.timestamp():.6f}",
-        client.email,
+        to,
         language=client.language,
+        queue=queue,
         client=client.id,
         rows=[[row.id, asdict(was) if was else None] for row, was in rows],
     )
 
 
 def by_client(booking: Any) -> None:
-    """Say of the letter that was just written about a change that the client made it. In the
-    same transaction.
+    """Note in the letter just written that the client made the change. Call it in the same
+    transaction.
     """
-    letter = _about([booking.id]).first()
+    letter = _about([booking.id], KIND).first()
     if letter is not None and letter.phase == "waiting":
         Letter.update(detail={**letter.detail, "by": "client"}).where(
             Letter.id == letter.id
         ).execute()
 
 
-def of_booking(booking: Any) -> list[Letter]:
-    """The letters about a booking to its clients, the newest first."""
-    return [row for row in _about(_series(booking)) if booking.id in _rows(row)]
+def of_booking(booking: Any, kind: str = KIND) -> list[Letter]:
+    """The letters about a booking to its clients, or the text messages, newest first."""
+    return [row for row in _about(_series(booking), kind) if booking.id in _rows(row)]
 
 
-def _about(ids: Collection[int]) -> Any:
+def _about(ids: Collection[int], kind: str) -> Any:
     return (
         Letter.select()
-        .where(Letter.kind == KIND, Letter.about.in_(list(ids)))
+        .where(Letter.kind == kind, Letter.about.in_(list(ids)))
         .order_by(Letter.id.desc())
     )
 
 
 def _series(booking: Any) -> list[int]:
-    """Bookings that may lead a letter about this one."""
+    """Ids of bookings whose letters may also be about this one."""
     if booking.series is None:
         return [booking.id]
     table = type(booking)
@@ -232,47 +278,69 @@ def _rows(letter: Letter) -> dict[int, State | None]:
 def what(
     letter: Letter, bookings: Iterable[Any], client: Any
 ) -> list[tuple[Any, str, State | None]]:
-    """What a letter is to say now: booking by booking its kind, and what the client knows.
+    """The content of a letter now: for each booking the kind, and the state that the client knows.
 
-    Nothing where a later letter tells of the booking, or where it has become again what the client
-    knows. What earlier letters that never left would have told is told with it. `client`: the
-    record that stands for the client now.
+    A booking is left out if a later letter is about it, or if it is again as the client knows it.
+    The letter includes what earlier letters that were never sent would have said. `client`: the
+    record now, after merges.
     """
     found = []
     rows = _rows(letter)
     for booking in bookings:
-        told = of_booking(booking)
+        told = of_booking(booking, letter.kind)
         records = _records(told, client)
         others = [one for one in told if one.detail["client"] in records and one.id != letter.id]
         if any(one.id > letter.id for one in others):
             continue
-        was = rows[booking.id]
-        for one in others:
-            if not _never_left(one):
+        sure, unsure = _known(rows[booking.id], others, booking.id)
+        was, kind = sure, None
+        for known in (sure, *unsure):
+            was = known
+            if was is not None and was.client in records:
+                was = replace(was, client=client.id)
+            kind = due(was, State.of(booking), bool(booking.online), client.id)
+            if kind:
                 break
-            was = _rows(one)[booking.id]
-        if was is not None and was.client in records:
-            was = replace(was, client=client.id)
-        kind = due(was, State.of(booking), bool(booking.online), client.id)
         if (
             kind == "cancelled"
             and was
-            and _standing(was, bool(booking.online), client.id) == ("pencilled")
+            and _appearance(was, bool(booking.online), client.id) == ("pencilled")
         ):
             kind = kind if any(one.phase == "sent" for one in others) else None
-        if kind and booking.ends_at > scheduling.utc_now():
+        ends_at = was.ends_at if kind == "cancelled" and was else booking.ends_at
+        if kind and ends_at > scheduling.utc_now():
             found.append((booking, kind, was))
     return found
 
 
 def _records(letters: Iterable[Letter], client: Any) -> set[int]:
-    """The record of a client, and those of the letters' that were merged into it."""
+    """The ids of a client's record, and of the letters' records that were merged into it."""
     others = {one.detail["client"] for one in letters} - {client.id}
     if not others:
         return {client.id}
     table = type(client)
     rows = table.select(table.id).where(table.id.in_(others), table.merged_into == client)
     return {client.id, *(row.id for row in rows)}
+
+
+def _known(
+    was: State | None, others: Iterable[Letter], booking_id: int
+) -> tuple[State | None, list[State | None]]:
+    """The state of a booking that the client knows by this letter and earlier ones (newest first),
+    and other states that they may know.
+
+    Letters that were never sent told the client nothing. If a worker died while it sent a letter,
+    the letter may or may not have arrived: both states are possible.
+    """
+    before = iter(others)
+    for one in before:
+        if not _never_left(one):
+            if one.phase in ("sent", "failed"):
+                return was, []
+            unsure, older = _known(_rows(one)[booking_id], before, booking_id)
+            return was, [unsure, *older]
+        was = _rows(one)[booking_id]
+    return was, []
 
 
 def _never_left(letter: Letter) -> bool:

@@ -1,4 +1,4 @@
-"""Bookings moved by hand: where one comes to lie, and how moves are taken back."""
+"""Bookings moved by hand: their new place, and how a move is undone."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -24,11 +24,12 @@ def shifted(
     by: int = 0,
     longer: int = 0,
 ) -> tuple[Span, str | None]:
-    """The span begun on another day, `by` minutes later on the clock, and `longer` by minutes.
+    """The span on another day, `by` minutes later on the clock, and `longer` by minutes; and what
+    is odd about the new start: None, "gap" or "twice".
 
-    Read on the clock of `zone`, meant on that of `there`. Also what is odd about the new start:
-    None, "gap" or "twice". A length stays what it is as time that passes, over a clock change too,
-    and so does the start where nothing moves it. Raises BadTime, for whole days as well.
+    Times are read on the clock of `zone`, and meant on that of `there`. The length is kept as time
+    that passes, also over a clock change; so is the start if nothing moves it. Raises BadTime, for
+    whole days as well.
     """
     if span.all_day:
         raise BadTime("whole_days")
@@ -43,7 +44,9 @@ def shifted(
 
 
 def places_before(rows: Sequence[Any]) -> dict[str, Any]:
-    """What the history keeps of bookings that are about to move together: enough to go back."""
+    """The places of bookings that are about to move together, as the history keeps them
+    to undo it.
+    """
     return {
         "places": {
             str(row.id): [*_written(row.span), row.practitioner_id, row.sequence + 1]
@@ -54,14 +57,14 @@ def places_before(rows: Sequence[Any]) -> dict[str, Any]:
 
 
 def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
-    """Move a booking, and those that went with it, back to where they lay before the change that
-    the history has as `entry`.
+    """Undo a move: put a booking, and those moved with it, back where they were before the change
+    `entry` of the history.
 
-    None where that was no move of this booking, where its time, calendar or status changed since,
-    or where the earlier calendar is not the person's to book in. What else was changed since stays,
-    and so does another of them that was moved since (`kept`, "since"), is a colleague's, or whose
-    time holds more than it did then (`skipped`). Raises SlotTaken where none could go back, and
-    ClosedCalendar.
+    None if that change was no move of this booking, if its time, calendar or status changed since,
+    or if the person may not book in the earlier calendar. Later changes of other values stay.
+    Another booking of the move stays if it was moved since (`kept`, "since"), if it is a
+    colleague's, or if something new takes its old time (`skipped`). Raises SlotTaken if none could
+    go back, and ClosedCalendar.
     """
     with alone(row):
         found = AuditEntry.about(row).where(AuditEntry.id == entry).first()
@@ -85,7 +88,7 @@ def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
 def _steps_back(
     row: Any, actor: Any, places: Mapping[str, Sequence[Any]]
 ) -> tuple[list[Step], dict[str, int]]:
-    """For each booking that may go back where it lay: this one first, if it may."""
+    """Steps back for the bookings that may move back: this booking first, if it may."""
     table, calendars = type(row), type(row.practitioner)
     venue = calendars.venue.rel_model
     named = {place[2] for place in places.values()}

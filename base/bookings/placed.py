@@ -1,7 +1,7 @@
-"""When bookings take place, and what else holds that time.
+"""The time of a booking, and what else takes that time.
 
-`Placed` is the part of `models.Booking` that knows it. It lies below the tables and reaches them
-through the row.
+`Placed` is the part of `models.Booking` for it. It stands below the tables and reaches them through
+the row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
 
 from .clashes import Clash
-from .statuses import FREE_STATUSES
+from .statuses import FREE_STATUSES, OPEN_STATUSES
 
 
 class Placed:
-    """A booking's time: the span itself, and looking for what overlaps it."""
+    """The time of a booking: its span, and the search for what overlaps it."""
 
     if TYPE_CHECKING:  # columns of the table itself
         status: Any
@@ -30,7 +30,7 @@ class Placed:
 
     @property
     def span(self) -> Span:
-        """When it takes place."""
+        """The time that it takes."""
         return Span(self.starts_at, self.ends_at, self.starts_on, self.ends_on)
 
     @property
@@ -43,8 +43,15 @@ class Placed:
         """Whether it takes time; cancelled ones do not."""
         return self.status not in FREE_STATUSES
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether its client is still expected: the booking has no outcome yet, and is not marked
+        as arrived.
+        """
+        return self.status in OPEN_STATUSES and self.status != "arrived"
+
     def place(self, span: Span) -> None:
-        """Lay the booking on a span, in memory."""
+        """Set the time of the booking, in memory."""
         self.starts_at, self.ends_at, self.starts_on, self.ends_on = (
             span.starts_at,
             span.ends_at,
@@ -56,7 +63,8 @@ class Placed:
     def touching(cls, start: datetime, end: datetime) -> tuple[Any, ...]:
         """Conditions for "overlaps [start, end)".
 
-        The lower bound on `starts_at` lets the index end the search (no booking is longer).
+        No booking is longer than the bound, so the lower limit on `starts_at` keeps the search of
+        the index short.
         """
         return (
             cls.starts_at < end,
@@ -66,7 +74,7 @@ class Placed:
 
     @classmethod
     def conflicts(cls, user: Any, spans: Sequence[Span], but: Iterable[int] = ()) -> list[Any]:
-        """Bookings of the person that hold time in one of the spans, at any venue.
+        """Bookings of the person that take time in one of the spans, at any venue.
 
         Not those with ids in `but`.
         """
@@ -90,7 +98,7 @@ class Placed:
 
     @classmethod
     def taken(cls, calendar: Any, spans: Sequence[Span]) -> list[Clash]:
-        """What is in the way of new bookings at these times, time by time."""
+        """The bookings and busy times that take these times in the calendar, time by time."""
         booked, events, off = (
             cls.conflicts(calendar.user, spans),
             ExternalEvent.blocking(calendar.user, spans, calendar.zone),
@@ -107,6 +115,15 @@ class Placed:
             for span in spans
         ]
         return [clash for clash in found if clash.keys]
+
+    @classmethod
+    def in_the_way(cls, calendar: Any, spans: Sequence[Span], status: str) -> list[Clash]:
+        """The clashes of these times, for new bookings of this status. Raises ClosedCalendar,
+        and BadTime if the times overlap each other.
+        """
+        calendar.check_open()
+        scheduling.check_apart(spans)
+        return [] if status in FREE_STATUSES else cls.taken(calendar, spans)
 
     @classmethod
     def of_person(cls, user: Any, start: datetime, end: datetime) -> Any:
@@ -133,10 +150,10 @@ class Placed:
 
     @classmethod
     def made_before(cls, calendar: Any, key: UUID, spans: Sequence[Span]) -> list[Any]:
-        """What an earlier press of the same form (`key`) made of these times in this calendar, in
-        order of time, whatever became of it since: moved, handed over, cancelled.
+        """The bookings of these times in this calendar that the same form (`key`) made before, in
+        order of time, even if they were moved, handed over or cancelled since.
 
-        Perhaps without those that were taken.
+        Times that were taken may be missing.
         """
         table: Any = cls
         asked = form_uuids(calendar, key, spans)

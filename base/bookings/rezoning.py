@@ -16,10 +16,10 @@ from .steps import Step
 
 
 def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:
-    """Lay bookings of whole days on the midnights of the zone.
+    """Move bookings of whole days to the midnights of the zone.
 
-    Call it inside the transaction that changes the zone. Raises SlotTaken where one would come to
-    overlap another booking of its person.
+    Call it inside the transaction that changes the zone. Raises SlotTaken if one would overlap
+    another booking of its person.
     """
     steps = [
         Step(row, scheduling.whole_days(row.starts_on, row.ends_on - DAY, zone), row.practitioner)

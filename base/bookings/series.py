@@ -1,8 +1,7 @@
-"""What may become of a booking and of its series.
+"""Changes of a booking and of its series.
 
-Whom a change reaches, what each row keeps, and which times are taken then.
-
-`InSeries` is the part of `models.Booking` that does it. It lies below the tables and reaches them
+They decide which bookings a change reaches, what each row keeps, and which times are then taken.
+`InSeries` is the part of `models.Booking` for it. It stands below the tables and reaches them
 through the row.
 """
 
@@ -19,7 +18,7 @@ from base.tables.notes import NoteVersion
 from base.tables.rows import Booked, Calendar
 
 from . import client_letters
-from .changes import Changed, ChangedMeanwhile, are_pending
+from .changes import Changed, ChangedMeanwhile, are_given_away, have_other_status
 from .clashes import (
     Clash,
     SlotTaken,
@@ -35,12 +34,12 @@ from .moving import places_before
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
 
-PLACE = {"time", "practitioner"}  # what of a change is a move
+PLACE = {"time", "practitioner"}  # the columns of a change that move a booking
 
 if TYPE_CHECKING:
 
     class _Booking(Base):
-        """What is used of `models.Booking`, for the type checker."""
+        """The parts of `models.Booking` that are used here, for the type checker."""
 
         clinic: Any
         clinic_id: int
@@ -100,12 +99,10 @@ class InSeries(_Booking):
         return [self if row.id == self.id else row for row in rows]
 
     def reach(self, actor: Base | None, which: str) -> tuple[list[Any], int]:
-        """The bookings that a change reaches for this person, and how many stay.
+        """The bookings that this person's change reaches, and how many of the series are left out.
 
-        Those that stay are a colleague's.
-
-        A practitioner reaches their own, a receptionist or manager everyone's. The booking itself
-        is always reached: whether it may be is asked before.
+        A practitioner reaches their own bookings, a receptionist or manager everyone's. The booking
+        itself is always included: the caller checks the right to change it first.
         """
         rows = self.in_series(which)
         reached = [row for row in rows if row.id == self.id or _may_reach(actor, row)]
@@ -118,14 +115,14 @@ class InSeries(_Booking):
         practitioner: Calendar | None = None,
         **fields: Any,
     ) -> tuple[list[Step], dict[str, int]]:
-        """What a change would make of each booking that it reaches.
+        """Plan a change of several bookings: a step for each, and how many keep something, by
+        reason. Reads and writes nothing.
 
-        Also how many keep something, by reason. Reads and writes nothing.
-
-        Only what differs from this booking's own row counts as changed. Of it the others take what
-        they had in common with this one: a value that was set for one alone stays. What is settled
-        keeps status, time, calendar and rate. Each stays in its own calendar and zone, unless it
-        was in this one's calendar and that changes. Raises BadTime.
+        Only values that differ from this booking's own row count as changed. The other bookings
+        take a changed value if they had the same old value; a value that was set for one booking
+        alone stays. A settled booking keeps its status, time, calendar and rate. Each booking stays
+        in its calendar and zone, unless it was in this booking's calendar and that changes. Raises
+        BadTime.
         """
         there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
@@ -156,31 +153,30 @@ class InSeries(_Booking):
         return steps, kept
 
     def _place_of(self, row: Any, there: Calendar, shift: Shift) -> tuple[Span, Calendar]:
-        """Span and calendar of another of the series after this one moved.
-
-        This one went to the calendar `there`, by the shift.
+        """Span and calendar of another booking of the series after this one moved to the calendar
+        `there` by this shift.
         """
         calendar = there if row.practitioner_id == self.practitioner_id else row.practitioner
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
 
     def targets(
         self, reached: Sequence[Any], span: Span, practitioner: Calendar | None = None
-    ) -> Iterator[tuple[int, Span]]:
-        """(person, span) of every booking that would hold time elsewhere, this one first.
+    ) -> Iterator[tuple[Calendar, Span]]:
+        """(calendar, span) of every booking that would take another time, this one first.
 
         Raises BadTime.
         """
         there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
-        yield there.user_id, span
+        yield there, span
         for row in going_along(self, reached):
             target, calendar = self._place_of(row, there, shift)
-            yield calendar.user_id, target
+            yield calendar, target
 
     def clashes(
         self, actor: Base | None, span: Span, which: str = "one", **change: Any
     ) -> list[Clash]:
-        """What is in the way of a change, time by time (arguments as for `change`)."""
+        """The clashes of a change's times, time by time (arguments as for `change`)."""
         steps, _ = self.plan(self.reach(actor, which)[0], span, **change)
         return [clash for _, clash in clashes(steps)]
 
@@ -200,11 +196,11 @@ class InSeries(_Booking):
     ) -> Changed:
         """Move to `span` and set columns.
 
-        With `which` others of the series go with it, as `plan` says.
+        `which` names the bookings of the series that change too, by the rules of `plan`.
 
-        Raises SlotTaken, and then changes none, unless `skip_taken` lets those stay whose time is
-        taken; ChangedMeanwhile where `seen_sequence` is not the booking's any more; BadTime. A
-        booking that leaves its series' rhythm stays in the series.
+        Raises SlotTaken, and then changes none; with `skip_taken` only the bookings whose time is
+        taken stay. Raises ChangedMeanwhile if `seen_sequence` is no longer the booking's, and
+        BadTime. A booking that no longer follows the pattern of its series stays in it.
         """
         if seen_sequence not in (None, self.sequence):
             raise ChangedMeanwhile
@@ -245,9 +241,9 @@ class InSeries(_Booking):
     ) -> Changed:
         """Change the status.
 
-        Taking time again after a cancellation asks for the time to be free still (SlotTaken).
+        A cancelled booking takes its time again only if that is still free (SlotTaken).
 
-        Others of the series that were delivered, paid, missed or cancelled keep theirs.
+        Others of the series keep their status if they were delivered, paid, missed or cancelled.
         """
         reached, colleagues = self.reach(actor, which)
         other = [row for row in reached if row.status != status]
@@ -267,14 +263,13 @@ class InSeries(_Booking):
 
     @transition
     def undo_status(self, actor: Base | None, entry: int | None = None) -> "Changed | bool":
-        """Give every booking of the latest change of status the one it had.
+        """Undo the latest change of status: every booking of it gets its former status.
 
-        False when something else came after it, or after the change that the history has as
-        `entry`.
+        False if something else changed since, or since the change that is `entry` in the history.
 
-        Each is asked for in its own calendar. One whose time has been taken since stays as it is
-        and is in `skipped`, but not for what it overlapped before; a colleague's stays, too. Raises
-        SlotTaken when none could be given back.
+        Each booking is checked in its own calendar. A booking whose time was taken since stays as
+        it is and is in `skipped`, unless they overlapped before; a colleague's stays, too. Raises
+        SlotTaken if none could be undone.
         """
         latest = AuditEntry.about(self).first()
         was = (
@@ -315,7 +310,7 @@ class InSeries(_Booking):
     ) -> tuple[list[Clash], list[tuple[Step, Clash]]]:
         """Refuse times that are taken (SlotTaken), or skip them.
 
-        Gives what was skipped, and what a person agreed to, by step.
+        Returns what was skipped, and what a person agreed to, by step.
         """
         for step in steps:
             if step.calendar.id != step.row.practitioner_id:
@@ -332,15 +327,16 @@ class InSeries(_Booking):
         actor: Base | None,
         agreed: Sequence[tuple[Step, Clash]] = (),
     ) -> list[Any]:
-        """Write the steps, make every calendar's feeds fresh, and tell the clients.
+        """Write the steps, renew every calendar's feeds, and queue the letters to clients.
 
-        Keeps what a note said before, and what the person agreed to overlap.
+        Keeps earlier texts of notes, and the overlaps that the person agreed to.
         """
         before = [client_letters.State.of(step.row) for step in steps]
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
         stays = void_agreements(steps)
-        asks = [step.row for step in steps if step.status == "pending" != step.row.status]
+        other = [(step.row, step.row.status) for step in steps if step.status != step.row.status]
+        given = [(s.row, s.row.practitioner, s.row.span) for s in steps if s.is_given_away]
         for step in steps:
             row: Any = step.row
             shows = step.moves or step.status != row.status
@@ -354,7 +350,8 @@ class InSeries(_Booking):
             row.sequence, row.updated_at = row.sequence + shows, now
             row.save()
         write_down(agreed, stays, actor)
-        are_pending(asks)
+        have_other_status(other)
+        are_given_away(actor, given)
         if touched:
             self.bump(self.clinic, *touched.values())
         client_letters.tell(
@@ -363,9 +360,10 @@ class InSeries(_Booking):
         return [step.row for step in steps]
 
     def note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:
-        """Note one entry for all, and one beneath it for each of the others.
+        """Write one entry of the history for the whole change, and one beneath it for each other
+        booking.
 
-        So the history of each is whole. Gives the id of the first.
+        The history of each booking is then complete. Returns the id of the first entry.
         """
         entry = AuditEntry.note(self.clinic, actor, action, self, count=len(rows), **detail)
         entry.spread([row for row in rows if row is not self])
@@ -373,15 +371,14 @@ class InSeries(_Booking):
 
 
 def _may_reach(actor: Any, row: Any) -> bool:
-    """Whether the person may change the booking with others.
-
-    Their own, a receptionist or manager everyone's. None: the program itself.
+    """Whether the person may change this booking together with others: their own, or everyone's for
+    receptionists and managers. None: the program itself.
     """
     return actor is None or actor.books_for_all or row.practitioner.user_id == actor.id
 
 
 def going_along(booking: object, reached: Iterable[Any]) -> list[Any]:
-    """The others of these that move when the booking does and hold time."""
+    """The other bookings that move with this one and take time."""
     return [
         row for row in reached if row is not booking and row.status in OPEN_STATUSES and row.is_busy
     ]

@@ -1,4 +1,4 @@
-"""What a booking may have come to, and what that says of its time."""
+"""The statuses of bookings, and which of them take time."""
 
 STATUSES = (
     "offered",
@@ -13,11 +13,11 @@ STATUSES = (
 )
 
 
-FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other status does
+FREE_STATUSES = ("offered", "cancelled", "no_show")  # statuses that take no time
 
 
-OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
-# What a pending booking may become when its time is taken for good.
+OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # statuses without an outcome yet
+# The statuses that a pending booking may get when its time is taken for good.
 CONFIRMED = (
     "confirmed",
     "arrived",

@@ -1,4 +1,4 @@
-"""What is to become of one booking of a change, and the shift that it takes over from another."""
+"""The new values of one booking in a change, and the shift that it takes over from another."""
 
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -15,20 +15,20 @@ from .statuses import CONFIRMED, FREE_STATUSES
 
 @dataclass(frozen=True)
 class Shift:
-    """How a span changes, as something that can be done to the others of a series.
+    """The change of a span, as it is repeated for the others of a series.
 
-    None: that part stays as each has it.
+    None: each keeps that part as it is.
     """
 
     days: int
     wall: time | None
     length: timedelta | None
-    whole: bool | None  # where it changes between whole days and times
+    whole: bool | None  # set if it changes between whole days and times
     was_whole: bool
 
     @classmethod
     def between(cls, was: Span, zone: ZoneInfo, to: Span, there: ZoneInfo) -> "Shift":
-        """What leads from one span on the clock of `zone` to another on that of `there`."""
+        """The shift from one span on the clock of `zone` to another on that of `there`."""
         old_day, old_wall, old_length = _on_the_clock(was, zone)
         day, wall, length = _on_the_clock(to, there)
         turned = was.all_day != to.all_day
@@ -41,7 +41,7 @@ class Shift:
         )
 
     def of(self, span: Span, zone: ZoneInfo, there: ZoneInfo) -> Span:
-        """The span changed so.
+        """The span after this shift.
 
         Wall time counts, so that a series keeps its hour over a clock change. Raises BadTime past
         2099.
@@ -69,7 +69,7 @@ def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timede
 
 @dataclass
 class Step:
-    """What is to become of one booking."""
+    """The new values of one booking."""
 
     row: Booked
     span: Span
@@ -89,22 +89,29 @@ class Step:
 
     @property
     def takes_time(self) -> bool:
-        """Whether it would hold time elsewhere, or what held it provisionally is confirmed.
+        """Whether it would take another time than now, or a pending time is confirmed.
 
-        Whoever only writes a note need not ask again.
+        A change of a note does neither.
         """
         moved = self.span != self.row.span or self.calendar.user_id != self.row.practitioner.user_id
         return self.is_busy and (moved or not self.row.is_busy or self.is_confirmed)
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether a pending booking is confirmed where it lies: something may have come since."""
+        """Whether a pending booking is confirmed at its time; something else may be
+        booked since.
+        """
         return self.row.status == "pending" and self.status in CONFIRMED and not self.moves
 
     @property
     def moves(self) -> bool:
         """Whether time or calendar would change."""
         return self.span != self.row.span or self.calendar.id != self.row.practitioner_id
+
+    @property
+    def is_given_away(self) -> bool:
+        """Whether it takes time and would move to another person's calendar."""
+        return self.row.is_busy and self.calendar.user_id != self.row.practitioner.user_id
 
     @property
     def changes(self) -> list[str]:
@@ -122,7 +129,7 @@ class Step:
         ]
 
     def stay(self) -> None:
-        """Leave time, calendar and status alone."""
+        """Keep time, calendar and status as they are."""
         self.span, self.calendar = self.row.span, self.row.practitioner
         self.fields.pop("status", None)
 

@@ -1,1 +1,1 @@
-"""What the environment says: settings, the providers in it, and the version."""
+"""The configuration: settings, the providers in them, and the version."""

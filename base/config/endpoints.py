@@ -1,4 +1,4 @@
-"""The providers as this installation knows them: which addresses, and with which id and secret."""
+"""The providers that this installation can reach: their addresses, and our id and secret there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,12 +6,25 @@ from urllib.parse import urlsplit
 
 from base.catalogue import _
 
+# providers that need no set-up: each account names its own server
+BY_PASSWORD = (
+    "caldav-apple",
+    "caldav-fastmail",
+    "caldav-nextcloud",
+    "caldav-zoho",
+    "caldav-mailbox",
+    "caldav-posteo",
+    "caldav",
+    "published",
+)
+
 
 @dataclass(frozen=True)
 class Endpoints:
-    """One provider as this installation knows it.
+    """The addresses of one provider, and our id and secret there.
 
-    `revoke_url` "": it takes no access back. `is_sandbox`: the imitation, not the real one.
+    `revoke_url` "": the provider cannot end an access. `is_sandbox`: the imitation, not the real
+    one.
     """
 
     client_id: str
@@ -23,12 +36,19 @@ class Endpoints:
     is_sandbox: bool = False
 
 
+def imitates(wanted: bool, production: bool, read: Callable[..., str]) -> bool:
+    """Whether imitations run where they are `wanted`: not in production, nor beside a real
+    provider, where people would take them for real.
+    """
+    has_real = any(read(f"{name}_CLIENT_ID") for name in ("GOOGLE", "MICROSOFT"))
+    return wanted and not production and not has_real
+
+
 def read_endpoints(
     read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]
 ) -> dict[str, Endpoints]:
-    """The providers that are set up.
-
-    Those with an id and a secret, or else, where `sandbox_url` says where, the imitations.
+    """The providers that are set up: those with an id and a secret, else the imitations at
+    `sandbox_url`.
     """
     found = {}
     for name, kind in (("GOOGLE", "google"), ("MICROSOFT", "microsoft")):
@@ -68,7 +88,7 @@ def read_endpoints(
 
 
 def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Where Google is, as addresses to authorize, for tokens, to revoke, and of the API.
+    """Google's addresses: to authorize, for tokens, to revoke, and of the API.
 
     https://developers.google.com/identity/protocols/oauth2/web-server
     """
@@ -94,7 +114,7 @@ def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
 
 
 def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Where Microsoft is. It has no address that takes one application's access back."""
+    """Microsoft's addresses. It has none that ends the access of one application."""
     login = read(
         "MICROSOFT_LOGIN_URL",
         f"{sandbox}/common" if sandbox else "https://login.microsoftonline.com/common",
@@ -113,11 +133,11 @@ def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
 _ADDRESSES = {"google": _google, "microsoft": _microsoft}
 
 
-SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")  # what the imitation providers know us by
+SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")  # ours at the imitation providers
 
 
 def sandbox_port(port: int) -> int:
-    """Where the imitation providers listen, beside a web that listens on `port`."""
+    """The port of the imitation providers, beside a web that listens on `port`."""
     return port + 10 if port + 10 < 65536 else port - 10
 
 
@@ -133,3 +153,8 @@ def is_url(value: str, *schemes: str) -> bool:
         return url.scheme in schemes and bool(url.hostname) and (url.port or 1) > 0
     except ValueError:
         return False
+
+
+def is_webhook_url(url: str) -> bool:
+    """Whether providers may be told it: https, or this machine itself for imitations."""
+    return is_url(url, "https") or (is_url(url, "http") and is_loopback(url))

@@ -1,4 +1,4 @@
-"""The settings as they are given: the process’s environment over the service’s file."""
+"""The settings: the environment of the process, and below it the file of the service."""
 
 import os
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from base.catalogue import _
 
-# What the unit in the README reads; commands typed in a shell read it, too.
+# The unit in the README reads it; commands typed in a shell do too.
 SERVICE_FILE = Path("/etc/kalends.env")
 
 
@@ -14,10 +14,9 @@ OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOGL
 
 
 class SettingsError(Exception):
-    """The environment is wrong; `faults` says all of it at once, a sentence each.
+    """The environment is wrong; `faults` has a sentence for each mistake.
 
-    `status`: what a command ends with, 1 where it is not the environment's fault but the
-    database's.
+    `status`: the exit code of a command; 1 if the fault is the database's, not the environment's.
     """
 
     def __init__(self, faults: list[str], status: int = 2):
@@ -26,12 +25,12 @@ class SettingsError(Exception):
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment over what the service's file says.
+    """The environment of the process, and below it the values of the service's file.
 
-    So a command in a shell sees what the service sees.
+    So a command in a shell has the same settings as the service.
 
-    The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` where it
-    exists. Its form is that of systemd's EnvironmentFile. Raises SettingsError where it cannot be
+    The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` if it
+    exists. Its format is that of systemd's EnvironmentFile. Raises SettingsError if it cannot be
     read.
     """
     named = os.environ.get("KALENDS_SETTINGS_FILE")
@@ -63,7 +62,7 @@ def environment() -> Mapping[str, str]:
         for name, value in pairs
         if name.strip().startswith(OURS)
     }
-    # what is typed wins in either form: NAME over the file's NAME_FILE, and the other way round
+    # the process's value wins in either form: NAME over the file's NAME_FILE, and vice versa
     typed = {name.removesuffix("_FILE") for name in os.environ}
     said = {name: value for name, value in said.items() if name.removesuffix("_FILE") not in typed}
     return {**said, **os.environ}

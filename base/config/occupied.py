@@ -1,4 +1,4 @@
-"""Whether there is a clinic in a database, asked before it is opened as ours."""
+"""Whether a database holds a clinic, asked before it is opened as ours."""
 
 import sqlite3
 from contextlib import closing
@@ -8,11 +8,11 @@ import psycopg
 
 
 class CannotAsk(Exception):
-    """The database does not answer; the message is its own word, without a password."""
+    """The database does not answer; the message is its own text, without a password."""
 
 
 def has_clinic(database_url: str) -> bool:
-    """Whether there are data in the database. Makes nothing. Raises CannotAsk."""
+    """Whether there are data in the database. Creates nothing. Raises CannotAsk."""
     try:
         if not database_url.startswith("sqlite:"):
             with psycopg.connect(database_url, connect_timeout=5) as server:

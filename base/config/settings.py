@@ -1,6 +1,6 @@
-"""What the environment says.
+"""The settings.
 
-`Settings.from_env` is its only reader; the names in the README are a contract.
+Only `Settings.from_env` reads the environment. The names in the README never change.
 """
 
 import hashlib
@@ -8,21 +8,29 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from base.catalogue import _
+from base.outgoing.addresses import Allowed, read_allowed
 
-from .endpoints import Endpoints, is_loopback, is_url, read_endpoints, sandbox_port
+from .endpoints import (
+    Endpoints,
+    imitates,
+    is_url,
+    is_webhook_url,
+    read_endpoints,
+    sandbox_port,
+)
 from .environment import OURS, SettingsError, environment
 from .occupied import CannotAsk, has_clinic
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says.
+    """The settings of this installation.
 
-    `from_env` is its only reader. The names in the README are a contract.
+    Only `from_env` reads the environment. The names in the README never change.
     """
 
     base_url: str
@@ -45,15 +53,18 @@ class Settings:
     webhook_url: str | None
     poll_seconds: int
     frozen_seconds: int
+    private_hosts: Allowed = field(default_factory=Allowed)
+    by_password: bool = True  # calendars by CalDAV
+    metrics_token: str = ""  # the token that opens /metrics; "": nobody may read it
+    json_logs: bool = False
     key_fault: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check everything, by default from `environment()`.
 
-        `NAME_FILE` names a file that holds NAME. Makes nothing: `secret_keys` is empty where
-        nothing is installed yet, or where `key_fault` says so: the key is missing beside a
-        database. Raises SettingsError.
+        `NAME_FILE` names a file that holds NAME. Creates nothing: `secret_keys` is empty before the
+        first start, or `key_fault` says why. Raises SettingsError.
         """
         read = _Reader(environment() if environ is None else environ)
         production = read.one_of("KALENDS_ENV", "development", "production") == "production"
@@ -63,7 +74,7 @@ class Settings:
         database_url = read.database_url(instance)
         keys, key_fault = _read_keys(read, instance, database_url, production)
         redis_url, smtp_url = read.redis_url(), read.smtp_url()
-        sandbox = read.one_of("KALENDS_SANDBOX", "0", "1") == "1" and not production
+        sandbox = imitates(read.one_of("KALENDS_SANDBOX", "0", "1") == "1", production, read.text)
         imitations = f"http://localhost:{sandbox_port(port)}" if sandbox else ""
         settings = cls(
             base_url=base_url,
@@ -86,6 +97,10 @@ class Settings:
             webhook_url=read.webhook_url(base_url, f"http://localhost:{port}" if sandbox else ""),
             poll_seconds=read.number("KALENDS_POLL_SECONDS", 300, 1, 86400),
             frozen_seconds=read.number("KALENDS_FROZEN_SECONDS", 20, 3, 3600),
+            private_hosts=read.private_hosts("http://127.0.0.1" if sandbox else ""),
+            by_password=read.one_of("KALENDS_CALDAV", "1", "0") == "1",
+            metrics_token=read.text("KALENDS_METRICS_TOKEN"),
+            json_logs=read.one_of("KALENDS_LOG", "text", "json") == "json",
             key_fault=key_fault,
         )
         read.refuse(
@@ -93,15 +108,15 @@ class Settings:
             _("MAIL_FROM is required with SMTP_URL: the address that notices come from."),
         )
         if read.faults:
-            raise SettingsError(read.faults)
+            raise SettingsError(list(dict.fromkeys(read.faults)))
         return settings
 
     def with_first_key(self) -> "Settings":
-        """The same with a secret key.
+        """These settings with a secret key.
 
-        It is the one in the instance folder, else a new one that is kept there, readable by its
-        owner alone. For the first start alone. Raises SettingsError, also where a database with
-        data came meanwhile.
+        The key is read from the instance folder, or made and kept there, readable by its owner
+        alone. Only for the first start. Raises SettingsError, also if a database with data appeared
+        meanwhile.
         """
         keys = self.secret_keys or _kept_keys(self.instance)
         if not keys:
@@ -116,18 +131,18 @@ class Settings:
 
 
 class _Reader:
-    """Values from an environment; `faults` says what is wrong with them, a sentence each."""
+    """Values from an environment; `faults` has a sentence for each mistake."""
 
     def __init__(self, environ: Mapping[str, str]):
         self.environ = environ
         self.faults: list[str] = []
 
     def refuse(self, is_wrong: bool, fault: str) -> None:
-        """Note the fault where there is one."""
+        """Add the fault if the value is wrong."""
         self.faults.extend([fault] * is_wrong)
 
     def text(self, name: str, default: str = "") -> str:
-        """What the name, or the file that NAME_FILE names, holds."""
+        """The value of the name, or the content of the file that NAME_FILE names."""
         if path := self.environ.get(f"{name}_FILE"):
             try:
                 return Path(path).read_text().strip()
@@ -146,7 +161,7 @@ class _Reader:
         return low
 
     def one_of(self, name: str, default: str, other: str) -> str:
-        """One of two words."""
+        """One of two words; `default` if none is set."""
         value = self.text(name, default)
         self.refuse(
             value not in (default, other),
@@ -155,19 +170,31 @@ class _Reader:
         return value
 
     def base_url(self, port: int) -> str:
-        """The address that people open."""
+        """The address that people open: scheme and host, in small letters as providers compare
+        them.
+        """
         url = self.text("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
+        scheme, _sep, rest = url.partition("://")
+        is_good = is_url(f"{scheme.lower()}://{rest}", "http", "https")
         self.refuse(
-            not is_url(url, "http", "https"),
+            not is_good,
             _(
                 "KALENDS_BASE_URL must be the address people open, such as"
                 " https://calendar.example.org."
             ),
         )
-        return url
+        self.refuse(
+            is_good and bool(set("/?#@") & set(rest)),
+            _(
+                "KALENDS_BASE_URL must end after the host, such as https://calendar.example.org:"
+                " Kalends cannot run below a path. Give it a name of its own."
+            ),
+        )
+        # browsers and providers leave out the usual port
+        return url.lower().removesuffix(":443" if scheme.lower() == "https" else ":80")
 
     def database_url(self, instance: Path) -> str:
-        """Where the database is, by default in the instance folder."""
+        """The address of the database, by default a file in the instance folder."""
         url = self.text("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
         self.refuse(
             not url.startswith(("sqlite:///", "postgresql://", "postgres://")),
@@ -178,7 +205,7 @@ class _Reader:
         return url
 
     def redis_url(self) -> str:
-        """Where Redis is; "" for the embedded one."""
+        """The address of Redis; "" for the embedded one."""
         url = self.text("REDIS_URL")
         self.refuse(
             bool(url) and not url.startswith("unix:///") and not is_url(url, "redis", "rediss"),
@@ -187,7 +214,7 @@ class _Reader:
         return url
 
     def smtp_url(self) -> str:
-        """Where the mail server is; "" for none."""
+        """The address of the mail server; "" for none."""
         url = self.text("SMTP_URL")
         self.refuse(
             bool(url) and not is_url(url, "smtp", "smtps"),
@@ -198,12 +225,28 @@ class _Reader:
         )
         return url
 
+    def private_hosts(self, imitation: str) -> Allowed:
+        """Private addresses that people may enter: those of the setting, and the imitation's."""
+        try:
+            return read_allowed(f"{self.text('KALENDS_PRIVATE_HOSTS')} {imitation}")
+        except ValueError as error:
+            self.faults.append(
+                _(
+                    "KALENDS_PRIVATE_HOSTS must list hosts, addresses or networks, such as"
+                    " cloud.clinic.lan, 10.1.0.0/16 or http://10.1.0.5. {entry} is none.",
+                    entry=error,
+                )
+            )
+            return Allowed()
+
     def webhook_url(self, base_url: str, sandbox_url: str) -> str | None:
-        """Where providers reach us: as told, else `base_url` if it is https, else `sandbox_url`."""
+        """The address for messages of providers: the setting, else `base_url` if it is https, else
+        the address `sandbox_url`.
+        """
         reachable = base_url if is_url(base_url, "https") else sandbox_url
         url = self.text("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
         self.refuse(
-            bool(url) and not _is_webhook_url(url),
+            bool(url) and not is_webhook_url(url),
             _("KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach."),
         )
         return url or None
@@ -212,9 +255,8 @@ class _Reader:
 def _read_keys(
     read: _Reader, instance: Path, database_url: str, production: bool
 ) -> tuple[tuple[str, ...], str]:
-    """The secret keys that are set, else the one that the first start made, else none.
-
-    And why there is none where there should be one.
+    """The secret keys of the setting, else the one that the first start made, else none; and why
+    there is none if one is needed.
     """
     keys = tuple(key.strip() for key in read.text("KALENDS_SECRET_KEY").split(",") if key.strip())
     read.refuse(
@@ -239,9 +281,9 @@ def _read_keys(
 
 
 def hand_down(settings: Settings) -> None:
-    """Let parts that run in another folder find the same files.
+    """Give the same files to processes that run in another folder.
 
-    Relative paths in the environment are meant from ours. Raises SettingsError.
+    Relative paths in the environment start from our folder. Raises SettingsError.
     """
     given = environment()
     names = [name for name in given if name.startswith(OURS) and name.endswith("_FILE")]
@@ -278,7 +320,9 @@ def _kept_keys(instance: Path) -> tuple[str, ...]:
 
 
 def _make_key(instance: Path) -> None:
-    """Whoever comes first wins, and a half-written key is never seen."""
+    """Make the key's file. If two processes make it at once, the first wins; a half-written key is
+    never seen.
+    """
     instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = instance / f"secret_key.{secrets.token_hex(8)}"
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -293,7 +337,9 @@ def _make_key(instance: Path) -> None:
         fresh.unlink()
     folder = os.open(instance, os.O_RDONLY)
     try:
-        os.fsync(folder)  # a key that a power cut takes back is lost: links follow from it
+        os.fsync(
+            folder
+        )  # a key that a power cut takes back is lost: tokens of feeds follow from it
     finally:
         os.close(folder)
 
@@ -309,10 +355,10 @@ def _unusable(instance: Path, error: Exception) -> str:
 
 
 def _why_no_key(database_url: str) -> str:
-    """Why no key may be made now; "": it may.
+    """Why no key may be made now; "" if one may.
 
-    Beside a database with data a new key would end every private link and every connected
-    account. Raises SettingsError.
+    Beside a database with data, a new key would end every private link and every connected account.
+    Raises SettingsError.
     """
     try:
         if not has_clinic(database_url):
@@ -337,15 +383,11 @@ def _why_no_key(database_url: str) -> str:
     )
 
 
-def _is_webhook_url(url: str) -> bool:
-    return is_url(url, "https") or (is_url(url, "http") and is_loopback(url))
-
-
 def _socket(instance: Path) -> Path:
-    """Where the embedded Redis listens.
+    """The socket of the embedded Redis.
 
-    The system allows a socket's path about 100 octets; a longer one moves to the folder for
-    temporary files.
+    The system allows about 100 octets for its path; a longer one moves to the folder for temporary
+    files.
     """
     path = instance / "redis.sock"
     if len(os.fsencode(path)) <= 100:

@@ -1,1 +1,1 @@
-"""What stands below the database: how statements are written, and what follows a commit."""
+"""The floor below the database: how statements are written, and what follows a commit."""

@@ -1,9 +1,9 @@
-"""What is to be woken once a change is committed.
+"""Wake-ups after a commit.
 
-Whoever writes something due says so in the same transaction. After the commit of the outermost
-transaction whoever listens is told once, with all that was noted; after a rollback nothing is, nor
-of a savepoint that was rolled back alone. A wake-up is a convenience: what is due is due in the
-database, and a sweep finds it. So a listener that fails fails no change.
+Code that makes something due notes it in the same transaction. After the commit of the outermost
+transaction the listeners are called once, with all that was noted. After a rollback they are not,
+nor for a savepoint that was rolled back. A wake-up only saves time: what is due is stored in the
+database, and a sweep finds it. So a failing listener fails no change.
 """
 
 import logging
@@ -27,34 +27,34 @@ _listeners: tuple[Listener, ...] = ()
 
 
 class _Noted(threading.local):
-    """What the transaction of this thread noted so far, in order."""
+    """The notes of this thread's transaction so far, in order."""
 
     def __init__(self) -> None:
         self.marks: list[tuple[str, int]] = []
-        self.gathered: list[tuple[str, int]] | None = None  # of transactions that are over
+        self.gathered: list[tuple[str, int]] | None = None  # of ended transactions
 
 
 _noted = _Noted()
 
 
 def listen(*listeners: Listener) -> None:
-    """Say who is told from now on, in place of whoever was told before."""
+    """Set the listener for commits, in place of the one before."""
     global _listeners
     _listeners = listeners
 
 
 class WakingDatabase(DatabaseProxy):
-    """The database, with a memory of what each transaction makes due."""
+    """A database that remembers what each transaction makes due."""
 
     def will_wake(self, kind: str, row_id: int = 0) -> None:
-        """Have `kind` with this id woken after the commit; outside of a transaction at once."""
+        """Wake `kind` with this id after the commit; outside of a transaction at once."""
         _noted.marks.append((kind, row_id))
         self.obj.after_commit(_committed)
 
     @contextmanager
     def waking_once(self) -> Iterator[None]:
-        """Several transactions of this thread wake together, when the block is left in whichever
-        way: for those of them that were committed.
+        """Let several transactions of this thread wake once, when the block ends, even by an error:
+        for those that were committed.
         """
         if _noted.gathered is not None:
             yield
@@ -67,17 +67,17 @@ class WakingDatabase(DatabaseProxy):
             _tell(marks)
 
     def begin(self, *args: Any, **kwargs: Any) -> Any:
-        """Begin a transaction, which has noted nothing."""
+        """Begin a transaction without notes."""
         _noted.marks.clear()
         return self.obj.begin(*args, **kwargs)
 
     def rollback(self) -> Any:
-        """Roll back the transaction, and what it noted."""
+        """Roll back the transaction, and its notes."""
         _noted.marks.clear()
         return self.obj.rollback()
 
     def savepoint(self) -> Any:
-        """A savepoint that takes back with itself what was noted inside."""
+        """A savepoint; its rollback also drops what was noted inside."""
         return _Savepoint(super().savepoint())
 
 
@@ -96,7 +96,7 @@ class _Savepoint:
 
 
 def _committed() -> None:
-    """The transaction is over; it may have asked for this several times."""
+    """Call the listeners after the commit, once for each transaction."""
     marks, _noted.marks = _noted.marks, []
     if _noted.gathered is None:
         _tell(marks)
@@ -111,7 +111,7 @@ def _tell(marks: list[tuple[str, int]]) -> None:
     for listener in _listeners if due else ():
         try:
             listener(due)
-        except JobTimeoutException:  # the job's own end, which it waits for
+        except JobTimeoutException:  # RQ ends the job with it, and waits for it
             raise
         except Exception as error:
             log.warning("not woken: %s at %s", type(error).__name__, places(error))

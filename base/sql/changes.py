@@ -1,6 +1,6 @@
-"""Statements that insert, change or delete rows, put into words in one go (`statements`).
+"""The SQL of statements that insert, change or delete rows (see `statements`).
 
-Each writes the same words and values as Peewee; what holds something uncommon goes to Peewee.
+They give the same words and values as Peewee; Peewee writes all but the common forms.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from peewee import SCOPE_NORMAL, SCOPE_VALUES, ColumnBase, Node, Value
 
 from .parts import IS_COLUMN, is_plain, is_table, quoted
 
-Writer = Any  # `statements.ShortContext`, which stands above
+Writer = Any  # `statements.ShortContext`, which stands above this module
 
 
 def insert(context: Writer, obj: Any) -> Writer:
-    """One new row, as `save` and `create` make it."""
+    """An INSERT of one row, as `save` and `create` make it."""
     row, settings = obj._insert, context.state.settings
     if (
         not isinstance(row, Mapping)
@@ -56,7 +56,7 @@ def insert(context: Writer, obj: Any) -> Writer:
 
 
 def update(context: Writer, obj: Any) -> Writer:
-    """Rows that change, each column to a value or to what an expression gives."""
+    """An UPDATE: each column gets a value, or the result of an expression."""
     changes = obj._update.items()
     if (
         not _is_plain_change(context, obj)
@@ -81,7 +81,7 @@ def update(context: Writer, obj: Any) -> Writer:
 
 
 def delete(context: Writer, obj: Any) -> Writer:
-    """Rows that go."""
+    """A DELETE."""
     if not _is_plain_change(context, obj):
         return context.as_peewee_does(obj)
     return _end_change(context, obj, _begin_change(context, obj, "DELETE FROM"))
@@ -99,7 +99,7 @@ def _is_plain_change(context: Writer, obj: Any) -> bool:
 
 
 def _begin_change(context: Writer, obj: Any, words: str) -> dict[str, Any]:
-    """Gives the settings of what stands in it."""
+    """Begin the statement, and return the settings for the nodes in it."""
     table, inner = obj.model._meta.table, {**context.state.settings, "subquery": True}
     context.alias_manager[table] = table.__name__
     context.begin(SCOPE_VALUES, False, inner)
@@ -108,7 +108,7 @@ def _begin_change(context: Writer, obj: Any, words: str) -> dict[str, Any]:
 
 
 def _end_change(context: Writer, obj: Any, inner: dict[str, Any]) -> Writer:
-    """Which rows, and what of them is given back."""
+    """Write the WHERE and RETURNING of the statement."""
     if obj._where is not None:
         context._sql.append(" WHERE ")
         context.begin(SCOPE_NORMAL, False, inner)

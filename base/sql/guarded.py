@@ -1,13 +1,13 @@
-"""A database that a process opens under a condition."""
+"""A database that a process opens only under a condition."""
 
 from collections.abc import Callable
 
 
 class Guarded:
-    """A database that a process opens under a condition.
+    """A database that a process opens only under a condition.
 
-    `guard`: asked over each connection that is opened, until it says True; what it raises closes
-    the connection again.
+    `guard` is called for each connection until it returns True; if it raises, the connection is
+    closed again.
     """
 
     guard: Callable[[], bool] | None = None

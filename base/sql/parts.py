@@ -1,20 +1,26 @@
-"""What statements consist of: names, columns, tables and plain values."""
+"""Parts of statements: names, columns, tables and plain values."""
 
 from functools import lru_cache
 from typing import Any
 
-from peewee import Context, Field, ForeignKeyField, Model, Node, multi_types
+from peewee import Context, Field, FieldAlias, ForeignKeyField, Model, Node, multi_types
 
 
 @lru_cache(maxsize=8192)
 def quoted(*path: str) -> str:
-    """A name as SQL has it, with those that it stands in."""
+    """A name in quotes, with the names that qualify it."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in path)
 
 
 class _Columns(dict[type, bool]):
+    """Known columns, filled as classes appear. Columns of an alias are left out: Peewee makes them
+    anew in each statement, and they would fill the memory.
+    """
+
     def __missing__(self, kind: type) -> bool:
-        self[kind] = is_column = getattr(kind, "__sql__", None) is Field.__sql__
+        is_column = getattr(kind, "__sql__", None) is Field.__sql__
+        if not issubclass(kind, FieldAlias):
+            self[kind] = is_column
         return is_column
 
 
@@ -27,9 +33,9 @@ def is_table(value: object) -> bool:
 
 
 def is_plain(value: Any, column: Any) -> bool:
-    """Whether a value beside a column goes to the database as it is, or as the column keeps it.
+    """Whether a value beside a column goes to the database as it is, or as the column stores it.
 
-    The row that a foreign key names does.
+    A row beside its foreign key does, too.
     """
     if isinstance(value, Node):
         return (

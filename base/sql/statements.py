@@ -1,6 +1,6 @@
-"""How statements are put into words: as Peewee does it, with a short way for what is most of them.
+"""A faster way to write SQL than Peewee's, with the same result.
 
-A statement names dozens of columns and compares several of them, and Peewee takes a dozen calls for
+A statement names dozens of columns and compares several of them, and Peewee needs a dozen calls for
 each name and value. The names are known beforehand; only the table's short name in this statement
 is not.
 """
@@ -42,11 +42,11 @@ _SEVERAL = (list, tuple, set, frozenset)
 
 
 class ShortContext(Context):
-    """Peewee's own, which writes columns and comparisons of them in one step.
+    """Peewee's context, with columns and their comparisons written in one step.
 
-    As `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
-    `Value.__sql__` do, for databases that quote names with `"`; and whole statements that select,
-    change or delete, or insert one row, where they hold nothing uncommon.
+    It follows `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
+    `Value.__sql__`, for databases that quote names with `"`. It also writes whole statements that
+    select, change or delete, or insert one row, in their common forms.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class ShortContext(Context):
     state: Any
 
     def sql(self, obj: Any) -> "ShortContext":
-        """The same as Peewee does, and this context again."""
+        """Write the SQL of a node as Peewee would, and return this context."""
         kind = type(obj)
         if kind is Expression:
             return self._expression(obj)
@@ -74,7 +74,7 @@ class ShortContext(Context):
         return self.as_peewee_does(obj)
 
     def as_peewee_does(self, obj: Any) -> "ShortContext":
-        """The long way, for what is uncommon."""
+        """Let Peewee write a node that has no shorter way here."""
         again: ShortContext = super().sql(obj)  # type: ignore[no-untyped-call]
         return again
 
@@ -109,8 +109,8 @@ class ShortContext(Context):
     def _expression(self, obj: Any) -> "ShortContext":
         """A comparison, or comparisons joined by `AND` or `OR`.
 
-        What it holds beside columns, plain values and comparisons is left to Peewee, in the state
-        that it would have set.
+        Peewee writes everything in it but columns, plain values and comparisons, in the state that
+        it would have set itself.
         """
         left, op, right = obj.lhs, obj.op, obj.rhs
         settings, is_choice = self.state.settings, op in _CHOICES
@@ -157,7 +157,7 @@ class ShortContext(Context):
     # ---- whole statements ----
 
     def begin(self, scope: int, parentheses: bool, settings: dict[str, Any]) -> None:
-        """Go on in this state, until `stack` gives the one before."""
+        """Continue in this state, until `stack` gives the one before."""
         self.stack.append(self.state)
         self.state = State(scope, parentheses, settings)
 
@@ -222,7 +222,7 @@ class ShortContext(Context):
             self.value(limit)
 
     def _source(self, source: Any) -> None:
-        """A table, or tables that are joined, in the list after `FROM`."""
+        """A table, or joined tables, in the list after `FROM`."""
         kind = type(source)
         if kind is Join:
             self._source(source.lhs)
@@ -290,7 +290,7 @@ class ShortContext(Context):
         return self
 
 
-_INNER = {  # what a SELECT sets for all that stands in it
+_INNER = {  # what a SELECT sets for all nodes in it
     "converter": None,
     "in_expr": False,
     "in_function": False,
@@ -311,7 +311,7 @@ _SHORT: dict[type, Callable[[ShortContext, Any], ShortContext]] = {
 
 
 def _stands_alone(node: Any) -> bool:
-    """Whether it is all the same to a part of a list that it stands in one."""
+    """Whether a node is written in the same way inside a list and alone."""
     kind = type(node)
     if kind is Value:
         return not node.multi and not isinstance(node.value, Node) and not is_table(node.value)

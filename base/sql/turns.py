@@ -1,9 +1,12 @@
-"""Who begins to write to a SQLite file next.
+"""Which connection writes to a SQLite file next.
 
-SQLite has no queue. Whoever finds the file locked sleeps longer and longer between two tries, while
-others come at the right moment: under load somebody waits for ever. Here the threads of a process
-go in the order in which they came, and of several processes the first of each tries as often as the
-others.
+SQLite has no queue. A connection that finds the file locked sleeps longer and longer between two
+tries, while others come at the right moment: under load some wait for ever. Here the threads of a
+process go in the order in which they came, and the first thread of each process tries equally
+often.
+
+SQLite also cannot begin to write for a connection that is still reading once another has written.
+So all rows of a query are read before the first is used, and code that goes through them may write.
 """
 
 import os
@@ -11,7 +14,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -21,14 +25,15 @@ TRIED_EVERY = 0.001  # seconds
 
 
 def _waited_too_long() -> sqlite3.OperationalError:
-    """Others had the file for longer than one may wait: in SQLite's words."""
+    """The error for a wait that was too long, in SQLite's words."""
     return sqlite3.OperationalError("database is locked")
 
 
-class Turns:
-    """The threads of this process that want to begin: one at a time, first come first served.
+class ThreadTurns:
+    """The threads of this process that want to begin: one at a time, in the order in which they
+    came.
 
-    `seconds`: how long one waits at most. Raises `sqlite3.OperationalError`.
+    `seconds`: the longest wait. Raises `sqlite3.OperationalError`.
     """
 
     def __init__(self, seconds: float):
@@ -42,7 +47,7 @@ class Turns:
         self._waiting: deque[threading.Lock] = deque()
 
     def __enter__(self) -> None:
-        if self._process != os.getpid():  # forked, perhaps while another thread had the turn
+        if self._process != os.getpid():  # after a fork, perhaps while another thread had the turn
             self._forget()
         with self._mutex:
             if not self._is_taken:
@@ -57,7 +62,7 @@ class Turns:
             if mine in self._waiting:
                 self._waiting.remove(mine)
                 raise _waited_too_long()
-        # It was given to this thread at the last moment.
+        # This thread got the turn at the last moment.
 
     def __exit__(
         self,
@@ -72,15 +77,39 @@ class Turns:
                 self._is_taken = False
 
 
+class Whole(sqlite3.Cursor):
+    """A cursor that leaves no query open, except inside a transaction."""
+
+    _left: Iterator[Any] | None = None
+
+    def execute(self, *statement: Any) -> "Whole":
+        """Run the statement, and read the whole answer."""
+        super().execute(*statement)
+        self.__dict__.clear()  # rows of the statement before
+        if self.description is not None and not self.connection.in_transaction:
+            self._left = left = iter(super().fetchall())
+            self.fetchone = partial(next, left, None)  # type: ignore[method-assign]
+            self.fetchall = partial(list, left)  # type: ignore[method-assign]
+        return self
+
+    def __iter__(self) -> Any:
+        return super().__iter__() if self._left is None else self._left
+
+
 class InTurn:
     """A SQLite database whose transactions begin in turn."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._turns = Turns(kwargs["timeout"])
+        self._turns = ThreadTurns(kwargs["timeout"])
+
+    def cursor(self, named_cursor: None = None) -> Whole:
+        """A cursor for one statement."""
+        plain: sqlite3.Cursor = super().cursor()  # type: ignore[misc]
+        return plain.connection.cursor(Whole)
 
     def begin(self, lock_type: str | None = None) -> None:
-        """Begin, in turn with all others that write. Raises `peewee.OperationalError`."""
+        """Begin, in turn with all other writers. Raises `peewee.OperationalError`."""
         database: Any = self
         try:
             how = f"BEGIN {lock_type or database._lock_type}"
@@ -89,15 +118,15 @@ class InTurn:
             raise OperationalError(*error.args) from error
 
 
-def begin(turns: Turns, connection: sqlite3.Connection, statement: str) -> None:
+def begin(turns: ThreadTurns, connection: sqlite3.Connection, statement: str) -> None:
     """Begin a transaction that writes, when it is this thread's turn and nobody else writes.
 
-    Tries at equal distances for as long as the connection would wait (`busy_timeout`). Raises
+    Tries at equal intervals for as long as the connection would wait (`busy_timeout`). Raises
     `sqlite3.OperationalError`.
     """
     with turns:
         (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-        connection.execute("PRAGMA busy_timeout = 0")  # no sleeping of SQLite's own
+        connection.execute("PRAGMA busy_timeout = 0")  # SQLite itself must not sleep
         try:
             _try(lambda: connection.execute(statement), patience / 1000)
         finally:

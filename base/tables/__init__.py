@@ -1,1 +1,1 @@
-"""Tables that changes write, and what tables have in common."""
+"""Tables that changes write, and the shared parts of tables."""

@@ -1,4 +1,4 @@
-"""Who did what to what, when."""
+"""The history: who changed what, and when."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from .many import insert_many_rows, tuples
 
 
 class AuditEntry(Base):
-    """Who did what to what, when.
+    """An entry of the history: who changed what, and when.
 
     `detail` holds counts, times and settings; never a client's name, a token or a URL.
     """
@@ -23,7 +23,7 @@ class AuditEntry(Base):
     subject = IntegerField()
     detail = JSONText(default=dict)
     at = InstantField(default=now)
-    # The id of the entry that tells of all, where one change touched several rows.
+    # If one change touched several rows: the id of the main entry.
     part_of = IntegerField(null=True, index=True)
 
     class Meta:
@@ -33,7 +33,7 @@ class AuditEntry(Base):
     def note(
         cls, clinic: Base, actor: Base | None, action: str, row: Base, **detail: Any
     ) -> "AuditEntry":
-        """Add an entry, in the transaction of what it tells of.
+        """Add an entry, in the transaction of the change.
 
         `actor` None: the command line or the program itself.
         """
@@ -50,9 +50,9 @@ class AuditEntry(Base):
     def note_portion(
         cls, clinic: Base, actor: Base | None, action: str, count: int, entry_id: int | None
     ) -> int:
-        """Note `count` rows more beneath the entry of the portions before (None: there is none).
+        """Add `count` rows to the entry of the earlier portions (None: there is none yet).
 
-        Gives the entry's id.
+        Returns the entry's id.
         """
         if entry_id is None:
             return cls.note(clinic, actor, action, clinic, count=count).id
@@ -62,7 +62,7 @@ class AuditEntry(Base):
         return entry_id
 
     def spread(self, rows: Iterable[Base]) -> None:
-        """Tell the same of further rows of its kind, beneath this entry."""
+        """Add entries with the same content for further rows, beneath this one."""
         detail = {
             name: self.detail[name]
             for name in ("fields", "from", "to", "status")
@@ -81,9 +81,9 @@ class AuditEntry(Base):
         )
 
     def set_later(self, actions: Iterable[str]) -> set[int]:
-        """The ids of rows of its kind of which one of these actions was told later.
+        """The ids of rows of the same table that have a later entry with one of these actions.
 
-        Its own parts do not count.
+        Entries beneath this one do not count.
         """
         apart = AuditEntry.part_of.is_null() | (AuditEntry.part_of != self.id)
         later = AuditEntry.select(AuditEntry.subject).where(
@@ -97,7 +97,8 @@ class AuditEntry(Base):
 
     @classmethod
     def listed(cls, clinic: Base, user_id: int | None = None) -> "ModelSelect[AuditEntry]":
-        """The clinic's history, newest first, with who did it; of one person where asked.
+        """The clinic's history, newest first, each with the person who acted; `user_id`: of one
+        person only.
 
         A change of several rows is one entry.
         """
@@ -110,7 +111,7 @@ class AuditEntry(Base):
 
     @classmethod
     def about(cls, row: Base) -> "ModelSelect[AuditEntry]":
-        """The history of one row, newest first, with who did it."""
+        """The history of one row, newest first, each with the person who acted."""
         return (
             cls._with_actor()
             .where(

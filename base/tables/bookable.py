@@ -1,6 +1,6 @@
-"""What clients may book themselves: the rules that services and practitioners have of their own.
+"""The rules for online booking that services and practitioners have of their own.
 
-Columns that say None follow the clinic (`free_times.rules`, where all of them come together).
+None in a column means the clinic's rule (`free_times.rules` joins all of them).
 """
 
 from typing import Any
@@ -11,14 +11,14 @@ from base.database import Base, transition
 
 from .audit import AuditEntry
 
-# With whom a client books: a person or anyone, a person that must be chosen, or whoever is free.
+# Whom a client chooses: a person or anyone, always a person, or nobody (whoever is free).
 CHOICES = ("either", "person", "anyone")
-# Whether the clinic confirms each booking itself: as its settings say, always, or never.
+# Whether the clinic confirms each booking: as its settings say, always, or never.
 APPROVALS = ("clinic", "always", "never")
 
 
 class OnlineService(Base):
-    """What a service asks of a booking that a client makes online."""
+    """A service's rules for online bookings."""
 
     online_choice = CharField(10, default="either")  # one of CHOICES
     online_approval = CharField(10, default="clinic")  # one of APPROVALS
@@ -27,11 +27,11 @@ class OnlineService(Base):
 
 
 class OnlineCalendar(Base):
-    """Which online bookings a practitioner takes at a venue."""
+    """A practitioner's rules for online bookings at a venue."""
 
     clinic: Any
     takes_online = BooleanField(default=True)
-    takes_new_online = BooleanField(default=True)  # clients who were never here
+    takes_new_online = BooleanField(default=True)  # clients who have no booking here yet
     online_most = IntegerField(null=True)  # online bookings that begin on one day of the venue
 
     @transition
@@ -43,7 +43,7 @@ class OnlineCalendar(Base):
         takes_new_online: bool,
         online_most: int | None,
     ) -> None:
-        """Change which online bookings the practitioner takes here."""
+        """Change which online bookings the practitioner accepts here."""
         columns = {
             "takes_online": takes_online,
             "takes_new_online": takes_new_online,

@@ -16,7 +16,7 @@ BATCH = 1000  # rows handed to the database at a time
 
 
 MOST_VALUES = 30_000  # in one statement: SQLite takes 32,766
-MOST_NAMED = 400  # in one condition
+MOST_NAMED = 400  # values in one condition
 
 Value = TypeVar("Value")
 

@@ -1,8 +1,9 @@
-"""What a note said before it was changed.
+"""Earlier texts of notes.
 
-Notes are health data: this table is for whoever may read the note, and for nobody else.
+Notes are health data: only people who may read the note may read this table.
 """
 
+import re
 from typing import Any
 
 from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, TextField
@@ -13,7 +14,7 @@ from base.database import Base, InstantField, now
 class NoteVersion(Base):
     """An earlier text of the notes of a booking or a client: who replaced it, and when.
 
-    Nothing of it goes to feeds, logs or the audit.
+    It never goes to feeds, logs or the history.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="note_versions")
@@ -28,9 +29,9 @@ class NoteVersion(Base):
 
     @classmethod
     def keep(cls, row: Any, actor: Base | None) -> None:
-        """Keep the row's notes as they are now, in the transaction that is about to change them.
+        """Keep the row's present notes, in the transaction that is about to change them.
 
-        An empty note counts: when it was filled matters.
+        An empty note counts: it matters when the note was filled.
         """
         cls.create(
             clinic=row.clinic_id,
@@ -58,3 +59,29 @@ class NoteVersion(Base):
         """Delete the earlier texts of a row's notes."""
         mine = cls.kind == row._meta.table_name, cls.subject == row.id
         cls.delete().where(*mine, cls.clinic == row.clinic_id).execute()
+
+    @classmethod
+    def forget_first(cls, row: Any) -> str:
+        """Delete the first text of a row's notes from all later ones, and return what is left of
+        the present one: the text that others added. If nothing is left of any, no earlier text
+        is kept.
+        """
+        versions = list(cls.of(row))
+        first = versions[-1].text if versions else row.notes
+        left = _without(row.notes, first)
+        texts = [_without(version.text, first) for version in versions]
+        if not left and not any(texts):
+            cls.forget(row)
+        for version, text in zip(versions, texts, strict=True):
+            cls.update(text=text).where(cls.id == version.id).execute()
+        return left
+
+
+def _without(text: str, words: str) -> str:
+    """A note without these words, which it contains as a whole or line by line."""
+    if not words.strip():
+        return text
+    whole = rf"(?<!\w){re.escape(words.strip())}(?!\w)"
+    theirs = {line.strip() for line in words.splitlines()} - {""}
+    lines = [line for line in re.sub(whole, "", text).splitlines() if line.strip() not in theirs]
+    return "\n".join(lines).strip()

@@ -1,12 +1,12 @@
-"""How clients come in: each with an internal ID of the clinic, and with what the search looks at.
+"""New clients: each gets an internal ID of the clinic, and its search columns.
 
-`Numbered` is the part of `models.Patient` that does it.
+`Numbered` is the part of `models.Patient` for it.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from peewee import SQL, fn
+from peewee import SQL, BooleanField
 
 from base.database import Base, Taken, database, is_sqlite, joined, unique
 from base.text import search_key
@@ -15,7 +15,9 @@ from .audit import AuditEntry
 from .many import insert_many_rows
 from .traits import Archivable
 
-_GENERATED = {  # whether an internal ID is K- and one to nine digits, as each database says it
+# the exact words of the index `patient_number`, by which both databases use it
+_NUMBER = SQL("CAST(SUBSTR(internal_id, 3) AS BIGINT)")
+_GENERATED = {  # whether an internal ID is K- and one to nine digits, in each database's words
     True: SQL(
         "internal_id GLOB '[Kk]-[0-9]*' AND LENGTH(internal_id) < 12"
         " AND internal_id NOT GLOB '??*[^0-9]*'"
@@ -24,8 +26,25 @@ _GENERATED = {  # whether an internal ID is K- and one to nine digits, as each d
 }
 
 
+class NumberIndex(SQL):
+    """The index that finds the largest internal ID, in the database's words."""
+
+    def __init__(self) -> None:
+        super().__init__("CREATE INDEX IF NOT EXISTS patient_number ON patient")
+
+    def __sql__(self, ctx: Any) -> Any:
+        """See Peewee's `Node`: the SQL, which depends on the database."""
+        is_generated = _GENERATED[is_sqlite()].sql
+        return ctx.literal(f"{self.sql} (clinic_id, {_NUMBER.sql}) WHERE {is_generated}")
+
+
 class Numbered(Archivable):
-    """A client with an internal ID, unique in the clinic."""
+    """A client with an internal ID, unique in the clinic.
+
+    `texts`: the client asked for text messages to the number.
+    """
+
+    texts = BooleanField(default=False)
 
     if TYPE_CHECKING:  # columns of the table itself
         internal_id: Any
@@ -36,13 +55,13 @@ class Numbered(Archivable):
         search: Any
 
     @property
-    def standing(self) -> Any:
-        """The record that stands for this client now: another, once the two were merged."""
+    def record_in_use(self) -> Any:
+        """The record in use for this client: another one if the two were merged."""
         row: Any = type(self).get_by_id(self.id)
         return row.merged_into or row
 
     def lay_down(self) -> None:
-        """Lay down what the search looks at."""
+        """Fill the search columns."""
         self.search = search_key(
             self.first_name,
             self.last_name,
@@ -53,7 +72,7 @@ class Numbered(Archivable):
         )[:600]
 
     def save(self, *args: Any, **kwargs: Any) -> Any:
-        """Save the row, with what it is searched by."""
+        """Save the row with its search columns."""
         self.lay_down()
         if kwargs.get("only"):
             kwargs["only"] = [*kwargs["only"], type(self).search]
@@ -61,42 +80,48 @@ class Numbered(Archivable):
 
     @classmethod
     def next_internal_id(cls, clinic: Base) -> str:
-        """The next free generated ID, K-1001 and up.
+        """The next free generated ID, from K-1001 up.
 
-        Unique by the schema; of two at once the second saver tries again.
+        The schema keeps IDs unique; if two are saved at once, the second tries again.
         """
-        largest: Any = cls.select(fn.MAX(fn.SUBSTR(cls.internal_id, 3).cast("BIGINT"))).where(
-            cls.clinic == clinic, _GENERATED[is_sqlite()]
-        )
-        return f"K-{(largest.scalar() or 1000) + 1}"
+        is_generated = _GENERATED[is_sqlite()]
+        rows: Any = cls.select(_NUMBER).where(cls.clinic == clinic, is_generated)
+        return f"K-{(rows.order_by(_NUMBER.desc()).limit(1).scalar() or 1000) + 1}"
 
     @classmethod
     def add(cls, clinic: Base, actor: Base | None, *, internal_id: str = "", **fields: Any) -> Any:
-        """A new client; without an internal ID the next free one, also when two are saved at once.
+        """Add a client; without an internal ID they get the next free one, also if two are saved at
+        once.
 
         Raises Taken.
         """
-        for tries_left in (4, 3, 2, 1, 0):
-            try:
-                with joined():
-                    with unique():
-                        client = cls.create(
-                            clinic=clinic,
-                            internal_id=internal_id or cls.next_internal_id(clinic),
-                            **fields,
-                        )
+        for _ in range(1 if internal_id else 5):
+            number = internal_id or cls.next_internal_id(clinic)
+            with joined():
+                client = cls(clinic=clinic, internal_id=number, **fields)
+                if client.insert_unless_taken():
                     AuditEntry.note(clinic, actor, "patient.added", client)
                     return client
-            except Taken:
-                if internal_id or not tries_left:
-                    raise
-        raise AssertionError("unreachable")
+        raise Taken
+
+    def insert_unless_taken(self) -> bool:
+        """Insert the row; False if its internal ID is taken. It needs no savepoint, since clients
+        are added while the clinic is locked.
+        """
+        self.lay_down()
+        table: Any = type(self)
+        row = table.insert(self.__data__).on_conflict_ignore().returning(table.id)
+        made = list(row.tuples().execute())
+        if made:
+            self.id = made[0][0]
+            self._dirty.clear()  # type: ignore[attr-defined]  # its stubs lack it
+        return bool(made)
 
     @classmethod
-    def named(cls, clinic: Base, actor: Base | None, name: str, **contact: str) -> Any:
-        """A new client by the whole name: its first word, and the rest.
+    def named(cls, clinic: Base, actor: Base | None, name: str, **contact: Any) -> Any:
+        """Add a client by the whole name: its first word, and the rest.
 
-        `contact` may hold `phone` and `email`.
+        `contact` may hold `phone`, `email`, `texts` (wants text messages) and `internal_id`.
         """
         first, _, last = name.partition(" ")
         names = {"first_name": first[:80], "last_name": last.strip()[:80]}
@@ -110,9 +135,9 @@ class Numbered(Archivable):
         actor: Base | None,
         entry_id: int | None = None,
     ) -> int:
-        """Insert a heap of clients (columns by name), with one audit entry for all.
+        """Insert many clients (columns by name), with one entry of the history for all.
 
-        Gives its id, to be handed in with the next portion of the same heap. Raises Taken.
+        Returns its id, which the next portion of the same import passes in. Raises Taken.
         """
 
         def clients() -> Iterator[Numbered]:

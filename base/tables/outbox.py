@@ -1,9 +1,10 @@
 """Letters that wait to be sent, as rows.
 
-Written in the transaction of the change that causes them, so that each exists exactly once.
+They are written in the transaction of the change that causes them, so that each exists exactly
+once.
 
-Nothing of a letter's text is kept here: `letters` renders it when it is sent, from what is true
-then. It also derives one-time links.
+Nothing of a letter's text is kept here: `letters` renders it when it is sent, from the rows as they
+are then. It also derives the one-time links.
 """
 
 import secrets
@@ -12,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import (
+    SQL,
     BooleanField,
-    Case,
     CharField,
     Check,
     DeferredForeignKey,
@@ -23,13 +24,14 @@ from peewee import (
     fn,
 )
 
-from base import vault
+from base import scheduling, vault
 from base.database import Base, InstantField, JSONText, database, now
 
+from .audit import AuditEntry
 from .many import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
-# Longer than one letter may take; a killed worker's letter waits for so long.
+# Longer than sending one letter takes: a letter leased by a killed worker is free again after it.
 LEASE = timedelta(minutes=3)
 # After a failed try; the last one repeats.
 WAITS = (
@@ -38,22 +40,23 @@ WAITS = (
     timedelta(minutes=30),
     timedelta(hours=1),
 )
-# Somebody waits for these before a page; they go before what is merely due.
-URGENT = ("visitor_code", "reset", "address", "sign_up", "invite")
+# Somebody waits at a page for these, so they go before all other letters.
+URGENT = ("visitor_code", "reset", "address", "sign_up", "invite", "earlier")
 PATIENCE = timedelta(days=1)  # after the first failed try
 MOST_TRIES = 60  # more than PATIENCE allows: a letter that ends its worker each time is given up
 KEPT = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
+MAIL = "mail"  # the queue of letters; all others are for text messages
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the settings say about mail. `smtp_url` None: nothing is sent, and nothing is queued."""
+    """The settings of mail. `smtp_url` None: nothing is sent, and nothing is queued."""
 
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = ""
     per_minute: int = 60
-    answer_seconds: float = 30  # how long we wait for one answer of the mail server
+    answer_seconds: float = 30  # the longest wait for one answer of the mail server
     letter_seconds: float = 60  # how long one letter may take in all
 
 
@@ -61,13 +64,13 @@ _setup = Setup()
 
 
 def set_up(setup: Setup) -> None:
-    """Say how mail is sent from now on. Connects to nothing."""
+    """Set how mail is sent from now on. Connects to nothing."""
     global _setup
     _setup = setup
 
 
 def setup() -> Setup:
-    """What `set_up` was told."""
+    """The value last given to `set_up`."""
     return _setup
 
 
@@ -79,13 +82,14 @@ def is_set_up() -> bool:
 class Letter(Base):
     """One letter to one person.
 
-    Its key (kind, about, sequence) is unique, so that no change is told twice.
+    Its key (kind, about, sequence) is unique, so that no change causes two letters.
 
     `about`: the id of a user, an account or a booking, by `kind`. `sequence` tells apart what is
     told about one row. `detail` holds ids and times, never a name or a token. `phase`: "waiting"
     (due at `due_at`), "sent", "dropped" (its reason was gone), or "failed" (`word` says why: the
-    server's code, or one word of ours). `failing_since`: the first failed try. `is_held`: it waits
-    because of the mail server itself.
+    server's code, or one word of ours). `failing_since`: the first failed try. `waits_for_server`:
+    it waits because of the server itself. `queue`: by which server it leaves, MAIL or a clinic's
+    service for text messages; each has its own trouble.
     """
 
     clinic = DeferredForeignKey("Clinic", null=True, on_delete="CASCADE")
@@ -101,7 +105,8 @@ class Letter(Base):
     tries = IntegerField(default=0)
     tried_at = InstantField(null=True)
     failing_since = InstantField(null=True)
-    is_held = BooleanField(default=False)
+    waits_for_server = BooleanField(default=False, column_name="is_held")
+    queue = CharField(30, default=MAIL)
     lease = CharField(40, null=True)
     leased_until = InstantField(null=True)
     created_at = InstantField(default=now)
@@ -117,20 +122,21 @@ class Letter(Base):
     @classmethod
     def write(
         cls,
-        clinic: Base | None,
+        clinic: Base | int | None,
         kind: str,
         about: Base,
         sequence: object,
         to: str,
         due_at: datetime | None = None,
         language: str = "en",
+        queue: str = MAIL,
         **detail: Any,
     ) -> bool:
         """Queue a letter, in the transaction of what it tells of.
 
         False where it is there already, or mail is not set up.
         """
-        if not is_set_up():
+        if queue == MAIL and not is_set_up():
             return False
         row = {
             "clinic": clinic,
@@ -141,48 +147,63 @@ class Letter(Base):
             "language": language,
             "detail": detail,
             "due_at": due_at or now(),
+            "queue": queue,
         }
         is_new = bool(list(cls.insert(row).on_conflict_ignore().returning(cls.id).execute()))
         if is_new:
-            database.will_wake("letter")
+            database.will_wake("letter" if queue == MAIL else "text")
         return is_new
 
     @classmethod
-    def due(cls, at: datetime) -> "ModelSelect[Letter]":
-        """Letters to be sent now that no worker holds: those that somebody waits for, then the
-        oldest.
+    def due(cls, at: datetime, queue: str = MAIL) -> "ModelSelect[Letter]":
+        """The letters of a queue that may be sent now and that no worker has leased: those that
+        somebody waits for, then the oldest.
         """
         free = cls.leased_until.is_null() | (cls.leased_until <= at)
-        return (
-            cls.select()
-            .where(cls.phase == "waiting", cls.due_at <= at, free)
-            .order_by(Case(None, [(cls.kind.in_(URGENT), 0)], 1), cls.due_at, cls.id)
+        return cls.select().where(
+            cls.phase == "waiting", cls.due_at <= at, cls.queue == queue, free
         )
 
     @classmethod
-    def claim(cls, at: datetime, per_minute: int) -> "Letter | None":
-        """The next letter to send, leased to the caller.
+    def queues_of_texts(cls, at: datetime) -> list[str]:
+        """The queues of text messages with some due, the longest waiting first."""
+        rows = cls.select(cls.queue, fn.MIN(cls.due_at)).where(
+            cls.phase == "waiting", cls.due_at <= at, cls.queue != MAIL
+        )
+        return [name for name, _at in tuples(rows.group_by(cls.queue).order_by(SQL("2")))]
 
-        None where none is due, where enough were tried within the last minute, or where the mail
-        server itself was in trouble then: however many letters come up, it is asked once a minute.
+    @classmethod
+    def claim(cls, at: datetime, per_minute: int, queue: str = MAIL) -> "Letter | None":
+        """Lease the next letter of a queue: of those that somebody waits for, else of all, the
+        oldest.
+
+        None if none is due, if enough were tried within the last minute, or if the server itself
+        was in trouble then: it is asked only once a minute, however many letters wait.
         """
         if (
             cls.select()
-            .where(cls.phase == "waiting", cls.is_held, cls.tried_at > at - MINUTE)
+            .where(
+                cls.phase == "waiting",
+                cls.waits_for_server,
+                cls.queue == queue,
+                cls.tried_at > at - MINUTE,
+            )
             .exists()
         ):
             return None
         recent = cls.alias()
-        tried = recent.select(fn.COUNT(recent.id)).where(recent.tried_at > at - MINUTE)
-        for (letter_id,) in list(
-            tuples(cls.due(at).select(cls.id).limit(20))
-        ):  # SQLite refuses to write while a row is still being read
+        tried = recent.select(fn.COUNT(recent.id)).where(
+            recent.tried_at > at - MINUTE, recent.queue == queue
+        )
+        if tried.scalar() >= per_minute:
+            return None
+        for letter_id in cls._next(at, queue):
             columns = {
                 "lease": secrets.token_hex(16),
                 "leased_until": at + LEASE,
                 "tries": cls.tries + 1,
                 "tried_at": at,
-                "is_held": False,
+                "waits_for_server": False,
             }
             free = cls.leased_until.is_null() | (cls.leased_until <= at)
             if (
@@ -193,94 +214,117 @@ class Letter(Base):
                 return cls.get_by_id(letter_id)
         return None
 
+    @classmethod
+    def _next(cls, at: datetime, queue: str) -> list[int]:
+        """The ids of the first few due letters, in the index's order: there may be thousands."""
+        is_urgent = cls.kind.in_(URGENT)
+        for which in (is_urgent, ~is_urgent):
+            rows = cls.due(at, queue).select(cls.id).where(which).order_by(cls.due_at, cls.id)
+            # all read at once: SQLite refuses to write while a row is still being read
+            if found := [letter_id for (letter_id,) in tuples(rows.limit(20))]:
+                return found
+        return []
+
     def renew(self, at: datetime) -> bool:
-        """Lease it for longer, last thing before it is handed over.
+        """Lease the letter for longer, right before it is handed over.
 
         False: another worker has it by now.
         """
         return self._set(leased_until=at + LEASE)
 
     def sent(self, at: datetime, said: str = "") -> None:
-        """The server took it. `said`: what kind of letter it had become by then."""
+        """Note that the server accepted it. `said`: the kind that the letter had when
+        it was sent.
+        """
         more = {"detail": {**self.detail, "said": said}} if said else {}
         self._end("sent", at, "", **more)
 
     def drop(self, at: datetime) -> None:
-        """Its reason is gone: it is not sent, and does not count as a try."""
+        """Do not send it: there is no reason for it any more. This does not count as a try."""
         self._end("dropped", at, "", tried_at=None)
 
     def put_off(self, until: datetime) -> None:
-        """It is not its time: it is due later, and this does not count as a try."""
+        """Make it due later. This does not count as a try."""
         self._set(due_at=until, tries=self.tries - 1, tried_at=None, lease=None, leased_until=None)
 
     def fail(self, at: datetime, word: str) -> None:
-        """It cannot be delivered, and is not tried again."""
+        """Note that it cannot be delivered, and do not try it again."""
         self._end("failed", at, word, failing_since=self.failing_since or at)
 
-    def retry(self, at: datetime, word: str, is_held: bool = False) -> datetime | None:
-        """Try again later, further off each time.
+    def retry(
+        self,
+        at: datetime,
+        word: str,
+        waits_for_server: bool = False,
+        least: timedelta = timedelta(0),
+    ) -> datetime | None:
+        """Try again later, after a longer wait each time, at least `least`.
 
-        None where that has gone on for a day: then it has failed.
+        None if that went on for a day: then the letter has failed.
         """
         since = self.failing_since or at
         if at >= since + PATIENCE or self.tries >= MOST_TRIES:
             self.fail(at, word)
             return None
-        due_at = at + WAITS[min(self.tries, len(WAITS)) - 1]
+        due_at = at + max(WAITS[min(self.tries, len(WAITS)) - 1], min(least, PATIENCE))
         self._set(
             due_at=due_at,
             word=word,
             failing_since=since,
-            is_held=is_held,
+            waits_for_server=waits_for_server,
             lease=None,
             leased_until=None,
         )
         return due_at
 
     @classmethod
-    def hold_back(cls, at: datetime, until: datetime, word: str) -> None:
-        """Try none of the letters that are due before `until`.
-
-        The mail server itself is in trouble.
+    def wait_for_server(cls, at: datetime, until: datetime, word: str, queue: str = MAIL) -> None:
+        """Try no letter of the queue that is due before `until`: the server itself is
+        in trouble.
         """
         cls.update(
             due_at=until,
             word=word,
-            is_held=True,
-            failing_since=fn.COALESCE(cls.failing_since, InstantField().db_value(at)),
-        ).where(cls.id.in_(cls.due(at).select(cls.id).order_by())).execute()
+            waits_for_server=True,
+            failing_since=fn.COALESCE(cls.failing_since, scheduling.number(at)),
+        ).where(cls.id.in_(cls.due(at, queue).select(cls.id))).execute()
 
     @classmethod
-    def go_on(cls, at: datetime) -> None:
-        """The mail server is well again: what waited for that is due now."""
-        cls.update(due_at=at, is_held=False).where(cls.phase == "waiting", cls.is_held).execute()
+    def go_on(cls, at: datetime, queue: str = MAIL) -> None:
+        """Make the letters that waited for the server due now: it works again."""
+        cls.update(due_at=at, waits_for_server=False).where(
+            cls.phase == "waiting", cls.waits_for_server, cls.queue == queue
+        ).execute()
 
     @classmethod
-    def send_again(cls, clinic: Base, at: datetime) -> int:
-        """Try what could not be delivered since `at` once more, with a day of patience. How many.
+    def send_again(cls, clinic: Base, actor: Base, at: datetime) -> int:
+        """Try again, for a day, the letters that failed since `at`, and count them.
 
-        Not what a backup brought back: as far as anybody knows, that went out.
+        Letters of a restored backup are left out: they probably went out. Lock the clinic first.
         """
         columns = {"phase": "waiting", "due_at": now(), "tries": 0, "word": "", "ended_at": None}
         count = (
-            cls.update(failing_since=None, is_held=False, **columns)
+            cls.update(failing_since=None, waits_for_server=False, **columns)
             .where(
                 cls.clinic == clinic,
                 cls.phase == "failed",
+                cls.kind != "text_trial",
                 cls.word != "restored",
                 cls.ended_at > at,
             )
             .execute()
         )
         if count:
+            AuditEntry.note(clinic, actor, "letters.again", clinic, count=int(count))
             database.will_wake("letter")
+            database.will_wake("text")
         return int(count)
 
     @classmethod
     def stop_after_restore(cls) -> None:
-        """Send nothing again that waited when a backup was made.
+        """Do not send letters again that were waiting when a backup was made.
 
-        It went out since, as far as anybody knows; it is told as not delivered.
+        They probably went out since then; pages show them as not delivered.
         """
         cls.update(phase="failed", word="restored", ended_at=now()).where(
             cls.phase == "waiting", cls.due_at <= now()
@@ -297,7 +341,7 @@ class Letter(Base):
         )
 
     def _set(self, **columns: Any) -> bool:
-        """Change it while the lease is ours."""
+        """Change the row while the lease is ours."""
         return bool(
             Letter.update(columns)
             .where(Letter.id == self.id, Letter.lease == self.lease, Letter.phase == "waiting")
@@ -306,5 +350,5 @@ class Letter(Base):
 
 
 def clean_up(at: datetime) -> None:
-    """Forget letters that ended long ago."""
+    """Delete letters that ended long ago."""
     Letter.delete().where(Letter.ended_at < at - KEPT).execute()

@@ -1,6 +1,6 @@
-"""Time that is taken by something outside: external events, mirrored and locked.
+"""Time taken by external events, which cannot be changed here.
 
-It lies below the bookings, which look at it.
+It stands below the bookings, which read it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,7 +15,7 @@ from base.database import Base, InstantField
 from base.scheduling import Span
 
 TITLE_LENGTH, ID_LENGTH = 300, 1200
-# What blocks time until someone says otherwise.
+# The rules for which events block time, until somebody chooses.
 RULES = {
     "busy": True,
     "tentative": False,
@@ -23,19 +23,19 @@ RULES = {
     "elsewhere": False,
     "all_day": True,
 }
-EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with before
+EARLIER_RULES = RULES | {"all_day": False}  # of earlier versions
 
 
 class ExternalEvent(Base):
     """An external event.
 
-    Identity is (calendar, remote_id), never the event id alone. Nothing here changes it; it changes
-    where it was made.
+    Identity is (calendar, remote_id), never the event id alone. It is changed only in its own
+    calendar.
 
     Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
     about; their instants are UTC midnights. `busy` is "busy", "free", "tentative", "away" or
-    "elsewhere"; `blocks` is what the calendar's rules make of it.
-    `doubted_at`: since when readings lack it without saying that it is gone; it blocks meanwhile.
+    "elsewhere"; `blocks` is what the calendar's rules make of it. `doubted_at`: since when readings
+    lack it without saying that it is gone; it blocks meanwhile.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="external_events")
@@ -65,13 +65,13 @@ class ExternalEvent(Base):
         return self.starts_on is not None
 
     def taken(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """From when to when it takes time; whole days from midnight to midnight in the zone.
+        """The time that it takes; whole days go from midnight to midnight in the zone.
 
         It may be longer than any booking, or empty.
         """
         if self.starts_on is None or self.ends_on is None:
             return self.starts_at, self.ends_at
-        # A year that others wrote may lie beyond what we know.
+        # The year comes from outside and may be beyond our range.
         first, last = (
             min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)
             for day in (self.starts_on, self.ends_on)
@@ -87,9 +87,8 @@ class ExternalEvent(Base):
     def between(
         cls, user: Base | int, start: datetime, end: datetime
     ) -> "ModelSelect[ExternalEvent]":
-        """The person's external events that touch [start, end) in any zone, oldest first.
-
-        Each has its calendar at hand.
+        """The person's external events that touch [start, end) in any zone, oldest first, each with
+        its calendar.
         """
         return cls.of_people([user if isinstance(user, int) else user.id], start, end)
 
@@ -97,7 +96,9 @@ class ExternalEvent(Base):
     def of_people(
         cls, users: Collection[int], start: datetime, end: datetime
     ) -> "ModelSelect[ExternalEvent]":
-        """The same of several people (ids)."""
+        """The external events of several people (ids) that touch [start, end) in any zone, oldest
+        first.
+        """
         calendar: Any = cls.calendar.rel_model  # type: ignore[attr-defined]  # once it is known
         # A whole day begins up to 14 hours before and 12 after its UTC midnight.
         spare = timedelta(days=1)
@@ -125,7 +126,7 @@ class ExternalEvent(Base):
 
 
 def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) -> list[Span]:
-    """What the events take of these spans, cut to them: an event may be longer than any span.
+    """The parts of these spans that the events take: an event may be longer than any span.
 
     Whole days are those of `zone`.
     """
@@ -139,8 +140,7 @@ def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) 
 
 
 def blocks(busy: str, all_day: bool, rules: dict[str, bool]) -> bool:
-    """Whether an event takes time by these rules.
-
-    Never a free one, a whole day only where whole days count.
+    """Whether an event takes time by these rules: never a free one, a whole day only if whole days
+    count.
     """
     return rules.get(busy, False) and (not all_day or rules["all_day"])

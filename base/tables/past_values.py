@@ -1,27 +1,27 @@
-"""What the columns of a row held before, and until when.
+"""Earlier values of the columns of a row, and until when they lasted.
 
-Text outside is composed from settings of several rows, and its date should move only when the text
-does.
+Text outside is composed from settings of several rows, and its date should change only when the
+text does.
 
-A row keeps its last few changes in `before`: pairs of the second (since 1970) that ended a state
-and the columns' values in it, the newest first. A pair with null stands for everything earlier:
+A row keeps its last few changes in `before`: pairs of the second (since 1970) that ended a state,
+and the columns' values in that state, newest first. A pair with null stands for everything earlier:
 unknown.
 """
 
 from typing import Any
 
 MOST = 6
-Before = list[Any]  # of [second, what the columns held until then; None: unknown]
+Before = list[Any]  # of [second, the columns' values until then; None: unknown]
 
 
 class Unknown(Exception):
-    """A row does not know what it held that long ago."""
+    """The row's values at that time are unknown."""
 
 
 def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
-    """`before` with the values that the columns held until this second.
+    """`before` with the values that the columns had until this second.
 
-    Beyond MOST changes the past is unknown.
+    After MOST changes the past is unknown.
     """
     if not old:
         return before

@@ -1,8 +1,8 @@
-"""What a clinic hands out to say that something changed: revisions, in the order of the changes.
+"""Revisions: numbers that a clinic gives to its changes, in their order.
 
 A revision is a whole second since 1970, strictly growing within the clinic. It is version number
 and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is
-read. `Revised` is the part of `models.Clinic` that does it.
+read. `Revised` is the part of `models.Clinic` for it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .traits import Shown, this_second
 
 
 class Revised(Shown):
-    """A clinic's revisions: the newest of all, and the newest of what shows in every feed."""
+    """A clinic's revisions: the newest of all, and the newest of what every feed shows."""
 
     if TYPE_CHECKING:  # columns of the table itself
         latest_rev: Any
@@ -26,11 +26,11 @@ class Revised(Shown):
     def lock(self) -> None:
         """Let no other transaction change this clinic until this one ends.
 
-        Take it before any other row (one order: no deadlock).
+        Lock it before any other row: one order for all prevents deadlocks.
 
-        SQLite needs no row lock: every transaction here begins IMMEDIATE and so stands alone. On
-        PostgreSQL a weaker lock than FOR UPDATE does: rows that merely refer to the clinic may
-        still be added.
+        SQLite needs no row lock: every transaction begins IMMEDIATE, so there is only one. On
+        PostgreSQL a weaker lock than FOR UPDATE is enough: rows that refer to the clinic may still
+        be added.
         """
         table = type(self)
         if not is_sqlite():
@@ -40,8 +40,8 @@ class Revised(Shown):
     def next_rev(self, *, wakes: bool = True) -> int:
         """A new revision, greater than all before it.
 
-        Call it inside the transaction of the change it stands for. `wakes`: whether it may put
-        accounts behind, so that they are looked for after the commit.
+        Call it inside the transaction of its change. `wakes`: whether accounts may now have
+        something to send, so that they are woken after the commit.
         """
         table, second = type(self), this_second()
         bumped = Case(None, [(table.latest_rev >= second, table.latest_rev + 1)], second)
@@ -57,9 +57,8 @@ class Revised(Shown):
         return int(self.latest_rev)
 
     def bump_faces(self) -> None:
-        """Something that shows in every feed changed.
-
-        Name, ceiling, a service, a venue, who works here.
+        """Note a change of something that every feed shows: a name, the ceiling, a service, a
+        venue, the people who work here.
         """
         table = type(self)
         self.faces_rev = self.next_rev()
@@ -67,9 +66,9 @@ class Revised(Shown):
         self.void_copies()
 
     def void_copies(self) -> None:
-        """Something may show less than before: no older copy of a feed is served from now on.
+        """Serve no older copy of a feed from now on: something may show less than before.
 
-        Call it right after the new revision, inside its transaction. Where the store of copies is
+        Call it right after the new revision, inside its transaction. If the store of copies is
         away, the sweep does it.
         """
         table = type(self)
@@ -78,7 +77,7 @@ class Revised(Shown):
 
     @classmethod
     def void_late(cls) -> None:
-        """Void what could not be voided at once."""
+        """Void the copies that could not be voided at once."""
         for clinic in cls.select().where(cls.void_rev.is_null(False)):
             if copies.void(clinic.id, clinic.void_rev):
                 cls.update(void_rev=None).where(
@@ -89,23 +88,25 @@ class Revised(Shown):
     def void_after_restore(cls) -> None:
         """Have the sweep void the copies of every clinic.
 
-        What was restored may show less than what was there.
+        A restored database may show less than the one before it.
         """
         cls.update(void_rev=cls.latest_rev).execute()
 
     @classmethod
     def age_faces(cls) -> None:
-        """After a restore: no app may keep a newer copy.
+        """After a restore: make every feed newer than the copy of any app.
 
-        Every clinic's revision is a later one than any handed out since the backup. What was shown
-        before is not known.
+        Every clinic's revision becomes later than any since the backup. Values before that are
+        unknown.
         """
         cls.age_revisions()
         cls.update(before=[[this_second(), None]]).execute()
 
     @classmethod
     def age_revisions(cls) -> None:
-        """The part of `age_faces` for a database of any version; its update does the rest."""
+        """The part of `age_faces` that works for a database of any version; its update does the
+        rest.
+        """
         second = this_second()
         fresh = Case(None, [(cls.latest_rev >= second, cls.latest_rev + 1)], second)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()

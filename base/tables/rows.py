@@ -1,10 +1,25 @@
-"""What the modules of this room know of rows whose tables stand above them, as types."""
+"""Types for rows whose tables stand above this room."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from base.scheduling import Span
+
+
+class Owned(Protocol):
+    """A practitioner's calendar, with its owner only."""
+
+    @property
+    def id(self) -> int:
+        """The id of the calendar."""
+
+    @property
+    def user_id(self) -> int:
+        """The id of its person."""
+
+
+Whose = TypeVar("Whose", bound=Owned)
 
 
 class Calendar(Protocol):
@@ -12,22 +27,22 @@ class Calendar(Protocol):
 
     @property
     def id(self) -> int:
-        """Of the calendar."""
+        """The id of the calendar."""
 
     @property
     def user_id(self) -> int:
-        """Whose it is."""
+        """The id of its person."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The venue's."""
+        """The venue's zone."""
 
     def check_open(self) -> None:
         """Raise ClosedCalendar where nothing new may be booked."""
 
 
 class Worked(Calendar, Protocol):
-    """The same, with its hours."""
+    """A calendar, with its hours."""
 
     @property
     def venue_id(self) -> int:
@@ -47,7 +62,7 @@ class Booked(Protocol):
 
     @property
     def id(self) -> int:
-        """Of the booking."""
+        """The id of the booking."""
 
     @property
     def span(self) -> Span:
@@ -77,4 +92,4 @@ class Booked(Protocol):
     def conflicts(
         cls, user: int, spans: Sequence[Span], but: Collection[int] = ()
     ) -> Sequence["Booked"]:
-        """The person's bookings that take time in these spans, but for those with ids in `but`."""
+        """The person's bookings that take time in these spans, except those with ids in `but`."""

@@ -1,6 +1,6 @@
-"""When people do not work, as rows: time off, other hours on a date, and holidays of a venue.
+"""Rows for when people do not work: time off, other hours on a date, and holidays of a venue.
 
-It lies below the bookings, which look at it. What follows from the rows, `working_time` says.
+They stand below the bookings, which read them. `working_time` has the rules.
 """
 
 import uuid
@@ -39,11 +39,11 @@ UNDO_FOR = timedelta(days=1)
 class TimeOff(Base):
     """Time in which a person does not work, at any venue (see `working_time.Off`).
 
-    `kind` and `note` are for the person and for managers: everyone else, and every calendar
-    outside, is told "Away".
+    Only the person and managers see `kind` and `note`: everyone else, and every calendar outside,
+    gets "Away".
 
-    `zone_name` None: whole days, which are those of whichever venue is asked about. One that was
-    removed stays for a day, so that it can be brought back.
+    `zone_name` None: whole days, in the zone of the venue that is asked about. A removed row stays
+    for a day, so that it can be brought back.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="time_off")
@@ -71,7 +71,7 @@ class TimeOff(Base):
 
     @property
     def off(self) -> Off:
-        """It as a rule; its key is this row. Raises BadTime where it is none."""
+        """It as a rule; its key is this row. Raises BadTime for wrong values."""
         return Off(
             self,
             self.first_on,
@@ -85,7 +85,9 @@ class TimeOff(Base):
         )
 
     def uid(self, day: date) -> UUID:
-        """The UID of the stretch that begins on the day in every calendar outside, for ever."""
+        """The UID, in every calendar outside, of the stretch that begins on the day. It never
+        changes.
+        """
         return uuid.uuid5(self.uuid, day.isoformat())
 
     @classmethod
@@ -130,10 +132,10 @@ class TimeOff(Base):
     def add(
         cls, user: Any, actor: Base | None, *, key: UUID | None = None, **fields: Any
     ) -> "TimeOff":
-        """New time off.
+        """Add time off.
 
-        Raises BadTime. A second call with the same `key` for the same time gives what the first one
-        made, whatever became of it: `removed_at` may be set.
+        Raises BadTime. A second call with the same `key` for the same time returns the row of the
+        first, even if it was removed since (`removed_at`).
         """
         user.clinic.lock()
         when = " ".join(str(fields.get(name)) for name in cls.WHEN)
@@ -152,14 +154,14 @@ class TimeOff(Base):
     def add_all(
         cls, user: Any, actor: Base | None, key: UUID, every: Sequence[dict[str, Any]]
     ) -> list["TimeOff"]:
-        """Several at once, or none. Raises BadTime. A second call with the same key for the same
-        times gives what the first one made.
+        """Add several at once, or none. Raises BadTime. A second call with the same key for the
+        same times returns the rows of the first.
         """
         return [cls.add(user, actor, key=key, **fields) for fields in every]
 
     @transition
     def change(self, /, actor: Base | None, **fields: Any) -> None:
-        """Change any columns. Raises BadTime, and DoesNotExist where it was removed."""
+        """Change any columns. Raises BadTime, and DoesNotExist for a removed row."""
         if self.removed_at is not None:
             raise DoesNotExist
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
@@ -175,7 +177,7 @@ class TimeOff(Base):
 
     @transition
     def remove(self, actor: Base | None, day: date | None = None) -> None:
-        """Take it away, or of weekly time off only what begins on `day`."""
+        """Remove it; of weekly time off only the stretch that begins on `day`."""
         if day:
             self.skipped = sorted({*self.skipped, day.isoformat()})
         else:
@@ -200,23 +202,23 @@ class TimeOff(Base):
         self._bump()
 
     def _bump(self) -> None:
-        """Calendars that show it are fresh with the commit; bookings have not changed."""
+        """Renew the calendars that show it with the commit; bookings have not changed."""
         table = type(self).user.rel_model  # type: ignore[attr-defined]  # once it is known
         table.update(away_rev=self.clinic.next_rev()).where(table.id == self.user_id).execute()
 
     @classmethod
     def clean_up(cls, at: datetime) -> None:
-        """Forget what was removed longer ago than it could be brought back."""
+        """Delete rows that were removed too long ago to be brought back."""
         cls.delete().where(cls.removed_at < at - UNDO_FOR).execute()
 
 
 class DatedHours(Base):
-    """The hours of one date, where they are not those of its weekday.
+    """The hours of one date that differ from those of its weekday.
 
-    They are a practitioner's or a venue's; none: closed.
+    They belong to a practitioner or a venue; an empty list: closed.
 
-    A holiday of a venue (`is_holiday`, with its name) closes it where it `counts`; hours that
-    somebody wrote down for the same date go before it.
+    A venue's holiday (`is_holiday`, with its name) closes it if it `counts`; hours that a person
+    entered for the same date go before it.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="dated_hours")
@@ -236,7 +238,9 @@ class DatedHours(Base):
 
     @classmethod
     def ahead(cls, owner: Base, today: date) -> "ModelSelect[DatedHours]":
-        """Other hours of this practitioner or venue from today on, by date; no holidays."""
+        """The other hours of this practitioner or venue from today on, by date, without
+        holidays.
+        """
         return (
             cls.select().where(cls._of(owner), ~cls.is_holiday, cls.day >= today).order_by(cls.day)
         )
@@ -251,9 +255,9 @@ class DatedHours(Base):
     def add(
         cls, owner: Any, day: date, hours: Walls, actor: Base | None, name: str = ""
     ) -> "DatedHours":
-        """Give a practitioner or venue these hours on the date.
+        """Set these hours for a practitioner or venue on the date.
 
-        Raises BadTime, or Taken for a date that has other hours already.
+        Raises BadTime, or Taken if the date has other hours already.
         """
         owner.clinic.lock()
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
@@ -267,7 +271,7 @@ class DatedHours(Base):
 
     @transition
     def change(self, actor: Base | None, *, day: date, hours: Walls, name: str) -> None:
-        """Change any of it. Raises BadTime, or Taken for a date that has other hours already."""
+        """Change any columns. Raises BadTime, or Taken if the date has other hours already."""
         self.day, self.hours, self.name = day, scheduling.check_walls(hours), name
         with unique():
             self.save()
@@ -275,7 +279,9 @@ class DatedHours(Base):
 
     @transition
     def remove(self, actor: Base | None) -> AuditEntry:
-        """The date has the hours of its weekday again. Gives what `bring_back` needs."""
+        """Remove them: the date has the hours of its weekday again. The entry is for
+        `bring_back`.
+        """
         were = {"hours": self.hours, "name": self.name}
         were |= {"venue": self.venue_id, "practitioner": self.practitioner_id}
         facts = {"day": self.day.isoformat(), "were": were}
@@ -285,18 +291,18 @@ class DatedHours(Base):
 
     @classmethod
     def bring_back(cls, entry: AuditEntry, owner: Base, actor: Base | None) -> "DatedHours":
-        """Undo a removal, as the history has it, of hours of this owner. Raises Taken where the
-        date has other ones by now.
+        """Undo a removal: restore the hours of this owner from the entry of the history. Raises
+        Taken if the date has other hours by now.
         """
         day, were = date.fromisoformat(entry.detail["day"]), entry.detail["were"]
         return cls.add(owner, day, were["hours"], actor, were["name"])
 
 
 def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[int, Rota]:
-    """All that says when each practitioner works in [start, end), by id.
+    """By id, the rota of each practitioner: when they work in [start, end).
 
-    Each practitioner has its venue at hand. Two queries, whatever their number; the `off` of each
-    stretch is its row.
+    Each practitioner must have its venue loaded. Two queries, however many practitioners; the `off`
+    of each stretch is its row.
     """
     calendars = list(calendars)
     people = {calendar.user_id for calendar in calendars}
@@ -319,14 +325,14 @@ def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[i
 
 
 def rota(calendar: Worked, start: datetime, end: datetime) -> Rota:
-    """The same for one practitioner."""
+    """The rota of one practitioner: when they work in [start, end)."""
     return rotas([calendar], start, end)[calendar.id]
 
 
 def _dated(
     calendars: Sequence[Worked], start: datetime, end: datetime
 ) -> tuple[dict[int, Any], dict[int, Any], dict[tuple[str, int], dict[date, str]]]:
-    """Hours by date, by practitioner's id and by venue's id; and names by date, by both."""
+    """Hours by date, for practitioners and venues by id; and the names of dates for both."""
     own: dict[int, Any] = defaultdict(dict)
     venues: dict[int, Any] = defaultdict(dict)
     names: dict[tuple[str, int], dict[date, str]] = defaultdict(dict)
@@ -336,7 +342,7 @@ def _dated(
     rows = DatedHours.select().where(
         whose, DatedHours.counts, DatedHours.day.between(start.date() - DAY, end.date() + DAY)
     )
-    for row in rows.order_by(DatedHours.is_holiday.desc()):  # what was written down comes last
+    for row in rows.order_by(DatedHours.is_holiday.desc()):  # holidays first
         owner: Any = row.venue_id or row.practitioner_id
         (venues if row.venue_id else own)[owner][row.day] = row.hours
         if row.name:

@@ -1,3 +1,1 @@
-"""Online booking: what a visitor without an account may see and do, and what the clinic does with
-it.
-"""
+"""Online booking: what a visitor without an account may see and do, and how the clinic answers."""

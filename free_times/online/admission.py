@@ -1,13 +1,18 @@
-"""Which visitors may book, though nobody knows who they are.
+"""The conditions under which an unknown visitor may book.
 
-Each booking costs its sender a proof of work, or shows that an address is read. Whoever can do
-neither asks the clinic. Nobody fills a practitioner's days with one address or number.
+Each booking needs a proof of work, or a code that shows that an e-mail address is read. Without
+either it becomes a request to the clinic. The number of appointments for one address or phone
+number is limited.
 """
+
+from datetime import timedelta
 
 from base import scheduling
 from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
+from base.tables.many import tuples
 from base.text import phone_tail
+from free_times.finding import Free
 from models import Booking, Clinic, Patient
 
 from . import proofs, taking
@@ -16,16 +21,16 @@ from .forms import Ticket
 from .page import Page
 from .taking import Details
 
-MOST = 4  # appointments to come, made online, of one e-mail address or phone number
-MOST_UNPROVEN = 1  # the same, for whoever showed neither a proof nor an address
+MOST = 4  # future appointments, made online, for one e-mail address or phone number
+MOST_UNPROVEN = 1  # the same without a proof or a code
 
 
 class NeedsCode(Exception):
-    """No proof came with the form, and a code by e-mail can take its place."""
+    """The form came without a proof, and a code by e-mail can replace it."""
 
 
 class TooMany(Exception):
-    """As many appointments to come have this address or number as one may make online."""
+    """The address or number has as many future appointments as may be booked online."""
 
 
 def take(
@@ -38,17 +43,19 @@ def take(
     may_mail: bool = False,
     as_request: bool = False,
     looked: str = "",
+    judged: Free | None = None,
 ) -> OnlineBooking:
-    """Book the time as `taking.take` does, in one transaction with what pays for it.
+    """Book the time as `taking.take` does, in one transaction that also uses up the proof.
 
     `proof`: the answer of the visitor's browser. `reads_mail`: the visitor has typed the code that
-    went to the address. `may_mail`: a code can go there. Without any of them it is a request
-    to the clinic.
+    went to the address. `may_mail`: a code can go there. Without any of them it is a request to the
+    clinic. `judged`: the free time, if the caller has just checked every rule.
 
-    Raises NeedsCode, TooMany, and what `taking.take` raises; then nothing is booked, and the
-    proof can be used again.
+    Raises NeedsCode, TooMany, and what `taking.take` raises; then nothing is booked, and the proof
+    can be used again.
     """
-    found = proofs.nonce_of(proof, ticket.visitor)  # takes time: while nobody waits for it
+    found = proofs.nonce_of(proof, ticket.visitor)  # slow, so before the lock
+    judged = judged or taking.judge(page, ticket)
     with database.atomic():
         page.clinic.lock()
         earlier = taking.earlier(page, ticket)
@@ -59,14 +66,13 @@ def take(
             raise NeedsCode
         if _to_come(page.clinic, details) >= (MOST if is_shown else MOST_UNPROVEN):
             raise TooMany
-        return taking.book(
-            page, ticket, details, as_request=as_request or not is_shown, looked=looked
-        )
+        asks = as_request or not is_shown
+        return taking.book(page, ticket, details, as_request=asks, looked=looked, judged=judged)
 
 
 def _to_come(clinic: Clinic, details: Details) -> int:
-    """How many appointments to come, made online, have this address or number."""
-    tail = phone_tail(details.phone)
+    """The number of future appointments, booked online, with this address or phone number."""
+    tail, now = phone_tail(details.phone), scheduling.utc_now()
     may_be = (Patient.email == details.email) | (Patient.phone != "" if tail else False)
     contacts = (
         OnlineBooking.select(Patient.email, Patient.phone)
@@ -74,12 +80,14 @@ def _to_come(clinic: Clinic, details: Details) -> int:
         .join(Patient)
         .where(
             OnlineBooking.clinic == clinic,
-            Booking.ends_at > scheduling.utc_now(),
+            Booking.clinic == clinic,  # with the start, an index finds future bookings
+            Booking.starts_at > now - scheduling.LONGEST - timedelta(days=2),
+            Booking.ends_at > now,
             Booking.status.in_(OPEN_STATUSES),
             may_be,
         )
     )
     return sum(
         bool((details.email and email == details.email) or (tail and phone_tail(phone) == tail))
-        for email, phone in contacts.tuples()
+        for email, phone in tuples(contacts)
     )

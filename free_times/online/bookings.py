@@ -1,6 +1,6 @@
-"""What is known of a booking that a visitor made, beside the booking itself.
+"""Details of a booking that a visitor made, besides the booking itself.
 
-Names and contacts stand in the client's record alone.
+Names and contacts stand only in the client's record.
 """
 
 import secrets
@@ -16,13 +16,16 @@ class OnlineBooking(Base):
     """A booking that was made on the clinic's page, one to one.
 
     `form`: the visit that made it, as a hash. `approve_by`: when a request lapses (None: it was
-    confirmed at once, or lapses no more). `outcome`: "" (none), "declined" or "lapsed";
-    `answered_sequence`: of the booking when the clinic declined, offered another time, or let it
-    lapse: what changed since is no such answer any more (`answer`). `looked`: "" or, where a
-    calendar outside could not be asked, what the clinic lets happen then ("open", "pending").
-    `newcomer`: the client (id) that was added by it; the booking may have gone to another since.
-    `is_to_check`: nobody has looked yet whether that record is a double. `salt`: of the link to
-    manage it; `salt_before`: of the one before the visitor moved the booking, at `moved_at`.
+    confirmed at once, or does not lapse any more). `outcome`: how a request ended without
+    confirmation, at `decided_at`: "" (it did not), "declined", "lapsed", or "cancelled" by anybody.
+    `answered_sequence`: the booking's sequence when the clinic declined, offered another time or
+    let it lapse, or anybody cancelled it; after a later change the answer does not count any more
+    (`answer`). `pressed_at`: when the visitor accepted an offered time, while calendars outside are
+    asked. `looked`: "", or, if a calendar outside could not be asked, what the clinic then allows
+    ("open", "pending"). `newcomer`: the client (id) that this booking added, or an earlier one
+    whose record was still unchecked; the booking may have another client since. `is_to_check`:
+    nobody has checked yet whether that record is a double. `salt`: that of the link to manage it;
+    `salt_before`: the one before the visitor moved the booking, at `moved_at`.
     """
 
     clinic = ForeignKeyField(Clinic, backref="online_bookings")
@@ -34,6 +37,7 @@ class OnlineBooking(Base):
     made_at = InstantField(default=now)
     approve_by = InstantField(null=True, index=True)
     answered_sequence = IntegerField(null=True)
+    pressed_at = InstantField(null=True, index=True)
     outcome = CharField(12, default="")
     decided_at = InstantField(null=True)
     looked = CharField(12, default="")
@@ -48,20 +52,21 @@ class OnlineBooking(Base):
 
     @property
     def lapses_at(self) -> datetime | None:
-        """When a request lapses: at `approve_by`, never past its start. The team may have moved it
-        to an earlier one since.
+        """When a request lapses: at `approve_by`, or at its start if that is earlier. The team may
+        have moved it to an earlier start since.
         """
-        return self.approve_by and min(self.approve_by, self.booking.starts_at)
+        booked: Booking = self.booking
+        return min(self.approve_by, booked.starts_at) if self.approve_by else None
 
     @property
     def is_of_newcomer(self) -> bool:
-        """Whether it is the booking, still, of a client who came with it and is to be checked."""
+        """Whether its client was added by this booking, still has it, and must be checked."""
         return self.is_to_check and self.newcomer == self.booking.patient_id
 
     @property
     def answer(self) -> str:
-        """What the clinic last said to the request, while that stands: "offered" (the time at which
-        the booking lies now), "declined", "lapsed", or "".
+        """The clinic's last answer to the request, while it counts: "offered" (the booking's
+        present time), "declined", "lapsed", or "".
         """
         booking = self.booking
         if self.answered_sequence != booking.sequence:
@@ -70,5 +75,5 @@ class OnlineBooking(Base):
 
 
 def of_visit(visitor: str) -> OnlineBooking | None:
-    """What a visit has booked already."""
+    """The booking that a visit has made already."""
     return OnlineBooking.get_or_none(OnlineBooking.form == visitor)

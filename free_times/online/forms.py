@@ -1,7 +1,7 @@
-"""The form that a visitor fills in, as a signed text that the page carries itself.
+"""The form that a visitor fills in, as a signed text in the page.
 
-No cookie and no row: which time was chosen, and when, with a random number that stands for this
-visit. Nothing in it is about a person who books.
+No cookie and no row: it holds the chosen time, when it was chosen, and a random number for this
+visit; nothing about the person.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from base import scheduling, vault
-from base.database import EPOCH
+from base.scheduling import EPOCH
 
 LIFE = timedelta(hours=24)
 _PURPOSE = "form of online booking"
@@ -20,13 +20,13 @@ _SECOND = timedelta(seconds=1)
 
 
 class NoForm(Exception):
-    """It is not a form that this server made."""
+    """The form was not made by this server."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """A time that a visitor chose. Ids; `minutes` and `price_cents` as they were shown;
-    `anyone`: whoever is free will do, and the calendar is only who was proposed.
+    """The time that a visitor chose. It holds ids; `minutes` and `price_cents` as they were shown;
+    `anyone`: any free practitioner will do, and the calendar is only the proposed one.
     """
 
     clinic: int
@@ -41,39 +41,39 @@ class Ticket:
 
     @classmethod
     def issue(cls, nonce: str | None = None, **chosen: object) -> "Ticket":
-        """A fresh one, of the visit with this nonce, or of another one."""
+        """A new ticket for the visit with this nonce, or for a new visit."""
         at = scheduling.utc_now().replace(microsecond=0)
         nonce = nonce or secrets.token_hex(16)
         return cls(**chosen, issued_at=at, nonce=nonce)  # type: ignore[arg-type]
 
     def again(self, **chosen: object) -> "Ticket":
-        """The same visit with another time, or issued anew."""
+        """A new ticket for the same visit, with another time or only a new date of issue."""
         at = scheduling.utc_now().replace(microsecond=0)
         return replace(self, issued_at=at, **chosen)  # type: ignore[arg-type]
 
     @property
     def is_old(self) -> bool:
-        """Whether it is good no longer."""
+        """Whether it has expired."""
         return scheduling.utc_now() - self.issued_at > LIFE
 
     @property
     def ends_at(self) -> datetime:
-        """When the visit would end."""
+        """The end of the visit."""
         return self.starts_at + timedelta(minutes=self.minutes)
 
     @property
     def key(self) -> UUID:
-        """By which a second press of the same form makes no second booking."""
+        """The key by which a second press of the same form makes no second booking."""
         return UUID(self.nonce)
 
     @property
     def visitor(self) -> str:
-        """What rows keep of the visit: a hash, from which the form cannot be made."""
+        """The hash by which rows name the visit; the form cannot be made from it."""
         return visitor(self.nonce)
 
     @property
     def text(self) -> str:
-        """What the page carries: 150 characters or fewer that may stand in an address."""
+        """The ticket as text for the page: at most 150 characters, safe in an address."""
         seconds = [(at - EPOCH) // _SECOND for at in (self.starts_at, self.issued_at)]
         numbers = [self.clinic, self.service, self.calendar, int(self.anyone)]
         numbers += [self.minutes, self.price_cents, *seconds]
@@ -82,7 +82,7 @@ class Ticket:
 
     @classmethod
     def read(cls, text: str, clinic: int) -> "Ticket":
-        """What the page of this clinic carried, also one that is old. Raises NoForm."""
+        """The ticket that a page of this clinic carried, even if it is old. Raises NoForm."""
         *numbers, nonce = _signed(text)
         of, service, calendar, anyone, minutes, price, starts, issued = map(int, numbers)
         if of != clinic:
@@ -113,7 +113,7 @@ def _signed(text: str) -> list[str]:
 
 
 def clinic_of(text: str) -> int | None:
-    """Of which clinic's page a ticket is; None for no ticket."""
+    """The id of the clinic whose page made the ticket; None if it is no ticket."""
     try:
         return int(_signed(text)[0]) if text else None
     except NoForm:
@@ -121,20 +121,20 @@ def clinic_of(text: str) -> int | None:
 
 
 def visitor(nonce: str) -> str:
-    """What rows keep of the visit with this nonce."""
+    """The hash by which rows name the visit; the form cannot be made from it."""
     return hashlib.sha256(f"visit|{nonce}".encode()).hexdigest()
 
 
 def nonce_of(visit: str, clinic: int) -> str:
-    """The nonce for whoever presses a button of a list of times, which carries the text `visit`: a
-    second press is the same visit's. Nobody can choose the nonce of another visit.
+    """The nonce for a press on a list of times, whose page carries the text `visit`: a second press
+    belongs to the same visit. Nobody can choose the nonce of another visit.
     """
     secret = vault.derived("visit of an online booking page", f"{clinic}|{visit}")[0]
     return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def visitor_of(text: str, clinic: int) -> str | None:
-    """Whose ticket it is; None for no ticket of this clinic's page."""
+    """The visit of a ticket, as a hash; None if it is no ticket of this clinic's page."""
     try:
         return Ticket.read(text, clinic).visitor if text else None
     except NoForm:

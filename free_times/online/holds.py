@@ -1,4 +1,4 @@
-"""Times that are held for a while, since a visitor has chosen them and is typing."""
+"""Holds: times kept for a while for visitors who chose them and are typing."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -8,19 +8,22 @@ from peewee import CharField, ForeignKeyField, TextField
 
 from base import scheduling
 from base.database import Base, InstantField, database, is_sqlite
+from base.scheduling import Span, number
 from base.slots import MINUTE, TakenTime
-from free_times.reading import number
+from base.tables.many import tuples
 from models import Clinic, Practitioner, Service
 
 LASTS = timedelta(minutes=10)
+TYPED_KEPT = timedelta(hours=1)  # how long a form is kept that could not be booked
+UNFINISHED_KEPT = timedelta(hours=25)  # for forms nobody finished: longer than one lasts
 
 
 class Hold(Base):
     """A time in one calendar that one visitor has chosen.
 
-    `visitor`: the visit, as a hash; `origin`: where it comes from, as a keyed hash. `sealed` and
-    `asked_at`: what the visitor has sent, encrypted, and since when calendars outside are being
-    asked for it.
+    `visitor`: the visit, as a hash; `origin`: the visitor's network, as a keyed hash. `sealed` and
+    `asked_at`: the form that was sent, encrypted, and since when calendars outside are asked for
+    it.
     """
 
     clinic = ForeignKeyField(Clinic, backref="holds")
@@ -39,12 +42,17 @@ class Hold(Base):
 
     @property
     def user_id(self) -> int:
-        """Whose time it is."""
+        """The id of the person whose time it is."""
         return self.practitioner.user_id
 
     @property
+    def span(self) -> Span:
+        """The time without gaps."""
+        return Span(self.starts_at, self.ends_at)
+
+    @property
     def taken(self) -> TakenTime:
-        """The time, with the gaps of its service, which is at hand."""
+        """The time, with the gaps of its service, which is loaded."""
         before, after = self.service.gap_before_minutes, self.service.buffer_minutes
         starts, ends = number(self.starts_at), number(self.ends_at)
         return TakenTime(starts, ends, before * MINUTE, after * MINUTE)
@@ -60,11 +68,11 @@ def keep(
     sealed: str = "",
     asked_at: datetime | None = None,
 ) -> Hold:
-    """Hold [start, end) in a calendar, in place of what the visit held before. Nobody else writes
-    a hold. Call it with the clinic's lock.
+    """Hold [start, end) in a calendar, in place of the visit's earlier hold. No other function
+    writes holds. Call it with the clinic's lock.
     """
     forget(visitor)
-    if not (sealed or is_sqlite()):  # a power cut may take it along: nothing was promised for good
+    if not (sealed or is_sqlite()):  # a power cut may lose it: nothing was confirmed
         database.execute_sql("SET LOCAL synchronous_commit = off")
     return Hold.create(
         clinic=calendar.clinic_id,
@@ -80,29 +88,46 @@ def keep(
     )
 
 
+def keep_on(visitor: str, until: datetime) -> None:
+    """Prolong the visit's hold until then, if it would end before."""
+    Hold.update(expires_at=until).where(Hold.visitor == visitor, Hold.expires_at < until).execute()
+
+
 def forget(visitor: str) -> None:
-    """The visit holds nothing any more."""
+    """Delete the visit's hold."""
     Hold.delete().where(Hold.visitor == visitor).execute()
 
 
-def stop_asking(hold: Hold) -> None:
-    """Forget what was sent; the time is held as long as it was."""
-    Hold.update(sealed="", asked_at=None).where(Hold.visitor == hold.visitor).execute()
+def ask_again(hold: Hold) -> None:
+    """Note that calendars outside are asked for it from now on; the hold keeps its end."""
+    hold.asked_at = scheduling.utc_now()
+    Hold.update(asked_at=hold.asked_at).where(
+        Hold.visitor == hold.visitor, Hold.asked_at.is_null(False)
+    ).execute()
+
+
+def stop_asking(hold: Hold) -> bool:
+    """Note that the sent form is not booked and waits no more; the visitor's page says so for a
+    while. The hold keeps its end. False if it was booked, or the client was told, in the
+    meantime.
+    """
+    waits = Hold.visitor == hold.visitor, Hold.asked_at.is_null(False)
+    return bool(Hold.update(asked_at=None).where(*waits).execute())
 
 
 def of(visitor: str) -> Hold | None:
-    """What the visit held last, even where it ran out."""
+    """The last hold of the visit, even if it ran out."""
     return Hold.get_or_none(Hold.visitor == visitor)
 
 
 def alive(visitor: str) -> Hold | None:
-    """What the visit holds now."""
+    """The visit's hold, if it has not run out."""
     return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())
 
 
 def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
-    """What visitors hold of the time of these people (ids), what is held from this origin, and what
-    this visit held last, perhaps long ago. One query.
+    """With one query: the holds on these people's time (ids), the holds from this origin, and the
+    last hold of this visit, even if long ago.
     """
     living = Hold.expires_at > scheduling.utc_now()
     near = Practitioner.user.in_(list(people)) | (Hold.origin == origin)
@@ -123,7 +148,7 @@ def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
 
 
 def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, list[TakenTime]]:
-    """What other visitors hold of the time of these people (ids), by person. One query."""
+    """The times of these people (ids) that other visitors hold, by person. One query."""
     rows = (
         Hold.select(
             Practitioner.user,
@@ -142,7 +167,7 @@ def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, li
         )
     )
     found: dict[int, list[TakenTime]] = defaultdict(list)
-    for person, starts_at, ends_at, before, after in rows.tuples():
+    for person, starts_at, ends_at, before, after in tuples(rows):
         found[person].append(
             TakenTime(number(starts_at), number(ends_at), before * MINUTE, after * MINUTE)
         )
@@ -150,8 +175,8 @@ def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, li
 
 
 def touching(people: Collection[int], start: datetime, end: datetime) -> dict[int, list[Hold]]:
-    """What visitors hold now of the time of these people (ids) in [start, end), by person, the
-    earliest first. One query.
+    """The holds on the time of these people (ids) in [start, end), by person, earliest first. One
+    query.
     """
     rows = (
         Hold.select(Hold, Practitioner)
@@ -171,5 +196,8 @@ def touching(people: Collection[int], start: datetime, end: datetime) -> dict[in
 
 
 def clean_up() -> None:
-    """Forget holds that ran out."""
-    Hold.delete().where(Hold.expires_at <= scheduling.utc_now()).execute()
+    """Delete holds that ran out, and later the forms that were sent with them."""
+    at = scheduling.utc_now()
+    has_nothing = (Hold.sealed == "") & (Hold.expires_at <= at)
+    is_told = Hold.asked_at.is_null() & (Hold.expires_at <= at - TYPED_KEPT)
+    Hold.delete().where(has_nothing | is_told | (Hold.expires_at <= at - UNFINISHED_KEPT)).execute()

@@ -1,14 +1,14 @@
-"""The link by which a visitor sees, moves and cancels the booking: whoever has it may.
+"""The link by which a visitor sees, moves and cancels a booking. Anybody who has it may use it.
 
-It follows from the server's key, the booking and a salt, as a private link does; moving gives the
-booking another salt, and so another link. It ends 30 days after the appointment.
+It is derived from the server's key, the booking, its client and a salt, as a private link is; a
+move gives the booking another salt, and so another link. It ends 30 days after the appointment.
 """
 
 import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,42 +17,41 @@ from base import scheduling, vault
 from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import ClosedCalendar, SlotTaken
-from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
 from base.scheduling import Span
 from free_times import rules
 from free_times.finding import Free
 from free_times.offers import Terms
-from models import Booking, Clinic, Practitioner, Service, User, Venue
+from models import Booking, Clinic
 from sync.two_way import live
-from sync.two_way.standing import freshness
-from sync.two_way.standing.freshness import Outcome
+from sync.two_way.standing.freshness import Certainty
 
-from . import holds, team_letters, times, waiting
+from . import holds, team_letters, times, waiting, whose
 from .bookings import OnlineBooking
 from .page import Page
 from .taking import JustTaken, approve_by, current, ignored
 
-ENDS_AFTER = timedelta(days=30)  # the appointment
+ENDS_AFTER = timedelta(days=30)  # after the appointment
 _SAME_PRESS = timedelta(minutes=2)
 _PURPOSE = "manage an online booking"
 
 
 class TooLate(Exception):
-    """The clinic's rule lets nobody change the booking any more, or it is over or cancelled."""
+    """The clinic's rule allows no change of the booking any more, or it is over or cancelled."""
 
 
 def token(made: OnlineBooking) -> str:
     """The secret part of the link: 43 characters."""
-    return _candidates(made.booking.uuid, made.salt)[0]
+    key = _key(made.booking.uuid, made.salt)
+    return vault.derived(_PURPOSE, whose.named(key, made.booking))[0]
 
 
-def _candidates(uuid: UUID, salt: str) -> list[str]:
-    return vault.derived(_PURPOSE, f"{uuid}|{salt}")
+def _key(uuid: UUID, salt: str) -> str:
+    return f"{uuid}|{salt}"
 
 
 def uuid_of(text: str) -> UUID:
-    """The booking that an address names; none has the one for anything else."""
+    """The UUID of the booking in an address; for anything else the UUID that no booking has."""
     try:
         return UUID(text)
     except ValueError:
@@ -66,19 +65,13 @@ def find(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, b
     """
     wanted = uuid_of(uuid)
     row = (
-        OnlineBooking.select(OnlineBooking, Booking, Practitioner, Venue, User, Service)
-        .join(Booking)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Practitioner)
-        .join(User)
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
+        Booking.in_full(OnlineBooking.select().join(Booking))
         .where(Booking.uuid == wanted, OnlineBooking.clinic == clinic)
         .get_or_none()
     )
     salts = (row.salt, row.salt_before) if row else ("", "")
-    is_now, is_old = (_matches(wanted, salt, given) for salt in salts)
+    booking = row.booking if row else None
+    is_now, is_old = (_matches(_key(wanted, salt), booking, given) for salt in salts)
     if row is None or not (is_now or (is_old and row.salt_before)):
         return None, False
     if scheduling.utc_now() >= row.booking.ends_at + ENDS_AFTER:
@@ -86,13 +79,19 @@ def find(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, b
     return row, not is_now
 
 
-def _matches(uuid: UUID, salt: str, given: str) -> bool:
-    known = [hmac.compare_digest(one.encode(), given.encode()) for one in _candidates(uuid, salt)]
+def _matches(key: str, booking: Booking | None, given: str) -> bool:
+    return is_good(_PURPOSE, whose.names(key, booking), given)
+
+
+def is_good(purpose: str, names: Iterable[str], given: str) -> bool:
+    """Whether the secret part of a link is derived from one of these names."""
+    good = [one for name in names for one in vault.derived(purpose, name)]
+    known = [hmac.compare_digest(one.encode(), given.encode()) for one in good]
     return any(known)
 
 
 def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
-    """Whether it was moved to this time a moment ago: by the same press, which came twice."""
+    """Whether it was moved to this time a moment ago: the same press was sent twice."""
     return (
         made.moved_at is not None
         and scheduling.utc_now() - made.moved_at < _SAME_PRESS
@@ -101,14 +100,20 @@ def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
 
 
 def until(page: Page, made: OnlineBooking) -> datetime:
-    """Until when the visitor may move or cancel it."""
-    return made.booking.starts_at - timedelta(hours=page.settings.change_hours)
+    """The last instant at which the visitor may move or cancel it: the clinic sets how long before
+    its start. An offered time can be refused until it begins, since the client has not agreed to
+    it.
+    """
+    if made.answer == "offered":
+        begins: datetime = made.booking.starts_at
+        return begins
+    end: datetime = made.booking.starts_at - timedelta(hours=page.settings.change_hours)
+    return end
 
 
 def may_change(page: Page, made: OnlineBooking) -> bool:
     """Whether the visitor may move or cancel it now."""
-    is_open = made.booking.status in OPEN_STATUSES and made.booking.status != "arrived"
-    return is_open and scheduling.utc_now() < until(page, made)
+    return made.booking.is_expected and scheduling.utc_now() < until(page, made)
 
 
 def may_move(page: Page, made: OnlineBooking) -> bool:
@@ -117,8 +122,8 @@ def may_move(page: Page, made: OnlineBooking) -> bool:
 
 
 def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> None:
-    """Cancel it; a second press changes nothing. Raises TooLate, and ChangedMeanwhile where it is
-    not at the time any more that the page showed (None: an earlier version's page).
+    """Cancel it; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile if it is
+    no longer at the time that the page showed (None: a page of an earlier version).
     """
     with database.atomic():
         page.clinic.lock()
@@ -134,7 +139,7 @@ def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> No
 
 
 def price_cents(page: Page, made: OnlineBooking) -> int:
-    """What it costs: as it was agreed, else as the page says now; 0 where neither says it."""
+    """The price in minor units: the agreed one, else the page's; 0 if neither is known."""
     agreed = made.booking.rate_cents
     if agreed is not None:
         return agreed
@@ -149,27 +154,37 @@ def _check_shown(made: OnlineBooking, shown: datetime | None) -> None:
 def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
     """Times to which the booking can be moved: with the same person at the same venue."""
     booking, terms = made.booking, _terms(page, made)
-    if not terms:
+    service = booking.service
+    if service is None or not terms:
         return
     found = times.free_times(
-        page, booking.service, terms, start, end, but=[booking.id], visitor=visit_of(made)
+        page, service, terms, start, end, but=[booking.id], visitor=visit_of(made)
     )
     yield from (free for free in found if free.starts_at != booking.starts_at)
 
 
 def latest(page: Page, made: OnlineBooking) -> datetime:
-    """Until when there may be other times at all."""
-    return times.latest(page, made.booking.service, _terms(page, made))
+    """The last instant at which another time may begin."""
+    service = made.booking.service
+    if service is None:  # the team withdrew it
+        return scheduling.utc_now()
+    return times.latest(page, service, _terms(page, made))
 
 
 def visit_of(made: OnlineBooking) -> str:
-    """What the hold of a move belongs to."""
+    """The visit to which the hold of a move belongs."""
     return hashlib.sha256(f"move|{made.id}|{made.salt}".encode()).hexdigest()
 
 
 def needs_approval(page: Page, made: OnlineBooking) -> bool:
-    """Whether the clinic confirms the new time of a move: as it confirms a new booking."""
-    return rules.needs_approval(page.settings, made.booking.service)
+    """Whether the clinic must confirm the new time of a move: as for a new booking, or if it had
+    not confirmed the earlier time.
+    """
+    booking = made.booking
+    service = booking.service
+    return service is not None and (
+        booking.status == "pending" or rules.needs_approval(page.settings, service)
+    )
 
 
 def ask(
@@ -178,34 +193,38 @@ def ask(
     starts_at: datetime,
     origin: str,
     shown: datetime | None = None,
-) -> Outcome:
-    """Before a move: whether the time is known to be free outside. ASKING: a worker is on it, and
-    the time is held meanwhile. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel`. Call it
-    outside of a transaction.
+) -> Certainty:
+    """Find out, before a move, whether the time is known to be free outside. ASKING: a worker is on
+    it, and the time is held. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel` does. Call
+    it outside of a transaction.
     """
     if made.booking.starts_at == starts_at:
-        return Outcome.FRESH
+        return Certainty.FRESH
     _check_shown(made, shown)
     if not may_change(page, made):
         raise TooLate
-    free = next(other_times(page, made, starts_at, starts_at), None)
-    if free is None:
+    if next(other_times(page, made, starts_at, starts_at), None) is None:
         raise JustTaken
     if not page.settings.may_block_outside:
-        return Outcome.FRESH
+        return Certainty.FRESH
     outcome = live.ask(made.booking.practitioner.user_id, waiting.bound(page))
-    if outcome == Outcome.ASKING:
-        _hold(page, made, free, origin)
+    if outcome == Certainty.ASKING:
+        _hold(page, made, starts_at, origin)
     return outcome
 
 
-def _hold(page: Page, made: OnlineBooking, free: Free, origin: str) -> None:
+def _hold(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> None:
+    """Hold the new time of a move. Raises JustTaken if somebody took or holds it by now."""
     now = scheduling.utc_now()
     with database.atomic():
         page.clinic.lock()
+        free = next(other_times(page, made, starts_at, starts_at), None)
+        service = made.booking.service
+        if free is None or service is None:
+            raise JustTaken
         holds.keep(
             made.booking.practitioner,
-            made.booking.service,
+            service,
             visit_of(made),
             origin,
             (free.starts_at, free.ends_at),
@@ -217,25 +236,26 @@ def _hold(page: Page, made: OnlineBooking, free: Free, origin: str) -> None:
         )
 
 
-def look_again(page: Page, made: OnlineBooking) -> tuple[datetime, Outcome] | None:
-    """To which time a move waits, and what became of asking; None where none waits."""
-    hold = holds.alive(visit_of(made))
+def outcome_of(page: Page, made: OnlineBooking) -> tuple[datetime, Certainty] | None:
+    """The time of a waiting move, and the outcome of asking the calendars outside; None if no move
+    waits.
+    """
+    hold = holds.of(visit_of(made))
     if hold is None or hold.asked_at is None:
         return None
-    user_id = made.booking.practitioner.user_id
-    return hold.starts_at, freshness.outcome(user_id, hold.asked_at, waiting.bound(page))
+    return hold.starts_at, waiting.outcome(page, hold, made.booking.practitioner.user_id)
 
 
 def give_up(made: OnlineBooking) -> None:
-    """A move waits no more."""
+    """Forget a waiting move."""
     holds.forget(visit_of(made))
 
 
 def move(
     page: Page, made: OnlineBooking, starts_at: datetime, shown: datetime | None = None
 ) -> OnlineBooking:
-    """Move it; the link changes. Pressed twice it moves once. Where the clinic confirms each
-    booking it is a request again. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel`.
+    """Move it and change its link. Two presses move it once. If the clinic confirms each booking,
+    it is a request again. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel` does.
     """
     with database.atomic():
         page.clinic.lock()
@@ -263,18 +283,25 @@ def move(
         client_letters.by_client(booking)
         team_letters.visitor_did(booking, "asked" if asks else "moved")
         give_up(made)
-        made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
-        made.moved_at = scheduling.utc_now()
-        if asks:
-            made.approve_by = approve_by(page.settings, booking.starts_at)
-        elif made.approve_by:
-            made.approve_by = min(made.approve_by, booking.starts_at)
-        made.save()
+        was_moved(page, made, asks)
         return made
 
 
+def was_moved(page: Page, made: OnlineBooking, asks: bool) -> None:
+    """Give a booking that its client moved a new link, in the transaction of the move. `asks`:
+    whether it is a request to the clinic now.
+    """
+    made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
+    made.moved_at = scheduling.utc_now()
+    if asks:
+        made.approve_by = approve_by(page.settings, made.booking.starts_at)
+    elif made.approve_by:
+        made.approve_by = min(made.approve_by, made.booking.starts_at)
+    made.save()
+
+
 def _terms(page: Page, made: OnlineBooking) -> list[Terms]:
-    """How the calendar offers it, and as long as the booking is: the clinic may have given it
+    """The terms of its calendar, with the booking's own length: the clinic may have given it
     another length than the service has.
     """
     booking = made.booking

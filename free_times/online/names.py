@@ -10,25 +10,26 @@ from base import scheduling
 from base.bookings.changes import ChangedMeanwhile
 from base.database import Base, InstantField, Taken, alone, now, unique
 from base.tables.audit import AuditEntry
+from base.tables.many import tuples
 from base.text import search_key
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, User
 
 from .bookings import OnlineBooking
 
-LEADS_ON = timedelta(days=90)  # for so long an old name leads to the new one
-MOST = 20  # names that one clinic keeps from others
+LEADS_ON = timedelta(days=90)  # how long an old name leads to the new one
+MOST = 20  # old and new names that belong to one clinic, at most
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38}[a-z0-9])", re.ASCII)
 
 
-class TooMany(Exception):
-    """The clinic has had as many names as it may keep from others."""
+class TooManyNames(Exception):
+    """The clinic has had as many page names as it may have."""
 
 
 class PageName(Base):
-    """A short name in the address of a clinic's page, in lower case. `until` None: it is in
-    force; else it leads to the one in force until then. It stays the clinic's for good: it may
-    stand on cards and in calendars, and nobody's client may come to another clinic by it.
+    """A short name in the address of a clinic's page, in lower case. `until` None: it is in force;
+    else it leads to the one in force until then. No other clinic can ever get it: it may stand
+    on cards and in calendars, and no client may reach another clinic by it.
     """
 
     clinic = ForeignKeyField(Clinic, backref="page_names")
@@ -50,8 +51,8 @@ def suggested(text: str, fallback: str = "clinic") -> str:
 
 
 def find(name: str) -> tuple[PageName, OnlineSettings] | None:
-    """The name with its clinic, as somebody wrote it, and the clinic's settings. None where no
-    page has it, and where the page is switched off. One query, whatever the answer.
+    """The page name, as somebody typed it, with its clinic and the clinic's settings. None if no
+    page has it, or its page is switched off. One query in each case.
     """
     return _find(
         PageName.name == (name.lower() if is_name(name.lower()) else ""),
@@ -61,16 +62,16 @@ def find(name: str) -> tuple[PageName, OnlineSettings] | None:
 
 
 def of_booking(uuid: UUID) -> tuple[PageName, OnlineSettings] | None:
-    """The name in force of the clinic where this was booked online, also while its page is off:
-    who has booked goes on seeing the booking.
+    """The name in force of the clinic where this was booked online, even if its page is off:
+    clients can still see their booking.
     """
     booked = OnlineBooking.select(OnlineBooking.clinic).join(Booking).where(Booking.uuid == uuid)
     return _find(PageName.clinic.in_(booked), PageName.until.is_null())
 
 
 def of_clinic(name: str, clinic: int) -> tuple[PageName, OnlineSettings] | None:
-    """The name, where this clinic (id) has it, also while its page is off: for whoever shows that
-    they were on it.
+    """The name, if this clinic (id) has it, even if its page is off: for visitors whose form shows
+    that they were on it.
     """
     return _find(PageName.name == name.lower(), PageName.clinic == clinic)
 
@@ -83,20 +84,20 @@ def _find(*wanted: object) -> tuple[PageName, OnlineSettings] | None:
         .where(*wanted)
         .get_or_none()
     )
-    return (row, row.clinic.own_settings) if row else None
+    return (row, vars(row.clinic)["own_settings"]) if row else None
 
 
 def in_force(clinic: Clinic) -> str | None:
-    """The clinic's name; None where it has none yet."""
+    """The clinic's name in force; None if it has none yet."""
     row = PageName.get_or_none(PageName.clinic == clinic, PageName.until.is_null())
-    return row and row.name
+    return row.name if row else None
 
 
 def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None) -> None:
     """Give the clinic's page another name; the one before leads to it for 90 days.
 
-    Raises Taken where another clinic has the name or ever had it, TooMany, and ChangedMeanwhile
-    where it has neither this name nor the one that a page showed (`was`, "": none).
+    Raises Taken if another clinic has the name or ever had it, TooMany, and ChangedMeanwhile if the
+    clinic has neither this name nor the one that the page showed (`was`, "": none).
     """
     with alone(clinic):
         at, now = scheduling.utc_now(), in_force(clinic)
@@ -106,7 +107,7 @@ def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None
             raise ChangedMeanwhile
         had = [row.name for row in PageName.select().where(PageName.clinic == clinic)]
         if name not in had and len(had) >= MOST:
-            raise TooMany
+            raise TooManyNames
         PageName.update(until=at + LEADS_ON).where(
             PageName.clinic == clinic, PageName.until.is_null()
         ).execute()
@@ -117,7 +118,7 @@ def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None
 
 
 def ensure(clinic: Clinic, actor: User | None) -> str:
-    """The clinic's name; where it has none yet one made of what it is called."""
+    """The clinic's page name; if it has none yet, a new one made of the clinic's name."""
     name = in_force(clinic)
     if name:
         return name
@@ -138,4 +139,4 @@ def switched_on() -> list[str]:
         OnlineSettings, on=(OnlineSettings.clinic == PageName.clinic)
     )
     wanted = OnlineSettings.is_on, PageName.until.is_null()
-    return [name for (name,) in rows.where(*wanted).order_by(PageName.id).tuples()]
+    return [name for (name,) in tuples(rows.where(*wanted).order_by(PageName.id))]

@@ -1,11 +1,11 @@
-"""Clients that came by online booking, and whose record nobody has looked at yet: it may be a
-second one of somebody known.
+"""Clients that online booking added, and whose record nobody has checked yet: it may be a second
+record of a known client.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from peewee import ModelSelect
+from peewee import Function, ModelSelect, fn
 
 from base import scheduling
 from base.database import alone
@@ -14,12 +14,14 @@ from models import Booking, Clinic, Patient, User
 
 from .bookings import OnlineBooking
 
-MOST = 50  # named at once
-LATELY = timedelta(days=90)  # of whom the list tells; their own page tells it for longer
+MOST = 50  # the most that a page shows
+LATELY = timedelta(days=90)  # days on the list; the client's own page shows it for longer
 
 
 def waiting(clinic: Clinic) -> list[Patient]:
-    """The clients to check, the latest first: one query. Whose booking was called off is none."""
+    """The clients to check, the latest first, without those whose booking was
+    cancelled. One query.
+    """
     since = scheduling.utc_now() - LATELY
     ids = _unchecked().where(OnlineBooking.clinic == clinic, OnlineBooking.made_at > since)
     rows = Patient.select().where(Patient.id.in_(ids), Patient.merged_into.is_null())
@@ -27,19 +29,30 @@ def waiting(clinic: Clinic) -> list[Patient]:
 
 
 def _unchecked() -> "ModelSelect[OnlineBooking]":
+    return _added().where(Booking.status != "cancelled")
+
+
+def _added() -> "ModelSelect[OnlineBooking]":
     rows = OnlineBooking.select(Booking.patient).join(Booking)
-    is_theirs = OnlineBooking.newcomer == Booking.patient  # and no longer somebody else's
-    return rows.where(OnlineBooking.is_to_check, is_theirs, Booking.status != "cancelled")
+    is_theirs = OnlineBooking.newcomer == Booking.patient  # and the booking is still theirs
+    return rows.where(OnlineBooking.is_to_check, is_theirs)
 
 
 def is_to_check(client: Patient) -> bool:
-    """Whether nobody has looked at this record yet."""
+    """Whether this record must still be checked."""
     return _unchecked().where(Booking.patient == client).exists()
 
 
+def are_added_online() -> Function:
+    """The condition "this client's record was added by a visitor's booking, even a cancelled one,
+    and nobody has checked it".
+    """
+    return fn.EXISTS(_added().where(Booking.patient == Patient.id))
+
+
 def check(client: Patient, actor: User) -> list[int]:
-    """Somebody has looked: it is a client of their own, or was merged. Gives what was to check
-    before, for `uncheck`; nothing where somebody had looked.
+    """Note that the record was checked: it is a separate client, or was merged. Returns the ids
+    that it unmarked, for `uncheck`; none if it was checked already.
     """
     with alone(client):
         theirs = Booking.select(Booking.id).where(Booking.patient == client)
@@ -54,6 +67,6 @@ def check(client: Patient, actor: User) -> list[int]:
 
 
 def uncheck(clinic: Clinic, ids: Sequence[int]) -> None:
-    """What `check` gave is to check again."""
+    """Mark again what `check` returned."""
     rows = OnlineBooking.update(is_to_check=True)
     rows.where(OnlineBooking.clinic == clinic, OnlineBooking.id.in_(ids)).execute()

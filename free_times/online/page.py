@@ -1,9 +1,10 @@
-"""What a clinic's page shows: who takes online bookings of what, and where."""
+"""The offer of a clinic's page: services, calendars and venues that take online bookings."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from free_times.offers import Offer, Terms
 from free_times.rules import OnlineSettings
@@ -11,12 +12,23 @@ from models import Clinic, Practitioner, Service, User, Venue
 
 from .names import suggested
 
-RESERVED = {"times", "people", "hold", "details", "book", "wait", "booking"}  # ways of the page
+RESERVED = {  # endings of the page's addresses
+    "times",
+    "people",
+    "hold",
+    "details",
+    "book",
+    "wait",
+    "booking",
+    "waiting-list",
+}
 
 
 @dataclass(frozen=True)
 class Page:
-    """A clinic that is booked online: its address, its settings, and who offers what."""
+    """A clinic's page for online booking: its address, its settings, and the terms of
+    each service.
+    """
 
     clinic: Clinic
     name: str
@@ -43,7 +55,7 @@ class Page:
     def at(
         self, service: Service, venue: Venue | None = None, user: User | None = None
     ) -> list[Terms]:
-        """How the service is offered, at one venue or by one person where asked."""
+        """The terms of the service, at one venue or with one person if named."""
         return [
             one
             for one in self.terms.get(service.id, [])
@@ -52,11 +64,11 @@ class Page:
         ]
 
     def terms_of(self, service: Service, calendar_id: int) -> Terms | None:
-        """How the service is offered in one calendar (id); None where it is not."""
+        """The terms of the service in one calendar (id); None if it is not offered there."""
         return next((one for one in self.at(service) if one.calendar.id == calendar_id), None)
 
     def service(self, service_id: int) -> Service | None:
-        """One that is offered online, by its id."""
+        """The service with this id, if it is offered online."""
         return next((one for one in self.services if one.id == service_id), None)
 
     @cached_property
@@ -67,33 +79,43 @@ class Page:
 
     @cached_property
     def venues(self) -> list[Venue]:
-        """Where something can be booked, by name."""
+        """The venues at which something can be booked, by name."""
         found = {one.venue_id: one.venue for one in self.calendars}
         return sorted(found.values(), key=lambda venue: (venue.name, venue.id))
 
+    def calendar(self, calendar_id: int) -> Practitioner | None:
+        """The clinic's calendar with this id, even if it takes no online bookings now. Then one
+        query is needed.
+        """
+        offered = next((one for one in self.calendars if one.id == calendar_id), None)
+        of_clinic = Practitioner.id == calendar_id, Practitioner.clinic == self.clinic
+        return offered or Practitioner.get_or_none(*of_clinic)
+
     @cached_property
     def services_by_slug(self) -> dict[str, Service]:
-        """The services by what stands for each in an address."""
+        """The services by their slug, the text for each in an address."""
         return by_slug((one.id, one.name, one) for one in self.services)
 
     @cached_property
     def venues_by_slug(self) -> dict[str, Venue]:
-        """The venues by what stands for each in an address."""
+        """The venues by their slug."""
         return by_slug((one.id, one.name, one) for one in self.venues)
 
     @cached_property
     def people_by_slug(self) -> dict[str, User]:
-        """The practitioners by what stands for each in an address; no venue has the same."""
+        """The practitioners by their slug, which no venue has."""
         people = {one.user_id: one.user for one in self.calendars}
         rows = ((one.id, one.name, one) for one in people.values())
         return by_slug(rows, {*RESERVED, *self.venues_by_slug})
 
 
-def by_slug(rows: Iterable[tuple[int, str, object]], taken: Iterable[str] = RESERVED) -> dict:
-    """Rows (id, name, row) by a word made of the name. Of two alike the older has it alone, the
-    others carry a number.
+def by_slug(
+    rows: Iterable[tuple[int, str, object]], taken: Iterable[str] = RESERVED
+) -> dict[str, Any]:
+    """Rows (id, name, row) by a slug made of the name. If two names are alike, the older row has
+    the plain slug and the others get a number.
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     count: dict[str, int] = defaultdict(int)
     barred = set(taken)
     for _, name, row in sorted(rows, key=lambda one: one[0]):

@@ -1,9 +1,8 @@
-"""Proof of work for the visitors' forms: a browser computes for about a second what it costs
-nothing to check, so that thousands of made-up bookings cost somebody something.
+"""Proof of work for the visitors' forms: a browser computes for about a second what is checked at
+no cost, so that thousands of false bookings cost their sender something.
 
-The computing and the checking are ALTCHA's (version 2 of its challenges,
-https://altcha.org/docs/v2/). Ours is what a proof is good for: the one form it was made for, for
-as long as that form, once. No third party is asked.
+The challenge and its check are ALTCHA's (version 2, https://altcha.org/docs/v2/). Our own part is
+that a proof works for one form only, as long as that form lasts, and once. No third party is asked.
 """
 
 import hashlib
@@ -20,24 +19,24 @@ from base.database import Base, InstantField, now
 
 ALGORITHM, COST = "PBKDF2/SHA-256", 1_000  # rounds for each number tried
 TRIES = range(300, 900)  # numbers that a browser tries: about a second on a telephone
-LASTS = timedelta(hours=24)  # as long as the form it is bound to
-LONGEST = 4_000  # characters of an answer
+LASTS = timedelta(hours=24)  # as long as the form it belongs to
+LONGEST = 4_000  # characters of an answer, at most
 
 
 class SpentProof(Base):
-    """A proof that was used. Deleted once it would have run out."""
+    """A used proof. Deleted after it would have expired."""
 
     nonce = CharField(64, primary_key=True)
     expires_at = InstantField(index=True)
 
 
 def challenge(form: str, tries: range | None = None) -> str:
-    """What a browser has to solve for the form with this token, as JSON for ALTCHA's widget."""
+    """The puzzle that a browser solves for a form with this token, as JSON for ALTCHA's widget."""
     made = altcha.create_challenge(
         ALGORITHM,
         COST,
         counter=secrets.choice(tries or TRIES),
-        # In our own field and by our own clock: ALTCHA's is the machine's.
+        # In our own field and by our own clock: ALTCHA uses the machine's.
         data={"form": _mark(form), "until": int((now() + LASTS).timestamp())},
         hmac_secret=_secrets()[0],
         hmac_key_secret=_secrets()[0],
@@ -46,9 +45,9 @@ def challenge(form: str, tries: range | None = None) -> str:
 
 
 def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
-    """The nonce of an answer that solves a challenge of this form, and until when it is good.
+    """The nonce of an answer that solves a challenge of this form, and until when it can be used.
 
-    None for every other text: nothing at all, another form's, one made up, too old.
+    None for every other text: empty, of another form, invented, or too old.
     """
     if not answer or len(answer) > LONGEST:
         return None
@@ -65,8 +64,8 @@ def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
 
 
 def spend(found: tuple[str, datetime] | None) -> bool:
-    """Use up an answer, as `nonce_of` found it, in the transaction of what it pays for. False: it
-    is worth nothing.
+    """Use up an answer that `nonce_of` found, in the transaction of the booking. False: it was used
+    before.
     """
     if found is None:
         return False
@@ -76,12 +75,14 @@ def spend(found: tuple[str, datetime] | None) -> bool:
 
 
 def clean_up(at: datetime) -> None:
-    """Forget the proofs that would be too old by now."""
+    """Delete used proofs that would have expired."""
     SpentProof.delete().where(SpentProof.expires_at <= at).execute()
 
 
 def _solves(answer: str) -> bool:
-    """Signed by a key in force, and solved. Only the signed number is computed, never another's."""
+    """Whether an answer is signed by a key in force, and solved. Only the signed number is
+    computed.
+    """
     return any(
         altcha.verify_solution(answer, key, hmac_key_secret=key).verified for key in _secrets()
     )

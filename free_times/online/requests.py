@@ -1,53 +1,50 @@
 """Requests: bookings that visitors made and the clinic has not confirmed yet.
 
-A request holds its time as a booking does. The clinic confirms it (as any pending booking), offers
-another time or declines; unanswered it lapses. An answer that is taken back makes it a request
-again. What a visitor said of themselves is forgotten a
-while after a request came to nothing.
+A request takes its time as a booking does. The clinic confirms it (as any pending booking), offers
+another time or declines; without an answer it lapses; the team or the visitor may cancel it as any
+booking. Undoing an answer makes it a request again. A visitor's details are deleted some time after
+a request ended without a booking.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import ModelSelect
 
 from base import scheduling
-from base.bookings.changes import Changed, ChangedMeanwhile, when_pending
+from base.bookings.changes import Changed, ChangedMeanwhile, when_status_changes
 from base.bookings.clashes import SlotTaken
-from base.database import EPOCH, alone
-from base.scheduling import Span
+from base.database import alone
+from base.scheduling import EPOCH, Span
 from base.tables.notes import NoteVersion
 from free_times import finding
 from free_times.finding import Free, Wish
 from free_times.offers import terms
 from free_times.rules import OnlineSettings
-from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic, Patient, Practitioner, User
 
-from . import team_letters
 from .bookings import OnlineBooking
 from .taking import approve_by
 
-KEPT = timedelta(days=30)  # what visitors said, after a request came to nothing
-NOTHING = ("declined", "lapsed")
-MOST = 100  # at once on a page
-_RUNS = OnlineBooking.approve_by > EPOCH  # not null: said so that an index serves
+KEPT = timedelta(days=30)  # visitors' details, if a request came to nothing
+UNANSWERED = ("pending", "offered")  # statuses that the clinic has not confirmed
+MOST = 100  # rows on a page
+_OFFERED = [
+    OnlineBooking.answered_sequence,
+    OnlineBooking.approve_by,
+    OnlineBooking.pressed_at,
+    OnlineBooking.looked,
+]
+_RUNS = OnlineBooking.approve_by > EPOCH  # "not null" lets an index serve
 
 
 def open_ones(clinic: Clinic, user: User | None = None) -> "ModelSelect[OnlineBooking]":
-    """The clinic's requests that wait for an answer, the soonest first, with booking, client,
-    service and calendar at hand: one query. `user`: in this person's calendars alone.
+    """The clinic's requests that wait for an answer, soonest first, with booking, client, service
+    and calendar: one query. `user`: in this person's calendars alone.
     """
     rows = (
-        _open()
-        .select(OnlineBooking, Booking, Practitioner, Venue, User, Patient, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Practitioner)
-        .join(User)
-        .switch(Booking)
-        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
+        Booking.in_full(_open())
         .where(OnlineBooking.clinic == clinic)
         .order_by(Booking.starts_at, OnlineBooking.id)
         .limit(MOST)
@@ -60,13 +57,13 @@ def _open() -> "ModelSelect[OnlineBooking]":
 
 
 def of(booking: Booking) -> OnlineBooking | None:
-    """The request that this booking is; None where it is none, or was answered."""
+    """The request of this booking; None if it is none, or was answered."""
     return _open().where(OnlineBooking.booking == booking).get_or_none()
 
 
 def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Changed | None:
-    """Say no: the time is free again. None where it was answered meanwhile. Raises ChangedMeanwhile
-    where `seen` is not the booking's sequence any more.
+    """Decline it: the time is free again. None if it was answered meanwhile. Raises
+    ChangedMeanwhile if `seen` is not the booking's sequence any more.
     """
     with alone(made.booking) as booking:
         if of(booking) is None:
@@ -79,11 +76,11 @@ def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Change
 
 
 def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
-    """Times that can be offered instead, in the same calendar and as long, by the rules of the
-    team's own ways: without notice and horizon.
+    """Times that can be offered instead, in the same calendar and of the same length, by the team's
+    rules: without notice and horizon.
     """
     booking = made.booking
-    if _is_closed(booking):
+    if is_closed(booking):
         return
     minutes = int(booking.span.duration.total_seconds()) // 60
     calendar, service = booking.practitioner, booking.service
@@ -99,8 +96,8 @@ def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator
 def offer(
     made: OnlineBooking, starts_at: datetime, actor: User, seen: int | None = None
 ) -> Changed | None:
-    """Offer another time: the booking moves there, and waits for the visitor. None where it was
-    answered meanwhile. Raises SlotTaken, and ChangedMeanwhile as `decline`.
+    """Offer another time: the booking moves there, and waits for the visitor. None if it was
+    answered meanwhile. Raises SlotTaken, and ChangedMeanwhile as `decline` does.
     """
     with alone(made.booking) as booking:
         if of(booking) is None:
@@ -111,49 +108,49 @@ def offer(
         if is_over or next(other_times(made, starts_at, starts_at), None) is None:
             raise SlotTaken
         changed = booking.change(actor, Span(starts_at, starts_at + booking.span.duration))
-        made.answered_sequence = booking.sequence
+        made.answered_sequence, made.pressed_at, made.looked = booking.sequence, None, ""
         made.approve_by = approve_by(OnlineSettings.of(booking.clinic), starts_at)
-        made.save(only=[OnlineBooking.answered_sequence, OnlineBooking.approve_by])
+        made.save(only=_OFFERED)
         return changed
 
 
-def accept(made: OnlineBooking, starts_at: datetime | None) -> bool:
-    """The visitor takes the time that was offered, and that the page showed. False where it is
-    offered no more; a second press changes nothing. Raises SlotTaken.
+def is_closed(booking: Booking) -> bool:
+    """Whether its calendar is closed for new bookings."""
+    calendar: Practitioner = booking.practitioner
+    return calendar.archived or calendar.venue.archived
+
+
+@when_status_changes
+def follow(changed: Sequence[tuple[Booking, str]]) -> None:
+    """Bring requests up to date after any change of status: a cancelled request has ended, a
+    restored one has not, and a pending booking is a request again.
     """
-    with alone(made.booking) as booking:
-        if booking.status == "confirmed":
-            return True
-        made.answered_sequence = OnlineBooking.get_by_id(made.id).answered_sequence
-        is_there = made.answer == "offered" and booking.starts_at == starts_at
-        if not is_there or _is_closed(booking) or booking.starts_at <= scheduling.utc_now():
-            return False
-        booking.set_status("confirmed", None)
-        team_letters.visitor_did(booking, "booked")
-        return True
+    rows = {booking.id: (booking, was) for booking, was in changed if booking.online}
+    if not rows:
+        return
+    for made in OnlineBooking.select().where(OnlineBooking.booking.in_(list(rows))):
+        made.booking, was = rows[made.booking_id]
+        status = made.booking.status
+        if status == "cancelled" and was in UNANSWERED:
+            _come_to(made, "cancelled")
+        elif was == "cancelled" and made.outcome:
+            _come_to(made, "")
+        if status == "pending":
+            _ask_again(made)
 
 
-def _is_closed(booking: Booking) -> bool:
-    """Whether nothing new is booked in its calendar."""
-    return booking.practitioner.archived or booking.practitioner.venue.archived
-
-
-@when_pending
-def ask_again(bookings: Sequence[Booking]) -> None:
-    """Make bookings of visitors that wait for an answer again requests again: with the time that
-    was left, or else the clinic's whole time. What has begun is none.
+def _ask_again(made: OnlineBooking) -> None:
+    """Make it a request again, with the time that was left to answer, or else the clinic's full
+    time. A booking that has begun does not become a request.
     """
-    at = scheduling.utc_now()
-    ahead = {booking.id: booking for booking in bookings if booking.starts_at > at}
-    for made in OnlineBooking.select().where(OnlineBooking.booking.in_(list(ahead))):
-        if made.approve_by is None or made.approve_by <= at:
-            booking = ahead[made.booking_id]
-            made.approve_by = approve_by(OnlineSettings.of(booking.clinic), booking.starts_at)
-            made.save(only=[OnlineBooking.approve_by])
+    at, booking = scheduling.utc_now(), made.booking
+    if booking.starts_at > at and (made.approve_by is None or made.approve_by <= at):
+        made.approve_by = approve_by(OnlineSettings.of(booking.clinic), booking.starts_at)
+        made.save(only=[OnlineBooking.approve_by])
 
 
 def lapse() -> int:
-    """End the requests that nobody answered in time, in short transactions. How many."""
+    """End the requests that nobody answered in time, in short transactions, and count them."""
     at, ended = scheduling.utc_now(), 0
     late = (OnlineBooking.approve_by <= at) | (Booking.starts_at <= at)
     due = OnlineBooking.select(OnlineBooking, Booking).join(Booking).where(_RUNS, late)
@@ -161,7 +158,7 @@ def lapse() -> int:
         with alone(made.booking) as booking:
             fresh = OnlineBooking.get_by_id(made.id)
             fresh.booking = booking
-            if booking.status != "pending":  # answered: nothing lapses any more
+            if booking.status != "pending":  # all answered: nothing is left to lapse
                 _forget_the_end(fresh)
             elif fresh.lapses_at and fresh.lapses_at <= at:
                 booking.cancel(None)
@@ -172,8 +169,9 @@ def lapse() -> int:
 
 
 def _come_to(made: OnlineBooking, outcome: str) -> None:
+    """Store how the request ended; "": it did not."""
     made.outcome, made.decided_at = outcome, scheduling.utc_now()
-    made.answered_sequence = made.booking.sequence
+    made.answered_sequence = made.booking.sequence if outcome else None
     columns = OnlineBooking.outcome, OnlineBooking.decided_at, OnlineBooking.answered_sequence
     made.save(only=columns)
 
@@ -184,44 +182,59 @@ def _forget_the_end(made: OnlineBooking) -> None:
 
 
 def forget(at: datetime) -> None:
-    """Delete what visitors said of themselves where their request came to nothing long ago: note,
-    consent, and the client's record where it was made for the request and nobody has used or
-    checked it since.
+    """Delete the details of visitors whose request came to nothing long ago: note, consent, and the
+    client's record if it was made for the request and nobody has used or checked it since. The
+    team's part of the booking's note stays.
     """
-    rows = (
-        OnlineBooking.select(OnlineBooking, Booking)
-        .join(Booking)
-        .where(
-            OnlineBooking.outcome.in_(NOTHING),
-            OnlineBooking.decided_at < at - KEPT,
-            Booking.status == "cancelled",
-            OnlineBooking.answered_sequence == Booking.sequence,
-        )
-        .limit(MOST)
+    came_to_nothing = (
+        OnlineBooking.outcome != "",
+        OnlineBooking.decided_at < at - KEPT,
+        Booking.status == "cancelled",
     )
-    for made in rows:
+    rows = OnlineBooking.select(OnlineBooking, Booking).join(Booking)
+    for made in rows.where(*came_to_nothing).limit(MOST):
         with alone(made.booking) as booking:
-            client = _unchecked_newcomer(made)
-            is_theirs = client is not None and booking.patient_id == client.id
-            unnamed = {"notes": ""} | ({"patient": None} if is_theirs else {})
-            Booking.update(**unnamed).where(Booking.id == booking.id).execute()
-            NoteVersion.forget(booking)
-            made.delete_instance()
-            if client is not None and _is_unused(client):
-                NoteVersion.forget(client)
-                client.delete_instance()
-            Booking.bump(booking.clinic, booking.practitioner)
+            is_still = rows.where(*came_to_nothing, OnlineBooking.id == made.id)
+            if fresh := is_still.get_or_none():
+                _forget(fresh, booking)
+
+
+def _forget(made: OnlineBooking, booking: Booking) -> None:
+    client = _unchecked_newcomer(made)
+    if client is not None and _waits(client):  # deleted once the client no longer does
+        return
+    is_theirs = client is not None and booking.patient_id == client.id
+    unnamed = {"patient": None} if is_theirs else {}
+    Booking.update(notes=NoteVersion.forget_first(booking), **unnamed).where(
+        Booking.id == booking.id
+    ).execute()
+    made.delete_instance()
+    if client is not None and _is_unused(client):
+        NoteVersion.forget(client)
+        client.delete_instance(recursive=True)  # with its merges that were undone
+    Booking.bump(booking.clinic, booking.practitioner)
 
 
 def _unchecked_newcomer(made: OnlineBooking) -> Patient | None:
-    """The client that was added by it, where nobody has looked at the record yet. Whoever the
-    booking was given to since was not.
+    """The client that this request added, if nobody has checked the record yet. A client to whom
+    the booking was given later does not count.
     """
-    fresh = OnlineBooking.get_by_id(made.id)
-    return Patient.get_or_none(Patient.id == fresh.newcomer) if fresh.is_to_check else None
+    return Patient.get_or_none(Patient.id == made.newcomer) if made.is_to_check else None
+
+
+def _waits(client: Patient) -> bool:
+    """Whether the client wants to be told of an earlier time."""
+    its: Any = client  # their table stands above
+    entries = its.waiting_entries
+    found: bool = entries.where(entries.model.phase == "waiting").exists()
+    return found
 
 
 def _is_unused(client: Patient) -> bool:
     """Whether nothing but the request refers to the record, and nobody wrote in it."""
-    refers = client.bookings, client.led_on, client.merges, client.merges_away
+    its: Any = client  # the tables of merges and of the waiting list stand above
+    merges = [rows.where(rows.model.undone_at.is_null()) for rows in (its.merges, its.merges_away)]
+    waits = its.waiting_entries
+    waiting = waits.where(waits.model.phase == "waiting")
+    refers = its.bookings, its.led_on, *merges, waiting
     return not (client.notes or client.merged_into_id or any(rows.exists() for rows in refers))

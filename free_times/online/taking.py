@@ -1,4 +1,4 @@
-"""Taking a time: the one way in which a visitor's booking is made, in one transaction."""
+"""Taking a time: the only function that makes a visitor's booking, in one transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,18 +8,18 @@ from base.bookings.clashes import Clash, ClosedCalendar, SlotTaken
 from base.database import database
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
-from base.text import search_key
-from free_times.finding import Free
+from base.text import phone_tail, search_key
+from free_times.finding import Free, Wish
 from free_times.offers import Terms, offering_online
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
-from . import holds, team_letters, times
+from . import holds, newcomers, team_letters, times
 from .bookings import OnlineBooking
 from .forms import Ticket
 from .page import Page
 
-TYPING = timedelta(minutes=30)  # how long the notice may count from a time that is not held
+TYPING = timedelta(minutes=30)  # how long the notice counts from the choice if the time is not held
 
 
 class JustTaken(Exception):
@@ -27,7 +27,9 @@ class JustTaken(Exception):
 
 
 class TermsChanged(Exception):
-    """Length or price of the service are not what the visitor was shown, but these."""
+    """Length or price of the service differ from what the visitor was shown; these are the present
+    ones.
+    """
 
     def __init__(self, minutes: int, price_cents: int):
         super().__init__(minutes, price_cents)
@@ -36,18 +38,21 @@ class TermsChanged(Exception):
 
 @dataclass(frozen=True)
 class Details:
-    """What a visitor says of themselves, cleaned."""
+    """A visitor's own details, cleaned."""
 
     name: str
     email: str = ""
     phone: str = ""
     note: str = ""
     agrees: bool = False
+    texts: bool = False
     zone_name: str = ""
 
 
 def is_choice(service: Service, anyone: bool) -> bool:
-    """Whether the clinic lets clients book the service so: with anyone, or with a person named."""
+    """Whether the clinic lets clients book the service in this way: with anyone, or with a named
+    person.
+    """
     return service.online_choice != ("person" if anyone else "anyone")
 
 
@@ -85,33 +90,53 @@ def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
     raise JustTaken
 
 
+def judge(page: Page, ticket: Ticket) -> Free | None:
+    """The answer of `still_free`, found before the clinic is locked, so that nobody waits for it.
+    None if the time is not free.
+    """
+    try:
+        return still_free(page, ticket)[1]
+    except JustTaken:
+        return None
+
+
 def take(
     page: Page, ticket: Ticket, details: Details, *, as_request: bool = False, looked: str = ""
 ) -> OnlineBooking:
-    """Book the time, as confirmed or as a request. A second call with the same ticket gives what
-    the first one made. `as_request`: whatever the clinic's rules say.
+    """Book the time, as confirmed or as a request. A second call with the same ticket returns the
+    booking of the first. `as_request`: make it a request, whatever the clinic's rules say.
 
     Raises JustTaken and TermsChanged, and then books nothing.
     """
+    judged = judge(page, ticket)
     with database.atomic():
         page.clinic.lock()
         return earlier(page, ticket) or book(
-            page, ticket, details, as_request=as_request, looked=looked
+            page, ticket, details, as_request=as_request, looked=looked, judged=judged
         )
 
 
 def book(
-    page: Page, ticket: Ticket, details: Details, *, as_request: bool = False, looked: str = ""
+    page: Page,
+    ticket: Ticket,
+    details: Details,
+    *,
+    as_request: bool = False,
+    looked: str = "",
+    judged: Free | None = None,
 ) -> OnlineBooking:
-    """The same, inside a transaction that holds the clinic, for a ticket that has booked nothing
-    yet.
+    """Book the time of a ticket that has booked nothing yet, inside a transaction that locks the
+    clinic. `judged`: the answer of `judge`. While its terms and rules still hold, only rows that
+    take time are read again. Otherwise, and if another calendar may do, every rule is checked
+    once more.
     """
     page = _current_for(page, ticket)
-    service, free = still_free(page, ticket)
+    stands = _stands(page, ticket, judged) if judged else None
+    service, free = (page.services[0], stands) if stands else still_free(page, ticket)
     check_terms(page, ticket, service, free)
     settings, asks = page.settings, as_request or is_request(page, service, free)
-    client, is_new = _client(page.clinic, details)
-    booking = _book(ticket, free, service, client, details, asks)
+    client, is_unknown = client_of(page.clinic, details)
+    booking = _book(ticket, free, service, client, details, asks, stands is not None)
     made = OnlineBooking.create(
         clinic=page.clinic,
         booking=booking,
@@ -121,30 +146,58 @@ def book(
         consent=settings.consent if details.agrees else "",
         consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
         zone_name=details.zone_name,
-        newcomer=client.id if is_new else None,
-        is_to_check=is_new,
+        newcomer=client.id if is_unknown else None,
+        is_to_check=is_unknown,
     )
     holds.forget(ticket.visitor)
     team_letters.visitor_did(booking, "asked" if asks else "booked")
     return made
 
 
+def _stands(page: Page, ticket: Ticket, judged: Free) -> Free | None:
+    """A time that `judge` found before the clinic was locked, if the page as it is now still offers
+    it; None if every rule must be checked again. If a calendar takes only so many bookings a day,
+    those at other times count too. If events outside block nothing, the booking agrees to each of
+    them.
+    """
+    terms = page.terms_of(page.services[0], judged.wish.calendar.id) if page.services else None
+    if terms is None or not is_choice(page.services[0], ticket.anyone):
+        return None
+    if not ticket.anyone and terms.calendar.id != ticket.calendar:
+        return None
+    wish = Wish.online(terms, page.services[0], page.settings)
+    rules = wish.rules
+    if wish != judged.wish or rules is None:
+        return None
+    if rules.most_a_day is not None or not rules.outside_blocks:
+        return None
+    return unless_taken(ticket, judged._replace(wish=wish))
+
+
+def unless_taken(ticket: Ticket, judged: Free) -> Free | None:
+    """The free time, unless something takes it by now. It was found a moment ago. Three queries."""
+    user = judged.wish.calendar.user_id
+    held = holds.held_of_others([user], ticket.visitor).get(user, [])
+    return None if times.is_taken(judged, held) else judged
+
+
 def earlier(page: Page, ticket: Ticket) -> OnlineBooking | None:
-    """What this ticket has booked already."""
+    """The booking that this ticket has made already."""
     return OnlineBooking.get_or_none(
         OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
     )
 
 
 def is_request(page: Page, service: Service, free: Free) -> bool:
-    """Whether the clinic has to confirm the booking: by its rules, and, for everybody alike, where
-    the practitioner takes no new clients online. Nobody learns whether somebody is known.
+    """Whether the clinic must confirm the booking: by its rules, and whenever the practitioner
+    takes no new clients online. The latter holds for known clients too, so that nobody learns who
+    is known.
     """
     return needs_approval(page.settings, service) or not free.wish.calendar.takes_new_online
 
 
 def current(page: Page) -> Page:
-    """The page as it is now. Raises JustTaken where it was switched off meanwhile."""
+    """The page as it is now. Raises JustTaken if it was switched off meanwhile."""
     settings = OnlineSettings.of(page.clinic)
     if not settings.is_on:
         raise JustTaken
@@ -152,7 +205,9 @@ def current(page: Page) -> Page:
 
 
 def _current_for(page: Page, ticket: Ticket) -> Page:
-    """The same, with the ticket's service alone: two queries."""
+    """The page as it is now with the ticket's service alone: two queries. Raises JustTaken if the
+    page was switched off meanwhile.
+    """
     row = (
         Service.select(Service, Clinic, OnlineSettings)
         .join(Clinic)
@@ -171,8 +226,12 @@ def _current_for(page: Page, ticket: Ticket) -> Page:
 
 
 def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> None:
-    """Raise TermsChanged where the visitor was shown another length or price."""
+    """Raise TermsChanged if the visitor was shown another length or price, JustTaken if it is no
+    longer offered.
+    """
     terms = page.terms_of(service, free.wish.calendar.id)
+    if terms is None:
+        raise JustTaken
     if (terms.minutes, terms.price_cents) != (ticket.minutes, ticket.price_cents):
         raise TermsChanged(terms.minutes, terms.price_cents)
 
@@ -184,15 +243,17 @@ def _book(
     client: Patient,
     details: Details,
     is_request: bool,
+    is_clear: bool,
 ) -> Booking:
-    """Raises JustTaken."""
+    """Book the time for the client. Raises JustTaken."""
     try:
-        made = Booking.book(
+        made: list[Booking] = Booking.book(
             free.wish.calendar,
             [Span(free.starts_at, free.ends_at)],
             None,
             status="pending" if is_request else "confirmed",
-            allow_overlap=ignored(free),
+            allow_overlap=() if is_clear else ignored(free),
+            is_clear=is_clear,
             service=service,
             patient=client,
             rate_cents=ticket.price_cents,
@@ -207,7 +268,7 @@ def _book(
 
 
 def ignored(free: Free) -> set[str]:
-    """The keys of events outside at this time, where the clinic lets them block nothing online."""
+    """The keys of external events at this time, if the clinic lets them block nothing online."""
     if free.wish.rules is None or free.wish.rules.outside_blocks:
         return set()
     calendar, span = free.wish.calendar, Span(free.starts_at, free.ends_at)
@@ -216,16 +277,18 @@ def ignored(free: Free) -> set[str]:
 
 
 def approve_by(settings: OnlineSettings, starts_at: datetime) -> datetime:
-    """When a request lapses: after the clinic's time, never past its start."""
+    """The instant at which a request lapses: after the clinic's time to answer, at the latest at
+    its start.
+    """
     return min(scheduling.utc_now() + timedelta(hours=settings.lapse_hours), starts_at)
 
 
-def _client(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
-    """The client's record, and whether it is a new one. One that is there counts where e-mail and
-    name are the same, and only one is; the same work is done in either case.
+def client_of(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
+    """The client's record, and whether it is new or unchecked. An existing record is taken if
+    e-mail and name are the same, and only one such record exists; both cases do the same work.
     """
     wanted = search_key(details.name)
-    alike = Patient.select().where(
+    alike = Patient.select(Patient, newcomers.are_added_online().alias("is_unknown")).where(
         Patient.clinic == clinic,
         Patient.email == details.email,
         Patient.email != "",
@@ -235,6 +298,24 @@ def _client(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
     same = [one for one in alike if search_key(one.name) == wanted]
     number = Patient.next_internal_id(clinic)
     if len(same) == 1:
-        return same[0], False
-    contact = {"email": details.email, "phone": details.phone}
-    return Patient.named(clinic, None, details.name, internal_id=number, **contact), True
+        _ask_for_texts(same[0], details)
+        return same[0], bool(vars(same[0])["is_unknown"])
+    made = Patient.named(
+        clinic,
+        None,
+        details.name,
+        internal_id=number,
+        email=details.email,
+        phone=details.phone,
+        texts=details.texts,
+    )
+    return made, True
+
+
+def _ask_for_texts(client: Patient, details: Details) -> None:
+    """Switch text messages on for the client, if the typed number is the one that the team has:
+    nobody changes another client's record by typing their name.
+    """
+    tail = phone_tail(details.phone)
+    if details.texts and tail and phone_tail(client.phone) == tail and not client.texts:
+        client.change(None, texts=True)

@@ -1,27 +1,29 @@
-"""What a visitor has sent and did not wait for: the page that looks again was closed while
-calendars outside were asked. They pressed the button, so it is done all the same.
+"""Forms that visitors sent before they closed the page, while calendars outside were asked. The
+visitor pressed the button, so the booking is made; if that is impossible, they get a letter.
 
-The page does the same as long as it is open. Whoever comes first does it; a booking is made once,
-and a move too.
+An open page does the same. The first of both does it: a booking or a move is made only once. After
+a long time, when the server was away, it becomes only a request that the clinic confirms.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from base import scheduling, vault
+from base import jobs, scheduling, vault
 from base.bookings.changes import ChangedMeanwhile
+from base.database import database
 from free_times.rules import OnlineSettings
-from sync.two_way.standing.freshness import PATIENCE, Outcome
+from sync.two_way.standing.freshness import PATIENCE, Certainty
 
-from . import admission, holds, managing, names, taking, waiting
+from . import admission, holds, managing, names, taking, unmade, waiting
 from .bookings import OnlineBooking
 from .forms import NoForm, Ticket
 from .holds import Hold
 from .managing import TooLate
 from .page import Page
 
-LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # the page looks again each second
-LATEST = timedelta(minutes=10)  # after the press; later nobody expects it any more
-MOST = 50  # at a time
+LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # seconds between two polls of the page
+LATE = timedelta(minutes=10)  # after that the clinic must confirm it
+MOST = 50  # rows of one pass
 
 _REFUSED = (
     admission.NeedsCode,
@@ -29,7 +31,6 @@ _REFUSED = (
     taking.JustTaken,
     taking.TermsChanged,
     waiting.CannotCheck,
-    vault.CannotOpen,
     NoForm,
     TooLate,
     ChangedMeanwhile,
@@ -37,40 +38,84 @@ _REFUSED = (
 
 
 def finish() -> None:
-    """Finish what waits for nobody's page."""
-    now = scheduling.utc_now()
-    left = Hold.select().where(Hold.asked_at <= now - LEFT_AFTER, Hold.sealed != "")
-    for hold in left.order_by(Hold.id).limit(MOST):
-        try:
-            if hold.asked_at < now - LATEST or not _finish(hold):
-                holds.stop_asking(hold)
-        except _REFUSED:  # the time is given back as soon as it is held no longer
-            holds.stop_asking(hold)
+    """Chore: book or move for sent forms whose page is closed."""
+    left = Hold.select().where(
+        Hold.asked_at <= scheduling.utc_now() - LEFT_AFTER, Hold.sealed != ""
+    )
+    jobs.each(left.order_by(Hold.id), _finish_one, most=MOST)
 
 
-def _finish(hold: Hold) -> bool:
-    """Book or move. False: it cannot be done any more."""
-    clinic, kept = hold.clinic, waiting.kept_with(hold)
+def _finish_one(hold: Hold) -> None:
+    try:
+        kept = waiting.kept_with(hold)
+    except vault.CannotOpen:  # its visitor is not known any more
+        holds.stop_asking(hold)
+        return
+    try:
+        is_done = _finish(hold, kept)
+    except _REFUSED:
+        is_done = False
+    if not is_done:
+        _tell(hold, kept)
+
+
+def _finish(hold: Hold, kept: dict[str, Any]) -> bool:
+    """Book or move. False: it is not possible any more. If calendars outside are still being asked,
+    or must be asked again, the next pass does it.
+    """
+    clinic = hold.clinic
     name, settings = names.in_force(clinic), OnlineSettings.of(clinic)
     if name is None or not settings.is_on:
         return False
     page = Page.of(clinic, name, settings)
     if "move" in kept:
-        return _move(
-            page, OnlineBooking.get_or_none(OnlineBooking.id == kept["move"]), kept["shown"]
-        )
+        return _move(page, _moved(kept), kept["shown"])
     ticket = Ticket.read(kept.get("form", ""), clinic.id)
-    outcome = waiting.look_again(page, ticket, hold)
-    waiting.finish(page, ticket, waiting.sent_with(hold), outcome)
+    if ticket.is_old:
+        return False
+    outcome = waiting.outcome_of(page, ticket, hold)
+    if outcome != Certainty.ASKING:
+        is_late = hold.asked_at is not None and hold.asked_at < scheduling.utc_now() - LATE
+        sent = waiting.sent_with(hold)
+        waiting.finish(page, ticket, sent, outcome, is_late=is_late)
     return True
+
+
+def _moved(kept: dict[str, Any]) -> OnlineBooking | None:
+    return OnlineBooking.get_or_none(OnlineBooking.id == kept["move"])
 
 
 def _move(page: Page, made: OnlineBooking | None, shown: str) -> bool:
-    waits = managing.look_again(page, made) if made else None
+    waits = managing.outcome_of(page, made) if made else None
     if made is None or waits is None:
         return False
     at, outcome = waits
-    if outcome != Outcome.FRESH and page.settings.when_stale != "open":
+    if outcome == Certainty.ASKING:
+        return True
+    if outcome != Certainty.FRESH and page.settings.when_stale != "open":
         return False
     managing.move(page, made, at, datetime.fromisoformat(shown))
     return True
+
+
+def _tell(hold: Hold, kept: dict[str, Any]) -> None:
+    """Queue a letter that nothing was booked or moved. The form is kept a little while, in case the
+    visitor opens the page again.
+    """
+    made = _moved(kept) if "move" in kept else None
+    said = {"to": kept.get("details", {}).get("email", ""), "visitor": hold.visitor}
+    if made is not None:
+        client = made.booking.patient
+        said = {"to": client.email if client else "", "stays": made.booking}
+    with database.atomic():
+        hold.clinic.lock()
+        if holds.stop_asking(hold):
+            about = hold if made is None else made
+            unmade.tell(
+                hold.clinic,
+                hold.practitioner,
+                hold.starts_at,
+                about,
+                pressed_at=hold.asked_at,
+                **said,
+            )

@@ -1,21 +1,23 @@
-"""Making sure that a time is free outside as well, before it is promised.
+"""A time is checked in calendars outside before it is confirmed.
 
-Where a calendar of the practitioner was read too long ago, what the visitor sent is kept, sealed,
-with the hold; a job asks the calendar, and the visitor's page looks again. No request waits for a
-provider. What becomes of the booking where a calendar gives no answer is the clinic's choice.
+If a calendar of the practitioner was read too long ago, the sent form is kept, encrypted, with the
+hold; a job asks the calendar, and the visitor's page polls. No request waits for a provider. The
+clinic chooses what happens if a calendar gives no answer.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from base import scheduling, vault
 from base.database import database
+from free_times.finding import Free
+from free_times.rules import OnlineSettings
 from sync.two_way import live
 from sync.two_way.standing import freshness
-from sync.two_way.standing.freshness import Outcome
+from sync.two_way.standing.freshness import Certainty
 
 from . import admission, holds, taking
 from .bookings import OnlineBooking
@@ -24,7 +26,7 @@ from .holds import Hold
 from .page import Page
 from .taking import Details
 
-KEPT = timedelta(minutes=1)  # what was sent, at least, while calendars are asked
+KEPT = timedelta(minutes=1)  # the least time to keep a sent form while calendars are asked
 
 
 class CannotCheck(Exception):
@@ -33,8 +35,8 @@ class CannotCheck(Exception):
 
 @dataclass(frozen=True)
 class Sent:
-    """What a visitor sent to book: cleaned, as it was `typed`, and what stands for a proof (as
-    `admission.take` has it).
+    """The form that a visitor sent to book: the cleaned details, the texts as `typed`, and the
+    replacement for a proof (see `admission.take`).
     """
 
     details: Details
@@ -44,46 +46,67 @@ class Sent:
     may_mail: bool = False
 
 
-def ask(page: Page, ticket: Ticket) -> Outcome:
-    """Whether the ticket's time is known to be free outside now. ASKING: a worker is on it. Raises
-    JustTaken. Call it outside of a transaction.
+def ask(page: Page, ticket: Ticket) -> tuple[Certainty, Free]:
+    """Find out whether the ticket's time is known to be free outside now; returns also the free
+    time by all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a
+    transaction.
     """
     _service, free = taking.still_free(page, ticket)
     if not page.settings.may_block_outside:
-        return Outcome.FRESH
-    return live.ask(free.wish.calendar.user_id, bound(page))
+        return Certainty.FRESH, free
+    return live.ask(free.wish.calendar.user_id, bound(page)), free
 
 
-def look_again(page: Page, ticket: Ticket, hold: Hold) -> Outcome:
-    """What became of it. Raises JustTaken where the time was taken meanwhile."""
+def outcome_of(page: Page, ticket: Ticket, hold: Hold) -> Certainty:
+    """The outcome of asking. Raises JustTaken if the time was taken meanwhile."""
     _service, free = taking.still_free(page, ticket)
     if not page.settings.may_block_outside:
-        return Outcome.FRESH
-    user_id, since = free.wish.calendar.user_id, _since(hold)
-    found = freshness.outcome(user_id, since, bound(page))
-    if found == Outcome.ASKING and user_id != hold.practitioner.user_id:
-        live.ask(user_id, bound(page))  # anyone will do, and somebody else is free now
+        return Certainty.FRESH
+    user_id = free.wish.calendar.user_id
+    found = outcome(page, hold, user_id)
+    if found == Certainty.ASKING and user_id != hold.practitioner.user_id:
+        live.ask(user_id, bound(page))  # anyone will do, and another practitioner is free now
     return found
 
 
-def _since(hold: Hold) -> datetime:
-    return hold.asked_at or scheduling.utc_now()
+def outcome(page: Page, hold: Hold, user_id: int) -> Certainty:
+    """The outcome of asking this person's calendars for a hold that waits. If their copies are too
+    old by now, the calendars are asked once more, while the time is held.
+    """
+    at = scheduling.utc_now()
+    since = hold.asked_at or at
+    found = freshness.outcome(user_id, since, bound(page))
+    is_late = at - since > freshness.COUNTS
+    if found != Certainty.UNANSWERED or not is_late or hold.expires_at <= at:
+        return found
+    holds.ask_again(hold)
+    return live.ask(user_id, bound(page))
 
 
 def bound(page: Page) -> timedelta | None:
-    """How old what is known of a calendar outside may be; None: the usual bound."""
-    minutes = page.settings.stale_minutes
+    """How old the copy of a calendar outside may be; None: the usual bound."""
+    return bound_of(page.settings)
+
+
+def bound_of(settings: OnlineSettings) -> timedelta | None:
+    """How old the copy of a calendar outside may be by the clinic's settings; None: the usual
+    bound.
+    """
+    minutes = settings.stale_minutes
     return None if minutes is None else timedelta(minutes=minutes)
 
 
-def begin(page: Page, ticket: Ticket, sent: Sent, origin: str) -> Hold:
-    """Keep what was sent, and hold the time meanwhile, whatever the bounds of holds. Raises
-    JustTaken.
+def begin(page: Page, ticket: Ticket, sent: Sent, origin: str, judged: Free | None = None) -> Hold:
+    """Store the sent form and hold the time, without the limits of holds. `judged`: the free time
+    from `ask` (None: not looked for); under the clinic's lock only rows that take time are read
+    again. Raises JustTaken.
     """
     now = scheduling.utc_now()
     with database.atomic():
         page.clinic.lock()
-        service, free = taking.still_free(page, ticket)
+        service, _terms = taking.offered(page, ticket)
+        free = judged and taking.unless_taken(ticket, judged)
+        free = free or taking.still_free(page, ticket)[1]
         before = holds.of(ticket.visitor)
         return holds.keep(
             free.wish.calendar,
@@ -104,23 +127,43 @@ def waits(ticket: Ticket) -> Hold | None:
 
 
 def sent_with(hold: Hold) -> Sent:
-    """What the visitor sent. Raises `vault.CannotOpen`."""
+    """The visitor's form. Raises `vault.CannotOpen`."""
     kept = kept_with(hold)
     kept.pop("form", None)
     return Sent(**{**kept, "details": Details(**kept["details"])})
 
 
+def typed_with(ticket: Ticket) -> Mapping[str, str]:
+    """The texts that the visitor typed, if the form was sent a while ago and could not
+    be booked.
+    """
+    hold = holds.of(ticket.visitor)
+    try:
+        return sent_with(hold).typed if hold and hold.sealed else {}
+    except vault.CannotOpen:
+        return {}
+
+
 def kept_with(hold: Hold) -> dict[str, Any]:
-    """All that is sealed in a hold. Raises `vault.CannotOpen`."""
+    """The encrypted data of a hold. Raises `vault.CannotOpen`."""
     kept: dict[str, Any] = json.loads(vault.unseal(hold.sealed))
     return kept
 
 
-def finish(page: Page, ticket: Ticket, sent: Sent, outcome: Outcome) -> OnlineBooking:
-    """Book, as the outcome and the clinic's choice allow. Raises CannotCheck, and what
-    `admission.take` raises.
+def finish(
+    page: Page,
+    ticket: Ticket,
+    sent: Sent,
+    outcome: Certainty,
+    judged: Free | None = None,
+    *,
+    is_late: bool = False,
+) -> OnlineBooking:
+    """Book, as the outcome and the clinic's choice allow. `judged`: as in `admission.take`.
+    `is_late`: the press was so long ago that the clinic must confirm it in any case. Raises
+    CannotCheck, and what `admission.take` raises.
     """
-    choice = page.settings.when_stale if outcome == Outcome.UNANSWERED else ""
+    choice = page.settings.when_stale if outcome == Certainty.UNANSWERED else ""
     if choice == "close":
         raise CannotCheck
     return admission.take(
@@ -130,8 +173,9 @@ def finish(page: Page, ticket: Ticket, sent: Sent, outcome: Outcome) -> OnlineBo
         proof=sent.proof,
         reads_mail=sent.reads_mail,
         may_mail=sent.may_mail,
-        as_request=choice == "pending",
+        as_request=is_late or choice == "pending",
         looked=choice,
+        judged=judged,
     )
 
 

@@ -1,9 +1,15 @@
-"""The command line: `flask --app app …`.
+"""The command line: `flask --app app …`, or `python app.py …`.
 
 Commands parse, call one method, and answer in sentences.
 """
 
+from collections.abc import Sequence
+
+import click
 from flask import Flask
+from flask.cli import FlaskGroup
+
+from base.config.version import VERSION
 
 from .clinic import clinic, feed, plan, sync, user
 from .data import imports, sample
@@ -34,3 +40,13 @@ def register(app: Flask) -> None:
         version,
     ):
         app.cli.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the command that these words name, as `python app.py` does, and end the process.
+
+    `--version` is that of Kalends; `flask --version` can only tell Flask's.
+    """
+    program = FlaskGroup(add_version_option=False)
+    click.version_option(VERSION, message="Kalends %(version)s")(program)
+    program.main(["--app", "app", *arguments], prog_name="app.py")

@@ -21,7 +21,7 @@ from .kit import (
     find_clinic,
     find_user,
     line_of,
-    one_time_link,
+    one_time_address,
     opened_database,
     own_settings,
     welcome,
@@ -126,7 +126,7 @@ def change_password(email: str, password_stdin: bool, link: bool) -> None:
     with opened_database():
         person = find_user(email)
         if link:
-            click.echo(one_time_link(person, "reset"))
+            click.echo(one_time_address(person, "reset"))
             return
         person.set_password(ask_password(*person.own_words), None)
         click.echo(
@@ -142,7 +142,7 @@ def change_password(email: str, password_stdin: bool, link: bool) -> None:
 @click.argument("name", type=click.Choice(tuple(models.PLANS)))
 @with_key
 def plan(clinic_name: str, name: str) -> None:
-    """Move CLINIC to the plan NAME. Without feeds in it, every private link stops for good."""
+    """Move CLINIC to the plan NAME. A plan without feeds stops every private link for good."""
     with opened_database():
         there = find_clinic(clinic_name)
         there.change_plan(name, None)
@@ -222,7 +222,7 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
 
 
 def _own_scope(person: User, venue_name: str | None) -> dict:
-    """What a link of the person's own calendars is made of.
+    """The columns of a link for the person's own calendars.
 
     One of them, or all where there are several.
     """
@@ -290,7 +290,7 @@ def sync() -> None:
 @click.option("--dry-run", is_flag=True, help=lazy("Only print what would be done outside."))
 @with_key
 def run_sync(account_id: int | None, dry_run: bool) -> None:
-    """Bring accounts in step, in the foreground, and print what was done."""
+    """Sync accounts in the foreground, and print what was done."""
     with opened_database():
         rows = list(
             Account.select().where(Account.id == account_id)

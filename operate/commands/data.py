@@ -123,7 +123,7 @@ def _calendar_of(whose: str, clinic: models.Clinic) -> int:
 
 
 def _say(report, lines: int, kind: str) -> None:
-    """What came of an import."""
+    """Print the result of an import."""
     for entry in report.entries():
         where = f"{entry['line']}, {entry['column']}" if entry["column"] else entry["line"]
         click.echo(_("Line {where}: {sentence}", where=where, sentence=entry["sentence"]))

@@ -1,4 +1,4 @@
-"""What several commands use: arguments that are cleaned, the database open, people found."""
+"""Shared parts of commands: arguments that are cleaned, the open database, people found."""
 
 import functools
 import sys
@@ -60,7 +60,7 @@ def check_key() -> None:
 
 
 def settle_key() -> None:
-    """After a restore that was killed between the database and its key: go on under that one."""
+    """After a restore that was killed between the database and its key: continue with that key."""
     if restores.settle_key(own_settings()):
         keys.put_in_force(current_app, Settings.from_env())
     if not own_settings().secret_keys:
@@ -69,9 +69,9 @@ def settle_key() -> None:
 
 @contextmanager
 def opened_database(with_any_key: bool = False) -> Iterator[None]:
-    """The database open, with this program's tables; its faults as sentences.
+    """Open the database with this program's tables; its faults become sentences.
 
-    Refuses a secret key that is not its own: what is printed or sent under that one is dead.
+    Refuses a secret key that is not its own: links and letters under that one would not work.
     """
     try:
         models.database.connect(reuse_if_open=True)
@@ -79,8 +79,8 @@ def opened_database(with_any_key: bool = False) -> Iterator[None]:
             raise click.ClickException(
                 _("The database is {state}. Run: flask --app app migrate", state=migrations.state())
             )
-        if not with_any_key and keys.state(own_settings().secret_keys) == "foreign":
-            raise click.ClickException(keys.FOREIGN)
+        if not with_any_key and keys.state(own_settings().secret_keys) == "another":
+            raise click.ClickException(keys.OF_ANOTHER)
         yield
     except PeeweeException as error:
         raise click.ClickException(str(migrations.unusable(error))) from None
@@ -162,7 +162,7 @@ def ask_password(*own: str) -> str:
     return value
 
 
-def one_time_link(person: User, purpose: str) -> str:
+def one_time_address(person: User, purpose: str) -> str:
     """The address under which the person chooses a password."""
     secret = OneTimeToken.issue(person, purpose, None, days=7)
     with current_app.test_request_context():
@@ -185,4 +185,4 @@ def welcome(person: User, password: str | None) -> None:
             _("{person} chooses a password here, once, within 7 days:", person=person.name),
             err=True,
         )
-        click.echo(one_time_link(person, "invite"))
+        click.echo(one_time_address(person, "invite"))

@@ -31,14 +31,16 @@ from .kit import own_settings, with_key
 def _greeting(
     settings: Settings, is_first: bool, sign_ins: list[str], pages: list[str]
 ) -> list[str]:
-    """What whoever started it reads: where it is, where clients book, and who signs in."""
+    """The lines for the person who started it: its address, the pages for clients, and the
+    sign-ins.
+    """
     imitations = [
         _(
             "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
             sandbox_port=sandbox_port(settings.port),
         )
     ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
-    addresses = (f"{settings.base_url}/book/{name}" for name in pages)
+    addresses = (f"{settings.base_url}/book/{name}/" for name in pages)
     return [
         "",
         *[_FIRST.format(folder=settings.instance)] * is_first,
@@ -52,11 +54,12 @@ def _greeting(
 
 
 def _bring_up_to_date(keep: bool = False) -> list[str]:
-    """Migrate, in a folder that only we can read; with `keep` after a backup of what is there.
+    """Migrate, in a folder that only we can read; with `keep` after a backup of the present
+    database.
 
-    Gives the names applied. Refuses a secret key that is not this database's.
+    Returns the names applied. Refuses a secret key that is not this database's.
     """
-    os.umask(0o077)  # what we and our children write holds clients' records
+    os.umask(0o077)  # files that we and our children write hold clients' records
     try:
         own_settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         if keep:
@@ -98,17 +101,17 @@ def _keep_before_update() -> None:
 
 
 def _check_key() -> None:
-    """Refuse to go on with a secret key that is not this database's."""
+    """Refuse to continue with a secret key that is not this database's."""
     models.database.connect(reuse_if_open=True)
-    if keys.check(own_settings().secret_keys) == "foreign":
-        raise click.ClickException(keys.FOREIGN)
+    if keys.check(own_settings().secret_keys) == "another":
+        raise click.ClickException(keys.OF_ANOTHER)
 
 
 def _check_part() -> None:
-    """What one part that runs alone makes sure of first.
+    """The first checks of a part that runs alone.
 
-    It may begin before the database does, whose key is then compared once it answers; unless a
-    restore was killed: what that left to do comes before any page or job.
+    It may start before the database does, whose key is then compared once it answers. After a
+    killed restore, the rest of the restore comes before any page or job.
     """
     keys.guard(own_settings().secret_keys)
     for attempt in range(1_000_000):
@@ -117,7 +120,7 @@ def _check_part() -> None:
                 _check_database()
             return
         except keys.WrongKey:
-            raise click.ClickException(keys.FOREIGN) from None
+            raise click.ClickException(keys.OF_ANOTHER) from None
         except PeeweeException:
             if not restores.is_unfinished(own_settings()):
                 return
@@ -133,7 +136,7 @@ def _check_part() -> None:
 
 
 def _while_restored() -> AbstractContextManager:
-    """Hold the folder where a restore is not finished: whoever restores holds it, too.
+    """Hold the folder while a restore is unfinished, as the restoring command does.
 
     Raises AlreadyRuns.
     """
@@ -185,7 +188,7 @@ _FIRST = lazy(
 def start() -> None:
     """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none.
 
-    What ends by itself is started again.
+    A process that ends by itself is started again.
     """
     settings = own_settings()
     os.umask(0o077)  # what we and our children write holds clients' records
@@ -200,7 +203,7 @@ def start() -> None:
             if restores.settle_key(settings):
                 settings = Settings.from_env()
             is_first = not settings.secret_keys
-            if is_first:  # only now: nothing that runs already is beside us
+            if is_first:  # only now: no older process is beside us
                 settings = settings.with_first_key()
             keys.put_in_force(current_app, settings)
             _bring_up_to_date(keep=True)
@@ -225,9 +228,9 @@ def start() -> None:
 
 
 def _load_sample_if_empty() -> list[str]:
-    """Load the sample clinic where there is none, except in production.
+    """Load the sample clinic if there is none, except in production.
 
-    Gives the lines that tell its sign-ins.
+    Returns the lines about its sign-ins.
     """
     if own_settings().production or Clinic.select().exists():
         return []

@@ -1,4 +1,4 @@
-"""Commands for whoever looks after the server: keys, backups, the doctor."""
+"""Commands for the operator: keys, backups, the doctor."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings
 from base.config.version import VERSION
 from base.tables.outbox import Letter
+from base.tables.texts import TextSettings
 from operate import backups, files, keys, restores
 from operate import doctor as checks
 from operate import migrate as migrations
@@ -40,6 +41,8 @@ def reseal() -> None:
     with opened_database():
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
+        _reseal(TextSettings, TextSettings.sealed_url)
+        _reseal(TextSettings, TextSettings.sealed_secret)
         click.echo(
             paragraph(
                 ngettext(
@@ -69,7 +72,7 @@ def accept_key(yes: bool) -> None:
     For when the old one was lost, or got out.
     """
     with opened_database(with_any_key=True):
-        if keys.state(own_settings().secret_keys) == "foreign" and not yes:
+        if keys.state(own_settings().secret_keys) == "another" and not yes:
             click.confirm(
                 _(
                     "Every private link gets a new address, everybody signs in again, and connected"
@@ -82,7 +85,9 @@ def accept_key(yes: bool) -> None:
 
 
 def _reseal(table: type[models.Base], column) -> tuple[int, int]:
-    """How many rows of the table were sealed anew in this column, and how many no key opens."""
+    """The number of rows of the table that were encrypted anew in this column, and of those that no
+    key decrypts.
+    """
     done = lost = 0
     for row_id, sealed in list(table.select(table.id, column).tuples()):
         try:
@@ -161,8 +166,8 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
         click.echo(_("Before you start it: {fault}", fault=fault))
         return
     with opened_database(with_any_key=True):
-        if keys.state(own_settings().secret_keys) == "foreign":
-            click.echo(_("Before you start it: {foreign}", foreign=keys.FOREIGN))
+        if keys.state(own_settings().secret_keys) == "another":
+            click.echo(_("Before you start it: {foreign}", foreign=keys.OF_ANOTHER))
 
 
 @click.command()

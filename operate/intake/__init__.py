@@ -3,8 +3,8 @@
 `sheet` makes sense of the file: encoding, delimiter, lines; `columns` knows what columns may be
 called and mean. `clients` and `bookings` `read` each line by what the clinic has (its calendars,
 services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
-against the database. `look` does both and changes nothing; `store` does them again and adds the
-good lines in portions (`taking`). On the web a person decides between the two (`check`, then
+against the database. `report_on` does both and changes nothing; `store` does them again and adds
+the good lines in portions (`taking`). On the web a person decides between the two (`check`, then
 `take`). Sentences about a line never repeat what stands in a client's column.
 """
 
@@ -24,7 +24,7 @@ from .columns import COLUMNS
 from .report import Report, read_lines
 from .sheet import MOST_BYTES, Sheet, Unreadable, decode, keys, open_sheet, peek, short
 from .taking import SLICE_SECONDS, take_in
-from .upload import ColumnMeaning, Import, TooManyOpen
+from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
     "COLUMNS",
@@ -39,9 +39,9 @@ __all__ = [
     "decode",
     "example",
     "faults",
-    "look",
     "meanings",
     "open_sheet",
+    "report_on",
     "store",
     "sweep",
     "take",
@@ -51,6 +51,7 @@ log = logging.getLogger("kalends.intake")
 
 Progress = Callable[[int], None]  # told how many lines are read
 _KINDS = {"clients": clients, "bookings": bookings}
+_TAKING = {"clients": clients.TakingClients, "bookings": bookings.TakingBookings}
 _QUEUE = "chores"
 # Letters of a file that is small enough to be looked through while its sender waits.
 _AT_ONCE = 2**20
@@ -61,7 +62,7 @@ def _unwatched(done: int) -> None:
 
 
 def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
-    """Every line by itself. Raises Unreadable while something of the file must be asked for."""
+    """Read every line by itself. Raises Unreadable while a question about the file is open."""
     asking.settled(sheet)
     report = Report()
     if sheet.guessed:
@@ -90,7 +91,7 @@ def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     return report
 
 
-def look(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
+def report_on(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
     """Check the whole file against the clinic; changes nothing."""
     report = _read(sheet, clinic, progress)
     _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
@@ -106,8 +107,8 @@ def store(
 ) -> Report:
     """Check once more and take in the good lines, in portions.
 
-    `wanted` says yes or no to what is found then. Calendars outside follow. Lines that no longer
-    fit once their portion comes are bad as well.
+    `wanted` accepts or refuses the result. Calendars outside follow. Lines that no longer fit once
+    their portion comes are bad as well.
     """
     report, begun = _read(sheet, clinic, progress), Begun()
     taking = _taking(sheet, clinic, begun)
@@ -121,9 +122,11 @@ def store(
     return report
 
 
-def _taking(sheet: Sheet, clinic: Clinic, begun: Begun) -> "bookings.Taking | clients.Taking":
+def _taking(
+    sheet: Sheet, clinic: Clinic, begun: Begun
+) -> "bookings.TakingBookings | clients.TakingClients":
     takes_overlaps = bool(sheet.choices.get("overlaps"))
-    return _KINDS[sheet.kind].Taking(clinic, begun, takes_overlaps)
+    return _TAKING[sheet.kind](clinic, begun, takes_overlaps)
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
@@ -156,9 +159,9 @@ orders = asking.orders
 
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
-    """What the columns of this file mean.
+    """The meanings of the columns of this file.
 
-    By what the clinic has said before, and by what is given now as HEADING=COLUMN. Raises
+    They come from the clinic's earlier answers, and from HEADING=COLUMN as given now. Raises
     Unreadable for a column of no such name.
     """
     said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
@@ -177,11 +180,11 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
 
 
 def _ask(row: Import, sheet: Sheet) -> bool:
-    """Whether a person must say something of the file first; then it waits for that."""
+    """Whether a person must answer a question about the file first; then it waits for that."""
     questions = asking.questions(sheet, row.clinic)
     return bool(questions) and row.advance(
         ("checking",),
-        "mapping",
+        ASKED,
         None,
         total=sheet.total,
         problems={"guessed": sheet.guessed, "ask": questions},
@@ -196,8 +199,8 @@ def ask_again(row: Import) -> bool:
     sheet = _sheet(row)
     questions = asking.questions(sheet, row.clinic, always=True)
     return row.advance(
-        ("checked", "mapping", "failed"),
-        "mapping",
+        ("checked", ASKED, "failed"),
+        ASKED,
         None,
         problems={"guessed": sheet.guessed, "ask": questions},
     )
@@ -206,23 +209,22 @@ def ask_again(row: Import) -> bool:
 def answer(
     row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
 ) -> bool:
-    """What a person said of the file.
+    """Store a person's answers about the file.
 
-    It is checked with that, and the clinic's next file of its kind begins with it.
+    It is checked with them, and the clinic's next file of its kind begins with them.
     """
     choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
     ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
-    answered = row.advance(("mapping",), "checking", actor, done=0, good=0, choices=choices)
+    answered = row.advance((ASKED,), "checking", actor, done=0, good=0, choices=choices)
     if answered:
         jobs.enqueue(_QUEUE, check, row.id)
     return answered
 
 
 def accept(row: Import, actor: User | None) -> bool:
-    """A person says yes to a checked file.
+    """Accept a checked file.
 
-    Its good lines are to be taken in, in this person's name. False where somebody else decided
-    already.
+    Its good lines are imported in this person's name. False if somebody else decided already.
     """
     accepted = row.advance(("checked",), "taking", actor, done=0, user=actor and actor.id)
     if accepted:
@@ -231,10 +233,10 @@ def accept(row: Import, actor: User | None) -> bool:
 
 
 def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
-    """Look at the file anew.
+    """Check the file anew.
 
-    After a fault, when the clinic got what was missing, or with other `overlaps`. Where the fault
-    was in the middle of taking it in, go on with that. False while it is being taken in, or after.
+    After a fault, when the clinic has added missing rows, or with other `overlaps`. After a fault
+    during the import, continue it. False while it is being imported, or after.
     """
     if row.phase == "failed" and row.begun:
         return bool(
@@ -299,15 +301,16 @@ def check(import_id: int) -> None:
                 ("checking",),
                 "checked",
                 None,
-                **_found(sheet, look(sheet, row.clinic, row.progress)),
+                **_found(sheet, report_on(sheet, row.clinic, row.progress)),
             )
 
 
 def take(import_id: int) -> None:
-    """Job: take in exactly what the check found good, once, and go on where an earlier one ended.
+    """Job: import exactly the lines that the check found good, once, and continue where an earlier
+    job ended.
 
-    Where the clinic changed before that, back to a person with the new report. After a while
-    another job goes on, so that chores wait for no file.
+    If the clinic changed before that, a person decides again with the new report. After a while
+    another job continues, so that chores wait for no file.
     """
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
@@ -319,8 +322,8 @@ def take(import_id: int) -> None:
         if begun.line:
             report.keep_after(begun.line, set(row.problems["bad"]), taking.line)
         taking.fit(report)
-        if taking.may_differ() if begun.line else not _is_promised(row, report):
-            found = look(sheet, row.clinic) if begun.line else report
+        if taking.may_differ() if begun.line else not _is_as_shown(row, report):
+            found = report_on(sheet, row.clinic) if begun.line else report
             return _show_again(row, sheet, found, begun.line)
         if begun.line:
             begun.leave(report)
@@ -340,12 +343,12 @@ def take(import_id: int) -> None:
             jobs.enqueue(_QUEUE, take, row.id)
 
 
-def _is_promised(row: Import, report: Report) -> bool:
+def _is_as_shown(row: Import, report: Report) -> bool:
     """Whether this is what the person who said yes was shown."""
     over = row.problems.get("over")  # a check by an earlier version has none
     found = report.overlap_digest if over or report.overlaps else None
-    promised = row.good, row.problems["bad"], over
-    return (len(report.rows), sorted(report.bad), found) == promised
+    shown = row.good, row.problems["bad"], over
+    return (len(report.rows), sorted(report.bad), found) == shown
 
 
 def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
@@ -369,7 +372,7 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
 
 @contextmanager
 def _or_failed(row: Import) -> Iterator[None]:
-    """A fault shows on the page, and is logged by place: its message could hold a client's name."""
+    """Show an error on the page, and log its place: its message could hold a client's name."""
     try:
         yield
     except Exception as error:

@@ -1,12 +1,12 @@
-"""What a file does not say by itself, and a person must.
-
-What its columns mean, which number of a date is the day, whose bookings they are.
+"""Questions about a file that a person must answer: the meaning of its columns, the order of day
+and month, and the person whose bookings they are.
 """
 
 from itertools import islice
 
 from base import day_names
 from base.catalogue import _
+from base.region import ORDERS
 from base.text import clean
 from models import Clinic, Practitioner
 
@@ -15,12 +15,13 @@ from .columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
 from .sheet import Sheet, Unreadable, keys, short
 
 SAMPLES = 3
+_USUAL = dict(zip(ORDERS, moments.ORDERS, strict=True))
 
 
 def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
-    """What the page asks, with three sample values of each column.
+    """The questions for the page, with three sample values of each column.
 
-    Empty where nothing is open and the clinic has answered for each column before.
+    Empty if nothing is open and the clinic has answered for each column before.
 
     It holds text of the file, and goes with it.
     """
@@ -83,7 +84,7 @@ def _both_ways(sheet: Sheet) -> list[dict]:
 
 
 def _readings(raw: str) -> dict[str, str]:
-    """What a date means in each order in which it is one."""
+    """The day that a date means in each order in which it is valid."""
     found = {}
     for order in moments.ORDERS:
         try:
@@ -96,21 +97,22 @@ def _readings(raw: str) -> dict[str, str]:
     return found
 
 
-def orders(dates: list[dict]) -> list[tuple[str, list[tuple[str, str]]]]:
+def orders(dates: list[dict], usual: str = "dmy") -> list[tuple[str, list[tuple[str, str]]]]:
     """The orders of day, month and year that can be meant.
 
     Each with the file's dates and what they are then. The year comes first only where the dates
-    allow it.
+    allow it. The clinic's `usual` order (`base.region`) is the first, as the proposal.
     """
     found = [
         (order, [(one["raw"], one[order]) for one in dates if order in one])
         for order in moments.ORDERS
     ]
-    return [(order, read) for order, read in found if read or order != moments.YEAR_FIRST]
+    meant = [(order, read) for order, read in found if read or order != moments.YEAR_FIRST]
+    return sorted(meant, key=lambda one: one[0] != _USUAL[usual])
 
 
 def _calendars(clinic: Clinic) -> list[dict]:
-    """Whose bookings they may be, where the file does not say."""
+    """The people whose bookings they may be, if the file does not say."""
     return [
         {"id": row.id, "name": f"{row.user.name}, {row.venue.name}"}
         for row in Practitioner.listed(clinic)
@@ -118,9 +120,9 @@ def _calendars(clinic: Clinic) -> list[dict]:
 
 
 def settled(sheet: Sheet) -> None:
-    """Raise Unreadable where the file cannot be read without an answer.
+    """Raise Unreadable if the file cannot be read without an answer.
 
-    Its sentence says what is missing.
+    Its sentence says which.
     """
     if missing := sheet.missing:
         raise Unreadable(
@@ -153,7 +155,7 @@ def settled(sheet: Sheet) -> None:
 def faults(
     kind: str, columns: dict[str, str], dates: str | None, calendar: int | None, asked: dict
 ) -> list[str]:
-    """What is wrong with a person's answers, as sentences."""
+    """The faults of a person's answers, as sentences."""
     meanings = [meaning for meaning in columns.values() if meaning]
     found = [
         _("Say which column is the {column}.", column=column.name.replace("_", " "))

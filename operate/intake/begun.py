@@ -1,4 +1,4 @@
-"""How far the good lines of a file are taken in."""
+"""The progress of an import."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -9,10 +9,10 @@ MOST_TOLD = 100
 
 @dataclass
 class Begun:
-    """How far the good lines of a file are taken in.
+    """The progress of an import.
 
-    It is kept with the file, in the transaction of each portion, so that whoever goes on after a
-    worker ended knows what is done.
+    It is stored with the file, in the transaction of each portion, so that a worker that continues
+    knows what is done.
     """
 
     line: int = 0  # of the file: every one up to it is settled
@@ -37,5 +37,5 @@ class Begun:
         self.left = [*self.left, *report.faults][:MOST_TOLD]
 
     def kept(self) -> dict:
-        """As it is stored."""
+        """The values to store."""
         return asdict(self)

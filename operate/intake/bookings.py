@@ -17,21 +17,21 @@ from models import Booking, Clinic, Patient, Practitioner, Service, User
 from . import course, values
 from .begun import Begun
 from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
-from .fitting import Known, Row, came, fit
+from .fitting import BookingRow, Known, came, fit
 from .moments import NoValue
 from .report import Cells, Report
 from .sheet import Sheet, short
 from .times import Time
 
-__all__ = ["Taking", "example", "first_of", "fit", "reader"]
+__all__ = ["TakingBookings", "example", "first_of", "fit", "reader"]
 
 _key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
 
 
 class _Known:
-    """What the clinic has, under the names that a file may use, and how the file is to be read.
+    """The clinic's rows, under the names that a file may use, and how the file is read.
 
-    Made once a check, so that no line asks the database.
+    Made once for each check, so that no line asks the database.
     """
 
     def __init__(self, clinic: Clinic, sheet: Sheet):
@@ -53,8 +53,8 @@ class _Known:
         self.clients: dict[str, set[int]] = defaultdict(set)
         self.ids: dict[str, set[int]] = defaultdict(set)
         # a record that was merged into another leads to that one
-        standing = fn.COALESCE(Patient.merged_into, Patient.id)
-        columns = standing, Patient.internal_id, Patient.first_name, Patient.last_name
+        in_use = fn.COALESCE(Patient.merged_into, Patient.id)
+        columns = in_use, Patient.internal_id, Patient.first_name, Patient.last_name
         for client, internal_id, first, last in (
             Patient.select(*columns).where(Patient.clinic == clinic).tuples()
         ):
@@ -62,14 +62,14 @@ class _Known:
             self.clients[search_key(first, last)].add(client)
             self.clients[search_key(last, first)].add(client)
 
-    def read(self, cells: Cells) -> Row | None:
+    def read(self, cells: Cells) -> BookingRow | None:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
         notes = cells.take("notes", 4000)
         span = Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
         status = course.status(cells, self.order, rate, is_over)
-        return span and Row(
+        return span and BookingRow(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
         )
 
@@ -175,13 +175,13 @@ def _rate(cells: Cells, currency: str) -> int | None:
         return None
 
 
-def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], Row | None]:
+def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]:
     """How to read one line."""
     return _Known(clinic, sheet).read
 
 
-def first_of(rows: list[Row]) -> dict:
-    """Where to see the first of them: calendar and day."""
+def first_of(rows: list[BookingRow]) -> dict:
+    """Calendar and day of the first of them."""
     first = min(rows, key=lambda row: row.span.starts_at)
     return {
         "calendar": first.calendar.id,
@@ -189,8 +189,8 @@ def first_of(rows: list[Row]) -> dict:
     }
 
 
-class Taking:
-    """Making the bookings of a file that was held against the clinic, a portion at a time."""
+class TakingBookings:
+    """Making the bookings of a file that was checked against the clinic, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
         self._clinic, self._begun, self._takes_overlaps = clinic, begun, takes_overlaps
@@ -204,8 +204,8 @@ class Taking:
         self._rev = self._latest_rev()  # what comes after this is looked for later
         self._known = fit(self._clinic, report, self._takes_overlaps, self._begun.own)
 
-    def line(self, row: Row) -> int:
-        """Where in the file it stands."""
+    def line(self, row: BookingRow) -> int:
+        """Its line in the file."""
         return row.line
 
     def may_differ(self) -> bool:
@@ -215,10 +215,10 @@ class Taking:
         return self._takes_overlaps and self._rev != self._begun.rev
 
     def is_current(self) -> bool:
-        """Whether the clinic is as it was at the last look. Call it while the clinic is held."""
+        """Whether the clinic is as it was when the rows were last fitted. Lock the clinic first."""
         return self._latest_rev() == self._rev
 
-    def look_again(self, rows: list[Row], report: Report) -> list[Row]:
+    def fit_again(self, rows: list[BookingRow], report: Report) -> list[BookingRow]:
         """The rows that still fit; the report says why the others do not."""
         self._rev = self._latest_rev()
         there, diaries = came(self._clinic, rows, self._known, self._begun.own)
@@ -244,8 +244,8 @@ class Taking:
                 kept.append(row)
         return kept
 
-    def add(self, rows: list[Row], actor: User | None, report: Report) -> int:
-        """Make the bookings of these rows and count them, in the transaction that holds the clinic.
+    def add(self, rows: list[BookingRow], actor: User | None, report: Report) -> int:
+        """Make the bookings of these rows and count them, in the transaction that locks the clinic.
 
         Writes down which overlaps somebody chose to take.
         """

@@ -139,8 +139,8 @@ def first_of(rows: list[dict]) -> dict:
     return {}
 
 
-class Taking:
-    """Making the clients of a file that was held against the clinic, a portion at a time."""
+class TakingClients:
+    """Making the clients of a file that was checked against the clinic, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
         self._clinic, self._begun = clinic, begun
@@ -154,7 +154,7 @@ class Taking:
         self._number = int(Patient.next_internal_id(self._clinic)[2:]) - 1
 
     def line(self, row: dict) -> int:
-        """Where in the file it stands."""
+        """Its line in the file."""
         return row["line"]
 
     def may_differ(self) -> bool:
@@ -162,15 +162,15 @@ class Taking:
         return False
 
     def is_current(self) -> bool:
-        """Each portion looks for itself who came meanwhile."""
+        """Each portion finds out for itself who came meanwhile."""
         return True
 
-    def look_again(self, rows: list[dict], report: Report) -> list[dict]:
-        """All rows: see `is_current`."""
+    def fit_again(self, rows: list[dict], report: Report) -> list[dict]:
+        """All rows still fit: see `is_current`."""
         return rows
 
     def add(self, rows: list[dict], actor: User | None, report: Report) -> int:
-        """Make the clients of these rows and count them, in the transaction that holds the clinic.
+        """Make the clients of these rows and count them, in the transaction that locks the clinic.
 
         Gives IDs to those without.
         """

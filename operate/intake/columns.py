@@ -1,4 +1,4 @@
-"""What the columns of a file may be called and mean, and what other programs’ files look like."""
+"""Names and meanings of a file’s columns, and the shapes of other programs’ files."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Column:
 
     @property
     def label(self) -> str:
-        """What the pages call it."""
+        """The column's name on pages."""
         return LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
 
 
@@ -300,7 +300,7 @@ MEANT = {  # what a program means by a heading, where that is not the usual
 }
 
 
-# Whose end date of whole days is the day after, and whose is the last.
+# Programs whose end date of whole days is the day after, and those whose end date is the last.
 EXCLUSIVE_ENDS, INCLUSIVE_ENDS = (
     ("Outlook",),
     ("Google Calendar",),

@@ -1,6 +1,6 @@
-"""How far a booking has come: what all columns of its line say of it together.
+"""The status of a booking, from all columns of its line together.
 
-These change what a booking means, so none is passed over.
+Each of them may change it, so none is ignored.
 """
 
 from base.bookings.statuses import STATUSES
@@ -129,7 +129,7 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
 
 
 def _came(raw: str, order: str) -> str | None:
-    """What one cell says of it; None: nothing yet. Raises NoValue."""
+    """Whether the client came, as one cell says; None: not known yet. Raises NoValue."""
     try:
         return "delivered" if values.yes(raw) else "no_show"
     except NoValue:
@@ -196,7 +196,7 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
 
 
 def invoice(raw: str) -> str | None:
-    """What the state of an invoice means for the booking.
+    """The meaning of an invoice's state for its booking.
 
     "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none yet).
     Raises NoValue.

@@ -1,4 +1,4 @@
-"""The bookings of a file beside those that are there, and beside each other."""
+"""The bookings of a file compared with existing ones, and with each other."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -13,18 +13,18 @@ from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
 from models import Clinic, Practitioner
 
-from . import standing
+from . import already_booked
 from .report import Report
 
 # Overlaps of two bookings that one file may bring in: each is written down.
 MOST_OVERLAPS = 100_000
 
-# Bookings by id: person, calendar, client, from, to, whether they hold no time.
+# Bookings by id: person, calendar, client, from, to, whether they take no time.
 Known = dict[int, tuple[int, int, int | None, datetime, datetime, bool]]
 
 
 @dataclass(slots=True)
-class Row:
+class BookingRow:
     """A booking as its line says it."""
 
     line: int
@@ -39,11 +39,11 @@ class Row:
 
     @property
     def key(self) -> tuple:
-        """What no two bookings share: calendar, client and times."""
+        """The key that is unique to a booking: calendar, client and times."""
         return self.calendar.id, self.patient, self.span.starts_at, self.span.ends_at
 
     def columns(self) -> dict:
-        """As the table wants it."""
+        """The values for the columns of a booking, by name."""
         return {
             "practitioner": self.calendar.id,
             "patient": self.patient,
@@ -59,9 +59,9 @@ class Row:
 
 
 class Diary:
-    """When one person is busy.
+    """The busy times of one person.
 
-    Stretches that do not touch, in order, each with the line that took it (None: the database).
+    Stretches that do not touch, in order, each with its line (None: the database).
     """
 
     def __init__(self):
@@ -76,10 +76,10 @@ class Diary:
         else:
             self._put(len(self._starts), start, end, None)
 
-    def claim(self, row: Row, shares: bool = False) -> tuple[str, str] | None:
-        """Take the row's time, or say who has it, and with it exactly which time.
+    def claim(self, row: BookingRow, shares: bool = False) -> tuple[str, str] | None:
+        """Take the row's time. Returns its present owner if it is taken, and exactly which time.
 
-        One that `shares` takes it beside whoever has it.
+        With `shares` the time is taken beside the present one.
         """
         last = bisect_left(self._starts, row.span.ends_at)
         first = bisect_right(self._ends, row.span.starts_at, hi=last)
@@ -97,7 +97,7 @@ class Diary:
             taken
         )
 
-    def is_taken(self, row: Row) -> bool:
+    def is_taken(self, row: BookingRow) -> bool:
         """Whether some of the row's time is taken. Takes nothing."""
         at = bisect_left(self._starts, row.span.ends_at)
         return bool(at) and self._ends[at - 1] > row.span.starts_at
@@ -158,23 +158,24 @@ def fit(
     return known
 
 
-def _bounds(rows: Sequence[Row]) -> tuple[datetime, datetime]:
-    """Where the first begins, and the last ends."""
+def _bounds(rows: Sequence[BookingRow]) -> tuple[datetime, datetime]:
+    """The beginning of the first, and the end of the last."""
     return min(row.span.starts_at for row in rows), max(row.span.ends_at for row in rows)
 
 
 def came(
-    clinic: Clinic, rows: Sequence[Row], known: Known, own: Sequence[list[int]]
+    clinic: Clinic, rows: Sequence[BookingRow], known: Known, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary]]:
-    """The bookings at these times that are not as they were `known`, which is brought up to date:
-    by what no two share, and when they keep each person busy.
+    """The bookings at these times that are new or differ from what is `known`, which is brought up
+    to date. Two answers: what no two bookings share, for each of them; and when they keep each
+    person busy.
     """
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
     if not rows:
         return there, diaries
     first, last = _bounds(rows)
-    for booking, user, calendar, patient, starts_at, ends_at, status in standing.bookings(
+    for booking, user, calendar, patient, starts_at, ends_at, status in already_booked.bookings(
         clinic, first, last, own
     ):
         facts = user, calendar, patient, starts_at, ends_at, status in FREE_STATUSES
@@ -186,7 +187,7 @@ def came(
     return there, diaries
 
 
-def _overlaps(rows: list[Row], spans: dict[int, list[tuple[datetime, datetime]]]) -> int:
+def _overlaps(rows: list[BookingRow], spans: dict[int, list[tuple[datetime, datetime]]]) -> int:
     """How many overlaps of two bookings these rows bring in, beside the times that are taken."""
     new: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for row in rows:
@@ -202,7 +203,7 @@ def _pairs(spans: list[tuple[datetime, datetime]]) -> int:
     return sum(n - bisect_right(ends, start) for n, start in enumerate(starts))
 
 
-def _refuse_overlaps(report: Report, rows: list[Row]) -> list[Row]:
+def _refuse_overlaps(report: Report, rows: list[BookingRow]) -> list[BookingRow]:
     """The rows without those that overlap, each refused."""
     for row in rows:
         if row.shares:
@@ -228,7 +229,7 @@ def _booked(
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
     spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for booking, user, calendar, patient, starts_at, ends_at, status in standing.bookings(
+    for booking, user, calendar, patient, starts_at, ends_at, status in already_booked.bookings(
         clinic, first, last, own
     ):
         known[booking] = user, calendar, patient, starts_at, ends_at, status in FREE_STATUSES
@@ -239,7 +240,7 @@ def _booked(
     return there, diaries, spans, known
 
 
-def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:
+def _outside(rows: list[BookingRow], first: datetime, last: datetime) -> dict[int, Diary]:
     """When calendars outside keep these people busy."""
     diaries: dict[int, Diary] = defaultdict(Diary)
     for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
@@ -250,7 +251,7 @@ def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diar
     return diaries
 
 
-def _away(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:
+def _away(rows: list[BookingRow], first: datetime, last: datetime) -> dict[int, Diary]:
     """When these people have time off."""
     diaries: dict[int, Diary] = defaultdict(Diary)
     for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():

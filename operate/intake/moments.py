@@ -62,7 +62,7 @@ class NoValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What a cell says of a time.
+    """The time in a cell.
 
     A date, a wall time, or both; `offset` from UTC where it names one.
     """

@@ -1,6 +1,6 @@
-"""What a check finds.
+"""The result of a check.
 
-Good rows, bad lines, and why; and the cells of one line, which report what is wrong with them.
+Good rows, bad lines, and why; and the cells of one line, which report their faults.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ STEP = 2_000  # lines between two reports of progress
 
 @dataclass
 class Report:
-    """What a check found.
+    """The result of a check.
 
     The good rows, all bad line numbers, and the first thousand faults and notes in words.
     """
@@ -37,7 +37,7 @@ class Report:
     stored: int = 0  # how many came in
 
     def fault(self, line: int, column: str, sentence: str) -> None:
-        """Say what keeps the line out."""
+        """Note a fault that keeps the line out."""
         self.bad.add(line)
         if len(self.faults) < MOST_KEPT:
             self.faults.append(
@@ -68,7 +68,7 @@ class Report:
         return hashlib.sha256("\n".join(self.overlapped).encode()).hexdigest()[:16]
 
     def note(self, line: int, column: str, sentence: str) -> None:
-        """Say what is good to know; the line is taken in."""
+        """Note something to know; the line is imported."""
         self.noted += 1
         if len(self.notes) < MOST_KEPT:
             self.notes.append(
@@ -115,7 +115,7 @@ class Cells:
             return ""
 
     def take_all(self, column: str, limit: int) -> list[str]:
-        """What several columns say that mean the same, where `take` gives one."""
+        """The values of several columns with one meaning, where `take` gives a single one."""
         return [
             self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()
         ]

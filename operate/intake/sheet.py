@@ -18,7 +18,7 @@ MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
 
 
 class Unreadable(Exception):
-    """The file as a whole cannot be used; the message is a sentence for whoever sent it."""
+    """The file as a whole cannot be used; the message is a sentence for its sender."""
 
 
 # Columns; letters of the first lines; letters between two line breaks.
@@ -259,7 +259,7 @@ def check_bounds(text: str) -> None:
 
 
 def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None) -> Sheet:
-    """The same from the first lines alone: nothing is counted, and no order of dates decided.
+    """Read only the first lines of a file: nothing is counted, and no order of dates is decided.
 
     Raises Unreadable.
     """
@@ -335,7 +335,7 @@ def _candidates(
 
 
 def keys(header: Sequence[str]) -> list[str]:
-    """What each column is remembered by.
+    """The keys under which the meanings of columns are stored.
 
     Its plain heading, with a number where several are the same.
     """

@@ -1,4 +1,4 @@
-"""When the booking of a line is."""
+"""The time of a line's booking."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from models import Practitioner, Service
@@ -164,7 +164,7 @@ class Time:
                 column,
                 _(
                     "{wall} does not exist that day: the clocks at {where} skip it.",
-                    wall=f"{wall:%H:%M}",
+                    wall=region.clock(wall),
                     where=where,
                 ),
             )
@@ -174,7 +174,7 @@ class Time:
                 _(
                     "{wall} comes twice that day, as the clocks at {where} go back. We take the"
                     " first.",
-                    wall=f"{wall:%H:%M}",
+                    wall=region.clock(wall),
                     where=where,
                 ),
             )

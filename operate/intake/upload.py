@@ -14,14 +14,14 @@ from .report import MOST_KEPT
 
 
 class TooManyOpen(Exception):
-    """So many files of the clinic wait already."""
+    """Too many files of the clinic wait already."""
 
 
 class ColumnMeaning(Base):
-    """What a clinic said once that a column of its files means, by its plain heading.
+    """The meaning of a column that a clinic gave once, by its plain heading.
 
-    "": it is left out. The files of a program that we know are kept apart, as PROGRAM/heading:
-    one's Location is a venue, another's is a note.
+    "": the column is left out. Columns of a program that we know are kept apart, as
+    PROGRAM/heading: one's Location is a venue, another's is a note.
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -34,7 +34,7 @@ class ColumnMeaning(Base):
 
     @classmethod
     def of(cls, clinic: Clinic, kind: str, program: str = "") -> dict[str, str]:
-        """All that the clinic has said of such files, by heading."""
+        """The meanings that the clinic gave to the headings of such files, by heading."""
         said = (
             cls.select(cls.heading, cls.meaning)
             .where(cls.clinic == clinic, cls.kind == kind)
@@ -52,7 +52,7 @@ class ColumnMeaning(Base):
     def remember(
         cls, clinic: Clinic, kind: str, meanings: Mapping[str, str], program: str = ""
     ) -> None:
-        """What columns mean from now on."""
+        """Store the meanings of columns."""
         for heading, meaning in meanings.items():
             kept = f"{program}/{heading}" if program else heading
             cls.insert(clinic=clinic, kind=kind, heading=kept[:90], meaning=meaning).on_conflict(
@@ -60,11 +60,14 @@ class ColumnMeaning(Base):
             ).execute()
 
 
+ASKED = "mapping"  # a person must say what columns mean; the table keeps this word
+
+
 class Import(Base):
     """A CSV file on its way in.
 
     Checked first (`phase` checking → checked), then taken in or deleted by a person. What the file
-    does not say by itself is asked for before ("mapping"), and answered in `choices`: {"columns":
+    does not say by itself is asked for before (ASKED), and answered in `choices`: {"columns":
     heading → our column or "", "dates": the order of day and month, "calendar": whose bookings they
     are, "overlaps": whether overlaps are taken as they are}. "begun" holds there how far it is
     taken in (`Begun`).
@@ -98,7 +101,7 @@ class Import(Base):
     )
     # Files of a clinic that wait at once.
     OPEN, MOST_OPEN = (
-        ("checking", "mapping", "checked", "taking", "failed"),
+        ("checking", ASKED, "checked", "taking", "failed"),
         5,
     )
 
@@ -151,6 +154,11 @@ class Import(Base):
         )
 
     @property
+    def has_question(self) -> bool:
+        """Whether it waits for a person to say what its columns mean."""
+        return self.phase == ASKED
+
+    @property
     def is_running(self) -> bool:
         """Whether a job works on it now."""
         return self.phase in self.RUNNING
@@ -187,7 +195,7 @@ class Import(Base):
 
     @property
     def first(self) -> dict:
-        """Where to see the first booking that came in."""
+        """Calendar and day of the first booking that came in."""
         return {name: self.problems[name] for name in ("calendar", "day") if name in self.problems}
 
     def not_begun(self) -> dict:

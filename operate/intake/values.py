@@ -1,4 +1,4 @@
-"""What a cell says besides times: amounts, telephone numbers and words, as clinic programs and
+"""Values of cells besides times: amounts, telephone numbers and words, as clinic programs and
 spreadsheets write them. Pure.
 """
 
@@ -98,7 +98,7 @@ _WORDS = {  # our status → what other programs say
 }
 STATUSES = {word.strip(): status for status, words in _WORDS.items() for word in words.split(",")}
 
-# What stands for a client who gave no name.
+# Words that files use for a client who gave no name.
 UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
 
 

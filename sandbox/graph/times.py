@@ -43,7 +43,7 @@ def zone(name: str, only_listed: bool = False) -> ZoneInfo:
 
 
 def windows_name(name: str) -> str:
-    """As Exchange keeps a zone: under its Windows name where it has one."""
+    """The name that Exchange keeps for a zone: its Windows name if it has one."""
     return name if name in WINDOWS else WINDOWS_NAMES.get(name, name)
 
 

@@ -1,1 +1,1 @@
-"""Signing in at a provider, keeping its credentials, giving them back."""
+"""Signing in at a provider, keeping its credentials, and ending the access."""

@@ -4,7 +4,8 @@ client.
 Google: https://developers.google.com/identity/protocols/oauth2/web-server Microsoft:
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 
-Nothing is stored here: the person's session holds the `Departure`, the account's row the `Tokens`.
+Nothing is stored here: the person's session holds the `AuthorizationRequest`, the account's row the
+`Tokens`.
 The caller holds the account's lease, so that no two processes refresh its tokens at once.
 """
 
@@ -19,6 +20,7 @@ import httpx
 from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
 
+from base.outgoing.line import Client
 from sync.providers.errors import (
     AuthExpired,
     NotConfigured,
@@ -28,12 +30,11 @@ from sync.providers.errors import (
     retry_after_seconds,
     word,
 )
-from sync.providers.line import Client
 from sync.providers.parsing import reading
 from sync.providers.wire import request
 
-GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or does not
-# these come back in another form or not at all, and open no calendar
+GRAPH_SCOPE = "https://graph.microsoft.com/"  # may be missing in the answer
+# these come back in another form or not at all, and give no access to calendars
 WHO = {
     "openid",
     "email",
@@ -43,8 +44,8 @@ WHO = {
 FINAL = ("invalid_grant", "interaction_required", "consent_required", "login_required")
 MISCONFIGURED = ("invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope")
 PASSING = ("temporarily_unavailable", "server_error")
-# What a provider says of itself when it sends a person back without a code (RFC 6749 §4.1.2.1;
-# OpenID Connect Core §3.1.2.6), beside the above.
+# Other errors of a provider that sends a person back without a code (RFC 6749 §4.1.2.1; OpenID
+# Connect Core §3.1.2.6).
 UNASKED = (
     "interaction_required",
     "consent_required",
@@ -61,7 +62,7 @@ OURS = (
     "disabled_client",
     "org_internal",
 )
-# Microsoft's exact words, https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+# Microsoft's error codes, https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 AADSTS = {
     "access_denied": (65004,),
     "admin_needed": (90093, 90094, 90095, 90097, 90099),
@@ -71,9 +72,10 @@ AADSTS = {
 
 
 class Declined(ProviderError):
-    """Nobody let us in. `reason`: "access_denied" (the person said no), "admin_needed" (an
+    """The access was not given. `reason`: "access_denied" (the person said no), "admin_needed" (an
     administrator of their organisation must allow us first), "blocked" (the organisation's rules
-    keep this account out), "interaction" (the person must confirm something there), or "refused".
+    keep this account out), "interaction" (the person must confirm something there), or
+    "refused".
     """
 
 
@@ -96,8 +98,8 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """A sign-in under way. Keep `state`, `verifier` and `redirect_uri` in the person's session
+class AuthorizationRequest:
+    """A sign-in that has begun. Keep `state`, `verifier` and `redirect_uri` in the person's session
     until they are back.
     """
 
@@ -109,8 +111,8 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a provider issued. `expires_at` is the end of the access token; `refresh_expires_at` is
-    known only for grants that end.
+    """The tokens that a provider issued. `expires_at` is the end of the access token;
+    `refresh_expires_at` is known only for grants that end.
     """
 
     access_token: str = field(repr=False)
@@ -133,9 +135,11 @@ class OAuth:
     ):
         self._application, self._http, self._clock = application, http, clock
 
-    def depart(self, redirect_uri: str, scopes: Iterable[str], login_hint: str = "") -> Departure:
-        """Where to send the person, and what to remember meanwhile. `login_hint`: the account they
-        had, when they sign in again.
+    def authorize(
+        self, redirect_uri: str, scopes: Iterable[str], login_hint: str = ""
+    ) -> AuthorizationRequest:
+        """The request with the provider's address for the person, and the values to keep meanwhile.
+        `login_hint`: the earlier account, when they sign in again.
         """
         verifier = generate_token(64)
         parameters = {
@@ -150,17 +154,17 @@ class OAuth:
             scope=" ".join(scopes),
             **parameters,
         )
-        return Departure(url, state, verifier, redirect_uri)
+        return AuthorizationRequest(url, state, verifier, redirect_uri)
 
-    def arrive(self, departure: Departure, query: Mapping[str, str]) -> Tokens:
+    def arrive(self, sent: AuthorizationRequest, query: Mapping[str, str]) -> Tokens:
         """Tokens for what the provider sent back with the person (the query of our redirect
         address).
 
         Raises Mismatch, Declined, AuthExpired for a code that was used or is too old, and the
         errors of `refresh`. NotConfigured and Unavailable may also come back instead of a code.
         """
-        if not departure.state or not hmac.compare_digest(
-            query.get("state", "").encode(), departure.state.encode()
+        if not sent.state or not hmac.compare_digest(
+            query.get("state", "").encode(), sent.state.encode()
         ):
             raise Mismatch("state")
         if "error" in query:
@@ -170,8 +174,8 @@ class OAuth:
         return self._tokens(
             "authorization_code",
             code=query["code"],
-            code_verifier=departure.verifier,
-            redirect_uri=departure.redirect_uri,
+            code_verifier=sent.verifier,
+            redirect_uri=sent.redirect_uri,
         )
 
     def refresh(self, tokens: Tokens) -> Tokens:
@@ -204,7 +208,7 @@ class OAuth:
             _judge(answer)
 
     def _tokens(self, grant_type: str, **form: str) -> Tokens:
-        """The answer of the token address, which knows us by the form."""
+        """The answer of the token address; the form holds our id and secret."""
         application, now = self._application, self._clock()
         identity = {"client_id": application.client_id, "client_secret": application.client_secret}
         with reading():
@@ -229,9 +233,7 @@ class OAuth:
 
 
 class _Session:
-    """The side of an HTTP client that Authlib uses. Its own for httpx is deprecated in favour of
-    another library.
-    """
+    """The part of an HTTP client that Authlib uses. Authlib's own part for httpx is deprecated."""
 
     def __init__(self, http: Client):
         self._http = http
@@ -244,7 +246,7 @@ class _Session:
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
     """The scopes that were asked for and not granted: people may leave boxes empty. Check before a
-    feature is switched on. Who may write may read.
+    feature is switched on. Permission to write includes reading.
     """
     allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
     allowed |= {f"{scope}.readonly" for scope in allowed}
@@ -282,7 +284,7 @@ def _end(now: datetime, seconds: object) -> datetime | None:
 
 
 def _judge(answer: httpx.Response) -> httpx.Response:
-    """The answer when it is a good one; otherwise raises the error that it means."""
+    """The answer if it is good; otherwise raises the error that it means."""
     if answer.status_code < 300:
         return answer
     try:
@@ -290,7 +292,7 @@ def _judge(answer: httpx.Response) -> httpx.Response:
     except (ValueError, TypeError):
         body = {}
     error, status = word(body.get("error")), answer.status_code
-    if error in FINAL:  # the subtype tells a policy of the organisation from access taken back
+    if error in FINAL:  # the subtype tells a rule of the organisation from a revoked access
         raise AuthExpired(word(body.get("error_subtype")) or error, status)
     waiting = retry_after_seconds(answer.headers)
     if status == 429 or (status >= 500 and waiting is not None):

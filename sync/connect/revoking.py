@@ -1,4 +1,4 @@
-"""Revoking our access when an account is disconnected. Where the provider cannot be reached, we try
+"""Revoking our access when an account is disconnected. If the provider cannot be reached, we try
 again for a week.
 """
 
@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from base import scheduling
 from base.tables.many import tuples
+from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation
 
-from . import connections
+from . import gateway
 
 log = logging.getLogger("kalends.revoking")
 
@@ -20,17 +21,19 @@ FIRST_RETRY, LONGEST_RETRY, PATIENCE = timedelta(minutes=5), timedelta(hours=6),
 
 
 def revoke(account: Account) -> None:
-    """Revoke the access, unless a colleague uses the same account: it would end for both. Until it
-    is done, the sealed credentials are kept apart from the account's row.
+    """Revoke the access, unless a colleague uses the same account, whose access would end too.
+    Until it is done, the encrypted credentials are kept apart from the account's row.
     """
+    if registry.of(account.kind).by_password:  # there is no access to revoke
+        return
     others = Account.select().where(
         Account.kind == account.kind, Account.email == account.email, Account.id != account.id
     )
     if others.exists():
         return
     try:
-        connections.sign_in(account.kind).revoke(connections.stored(account))
-    except AuthExpired:  # dead, or no key of ours opens it
+        gateway.sign_in(account.kind).revoke(gateway.stored(account))
+    except AuthExpired:  # ended already, or no key of ours decrypts it
         return
     except ProviderError as error:
         log.warning("consent of account %s not given back yet: %s", account.id, error)
@@ -39,8 +42,8 @@ def revoke(account: Account) -> None:
 
 
 def revoke_later(kind: str, email: str, sealed: str, wait: timedelta = timedelta()) -> None:
-    """Let the job revoke what an account allowed us, unless somebody uses that account. `email` "":
-    it is not known whose it is, so that it could be any account.
+    """Let the job revoke the access to an account, unless somebody uses that account. `email` "":
+    the account is unknown, and could be any.
     """
     at = scheduling.utc_now()
     Revocation.create(
@@ -53,18 +56,18 @@ def revoke_later(kind: str, email: str, sealed: str, wait: timedelta = timedelta
 
 
 def is_due() -> bool:
-    """Whether something is to be revoked now."""
+    """Whether an access must be revoked now."""
     return Revocation.select().where(Revocation.retry_at <= scheduling.utc_now()).exists()
 
 
 def retry() -> None:
-    """A job: try again what is due. Where somebody connected the same account again, the access is
-    kept. Given up after a week.
+    """Job: try again to revoke what is due. If somebody connected the same account again, the
+    access is kept. Ends after a week.
     """
     at = scheduling.utc_now()
     Revocation.delete().where(Revocation.given_up_at <= at).execute()
     for row in Revocation.select().where(
-        Revocation.retry_at <= at, Revocation.kind.in_(connections.kinds())
+        Revocation.retry_at <= at, Revocation.kind.in_(gateway.kinds())
     ):
         wait = min(FIRST_RETRY * 2 ** min(row.tries + 1, 12), LONGEST_RETRY)
         claimed = (
@@ -78,7 +81,7 @@ def retry() -> None:
 
 def _is_given_back(row: Revocation) -> bool:
     try:
-        connections.sign_in(row.kind).revoke(connections.opened(row.sealed))
+        gateway.sign_in(row.kind).revoke(gateway.opened(row.sealed))
     except AuthExpired:
         return True
     except ProviderError as error:
@@ -88,7 +91,7 @@ def _is_given_back(row: Revocation) -> bool:
 
 
 def _is_used_again(row: Revocation) -> bool:
-    """Whether somebody uses the account, or may: its access would end, too."""
+    """Whether somebody uses the account, or may use it: revoking would end their access too."""
     return any(
         row.email_hash in ("", _hash(row.kind, email))
         for (email,) in tuples(Account.select(Account.email).where(Account.kind == row.kind))

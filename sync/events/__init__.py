@@ -1,1 +1,1 @@
-"""What a booking is outside: an event, its text (`face`) and its fingerprint."""
+"""A booking outside: an event, its text (`face`) and its fingerprint."""

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a booking shows outside: plain text, nothing escaped."""
+    """The text that a booking shows outside: plain, nothing escaped."""
 
     title: str
     description: str = ""
@@ -18,8 +18,8 @@ class Event:
     """One calendar entry on its way out. Instants are aware UTC; whole days carry dates, `ends_on`
     exclusive.
 
-    `status` is "confirmed", "tentative", "cancelled", or "free" for what takes no time;
-    `changed_at` is the last change of anything the event shows.
+    `status` is "confirmed", "tentative", "cancelled", or "free" if it takes no time; `changed_at`
+    is the last change of anything that the event shows.
     """
 
     uid: str
@@ -35,14 +35,12 @@ class Event:
     ends_on: date | None = None
 
 
-# ---- two-way sync: what a calendar outside holds, and what both sides last agreed on ----
+# ---- two-way sync: events outside, and the state that both sides last agreed on ----
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time that a calendar is read or written for: aware instants, the end
-    exclusive.
-    """
+    """A time span for which a calendar is read or written: aware instants, the end exclusive."""
 
     starts_at: datetime
     ends_at: datetime
@@ -52,8 +50,8 @@ class Window:
         return ends_at > self.starts_at and starts_at < self.ends_at
 
     def clearly_holds(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether this time lies inside with a day to spare: we do not know the zone in which the
-        provider lays whole days.
+        """Whether this time lies inside with a day to spare: the zone in which the provider puts
+        whole days is unknown.
         """
         spare = timedelta(days=1)
         return starts_at >= self.starts_at + spare and ends_at <= self.ends_at - spare
@@ -61,19 +59,20 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What we store with every event of ours in private properties. No personal data."""
+    """The mark that we store with every event of ours in private properties. No personal data."""
 
     installation: str
     reference: str  # the booking's uid
     generation: int  # grows with every fresh start, so that a reset never meets its own tombstones
-    # whose event it is: several people may write to one calendar; "": written by an earlier version
+    # the account that wrote it, since several people may write to one calendar; "": an earlier
+    # version wrote it
     account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
-    """One event as the provider told it. `mark` None: external. Whole days carry dates (`ends_on`
-    exclusive) and instants at UTC midnight.
+    """One event as the provider reported it. `mark` None: an external event. Whole days carry dates
+    (`ends_on` exclusive) and instants at UTC midnight.
 
     `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` is the series that it
     is an occurrence of.
@@ -92,11 +91,11 @@ class RemoteEvent:
     ends_on: date | None = None
     mark: Mark | None = None
     series_id: str | None = None
-    is_series: bool = False  # the master of a repeat, made by someone outside
+    is_series: bool = False  # the master of a repeat that somebody made outside
     is_private: bool = False
-    updated_at: datetime | None = None  # the provider's time of the last change, where it tells one
+    updated_at: datetime | None = None  # the provider's time of the last change, if known
     guests: int | None = (
-        None  # how many others are invited; who they are is not kept. None: not told
+        None  # how many others are invited; their names are not kept. None: unknown
     )
 
     @property
@@ -126,10 +125,11 @@ class Unread:
 @dataclass(frozen=True, slots=True)
 class Delta:
     """The result of one pull. `complete`: it holds everything in the window (None: of all times),
-    so that what it lacks is gone; else only changes. A tombstone names a deleted event, which may
-    be unknown to us. Of `unread` events we know only that they exist. `unsure` are ids that a
-    pull lacks and that could not be looked up: neither there nor gone. `relisted`: series whose
-    occurrences were all listed anew, so that those which the list lacks are gone.
+    so that missing events are gone; else only changes. A tombstone names a deleted event, which
+    may be unknown to us. `unread`: events of which we know only that they exist. `unsure`: ids
+    that a pull lacks and that could not be looked up: neither there nor gone. `relisted`: series
+    whose occurrences were all listed anew, so that those which the list lacks are gone. `called`:
+    the name that the calendar gives itself there, where it is told nowhere else.
     """
 
     changed: tuple[RemoteEvent, ...]
@@ -140,6 +140,10 @@ class Delta:
     unread: tuple[Unread, ...] = ()
     unsure: frozenset[str] = frozenset()
     relisted: frozenset[str] = frozenset()
+    called: str = ""
+
+
+UNWRITTEN = "unwritten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +159,30 @@ class EventMapping:
     remote_id: str
     etag: str
     sequence: int
-    fingerprint: str  # what the event showed, as the provider told it; "" until it was read
+    fingerprint: str  # the event's content as the provider reported it; "" until it was read
     phase: str
-    # what we last wanted there; "" while a write of ours is under way or due, whatever the booking
-    # says
+    # the content that we last wanted there; "" while a write of ours is under way or due;
+    # `UNWRITTEN` while that is so of a frozen event, since less may be shown
     wanted: str = ""
     generation: int = 1
     updated_at: datetime | None = None
     guests: int | None = (
-        # invited to our event by somebody outside; no part of the fingerprint. None: not known
+        # guests whom somebody invited to our event; not part of the fingerprint. None: unknown
         None
     )
 
 
-# ---- two-way sync: what is to be done about it ----
+# ---- two-way sync: steps to take ----
+
+
+FEW, SHARE = 5, 0.2  # how much a plan may delete without asking
+
+
+def is_much(count: int, total: int, few: int = FEW, share: float = SHARE) -> bool:
+    """Whether a person is asked before `count` of `total` events are deleted: it is more than `few`
+    and more than `share` of all.
+    """
+    return count > few and count > total * share
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,22 +197,20 @@ class Terms:
     generation: int
     window: Window
     edits: str = "put_back"
-    refresh: bool = (
-        False  # what may be shown has changed: also texts that are frozen are written anew
-    )
-    few: int = 5
-    share: float = 0.2
+    refresh: bool = False  # what may be shown has changed: frozen texts too
+    few: int = FEW
+    share: float = SHARE
     several: int = 3
     account: str = ""  # the account's part of a mark: events with another are not ours
-    # no answer is behind for as long as this: of an event that nobody was seen to change since, all
-    # that differs is news, whatever the clock of the server that changed it said
+    # no answer is older than this: for an event that nobody is known to have changed since, every
+    # difference is a new change, whatever its server's clock said
     settled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do about one booking. Store `mapping` before any call to the provider. Steps
-    without a call are then done.
+    """One thing to do for one booking. Store `mapping` before any call to the provider. A step
+    without a call is done then.
     """
 
     mapping: EventMapping
@@ -211,17 +223,17 @@ class Relink(Step):
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Step):
-    """The booking left the window: leave its event as it is."""
+    """Leave the event as it is: the booking left the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forget(Step):
-    """There is no event, and there should be none."""
+    """Note that there is no event, and should be none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptRemote(Step):
-    """An event with our mark and no mapping: map it."""
+    """Map an event with our mark and no mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +249,9 @@ class Ask(Step):
 
 @dataclass(frozen=True, slots=True)
 class MoveLocal(Step):
-    """Somebody moved our event outside, and the booking follows: `event` has the new times. The
-    only step that changes a booking. Store the mapping, with the booking's new sequence, in the
-    transaction of the move. When the move is refused, store it with `wanted` "": the event is then
+    """Move the booking, since somebody moved our event outside: `event` has the new times. The only
+    step that changes a booking. Store the mapping, with the booking's new sequence, in the
+    transaction of the move. If the move is refused, store it with `wanted` "": the event is then
     put back.
     """
 
@@ -253,7 +265,7 @@ class DeleteRemote(Step):
     nothing is stored for it, so keep the old sync token until it is gone.
 
     `mapping.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag`
-    "": whatever its version.
+    "": any version.
     """
 
 
@@ -269,7 +281,7 @@ class UpdateRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class PutBack(Step):
-    """Undo what somebody changed outside: an update that a person is told of. `change` as in
+    """Undo a change that somebody made outside: an update of which a person is told. `change` as in
     Ask.
     """
 
@@ -299,7 +311,7 @@ class Recreate(Step):
     change: str
 
 
-Write = UpdateRemote | PutBack | CreateRemote | Recreate  # steps after which an event stands there
+Write = UpdateRemote | PutBack | CreateRemote | Recreate  # steps after which an event exists
 Sent = Write | DeleteRemote  # steps that the provider carries out
 
 
@@ -316,8 +328,8 @@ class SafetyStop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order to take them, none where there is a safety `stop`; and the events in our
-    calendar that are not ours, as far as this delta tells them.
+    """Steps in their order, none if there is a safety `stop`; and the events in our calendar that
+    are not ours, as far as this delta lists them.
     """
 
     steps: tuple[Step, ...]

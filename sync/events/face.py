@@ -1,5 +1,5 @@
-"""What a booking shows outside. Pure. The only place that composes text for feeds, two-way sync and
-the preview.
+"""The text of a booking outside. Pure. The only module that composes text for feeds, two-way sync
+and the preview.
 
 The identifier ladder runs from "none" to "full_name"; the clinic's ceiling cuts it. Hiding
 sensitive information leaves "Busy" and nothing else, whatever else is chosen.
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from base import catalogue
+from base.catalogue import _, lazy
 from base.tables.past_values import Before
 from base.text import client_label, cut
 
@@ -20,8 +22,8 @@ BUSY = Face("Busy")
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How one calendar outside shows bookings. `title` holds the blocks {organisation} {service}
-    {client}, parted by spaces; `details` the words "status", "rate", "notes" that the description
-    gives.
+    {client} {practitioner}, parted by spaces; `details` "status", "rate", "notes", for the parts
+    of the description.
     """
 
     identifier: str = "none"
@@ -32,8 +34,8 @@ class Policy:
 
     @classmethod
     def of(cls, user: "Person", clinic: "House", choices: "Chosen") -> "Policy":
-        """What a calendar outside may show of its person's bookings: what was chosen for it, cut by
-        what the person chose for everything, and by the clinic.
+        """The policy of a calendar outside for its person's bookings: the calendar's own choices,
+        limited by the person's and the clinic's.
         """
         notes = clinic.notes_may_leave
         return cls(
@@ -44,8 +46,8 @@ class Policy:
         )
 
     def of_colleague(self, colleague: "Person", clinic: "House") -> "Policy":
-        """The same for a colleague's bookings: no more of a client than the colleague chose for
-        every calendar outside.
+        """The policy for a colleague's bookings: it shows no more of a client than the colleague
+        chose for all calendars outside.
         """
         return replace(
             self,
@@ -55,14 +57,14 @@ class Policy:
 
 
 class Person(Protocol):
-    """What a person chose for all their calendars outside."""
+    """A person's choice for all their calendars outside."""
 
     identifier: str | None
     hide_sensitive: bool
 
 
 class House(Protocol):
-    """What a clinic lets leave it."""
+    """A clinic's limits for what calendars outside show."""
 
     privacy_ceiling: str
     internal_ids: bool
@@ -70,15 +72,19 @@ class House(Protocol):
 
 
 class Chosen(Protocol):
-    """What was chosen for one calendar outside; a private link is such a choice."""
+    """The choices for one calendar outside, such as a private link."""
 
     @property
     def kind(self) -> str:
         """Either "bookings" or "availability"."""
 
     @property
+    def scope(self) -> str:
+        """The bookings that it shows; with "clinic" each names its practitioner."""
+
+    @property
     def identifier(self) -> str | None:
-        """What stands for a client; None: as the person chose."""
+        """How clients appear; None: as the person chose."""
 
     @property
     def title(self) -> str:
@@ -90,21 +96,24 @@ class Chosen(Protocol):
 
     @property
     def hide_sensitive(self) -> bool:
-        """Whether nothing but "Busy" shows."""
+        """Whether only "Busy" is shown."""
 
     @property
     def statuses(self) -> Mapping[str, str]:
-        """Of a booking → of its event; a missing one stays out."""
+        """The status of the event by status of the booking; bookings with other statuses are not
+        shown.
+        """
 
     @property
     def before(self) -> Before:
-        """What it was earlier: see `base.tables.past_values`."""
+        """Earlier values: see `base.tables.past_values`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The same where no private link holds it. `statuses`: of a booking → of its event; a missing
-    one stays out. `before`: see `base.tables.past_values`.
+    """The choices of a calendar that is no private link. `statuses`: the status of the event by
+    status of the booking; bookings with other statuses are not shown. `before`: see
+    `base.tables.past_values`.
     """
 
     title: str
@@ -113,12 +122,13 @@ class Choices:
     identifier: str | None = None
     hide_sensitive: bool = False
     kind: str = "bookings"
+    scope: str = "person"
     before: Before = field(default_factory=list)
 
 
 def identifier_of(chosen: str | None, clinic: House) -> str:
-    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
-    internal ID while the clinic has them off.
+    """The identifier used outside if `chosen` is asked for: limited by the clinic's ceiling; no
+    internal ID while the clinic does not use them.
     """
     identifier = cut(chosen, clinic.privacy_ceiling)
     return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
@@ -126,7 +136,7 @@ def identifier_of(chosen: str | None, clinic: House) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The facts of one booking that a face may draw from."""
+    """The facts of one booking from which a face may be made."""
 
     organisation: str
     address: str
@@ -137,32 +147,55 @@ class Subject:
     internal_id: str = ""
     rate: str = ""
     notes: str = ""
+    practitioner: str = ""  # for calendars with bookings of several people
 
 
-_STATUS_WORDS = {"no_show": "No-show"}
+STATUS_WORDS = {
+    "offered": lazy("Offered"),
+    "pending": lazy("Pending"),
+    "confirmed": lazy("Confirmed"),
+    "arrived": lazy("Arrived"),
+    "delivered": lazy("Delivered"),
+    "invoiced": lazy("Invoiced"),
+    "paid": lazy("Paid"),
+    "cancelled": lazy("Cancelled"),
+    "no_show": lazy("No-show"),
+}
+_TITLES = {"cancelled": lazy("Cancelled: {title}"), "no_show": lazy("No-show: {title}")}
 
 
 def face(subject: Subject, policy: Policy) -> Face:
-    """The face of a booking under a policy. Where the title would be empty it is "Busy"."""
+    """The face of a booking under a policy. An empty title becomes "Busy".
+
+    It is written in the clinic's language (English for now), whoever looks: the language of a page
+    changes nothing outside.
+    """
     if policy.hide_sensitive:
         return BUSY
+    with catalogue.using(catalogue.ENGLISH):
+        return _composed(subject, policy)
+
+
+def _composed(subject: Subject, policy: Policy) -> Face:
     blocks = {
         "{organisation}": subject.organisation,
         "{service}": subject.service,
         "{client}": client_label(
             policy.identifier, subject.first_name, subject.last_name, subject.internal_id
         ),
+        "{practitioner}": subject.practitioner,
     }
     shown = [blocks[block] for block in policy.title.split() if blocks.get(block)]
     title = " · ".join(shown) or subject.organisation or BUSY.title
-    if subject.status in ("cancelled", "no_show"):
-        title = f"{'Cancelled' if subject.status == 'cancelled' else 'No-show'}: {title}"
-    wanted = policy.details.split()
+    if subject.status in _TITLES:
+        title = str(_TITLES[subject.status]).format(title=title)
+    wanted, is_named = policy.details.split(), "{practitioner}" in policy.title
     lines = [
-        f"Status: {_STATUS_WORDS.get(subject.status, subject.status.capitalize())}"
-        if "status" in wanted
+        _("With {name}", name=subject.practitioner)
+        if subject.practitioner and not is_named
         else "",
-        f"Rate: {subject.rate}" if "rate" in wanted and subject.rate else "",
+        _("Status: {status}", status=STATUS_WORDS[subject.status]) if "status" in wanted else "",
+        _("Rate: {amount}", amount=subject.rate) if "rate" in wanted and subject.rate else "",
         subject.notes if "notes" in wanted else "",
     ]
     return Face(

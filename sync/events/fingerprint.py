@@ -1,5 +1,5 @@
-"""What an event shows, as a short text: equal fingerprints show the same. Made from a provider's
-answers, not from our requests, since each provider changes texts a little.
+"""The content of an event as a short text: events with equal fingerprints show the same. It is made
+from a provider's answers, not from our requests, since each provider changes texts a little.
 """
 
 import hashlib
@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 
 from .event import Event, RemoteEvent
 
-_VARIANTS = dict.fromkeys((0xFE0E, 0xFE0F))  # how an emoji is drawn; providers add and drop these
+_VARIANTS = dict.fromkeys((0xFE0E, 0xFE0F))  # how an emoji is drawn; providers add and remove these
 
 
 def fingerprint(seen: RemoteEvent) -> str:
-    """What can be seen of an event, in at most 90 characters: its times, a space, a digest of the
+    """The visible content of an event in at most 90 characters: its times, a space, a digest of the
     rest ("repeats" for a repeat).
     """
     if seen.is_series or seen.series_id:
@@ -54,16 +54,16 @@ def _digest(title: str, description: str, location: str, weight: str, is_private
 
 
 def _tidy(text: str) -> str:
-    """Text without the invisible changes that providers make: kinds of white space and line ends,
-    empty lines, the normal form of é.
+    """The text without invisible changes by providers: kinds of white space and line ends, empty
+    lines, the normal form of é.
     """
     lines = unicodedata.normalize("NFC", text.translate(_VARIANTS)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
 
 def _weight(status: str, busy: str) -> str:
-    """Google says tentative in the status, Graph in the busy kind. An event that is tentative and
-    takes no time differs from both.
+    """One word for tentative events: Google puts it in the status, Graph in the busy kind. An event
+    that is tentative and takes no time differs from both.
     """
     return (
         "tentative"

@@ -1,8 +1,8 @@
-"""An appointment as a client's own calendar shows it: neutral, since in a family's calendar the
-name of a service would tell too much.
+"""An appointment in a client's own calendar. Its text is neutral: in a family's calendar the name
+of a service would tell too much.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlencode
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -10,27 +10,47 @@ from base.catalogue import _
 
 
 def title(clinic: str) -> str:
-    """What the entry is called."""
+    """The title of the entry."""
     return _("Appointment, {clinic}", clinic=clinic)
 
 
 def uid(booking: UUID) -> str:
-    """The entry's UID: another than the booking's own, so that two ways to the calendar of one
-    person never write the same entry.
+    """The entry's UID. It differs from the booking's own, so that the two entries that one person
+    may get never overwrite each other.
     """
     return str(uuid5(NAMESPACE_URL, f"visitor:{booking}"))
 
 
-def google_url(name: str, starts_at: datetime, ends_at: datetime, place: str) -> str:
-    """An address that opens a new entry in Google Calendar."""
-    start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in (starts_at, ends_at))
+def google_url(
+    name: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    place: str,
+    days: tuple[date, date] | None = None,
+) -> str:
+    """An address that opens a new entry in Google Calendar. `days`: the first whole day, and the
+    one after the last.
+    """
+    if days:
+        start, end = (f"{day:%Y%m%d}" for day in days)
+    else:
+        start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in (starts_at, ends_at))
     asked = {"action": "TEMPLATE", "text": name, "dates": f"{start}/{end}", "location": place}
     return f"https://calendar.google.com/calendar/render?{urlencode(asked)}"
 
 
-def outlook_url(name: str, starts_at: datetime, ends_at: datetime, place: str) -> str:
-    """An address that opens a new entry in Outlook on the web."""
-    start, end = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (starts_at, ends_at))
+def outlook_url(
+    name: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    place: str,
+    days: tuple[date, date] | None = None,
+) -> str:
+    """An address that opens a new entry in Outlook on the web. `days` as for Google."""
+    if days:
+        start, end = (f"{day:%Y-%m-%d}" for day in days)
+    else:
+        start, end = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (starts_at, ends_at))
     asked = {
         "path": "/calendar/action/compose",
         "rru": "addevent",
@@ -38,5 +58,6 @@ def outlook_url(name: str, starts_at: datetime, ends_at: datetime, place: str) -
         "startdt": start,
         "enddt": end,
         "location": place,
+        **({"allday": "true"} if days else {}),
     }
     return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(asked)}"

@@ -1,5 +1,5 @@
-"""What keeps people busy besides bookings, for links that show free and busy only: time off, and
-busy time in calendars outside. The events say "Busy" and nothing else.
+"""Busy time of people besides bookings, for links that show free and busy only: time off, and busy
+time in calendars outside. The events say "Busy" and nothing else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from sync.events.face import BUSY
 def events(
     feed: Feed, calendars: Iterable[Practitioner], start: datetime, end: datetime
 ) -> list[Event]:
-    """Time off and busy time outside of everyone whose calendars these are, in [start, end)."""
+    """Time off and external busy time of everyone with one of these calendars, in [start, end)."""
     people = {calendar.user_id: calendar for calendar in reversed(list(calendars))}
     found = [
         event
@@ -51,7 +51,9 @@ def _off(calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Eve
 
 
 def _outside(feed: Feed, calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Event]:
-    """An event that was moved outside becomes another event here: no change date is known."""
+    """The busy time of external events. One that was moved outside becomes another event here,
+    since no change date is known.
+    """
     rows = ExternalEvent.between(calendar.user_id, start, end).where(ExternalEvent.blocks)
     for row in rows:
         starts_at, ends_at = row.taken(calendar.zone)
@@ -67,7 +69,7 @@ def _outside(feed: Feed, calendar: Practitioner, start: datetime, end: datetime)
             else [None, None]
         )
         yield Event(
-            str(uuid5(feed.uuid, identity)),  # the link's own uuid is secret, and stays so
+            str(uuid5(feed.uuid, identity)),  # the feed's own uuid is secret, so it is not used
             0,
             "confirmed",
             BUSY,

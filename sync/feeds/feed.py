@@ -1,8 +1,8 @@
 """Private links: the address of one, and the check whether it may be read, in one query.
 
-The revision of what a link shows is known before any booking is read: revisions of a clinic grow
-strictly, so the largest one in scope, with the day of the window, names the body. What the body is,
-`shown.py` tells; how it travels, `wsgi.py`.
+The revision of what a feed shows is known before any booking is read: revisions of a clinic grow
+strictly, so the largest one in scope, with the day of the window, names the body. `shown.py` makes
+the body, `wsgi.py` sends it.
 """
 
 import base64
@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import models
-from base.database import InstantField, database, is_sqlite
+from base import scheduling
+from base.database import database, is_sqlite
 from models import Feed
 
 PREFIX = "/api/calendar/"
-_FORMAT = f"4|{version('tzdata')}"  # grows with the writer; other zone data also make another body
+_FORMAT = f"5|{version('tzdata')}"  # grows with the writer; other zone data also make another body
 EMPTY_DAYS = 30
-BUSY_DAYS = 731  # a link without a span that shows free and busy reaches so far back and ahead
+BUSY_DAYS = 731  # how far back and ahead a feed of free and busy times goes if it has no span
 _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days,
   f.scope, f.kind, u.left_at, u.sync_allowed, u.role, c.plan, c.empty_when_stopped,
@@ -69,8 +70,8 @@ def path(secret: str, feed: Feed) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970;
-    `today`: a UTC midnight; `clinic_rev`: the clinic's newest revision then.
+    """A link that may be read, and the values that determine its body. `revision`: whole seconds
+    since 1970; `today`: a UTC midnight; `clinic_rev`: the clinic's newest revision at that time.
     """
 
     feed_id: int
@@ -84,7 +85,7 @@ class Check:
     clinic_rev: int
 
     def window(self) -> tuple[datetime | None, datetime | None]:
-        """The instants between which bookings are shown; None: open."""
+        """The instants between which bookings are shown; None: no limit."""
         midnight = datetime.fromtimestamp(self.today, UTC)
         start = None if self.past_days is None else midnight - timedelta(days=self.past_days)
         return start, (
@@ -93,12 +94,10 @@ class Check:
 
 
 def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Check | None:
-    """The link behind an address, or None for every kind of refusal. One query, whatever the
-    answer.
-    """
+    """The link of an address, or None for every kind of refusal. One query, whatever the answer."""
     row = database.execute_sql(*_check_query(feed_uuid)).fetchone()
     salt = row[1] if row else ""
-    # all of them: no early way out
+    # all are compared, so that the time taken tells nothing
     matches = [hmac.compare_digest(token(key, feed_uuid, salt), given) for key in keys]
     if row is None or not any(matches):
         return None
@@ -128,14 +127,14 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
         return None
-    if kind == "availability":  # what repeats without end needs one
+    if kind == "availability":  # events that repeat without end need one
         past = BUSY_DAYS if past is None else past
         future = BUSY_DAYS if future is None else future
     seconds = int(now.timestamp())
     today = seconds - seconds % 86400
     revision = max(filter(None, revisions), default=0)
     if slides := past is not None or future is not None:
-        revision = max(revision, today)  # the window slides at midnight UTC: a visible change
+        revision = max(revision, today)  # the window moves at midnight UTC: a visible change
     seed = f"{_FORMAT}|{feed_uuid}|{revision}|{is_dead}|{today if slides else ''}"
     etag = hashlib.sha256(seed.encode()).hexdigest()[:32]
     return Check(feed_id, revision, etag, is_dead, today, past, future, clinic_id, clinic_rev)
@@ -150,8 +149,9 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 
 
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
-    """Whether a stopped link goes on as an empty calendar for a while, so that apps clear
-    themselves. One that was cleared away ends at once, and so does a regenerated address.
+    """Whether a stopped link answers with an empty calendar for a while, so that apps clear
+    themselves. A link that was removed from the list ends at once, and so does a regenerated
+    address.
     """
     ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None
-    return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=EMPTY_DAYS)
+    return bool(ended and scheduling.of_number(ended) > now - timedelta(days=EMPTY_DAYS))

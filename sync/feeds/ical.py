@@ -13,8 +13,8 @@ from sync.events.event import Event
 from .vtimezone import vtimezone
 
 PRODUCT = "-//Kalends//Kalends 1.0//EN"
-# One control character would make a strict reader refuse the whole feed, so none gets out, whatever
-# a row holds (§3.1).
+# A control character would make a strict reader refuse the whole feed, so all are removed, whatever
+# a row contains (§3.1).
 _CONTROLS = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), 0x7F))
 _ESCAPES = _CONTROLS | str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 _STATUS_LINES = {
@@ -60,8 +60,8 @@ def _day(day: date) -> str:
 
 
 def _local(at: datetime, zone: ZoneInfo) -> str | None:
-    """Wall time in the zone, or None in an hour that the clocks show twice: programs disagree on
-    which pass is meant.
+    """Wall time in the zone, or None in the hour that comes twice: programs disagree on which of
+    the two is meant.
     """
     local = at.astimezone(zone)
     if local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset():
@@ -88,7 +88,7 @@ def vevent(event: Event) -> str:
     """One VEVENT, ended by CRLF. DTSTAMP is the last change, as it must be without METHOD
     (§3.8.7.2).
 
-    Kept for the next body: after a change all the other events of a feed are as they were.
+    Cached for the next body: after a change all other events of a feed stay the same.
     """
     face, changed = event.face, _utc(event.changed_at)
     return "".join(

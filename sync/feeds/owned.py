@@ -1,5 +1,6 @@
-"""Private links as their owners see them: which there are, and who reads them."""
+"""Private links as their owners see them, and the programs that read them."""
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,9 +21,8 @@ def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
 
 
 def listed(user: User) -> list[Feed]:
-    """The person's own links, the living first, the newest on top.
-
-    Each with calendar and readers (last one first) at hand.
+    """The person's own links, active ones first, newest on top, each with calendar and readers
+    (last one first).
     """
     rows = (
         Feed.select(Feed, Practitioner, User, Venue)
@@ -37,10 +37,31 @@ def listed(user: User) -> list[Feed]:
     return found
 
 
-def habits(user: User) -> dict[str, int | None]:
-    """Per family of program that reads the person's living links.
+def of_people(people: Sequence[User]) -> dict[int, list[Feed]]:
+    """The active links of these people, by person, newest on top, each with its readers (last one
+    first). One query for all.
+    """
+    found: dict[int, list[Feed]] = {user.id: [] for user in people}
+    rows = (
+        Feed.select(Feed, FeedRead)
+        .left_outer_join(FeedRead, attr="read")
+        .where(Feed.user.in_(list(found)), *Feed.living())
+        .order_by(Feed.id.desc(), FeedRead.last_at.desc())
+    )
+    reads: dict[int, list[FeedRead]] = {}
+    for row in rows:
+        if row.id not in reads:
+            reads[row.id] = []
+            vars(row)["reads"] = reads[row.id]  # in the form of `prefetch`
+            found[row.user_id].append(row)
+        if (read := vars(row).get("read")) is not None:
+            reads[row.id].append(read)
+    return found
 
-    The shortest typical interval in seconds; None: not known yet.
+
+def habits(user: User) -> dict[str, int | None]:
+    """The families of programs that read the person's active links, each with its shortest typical
+    interval in seconds; None: unknown yet.
     """
     rows = (
         FeedRead.select(FeedRead.family, fn.MIN(FeedRead.interval_seconds))
@@ -51,7 +72,35 @@ def habits(user: User) -> dict[str, int | None]:
 
 
 def still_answers(feed: Feed) -> bool:
-    """Whether the address of a stopped link still gives its one entry."""
+    """Whether the address of a stopped link still returns its one entry."""
     ended = feed.revoked_at or feed.suspended_at
     since = scheduling.utc_now() - timedelta(days=EMPTY_DAYS)
     return bool(feed.clinic.empty_when_stopped and ended and ended > since)
+
+
+def shown_by_others(user: User) -> list[Feed]:
+    """Working links of managers that show bookings of this person, by their owners' names, each
+    with its owner at hand.
+    """
+    mine = Practitioner.select(Practitioner.id).where(Practitioner.user == user.id)
+    rows = (
+        Feed.select(Feed, User)
+        .join(User, on=(Feed.user == User.id))
+        .where(
+            Feed.clinic == user.clinic_id,
+            Feed.user != user.id,
+            Feed.revoked_at.is_null(),
+            Feed.suspended_at.is_null(),
+            User.left_at.is_null(),
+            User.sync_allowed,
+            User.role.in_(("manager", "owner")),
+            (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine),
+        )
+    )
+    return list(rows.order_by(User.name, Feed.id))
+
+
+def names(user: User, ids: Collection[int]) -> dict[int, str]:
+    """The names of these links of the person, by id."""
+    mine = Feed.select(Feed.id, Feed.name).where(Feed.user == user, Feed.id.in_(list(ids)))
+    return dict(tuples(mine))

@@ -1,5 +1,5 @@
-"""Who reads the feeds: families of programs, counted outside the answering thread. IP addresses are
-never looked at.
+"""The programs that read the feeds, in families, counted outside the answering thread. IP addresses
+are never read.
 """
 
 import atexit
@@ -15,7 +15,7 @@ from models import FeedRead
 
 log = logging.getLogger("kalends.readers")
 
-_FAMILIES = (  # piece of a User-Agent, lower case → name; the first that fits (fact sheet §5)
+_FAMILIES = (  # part of a User-Agent, lower case → name; the first match counts (fact sheet §5)
     ("google-calendar-importer", "Google Calendar"),
     ("calendaragent", "Apple Calendar"),
     ("dataaccessd", "Apple Calendar"),
@@ -39,8 +39,8 @@ _FAMILIES = (  # piece of a User-Agent, lower case → name; the first that fits
     ("okhttp", "an Android app"),
     ("mozilla/", "a browser"),
 )
-Looks = tuple[datetime, datetime, int]  # first, last, how many
-_SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has looked once
+Reads = tuple[datetime, datetime, int]  # first, last, how many
+_SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has read once
 
 
 @lru_cache(1024)
@@ -59,7 +59,7 @@ class ReadLog:
     def __init__(self, delay_seconds: float = 1.0):
         self._delay = delay_seconds
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._pending: dict[tuple[int, str], Looks] = {}
+        self._pending: dict[tuple[int, str], Reads] = {}
         self._timer: threading.Timer | None = None
         atexit.register(self.flush)
 
@@ -74,8 +74,8 @@ class ReadLog:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Write what is pending, after what is being written already; on a database fault keep it
-        for the next time.
+        """Write the pending counts, after the write that is running; after a database error keep
+        them for the next time.
         """
         with self._writing:
             self._flush()
@@ -89,19 +89,19 @@ class ReadLog:
             return
         try:
             with database.connection_context(), database.atomic():
-                for (feed_id, name), looks in pending.items():
-                    _add(feed_id, name, looks)
+                for (feed_id, name), reads in pending.items():
+                    _add(feed_id, name, reads)
         except PeeweeException as error:
             log.warning("reads not counted yet: %s", type(error).__name__)
             with self._lock:
-                for key, looks in pending.items():
+                for key, reads in pending.items():
                     later = self._pending.get(key)
-                    self._pending[key] = _together(looks, later) if later else looks
+                    self._pending[key] = _together(reads, later) if later else reads
 
 
-def _together(early: Looks | None, late: Looks) -> Looks:
-    """Both as one. Where the last look of one and the first of the other are close together, they
-    were one visit.
+def _together(early: Reads | None, late: Reads) -> Reads:
+    """Both as one. If the last read of one and the first of the other are close together, they
+    count as one visit.
     """
     if early is None:
         return late
@@ -112,9 +112,9 @@ def _is_same_visit(last: datetime, first: datetime) -> bool:
     return (first - last).total_seconds() <= _SAME_VISIT_SECONDS
 
 
-def _add(feed_id: int, name: str, looks: Looks) -> None:
-    """Count looks of one family. Looks at a feed that is gone are dropped."""
-    first, last, count = looks
+def _add(feed_id: int, name: str, reads: Reads) -> None:
+    """Count reads of one family. Reads of a deleted feed are dropped."""
+    first, last, count = reads
     same = FeedRead.feed == feed_id, FeedRead.family == name
     row = FeedRead.get_or_none(*same)
     if row is None:
@@ -124,12 +124,12 @@ def _add(feed_id: int, name: str, looks: Looks) -> None:
                     feed=feed_id, family=name, first_at=first, last_at=last, count=count
                 )
             return
-        except IntegrityError:  # another process was first, or the feed is gone
+        except IntegrityError:  # another process was first, or the feed was deleted
             row = FeedRead.get_or_none(*same)
     if row is None:
         return
     interval, again = row.interval_seconds, _is_same_visit(row.last_at, first)
-    if not again:  # a running mean: three parts what was, one part the new gap
+    if not again:  # a running mean: three parts the old value, one part the new gap
         gap = (first - row.last_at).total_seconds()
         interval = int(gap if interval is None else 0.75 * interval + 0.25 * gap)
     FeedRead.update(

@@ -1,24 +1,24 @@
-"""What a private link shows: the bookings of its calendars as events, each with the face that the
-link may show.
+"""The content of a feed: the bookings of its calendars as events, each with the face that the feed
+may show.
 
-The link's own choices, the person's and the clinic's ceiling all apply; the strictest counts. The
-preview on the page uses the same code as the feed.
+The feed's own choices, the person's and the clinic's ceiling all apply; the strictest counts. The
+preview on the page (`preview`) uses the same code.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from base import feed_presets, scheduling
+from base import scheduling
 from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _, lazy
 from base.tables.past_values import AsOf, Unknown
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from sync.events.event import Event, Face
-from sync.events.face import BUSY, Choices, Chosen, Policy, Subject, face
+from sync.events.face import Chosen, Policy, Subject, face
 
 from . import busy, ical
 
@@ -39,24 +39,35 @@ def render(
         .where(Feed.id == feed_id)
         .get()
     )
-    calendars = {p.id: p for p in _in_scope(feed)}
+    calendars = {p.id: p for p in in_scope(feed)}
     venues = [p.venue for p in calendars.values()]
     zone_name = venues[0].zone_name if venues else "UTC"
-    name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
-    people = {calendar.user.name for calendar in calendars.values()}
-    if feed.kind == "availability":
-        name = _(
-            "{people}, busy times", people=people.pop() if len(people) == 1 else feed.clinic.name
-        )
     shows = [] if is_empty else list(events(feed.user, feed.clinic, feed, calendars, start, end))
-    if feed.kind == "availability" and not is_empty and start and end:  # it has both
+    if feed.kind == "availability" and not is_empty and start and end:  # it shows both
         shows = sorted(
             [*shows, *busy.events(feed, calendars.values(), start, end)],
             key=lambda event: event.starts_at,
         )
     return ical.calendar(
-        name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)]
+        _name(feed, calendars.values()),
+        zone_name,
+        shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)],
     )
+
+
+def _name(feed: Feed, calendars: Collection[Practitioner]) -> str:
+    """The name of the calendar: the venue or the clinic, and the practitioner if it is not the
+    owner's.
+    """
+    people = sorted({calendar.user.name for calendar in calendars})
+    if feed.kind == "availability":
+        whose = people[0] if len(people) == 1 else feed.clinic.name
+        return _("{people}, busy times", people=whose)
+    venues = [calendar.venue.name for calendar in calendars]
+    if feed.scope != "practitioner" or not venues:
+        return feed.clinic.name
+    is_own = all(calendar.user_id == feed.user_id for calendar in calendars)
+    return venues[0] if is_own else f"{people[0]}, {venues[0]}"
 
 
 def _stand_in(feed: Feed, title: str, revision: int) -> Event:
@@ -66,7 +77,7 @@ def _stand_in(feed: Feed, title: str, revision: int) -> Event:
     """
     first = ical.instant(revision).date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
-    # the link's own uuid is part of its address, and stays there
+    # the feed's own uuid is part of its secret address, so it is not used
     uid = str(uuid5(feed.uuid, title))
     return Event(
         uid,
@@ -83,9 +94,10 @@ def _stand_in(feed: Feed, title: str, revision: int) -> Event:
     )
 
 
-def _in_scope(feed: Feed) -> Iterable[Practitioner]:
-    """The calendars a link shows; other people's only as far as they let their bookings leave.
-    Whoever is busy at one venue is so at each: a link that shows free and busy covers all of them.
+def in_scope(feed: Feed) -> Iterable[Practitioner]:
+    """The calendars of a feed; those of other people only if they allow their bookings outside. A
+    person who is busy at one venue is busy at all: a feed of free and busy times covers all of
+    them.
     """
     rows = (
         Practitioner.select(Practitioner, User, Venue)
@@ -106,7 +118,7 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
 
 
 class _Origins(NamedTuple):
-    """The rows that the terms of one calendar's bookings of one service follow from."""
+    """The rows from which the terms of one calendar's bookings of one service are made."""
 
     choices: Chosen | AsOf
     owner: User | AsOf
@@ -116,7 +128,7 @@ class _Origins(NamedTuple):
     service: Service | AsOf | None
 
     def as_of(self, second: int) -> "_Origins":
-        """What they were right before a second. Raises Unknown."""
+        """The rows as they were right before a second. Raises Unknown."""
         return _Origins(
             AsOf(self.choices, second),
             AsOf(self.owner, second),
@@ -138,6 +150,7 @@ class _Terms:
     zone_name: str
     service: str
     currency: str
+    practitioner: str
 
     @classmethod
     def of(cls, origins: _Origins) -> "_Terms":
@@ -149,6 +162,8 @@ class _Terms:
         else:
             statuses, rules = choices.statuses, Policy.of(owner, clinic, choices)
             rules = rules if person.id == owner.id else rules.of_colleague(person, clinic)
+            if rules.hide_sensitive:  # shown as "Busy" they would reveal that the time is taken
+                statuses = {ours: shown for ours, shown in statuses.items() if shown != "cancelled"}
         return cls(
             statuses,
             rules,
@@ -157,6 +172,7 @@ class _Terms:
             venue.zone_name,
             service.name if service else "",
             clinic.currency,
+            person.name if choices.scope == "clinic" else "",
         )
 
     @property
@@ -182,14 +198,15 @@ class _Terms:
                 internal_id or "",
                 "" if rate is None else f"{rate / 100:.2f} {self.currency}",
                 notes,
+                self.practitioner,
             ),
             self.policy,
         )
 
 
 class _History:
-    """The terms of one calendar's bookings of one service: the present ones, and what they were
-    before each change, the newest first, with the second of the change; None: not known any more.
+    """The terms of one calendar's bookings of one service: the present ones, and the earlier ones
+    before each change, newest first, with the second of the change; None: no longer known.
     """
 
     def __init__(self, origins: _Origins):
@@ -235,8 +252,8 @@ def events(
     most: int | None = None,
     only: Sequence[UUID] | None = None,
 ) -> Iterator[Event]:
-    """The events that a calendar outside of this person shows under these choices, oldest first, at
-    most `most`; with `only` those of these bookings. `start`/`end` bound the window; None: open.
+    """The events in a calendar outside of this person under these choices, oldest first, at most
+    `most`; with `only` those of these bookings. `start`/`end` bound the window; None: no limit.
     """
     services = {row.id: row for row in Service.select().where(Service.clinic == clinic)}
 
@@ -249,11 +266,13 @@ def events(
     statuses = {status for key in calendars for status in history(key, None).now.statuses}
     for row in _rows(list(calendars), list(statuses), start, end, most, only):
         calendar_id, service_id, *facts = row
-        yield _event(history(calendar_id, service_id), facts)
+        terms = history(calendar_id, service_id)
+        if facts[1] in terms.now.statuses:  # a colleague may have chosen not to show some statuses
+            yield _event(terms, facts)
 
 
 def _event(terms: _History, row: Sequence[Any]) -> Event:
-    """One booking under its terms; `row` as `_rows` gives it, without its first two columns."""
+    """One booking under its terms; `row` as from `_rows`, without its first two columns."""
     (
         uid,
         status,
@@ -331,62 +350,3 @@ def _rows(
     if only is not None:
         query = query.where(Booking.uuid.in_(only))
     return query.tuples().iterator()
-
-
-def preview(
-    user: User, identifier: str | None, now: datetime, count: int
-) -> dict[str, list[Event]]:
-    """The person's next bookings as they look under this identifier to "google", "outlook" and
-    "family". Nothing is stored.
-
-    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see
-    what it says; what two-way sync writes is private, so that people the calendar is shared with
-    see only "Busy".
-    """
-    preset = feed_presets.preset(user.clinic.feed_preset, user.clinic.notes_may_leave)
-    choices = Choices(
-        preset["title"], preset["details"], preset["statuses"], identifier=identifier or "none"
-    )
-    own = (
-        Practitioner.select(Practitioner, User, Venue)
-        .join(User)
-        .switch(Practitioner)
-        .join(Venue)
-        .where(Practitioner.user == user)
-    )
-    calendars = {p.id: p for p in own}
-    shown = list(events(user, user.clinic, choices, calendars, now, None, count))
-    family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
-    return {
-        "google": [event for event in shown if event.status != "cancelled"],
-        "outlook": shown,
-        "family": family,
-    }
-
-
-def sample(user: User, now: datetime) -> Subject:
-    """Facts to show the choices by: the person's next booking with a client, or an invented one."""
-    row = (
-        Booking.select(Booking, Practitioner, Venue, Patient, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Booking)
-        .join(Patient)
-        .switch(Booking)
-        .left_outer_join(Service)
-        .where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
-        .order_by(Booking.starts_at)
-        .first()
-    )
-    if row is None:
-        return Subject(user.clinic.name, "", "First visit", "confirmed", "Anna", "Sample", "K-1001")
-    venue, patient = row.practitioner.venue, row.patient
-    return Subject(
-        venue.name,
-        venue.address,
-        row.service.name if row.service else "",
-        row.status,
-        patient.first_name,
-        patient.last_name,
-        patient.internal_id or "",
-    )

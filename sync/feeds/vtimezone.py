@@ -22,7 +22,7 @@ _STEP = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A change of offset or name; `wall` is the time that the clocks show before it."""
+    """A change of offset or name; `wall` is the clock's time before it."""
 
     wall: datetime
     before: timedelta
@@ -32,8 +32,8 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Yearly:
-    """A change that comes back every year on the nth weekday (0: Sunday) of a month; nth 5: the
-    last.
+    """A change that happens every year on the nth weekday (0: Sunday) of a month; nth
+    5: the last.
     """
 
     month: int
@@ -68,7 +68,7 @@ def posix_rule(zone_name: str) -> str:
 
 
 def _span(text: str) -> timedelta:
-    """The length that "-10:30" or "2" means."""
+    """The duration of a text such as "-10:30" or "2"."""
     hours, minutes, seconds = (int(part) for part in f"{text.lstrip('+-')}:0:0".split(":")[:3])
     return timedelta(hours=hours, minutes=minutes, seconds=seconds) * (
         -1 if text.startswith("-") else 1
@@ -76,10 +76,10 @@ def _span(text: str) -> timedelta:
 
 
 def _yearly(rule: str) -> list[_Yearly]:
-    """The two yearly changes of a POSIX rule, none where it has no summer time.
+    """The two yearly changes of a POSIX rule; None if it has no summer time.
 
-    None either where an hour lies outside its day (Israel, Greenland, Chile): that shifts the
-    weekday, which one BYDAY cannot say. Single parts do then.
+    None also if an hour lies outside its day (Israel, Greenland, Chile): that shifts the weekday,
+    which one BYDAY cannot express. Single parts are written instead.
     """
     if not (match := _POSIX.match(rule)):
         return []
@@ -109,7 +109,7 @@ def _yearly(rule: str) -> list[_Yearly]:
 
 
 def _changes(zone: ZoneInfo, first: int, last: int) -> list[_Change]:
-    """The changes in the years [first, last] as they really were or will be, in order."""
+    """The actual changes in the years [first, last], in order."""
     found = []
     at, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
     while at < end:
@@ -167,7 +167,7 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
         (each.in_year(year) for year in range(first_year - 1, last_year + 1) for each in yearly),
         key=lambda c: c.wall,
     )
-    ruled = 0  # how many of the last changes are those of the rule, one by one
+    ruled = 0  # how many of the last changes follow the rule
     while ruled < min(len(real), len(by_rule)) and real[-ruled - 1] == by_rule[-ruled - 1]:
         ruled += 1
     single, tail = real[: len(real) - ruled], real[len(real) - ruled :]

@@ -40,7 +40,7 @@ _HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
 ]
 _REFUSED = "404 Not Found", [("Content-Length", "0")], b""
-# in the environment of a request: raise TakesWork rather than render or compress
+# a key of the WSGI environment: raise TakesWork instead of rendering or compressing
 AT_ONCE = "kalends.at_once"
 _FILE = [
     ("Content-Type", "text/calendar; charset=utf-8"),
@@ -49,12 +49,12 @@ _FILE = [
 ]
 
 
-AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # for an answer of the database
+AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # seconds for an answer of the database
 
 
 class TakesWork(Exception):
     """Rendering the body, or a slow database, would take long. Ask again without AT_ONCE, in a
-    thread where nobody else waits.
+    thread for which nobody else waits.
     """
 
 
@@ -71,8 +71,12 @@ class Bodies:
     def __contains__(self, etag: str) -> bool:
         return etag in self._kept
 
+    def find(self, etag: str) -> bytes:
+        """The body with this ETag; b"" if it is not cached."""
+        return self._kept.get(etag, b"")
+
     def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
-        """The body with this ETag; made where it is not kept."""
+        """The body with this ETag; made if it is not cached."""
         with self._lock:
             if (body := self._kept.get(etag)) is not None:
                 self._kept.move_to_end(etag)
@@ -98,7 +102,7 @@ class FeedsApp:
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
         self._bodies = Bodies()
-        self._keeper = Keeper()
+        self._keeper = Keeper(self._bodies)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -119,20 +123,21 @@ class FeedsApp:
         if AT_ONCE in environ and is_doubtful():
             raise TakesWork
         address, now = (shape[1], shape[2]), scheduling.utc_now()
-        for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
+        for _ in range(2):  # the connection may have died meanwhile: the second one is new
             try:
                 with answer_within(AT_ONCE_SECONDS if AT_ONCE in environ else IN_A_THREAD_SECONDS):
-                    # kept open by this thread: opening one for each poll costs as much as the query
+                    # kept open by this thread: a new one for each poll would cost as much as the
+                    # query
                     if database.is_closed():
                         database.connect(reuse_if_open=True)
                     found = check(self._keys, *address, now)
                     return self._found(environ, found, now, address) if found else _REFUSED
             except TakesWork:
                 raise
-            # its message could hold a name or the address, so nothing of it goes further up
+            # its message could hold a name or the address, so it is not raised further
             except Exception as error:
                 fault = error
-                # a statement left half read would hold this thread to the database as it was
+                # a half-read statement would show this thread an old state of the database
                 database.manual_close()
         log.error(
             "a feed was not answered from the database: %s at %s",
@@ -158,19 +163,14 @@ class FeedsApp:
             self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
         body = b""
         if not is_current:
-            body = self._bodies.get(
-                found.etag,
-                lambda: shown.render(
-                    found.feed_id, *found.window(), found.is_empty, found.revision
-                ),
-            )
+            body = self._bodies.get(found.etag, lambda: _rendered(found))
         self._keeper.note(address, found, body)
         return self._sent(environ, copies.Copy(found.etag, found.revision, body), now)
 
     def _sent(
         self, environ: dict[str, Any], copy: copies.Copy, now: datetime
     ) -> tuple[str, list[tuple[str, str]], bytes]:
-        """304 where the reader has the body, else the body, compressed where that is asked for."""
+        """304 if the reader has the body, else the body, compressed if the request asks for it."""
         zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
         validators = [
             ("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'),
@@ -185,47 +185,63 @@ class FeedsApp:
 
 
 class Keeper:
-    """Keeps copies of served bodies, in a thread of its own so that no request waits. Each link at
-    most once an hour, and when it changed.
+    """Stores copies of served bodies, in a thread of its own so that no request waits. Each link's
+    at most once an hour, and after a change of it or of its clinic, which may have voided the
+    copy.
     """
 
-    def __init__(self, most: int = 10_000):
-        self._most = most
-        # address → ETag, when, whether with its body
-        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = OrderedDict()
+    def __init__(self, bodies: Bodies, most: int = 10_000):
+        self._bodies, self._most = bodies, most
+        # address → ETag, the clinic's revision, time, whether with its body
+        self._seen: OrderedDict[tuple[str, str], tuple[str, int, float, bool]] = OrderedDict()
+        self._too_large: OrderedDict[str, None] = OrderedDict()  # ETags
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="copies")
         self._waiting = threading.Semaphore(200)
 
     def note(self, address: tuple[str, str], found: Check, body: bytes) -> None:
-        """A link was served: its body, or b"" where the reader had it."""
-        etag, at, had_body = self._seen.get(address, ("", 0.0, False))
+        """Note that a link was served: its body, or b"" if the reader had it."""
+        etag, clinic_rev, at, had_body = self._seen.get(address, ("", 0, 0.0, False))
         is_fresh = (
             etag == found.etag
+            and clinic_rev == found.clinic_rev
             and time.monotonic() - at < copies.FRESH_SECONDS
             and (had_body or not body)
         )
-        if is_fresh or not self._waiting.acquire(blocking=False):
+        if is_fresh or found.etag in self._too_large or not self._waiting.acquire(blocking=False):
             return
-        self._seen[address] = found.etag, time.monotonic(), bool(body)
+        self._seen[address] = found.etag, found.clinic_rev, time.monotonic(), bool(body)
         if len(self._seen) > self._most:
             self._seen.popitem(last=False)
         self._thread.submit(self._keep, copies.place(*address), found, body)
 
     def _keep(self, key: str, found: Check, body: bytes) -> None:
         try:
+            if not body and not copies.extend(key):
+                # readers with the body do not ask for it: it is made only for the copy
+                body = self._bodies.find(found.etag) or _rendered_here(found)
             if body:
-                copies.keep(
-                    key,
-                    found.clinic_id,
-                    found.clinic_rev,
-                    copies.Copy(found.etag, found.revision, body),
-                )
-            else:
-                copies.look_after(key)
-        except Exception as error:  # the reader was answered; only the copy failed
+                copy = copies.Copy(found.etag, found.revision, body)
+                copies.keep(key, found.clinic_id, found.clinic_rev, copy)
+        except copies.TooLarge:
+            self._too_large[found.etag] = None
+            if len(self._too_large) > self._most:
+                self._too_large.popitem(last=False)
+        except Exception as error:  # the reader has its answer; only the copy failed
             log.error("a copy was not kept: %s at %s", type(error).__name__, places(error))
         finally:
             self._waiting.release()
+
+
+def _rendered(found: Check) -> bytes:
+    return shown.render(found.feed_id, *found.window(), found.is_empty, found.revision)
+
+
+def _rendered_here(found: Check) -> bytes:
+    """The link's body, made in a thread that opens and closes its own connection to the
+    database.
+    """
+    with answer_within(IN_A_THREAD_SECONDS), database.connection_context():
+        return _rendered(found)
 
 
 def _asks_gzip(accepted: str) -> bool:
@@ -238,8 +254,8 @@ def _asks_gzip(accepted: str) -> bool:
 
 
 def _is_current(environ: dict[str, Any], found: Check | copies.Copy) -> bool:
-    """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the
-    date (RFC 9110 §13.2.2).
+    """Whether the reader's copy is current. If-None-Match, compared weakly, goes before the date
+    (RFC 9110 §13.2.2).
     """
     if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
         given = {

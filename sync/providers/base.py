@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from base.outgoing.line import Client
 from sync.events.event import Delta, Event, Mark, RemoteEvent, Window
 
 from .errors import ProviderError
-from .line import Client
 from .wire import AccessToken
 
 # ---- values ----
@@ -29,13 +29,13 @@ class Calendar:
 
     @property
     def can_write(self) -> bool:
-        """Whether our events may go there and can be seen there by us again."""
+        """Whether we may write our events there and can see them there afterwards."""
         return self.access in ("owner", "writer")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenChannel:
-    """A channel as the provider keeps it; its ids and end may differ from those asked for."""
+    """A channel as the provider keeps it; its ids and end may differ from the requested ones."""
 
     channel_id: str
     resource_id: str
@@ -46,8 +46,8 @@ class OpenChannel:
 class ChannelCall:
     """One message about a channel. `what`: "opened", "changed" (read), "renew" (it ends soon unless
     renewed), "removed" (it has ended) or "missed" (messages were lost: read). Compare `secret`
-    before anything else. `remote_id` and `etag`: the version of the event that changed, where the
-    provider says so; etag "": it was deleted.
+    before anything else. `remote_id` and `etag`: the version of the event that changed, if the
+    provider names it; etag "": it was deleted.
     """
 
     channel_id: str
@@ -59,9 +59,9 @@ class ChannelCall:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make an event. `remote_id` comes from `new_id`; the result has the id that counts from then
-    on. `resume`: the answer to an earlier try was lost, so that an event with this mark may exist,
-    and is then told as Exists.
+    """Make an event. `remote_id` comes from the provider’s row (`registry.ProviderRow.new_id`); the
+    result has the final id. `resume`: the answer to an earlier try was lost, so an event with
+    this mark may exist, and is then reported as Exists.
     """
 
     remote_id: str
@@ -72,8 +72,8 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Write an event of ours; a deleted one is restored where the provider can. `etag` "": whatever
-    its version. `keeps_guests`: guests whom somebody invited stay invited; else all are removed.
+    """Write an event of ours; a deleted one is restored where the provider can. `etag` "": any
+    version. `keeps_guests`: guests whom somebody invited stay invited; else all are removed.
     Some providers write to guests by themselves, which cannot be stopped.
     """
 
@@ -86,8 +86,8 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an event. `etag` "": whatever its version. One that is said not to be there gives
-    Gone: the caller makes sure.
+    """Delete an event. `etag` "": any version. If the answer is that it does not exist, the result
+    is Gone, and the caller makes sure.
     """
 
     remote_id: str
@@ -99,8 +99,8 @@ Operation = Create | Update | Delete
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one operation: done when there is no error, and `event` is then what the
-    provider answered (None after a Delete).
+    """The result of one operation: done if there is no error, and `event` is then the provider's
+    answer (None after a Delete).
     """
 
     operation: Operation
@@ -117,25 +117,25 @@ class Provider(Protocol):
 
     Certain about one event are: the answer to a call about that event alone, a complete list, and a
     tombstone. A refusal of a batch as a whole says nothing about its items, whatever the status
-    (`writing.of_the_whole`). Where one answer says that an event exists and another that it does
-    not, a third is asked for, and no tombstone is told.
+    (`writing.of_the_whole`). If one answer says that an event exists and another that it does not,
+    a third is asked for, and no tombstone is reported.
     """
 
-    kind: str
-    batch_size: int  # so many operations go out in one request
-    longest_window: timedelta  # that can be pulled at once
-    marks_occurrences: bool  # single occurrences are told with the mark of their series
-    keeps_ids: bool  # what is moved to another calendar keeps its id, and nothing else has it
+    batch_size: int  # operations in one request, at most
+    longest_window: timedelta  # the longest window that can be pulled at once
+    marks_occurrences: bool  # single occurrences come with the mark of their series
+    may_have_none: bool  # whether an account may have no calendar at all
+    keeps_ids: bool  # whether an event keeps its id in another calendar, and no other event has it
 
     @property
     def channels(self) -> "Channels | None":
-        """None: it never calls us, and is asked again and again."""
+        """None: the provider never calls us, and its accounts are polled."""
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str) -> None:
-        """Nothing is asked of the provider yet. `api_url`: the provider's own, or a sandbox."""
+        """Sends no request yet. `api_url`: the provider's own, or a sandbox."""
 
     def keep_pages(self, pages: "Pages") -> None:
-        """Store pages of lists there from now on."""
+        """Store pages of lists in `pages` from now on."""
 
     def email(self) -> str:
         """The account's e-mail address."""
@@ -148,11 +148,11 @@ class Provider(Protocol):
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it
-        among `calendars` first. Raises NameTaken where names must differ.
+        among `calendars` first. Raises NameTaken if names must be unique.
         """
 
     def delete_calendar(self, calendar_id: str) -> None:
-        """Delete the calendar with its events. One that is gone already counts as deleted."""
+        """Delete the calendar with its events. A missing calendar counts as deleted."""
 
     def pull(
         self,
@@ -165,21 +165,21 @@ class Provider(Protocol):
         """Changes since a sync token, or without one every event that overlaps the window. A token
         belongs to one window and one `unrolled`.
 
-        `unrolled`: repeats come as single occurrences, and what left the window counts as a
-        tombstone. Otherwise, for our own calendar, a repeat comes as one event (`is_series`), and a
-        change outside the window is told like any other. A tombstone may be of an unknown event, or
-        of a whole series: its occurrences are then gone, except those in `changed`. Of a series
-        that is `relisted` they are those in `changed`, as far as a list can be believed.
+        `unrolled`: repeats come as single occurrences, and an event that left the window counts as
+        a tombstone. Otherwise, for our own calendar, a repeat comes as one event (`is_series`), and
+        a change outside the window is told like any other. A tombstone may name an unknown event,
+        or a whole series: its occurrences are then gone, except those in `changed`. The occurrences
+        of a `relisted` series are those in `changed`, as far as a list can be relied on.
 
-        A look that finds nothing where a change was told is no tombstone: the answer is then a
-        complete one. `over`: ids of events that are known to be deleted, which cost no further
-        request. An event that cannot be read does not affect the others: it is told as `unread`.
-        Raises SyncTokenExpired.
+        If a change was reported and the event is then not found, that is no tombstone: the answer
+        is a complete delta. `over`: ids of events that are known to be deleted, for which no
+        request is sent. An event that cannot be read does not affect the others: it is reported as
+        `unread`. Raises SyncTokenExpired.
         """
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
-        """The event as it is now; None where this answer says that it was deleted or never
-        existed.
+        """The present state of the event, asked for alone so that the answer is certain; None if
+        the answer is that it was deleted or never existed.
         """
 
     def look(
@@ -189,41 +189,36 @@ class Provider(Protocol):
         closely: bool = False,
         is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
-        """The event at each of these ids, in batches; None where the answer says that there is
-        none. An id is left out where nothing is known now.
+        """The event at each of these ids, in batches; None if the answer is that there is none. An
+        id is left out if nothing is known now.
 
-        `closely`, for events that a list lacks: one of ours that was deleted and can still be
-        looked up counts as not there. So does an external one that a list lacked before
-        (`is_again`); else it is left out.
+        `closely`, for events that a list lacks: an event of ours that was deleted and can still be
+        looked up counts as missing. So does an external one that a list lacked before (`is_again`);
+        else it is left out.
         """
 
     def outline(
         self, calendar_id: str, installation: str, window: Window | None = None
     ) -> dict[str, tuple[str, Mark | None]]:
-        """Etag and mark, by id, of every living event, whenever it takes place, with nothing more
-        asked for; a repeat is one event. None: it has no mark of this installation. With a `window`
-        the ids alone of single events and occurrences that overlap it: ("", None) for each.
+        """Etag and mark, by id, of every existing event, at any time, and nothing more; a repeat is
+        one event. None: it has no mark of this installation. With a `window` only the ids of
+        single events and occurrences that overlap it: ("", None) for each.
         """
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
         """Every event with this installation's mark, whenever it takes place; copies that a person
-        made included. `is_quick`: rely on a filter of the provider's, for calendars with many other
+        made included. `is_quick`: rely on the provider's filter, for calendars with many other
         events.
-        """
-
-    def new_id(self, mark: Mark, secret: bytes) -> str:
-        """The id for a new event: the same for the same mark and secret, and not to be guessed
-        without the secret.
         """
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
         """One result per operation, in order; sent in batches as results are asked for. Never
         raises: each result has its own error.
 
-        After RateLimited, or a batch in which nothing went through, the rest comes back Unsent.
-        Nobody is invited, told or reminded.
+        After RateLimited, or a batch in which nothing succeeded, the rest is Unsent. Nobody is
+        invited, notified or reminded.
         """
 
 
@@ -235,44 +230,45 @@ class Channels(Protocol):
     def open(
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
-        """Ask to be called at an address whenever the calendar changes; `secret` (≤ 128 characters)
-        comes with every call. Store both before: the first call may arrive before this answer.
+        """Open a channel: the provider calls this address whenever the calendar changes; `secret`
+        (≤ 128 characters) comes with every call. Store both before: the first call may arrive
+        before this answer.
         """
 
     def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
-        """The same channel with a later end; None where the provider cannot extend it, so that a
-        new one is to be opened. Raises Gone.
+        """Extend the channel until a later end; None if the provider cannot, so that a new one must
+        be opened. Raises Gone.
         """
 
     def close(self, channel: OpenChannel) -> None:
-        """End the calls. A channel that is gone already counts as closed."""
+        """Close the channel. A missing channel counts as closed."""
 
 
 class Webhook(Protocol):
-    """What a provider sends to our webhook, and what it expects back. Of no account: who calls is
-    not known yet.
+    """Messages that a provider sends to our webhook, and the answers that it expects. It belongs to
+    no account, since the caller is not known yet.
     """
 
     def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         """The messages in one request."""
 
     def handshake(self, query: Mapping[str, str]) -> str | None:
-        """What to answer where a request asks whether our webhook exists; None for any other
-        request.
+        """The answer to a request that asks whether our webhook exists; None
+        for any other request.
         """
 
-    def answer(self, is_believed: bool) -> int:
+    def answer(self, is_genuine: bool) -> int:
         """The status with which `calls` are answered."""
 
 
 class Pages(Protocol):
-    """Where the pages of a long read are kept, so that it may be interrupted and continued."""
+    """The store for pages of a long read, so that it may be interrupted and continued."""
 
     def kept(self, address: str) -> dict[str, Any] | None:
-        """The page at this address, where it was read before."""
+        """The page of this address, if it was read before."""
 
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
-        """Keep a page that was read; `goes_on`: there are more. May raise to end the read."""
+        """Keep a page; `goes_on`: more pages follow. May raise to end the read."""
 
 
 class Unkept:
@@ -285,3 +281,16 @@ class Unkept:
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
         """Does nothing."""
         return None
+
+
+class Polled:
+    """The common part of adapters for servers that never call us and answer a list in one piece:
+    their accounts are polled.
+    """
+
+    longest_window = timedelta(days=200 * 365)
+    marks_occurrences, keeps_ids, may_have_none = False, False, True
+    channels = None
+
+    def keep_pages(self, pages: Pages) -> None:
+        """There are no pages: a list that was interrupted is read again with one request."""

@@ -20,24 +20,32 @@ class ProviderError(Exception):
 
 
 class AuthExpired(ProviderError):
-    """Final for this connection: the person must connect again."""
+    """The person gave no permission for this; connecting again, with every box ticked, helps."""
 
 
 class ScopeMissing(ProviderError):
-    """The person has not allowed this; connecting again, with every box ticked, helps."""
+    """The operator of Kalends must act: the client id or secret is wrong, or the API is not
+    switched on.
+    """
 
 
 class NotConfigured(ProviderError):
-    """Whoever runs Kalends must act: wrong client id or secret, or the API is not switched on."""
+    """There is no right on this calendar or event."""
 
 
 class Forbidden(ProviderError):
     """No right on this calendar or event."""
 
 
+class CannotMake(Forbidden):
+    """The server makes no calendars for programs, or no more of them: an existing one must be
+    chosen.
+    """
+
+
 class ScopeDoubted(Forbidden):
-    """An answer says that the person has not allowed this, while the account may do other things.
-    It is about what was asked for alone, unless the person really allowed too little.
+    """An answer says that the person gave no permission for this, while the account may do other
+    things. It counts only for this request, unless a permission is really missing.
     """
 
 
@@ -47,14 +55,43 @@ class NoMailbox(ProviderError):
     """
 
 
+class WrongPassword(AuthExpired):
+    """A name and password that were just typed are refused. They are not tried again."""
+
+
+class Misaddressed(ProviderError):
+    """The typed address leads to nothing that may be asked. Final: something else must be typed."""
+
+
+class NoServer(Misaddressed):
+    """There is no calendar server at the address."""
+
+
+class PrivateServer(Misaddressed):
+    """The address leads into a private network that the operator has not allowed."""
+
+
+class UnsafeServer(Misaddressed):
+    """The server cannot be asked safely: it has no TLS, or a bad certificate."""
+
+
+class OtherServer(Misaddressed):
+    """The server redirects to another domain, which does not get the password."""
+
+
+class ConnectedTwice(Misaddressed):
+    """The person has connected this account already."""
+
+
 class NameTaken(ProviderError):
     """There is a calendar of this name already."""
 
 
 class Gone(ProviderError):
-    """One answer says that the event is not there; from `pull`, `find_marked` and for a Create:
-    that the calendar is not there, or no longer ours to see. Providers also say so of what exists:
-    it counts only together with a tombstone, a complete list, or a later answer.
+    """One answer says that the event does not exist; from `pull`, `find_marked` and for a Create:
+    that the calendar does not exist, or that we may not see it any more. Providers may say so
+    about existing ones: it counts only together with a tombstone, a complete list, or a later
+    answer.
     """
 
 
@@ -67,8 +104,8 @@ class PreconditionFailed(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Not done: too many requests. `retry_after_seconds` is None when the provider does not say how
-    long to wait.
+    """The provider refused: too many requests. `retry_after_seconds` is None when the provider does
+    not say how long to wait.
     """
 
     def __init__(self, reason: str = "", status: int = 0, retry_after_seconds: int | None = None):
@@ -97,13 +134,15 @@ class Unanswered(ProviderError):
 
 
 class Unsent(ProviderError):
-    """Not sent, since an earlier operation met an error that this one would meet too."""
+    """The operation was not sent, since an earlier one met an error that this
+    one would meet too.
+    """
 
 
 class Exists(ProviderError):
-    """The id is taken. `event` has it; an Update with `etag` makes it what it should be. `event`
-    None: its tombstone, where `etag` is told; otherwise nothing was found at the id, which is no
-    more reliable than Gone.
+    """The id is taken. `event` has the event; an Update with `etag` makes it ours. `event` None:
+    the id belongs to a tombstone, if `etag` is known; otherwise nothing was found at the id,
+    which is no more certain than Gone.
     """
 
     def __init__(self, event: RemoteEvent | None, etag: str):
@@ -111,23 +150,26 @@ class Exists(ProviderError):
         self.event, self.etag = event, etag
 
 
-# About the account or the way to it, not about the calendar that was asked for.
+LONGEST_RETRY_SECONDS = 86400  # the longest wait, whatever a provider asks for
+
+# Errors of the account or of the way to it, not of the calendar.
 OF_THE_ACCOUNT = (AuthExpired, NotConfigured, RateLimited)
 
 
 def word(value: object) -> str:
-    """A provider's own word for a refusal; "" for what is no single word and could be anything."""
+    """A provider's own word for a refusal; "" for anything but a single word."""
     return value if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,60}", value) else ""
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
-    """The seconds to wait by a Retry-After header (RFC 9110, 10.2.3): a number, or a date. None: it
-    does not say.
+    """The seconds to wait by a Retry-After header (RFC 9110, 10.2.3): a number, or a date; a day at
+    most. None: it does not say.
     """
     text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 8:
-        return int(text)
+    if text.isascii() and text.isdigit():
+        return min(int(text), LONGEST_RETRY_SECONDS) if len(text) < 8 else LONGEST_RETRY_SECONDS
     try:
-        return max(0, round((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()))
+        seconds = round((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        return min(max(0, seconds), LONGEST_RETRY_SECONDS)
     except (TypeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""Many HTTP calls as one multipart/mixed body, and their answers, as Google's batches have them.
+"""Many HTTP calls as one multipart/mixed body, and their answers, in the form of Google's batches.
 Pure.
 
 https://developers.google.com/workspace/calendar/api/guides/batch
@@ -64,7 +64,7 @@ def _call(call: Call) -> str:
 
 
 def read(content_type: str, content: bytes, count: int) -> list[Answer | None]:
-    """The answers in the order of the calls; None where none can be read."""
+    """The answers in the order of the calls; None for one that cannot be read."""
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
     answers: list[Answer | None] = [None] * count
     for place, piece in enumerate(message.get_payload() if message.is_multipart() else []):
@@ -75,8 +75,8 @@ def read(content_type: str, content: bytes, count: int) -> list[Answer | None]:
 
 
 def _number(piece: Message, place: int) -> int:
-    """Which call is answered. Content-ID comes back with a prefix, as implementers report; the
-    order is documented.
+    """The index of the answered call. Content-ID comes back with a prefix, as implementers report;
+    the order is documented.
     """
     named = re.fullmatch(r"<?response-(\d{1,9})>?", str(piece["Content-ID"] or "").strip())
     return int(named[1]) if named else place
@@ -93,7 +93,7 @@ def _answer(content: bytes) -> Answer | None:
     if not status or not isinstance(value, dict):
         return None
     told = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
-    # of one that comes twice the first counts; any octets may stand in it
+    # the first of two with the same number counts; the answer may hold any octets
     named = {
         name.lower().encode(errors="replace"): str(text).encode(errors="replace")
         for name, text in told[::-1]

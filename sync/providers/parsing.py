@@ -1,8 +1,7 @@
-"""Reading the parts of an answer, whatever it holds: an event is read, or there is one word why
-not. Pure.
+"""Reading the parts of an answer of any shape: the result is an event, or one word why it cannot be
+read. Pure.
 
-Only the times of an event must be right: without them nobody knows what time it takes. Everything
-else has a default.
+Only the times of an event must be right. Everything else has a default.
 """
 
 import re
@@ -17,25 +16,25 @@ from sync.events.event import Mark, RemoteEvent, Unread
 from .errors import Endless, Unavailable, Unreadable
 from .values import plain, zone
 
-# Times before and after these count as these, so that every sum on them is safe (`datetime` ends
-# with the year 9999).
+# Earlier and later times count as these, so that every sum with them is safe (`datetime` ends with
+# the year 9999).
 FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
 EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 ID_LENGTH, ETAG_LENGTH = 1200, 300
 MOST_PAGES = 1000
-MOST_LIST_PAGES = 50  # of a list of calendars or channels, which are hundreds to a page
+MOST_LIST_PAGES = 50  # pages of a list of calendars or channels, each with hundreds
 Told = TypeVar("Told")
 Bound = TypeVar("Bound", date, datetime)
 _YEAR = re.compile(r"([+-]?\d{4,9})-")
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 
 
-class NoTime(Exception):
-    """There is no start or no end."""
+class NoStartOrEnd(Exception):
+    """The start or the end is missing."""
 
 
 class UnknownZone(ValueError):
-    """The time is on a clock that nobody knows here."""
+    """The zone of the time is unknown here."""
 
 
 # ---- a whole answer ----
@@ -43,8 +42,8 @@ class UnknownZone(ValueError):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around whatever takes an answer apart: raises Unavailable for an answer of another shape. Its
-    content is not told.
+    """Raise Unavailable for any error while an answer is read: it has another shape. Its content is
+    left out of the error.
     """
     try:
         yield
@@ -61,8 +60,9 @@ def reading() -> Iterator[None]:
 
 
 def following(seen: set[str], place: object, is_short: bool = False) -> str:
-    """The place of the next page, after those that were `seen` (the set grows). `is_short`: of a
-    list that is no calendar's. Raises Endless, and TypeError for a value that is no place.
+    """The place of the next page, after those that were `seen` (the set grows). `is_short`: for
+    lists other than a calendar's events. Raises Endless, and TypeError for a value of another
+    shape.
     """
     if not isinstance(place, str):
         raise TypeError("no place")
@@ -78,7 +78,9 @@ def following(seen: set[str], place: object, is_short: bool = False) -> str:
 def apart(
     item: object, read: Callable[[dict[str, Any]], RemoteEvent | None]
 ) -> RemoteEvent | Unread | None:
-    """What `read` makes of an item of a list, or why it cannot be read. Never raises."""
+    """The event that `read` makes of an item of a list, or the reason why it cannot be read. Never
+    raises.
+    """
     try:
         return _in_order(read(_fields(item)))
     except Unreadable as error:
@@ -89,7 +91,7 @@ def apart(
 
 
 def _fields(item: object) -> dict[str, Any]:
-    """The item of a list as a dictionary. Raises Unreadable where it is none."""
+    """The item of a list as a dictionary. Raises Unreadable for anything else."""
     if not isinstance(item, dict):
         raise Unreadable("no_id")
     return item
@@ -98,14 +100,14 @@ def _fields(item: object) -> dict[str, Any]:
 def all_apart(
     items: Iterable[object], read: Callable[[dict[str, Any]], RemoteEvent | None]
 ) -> tuple[list[RemoteEvent], list[Unread]]:
-    """The events of a list, and what of it cannot be read."""
+    """The events of a list, and its items that cannot be read."""
     return events_and_unread(apart(item, read) for item in items)
 
 
 def events_and_unread(
     found: Iterable[RemoteEvent | Unread | None],
 ) -> tuple[list[RemoteEvent], list[Unread]]:
-    """The events among what was found, and what of it cannot be read."""
+    """The events among the results, and those that cannot be read."""
     events, unread = [], []
     for one in found:
         if isinstance(one, RemoteEvent):
@@ -118,8 +120,8 @@ def events_and_unread(
 def answered(
     item: object, read: Callable[[dict[str, Any]], RemoteEvent | None]
 ) -> RemoteEvent | None:
-    """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no
-    event, Unreadable for an event that cannot be read.
+    """The event that `read` makes of the answer to a call about one event. Raises Unavailable for
+    an answer of another shape, Unreadable for an event that cannot be read.
     """
     with reading():
         if not isinstance(item, dict):
@@ -143,7 +145,7 @@ def is_of_another_shape(items: object) -> bool:
 
 
 def all_told(items: Iterable[object], read: Callable[[dict[str, Any]], Told]) -> list[Told]:
-    """What `read` makes of the items of a list, without those that it cannot read."""
+    """The results of `read` for the items of a list, without those that it cannot read."""
     found = []
     for item in items:
         with suppress(Unreadable):
@@ -175,7 +177,7 @@ def _side(
 ) -> tuple[date | None, datetime]:
     try:
         return read()
-    except NoTime:
+    except NoStartOrEnd:
         raise Unreadable(f"no_{name}") from None
     except UnknownZone:
         raise Unreadable("zone") from None
@@ -189,7 +191,7 @@ def _side(
 def given(value: object, *names: str) -> dict[str, Any]:
     """A start or an end that holds one of these. Raises NoTime."""
     if not isinstance(value, dict) or not any(value.get(name) for name in names):
-        raise NoTime
+        raise NoStartOrEnd
     return value
 
 
@@ -202,8 +204,8 @@ def day(value: object) -> date:
 
 
 def instant(value: object, zone_name: object = None) -> datetime:
-    """A date and time in ISO 8601, to the second and within bounds; one without offset is on the
-    clock of its zone. Raises ValueError.
+    """A date and time in ISO 8601, to the second and within our range; a time without offset is on
+    the clock of its zone. Raises ValueError.
     """
     written = _dated(value)
     far = _beyond(written, EARLIEST, LATEST)
@@ -216,7 +218,7 @@ def instant(value: object, zone_name: object = None) -> datetime:
 
 
 def _dated(value: object) -> str:
-    """The text of a date. The years 0 and 1 are what programs write for no time at all. Raises
+    """The text of a date. Programs write the years 0 and 1 for a missing time. Raises
     ValueError.
     """
     if not isinstance(value, str) or _year(value) < 2:
@@ -230,7 +232,9 @@ def _year(written: str) -> int:
 
 
 def _beyond(written: str, first: Bound, last: Bound) -> Bound | None:
-    """The bound for a time in the years around it that `datetime` cannot hold or add to."""
+    """The first or last time, for a year near the limits of `datetime`, which could not be added
+    to.
+    """
     year = _year(written)
     return last if year >= last.year else first if year < first.year else None
 
@@ -243,9 +247,7 @@ def _zone(name: object) -> ZoneInfo:
 
 
 def changed_at(value: object) -> datetime | None:
-    """When an event was last changed, to the fraction of a second; None where the value makes no
-    sense.
-    """
+    """The last change of an event, to the fraction of a second; None if the value is not a time."""
     if not isinstance(value, str):
         return None
     try:
@@ -265,25 +267,25 @@ def identity(value: object) -> str:
 
 
 def etag(value: object) -> str:
-    """The version of an event, "" where none is told."""
+    """The version of an event, "" if missing."""
     version = identity(value)
     return version if len(version) <= ETAG_LENGTH else ""
 
 
 def text(value: object, limit: int) -> str:
-    """Text from outside, bounded and clean; "" for what is none."""
+    """Text from outside, shortened and cleaned; "" for anything but text."""
     return plain(value, limit) if isinstance(value, str) else ""
 
 
 def within(item: object, *names: str) -> dict[str, Any]:
-    """A dictionary inside another, {} where there is none."""
+    """A dictionary inside another, {} if missing."""
     for name in names:
         item = item.get(name) if isinstance(item, dict) else None
     return item if isinstance(item, dict) else {}
 
 
 def each(value: object) -> list[dict[str, Any]]:
-    """The dictionaries of a list, [] where there is none."""
+    """The dictionaries of a list, [] for anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 

@@ -1,33 +1,77 @@
-"""One row a provider: the only table of what differs between them, beside what their adapters do.
+"""One row for each provider: the only table of differences between them, besides their adapters.
 
-A page, a letter, the doctor and the engine ask the row; none of them asks which provider it is. A
+Pages, letters, the doctor and the engine read the row; none of them asks which provider it is. A
 provider is one adapter, one row here, one guide and one imitation, and its settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, listed
+from base.outgoing.line import Client
+from sync.events.event import Mark
 
 from .base import Provider, Webhook
+from .caldav.adapter import CalDav
+from .caldav.composing import new_name
+from .caldav.services import SERVICES, Service
+from .caldav.signing_in import CalDavSignIn
+from .errors import Forbidden
 from .google.adapter import Google
 from .google.channels import GoogleWebhook
 from .google.scopes import scopes as google_scopes
+from .google.shapes import event_id
 from .microsoft.adapter import Microsoft
 from .microsoft.channels import GraphWebhook
 from .microsoft.scopes import scopes as microsoft_scopes
+from .microsoft.shapes import provisional_id
+from .published.adapter import ONLY, Published
+from .published.signing_in import PublishedSignIn
 
 
 class Scopes(Protocol):
-    """What to ask the account's owner for.
+    """The scopes to ask the account's owner for.
 
-    `existing`: also to write to calendars they have already; `shared`: also to read other
-    people's.
+    `existing`: also to write to calendars they already have; `shared`: also to read other people's.
     """
 
     def __call__(self, existing: bool = False, shared: bool = False) -> tuple[str, ...]:
         """The names of the scopes."""
+
+
+class PasswordSignIn(Protocol):
+    """Signing in with a typed name and password. A login is one text, which the caller encrypts;
+    jobs ask the server.
+    """
+
+    asks_address: bool  # of the server; else it is known
+    passwords: str  # the page that makes a password for programs; "" if there is none
+    steps: str  # the steps there, in words
+    lacks: str  # what this server cannot do, in words; ""
+
+    def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
+        """The login as typed. Asks no server. Raises ValueError for a wrong address."""
+
+    def with_secret(self, text: str, secret: str) -> str:
+        """The login with another password."""
+
+    def user_of(self, text: str) -> tuple[str, str]:
+        """Address and name as they were typed."""
+
+    def at_pace(self, text: str, halvings: int) -> str:
+        """The login with the present number of halvings of its server's pace."""
+
+    def place_of(self, text: str) -> str:
+        """A text that tells two accounts with one name apart. It holds no secret."""
+
+    def is_complete(self, text: str) -> bool:
+        """Whether the server was found."""
+
+    def completed(self, http: Client, text: str) -> tuple[str, str]:
+        """The login with the server found, and the account's address; the password is tried once.
+        Raises WrongPassword, Misaddressed, NoMailbox, and errors that may pass.
+        """
 
 
 def no_scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
@@ -35,20 +79,30 @@ def no_scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
     return ()
 
 
+def no_ids(mark: Mark, secret: bytes) -> str:
+    """No id, since nothing is written there. Raises Forbidden."""
+    raise Forbidden("read_only")
+
+
 @dataclass(frozen=True)
-class Row:
-    """What is to be known of a provider before anything is asked of it.
+class ProviderRow:
+    """The facts about a provider that are known before any request.
 
-    Words stand as on screen.
+    Words are those on screen.
 
-    `scopes`: what to ask the account's owner for. `sign_in`: "oauth" (the person allows it there
-    and comes back) or "password" (typed here, tried at once). `oauth_extra`: what goes along on the
-    way out. `has_own_address`: each account says where its server is. `webhook`: how it calls us
-    when something changes; None: it does not. `calls_first`: it calls before it opens a channel, so
-    that an open one is known to reach us. `makes_calendars`: a calendar of ours can be made there;
-    else one that is there must be chosen. `removal`: where a person takes our access back; empty
-    where we do it for them. `trial_days`: so many days (first, last) after consent access ends,
-    again and again, while the operator's application is not published.
+    `new_id`: the id for a new event by its mark: the same for the same mark and secret, and
+    impossible to guess without the secret; a provisional one if the provider gives its own.
+    `scopes`: what to ask the account's owner for. `oauth_extra`: further parameters of the sign-in
+    page. `has_own_address`: each account has its own server address. `webhook`: how the provider
+    calls us when something changes; None: it does not. `calls_first`: it calls before it opens a
+    channel, so that an open one is known to reach us. `makes_calendars`: a calendar of ours can be
+    made there; else an existing one must be chosen; `offers_own`: an existing one may always be
+    chosen, whatever the clinic's settings say, since not every server makes one. `by_password`: the
+    sign-in with a typed password. `removal`: the page on which a person removes our access; empty
+    if we do it for them. `only_calendar`: the id of the only calendar, which is read only.
+    `is_widespread`: many people use it, so pages name it first. `poll_seconds`: the least time
+    between two reads. `trial_days`: access ends so many days (first, last) after consent, again and
+    again, while the operator's application is not published.
     """
 
     kind: str
@@ -59,25 +113,42 @@ class Row:
     pitch: str
     guide: str
     help_page: str
+    new_id: Callable[[Mark, bytes], str] = no_ids
     scopes: Scopes = no_scopes
-    sign_in: Literal["oauth", "password"] = "oauth"
     oauth_extra: Mapping[str, str] = field(default_factory=dict)
     has_own_address: bool = False
     webhook: Webhook | None = None
     calls_first: bool = False
     makes_calendars: bool = True
+    offers_own: bool = False
+    by_password: PasswordSignIn | None = None
     removal: str = ""
     trial_days: tuple[int, int] | None = None
-    consent_has_boxes: bool = False  # that are empty at first: the person must tick them
-    mails_guests: bool = False  # of a changed or deleted event, whatever we ask for
+    only_calendar: str = ""
+    poll_seconds: int = 0
+    is_widespread: bool = False
+    consent_has_boxes: bool = False  # boxes that are empty at first: the person must tick them
+    mails_guests: bool = False  # for a changed or deleted event, whatever we ask for
+    frees_whole_days: bool = False  # a new all-day event is marked free unless somebody says busy
+    wants_public_name: bool = False  # of this server: no bare IP address, no invented ending
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether we write nothing there, so that no calendar of ours is needed."""
+        return bool(self.only_calendar)
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether a person may connect several accounts, each at its own address."""
+        return self.by_password is not None
 
     @property
     def has_channels(self) -> bool:
-        """Whether it calls us when something changes."""
+        """Whether the provider calls us when something changes."""
         return self.webhook is not None
 
     def ends_as_on_trial(self, days: int | None) -> bool:
-        """Whether access ended since the operator's application is not published there.
+        """Whether access ended because the operator's application is not published there.
 
         `days` are whole days from consent to its end.
         """
@@ -86,10 +157,33 @@ class Row:
         return self.trial_days[0] <= days <= self.trial_days[1]
 
 
-PROVIDERS: Mapping[str, Row] = {
+def _caldav(service: Service) -> ProviderRow:
+    """The row of a service that is reached by CalDAV. Each is a provider of its own, so that a
+    person may connect several.
+    """
+    return ProviderRow(
+        kind=service.kind,
+        adapter=CalDav,
+        name=service.name,
+        product=service.name,
+        company=service.company,
+        pitch=service.pitch,
+        guide="docs/caldav-setup.md",
+        help_page="two-way-caldav",
+        new_id=new_name,
+        by_password=CalDavSignIn(service),
+        has_own_address=True,
+        makes_calendars=not service.lacks,
+        offers_own=True,
+        removal=service.removal,
+        is_widespread=service.is_widespread,
+    )
+
+
+PROVIDERS: Mapping[str, ProviderRow] = {
     row.kind: row
     for row in (
-        Row(
+        ProviderRow(
             kind="google",
             adapter=Google,
             name="Google",
@@ -100,14 +194,18 @@ PROVIDERS: Mapping[str, Row] = {
             ),
             guide="docs/google-setup.md",
             help_page="two-way-google",
+            new_id=event_id,
             scopes=google_scopes,
             webhook=GoogleWebhook(),
-            # without "consent" a refresh token comes only the first time a person allows it
+            # without "consent" a refresh token comes only with a person's first consent
             oauth_extra={"access_type": "offline", "prompt": "consent select_account"},
             trial_days=(6, 8),
             consent_has_boxes=True,
+            frees_whole_days=True,
+            wants_public_name=True,
+            is_widespread=True,
         ),
-        Row(
+        ProviderRow(
             kind="microsoft",
             adapter=Microsoft,
             name="Outlook",
@@ -116,31 +214,49 @@ PROVIDERS: Mapping[str, Row] = {
             pitch=lazy("The same for Outlook.com and Microsoft 365."),
             guide="docs/outlook-setup.md",
             help_page="two-way-outlook",
+            new_id=provisional_id,
             scopes=microsoft_scopes,
             webhook=GraphWebhook(),
             oauth_extra={"prompt": "select_account", "response_mode": "query"},
             calls_first=True,
             removal="myapps.microsoft.com or account.live.com/consent/Manage",
             mails_guests=True,
+            is_widespread=True,
+        ),
+        *map(_caldav, SERVICES.values()),
+        ProviderRow(
+            kind="published",
+            adapter=Published,
+            name=lazy("Published calendar"),
+            product=lazy("Published calendar"),
+            company=lazy("The other side"),
+            pitch=lazy("Busy times of a calendar that only publishes an address."),
+            guide="docs/published-calendars.md",
+            help_page="published-calendar",
+            by_password=PublishedSignIn(),
+            has_own_address=True,
+            makes_calendars=False,
+            only_calendar=ONLY,
+            poll_seconds=15 * 60,
         ),
     )
 }
 KINDS = tuple(PROVIDERS)
 
 
-def of(kind: str) -> Row:
+def of(kind: str) -> ProviderRow:
     """The row of a provider. Raises KeyError for a kind we do not know."""
     return PROVIDERS[kind]
 
 
 def companies() -> str:
-    """Who calls us when something changes: "Google and Microsoft"."""
-    return " and ".join(row.company for row in PROVIDERS.values() if row.has_channels)
+    """The companies that call us when something changes: "Google and Microsoft"."""
+    return listed(row.company for row in PROVIDERS.values() if row.has_channels)
 
 
 def name(kind: str | None) -> str:
-    """What a provider is called on screen, also in old entries of the history.
+    """The name of a provider on screen, also in old entries of the history.
 
-    "a calendar provider" for one that is not here any more.
+    "a calendar provider" for one that no longer exists here.
     """
     return PROVIDERS[kind].name if kind and kind in PROVIDERS else _("a calendar provider")

@@ -13,8 +13,8 @@ TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
 
 
 def digest(mark: Mark, secret: bytes) -> bytes:
-    """20 bytes that belong to this mark alone, and that nobody without the secret can guess."""
-    # as before without an account
+    """20 bytes that depend only on this mark, and that nobody can guess without the secret."""
+    # as in versions without an account
     text = json.dumps(
         [mark.installation, mark.reference, mark.generation, *filter(None, [mark.account])]
     )
@@ -35,5 +35,5 @@ def zone(name: str) -> ZoneInfo:
 
 
 def plain(value: str | None, limit: int) -> str:
-    """Text from outside, bounded and clean."""
+    """Text from outside, shortened and cleaned."""
     return clean((value or "")[:limit], limit)

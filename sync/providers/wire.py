@@ -1,4 +1,4 @@
-"""HTTP for one account, with a bound for each step and for each whole exchange."""
+"""HTTP for one account, with a time limit for each step and for each whole exchange."""
 
 import logging
 import time
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+
+from base.outgoing.line import Client, until
 
 from .errors import (
     AuthExpired,
@@ -16,14 +18,13 @@ from .errors import (
     Unanswered,
     Unavailable,
 )
-from .line import Client, until
 
-# Google compresses only what a User-Agent with "gzip" in it asks for.
+# Google compresses only for a User-Agent that contains "gzip".
 HEADERS = {"User-Agent": "Kalends (gzip)"}
-TIMEOUT = httpx.Timeout(30, connect=10)  # of each step of a call
-LONGEST_SECONDS = 180  # of one whole exchange
-LARGEST_OCTETS = 50_000_000  # of one answer, unpacked
-# headers that say how an answer was sent
+TIMEOUT = httpx.Timeout(30, connect=10)  # seconds for each step of a call
+LONGEST_SECONDS = 180  # seconds for one whole exchange
+LARGEST_OCTETS = 50_000_000  # octets of one answer, unpacked
+# headers about the encoding of an answer
 OF_THE_LINE = (
     "content-encoding",
     "content-length",
@@ -51,7 +52,7 @@ def http_client(
 
 def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response:
     """The answer, whatever its status. Raises Unavailable when the provider was not reached;
-    Unanswered when it may have been, or when its answer comes in drops or without end.
+    Unanswered when it may have been, or when its answer is too slow or has no end.
     """
     ends_at, told = time.monotonic() + http.longest_seconds, bytearray()
     try:
@@ -76,7 +77,7 @@ def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response
 
 def is_of_access(error: ProviderError | None) -> bool:
     """Whether an error says that a fresh token is refused or allows too little, or that Kalends is
-    not let in: one answer alone may be wrong about that (`Wire.judged`).
+    not admitted: one answer alone may be wrong about that (`Wire.judged`).
     """
     return isinstance(error, (NotConfigured, ScopeMissing)) or (
         isinstance(error, AuthExpired) and error.status == 401
@@ -84,9 +85,9 @@ def is_of_access(error: ProviderError | None) -> bool:
 
 
 class Wire:
-    """HTTP for one account, with its access token; a dead token is replaced once. `known` is an
-    address that the provider answers for every good token, `allowed` one that it answers for every
-    token with what we ask for. `headers` go with every request.
+    """HTTP for one account, with its access token; an expired token is replaced once. `known` is an
+    address that the provider answers for every good token, `allowed` one that it answers for
+    every token with the scopes that we ask for. `headers` are sent with every request.
     """
 
     def __init__(
@@ -117,9 +118,9 @@ class Wire:
         self._used = self._access_token(self._used)
 
     def judged(self, error: ProviderError) -> ProviderError:
-        """What a refusal with a fresh token means. Where it would end access (`is_of_access`),
-        another request with the same token tells whether that holds for the account, or only for
-        what was asked for; Unavailable where it does not tell.
+        """The meaning of a refusal with a fresh token. If it would end access (`is_of_access`),
+        another request with the same token shows whether it is about the account, or only about
+        this request; Unavailable if that stays unknown.
         """
         if not is_of_access(error):
             return error

@@ -23,10 +23,9 @@ from .errors import (
 from .multipart import Answer, Call
 from .wire import is_of_access
 
-# Errors that the next batch would meet as well.
+# Errors that the next batch would meet, too.
 HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
-# Errors that are about the account or the way to it, whatever was asked. All others are about what
-# was asked for.
+# Errors of the account or of the way to it, for any request. All others are about the request.
 OF_ANY_CALL = (
     AuthExpired,
     NotConfigured,
@@ -36,39 +35,38 @@ OF_ANY_CALL = (
     Unavailable,
     Unsent,
 )
-# The same for a look at one event: some answer with 500 for as long as one event is broken
-# (Unavailable), and show all others.
+# Also for a look at one event: some answer with 500 while one event is broken (Unavailable), and
+# show all others.
 OF_ANY_LOOK = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unsent)
 
 
 def of_the_whole(error: ProviderError) -> ProviderError:
-    """What the refusal of a batch as a whole means for each of its items: an error, and nothing
-    certain about the item. Whatever the refusal was (not found, taken, changed, malformed,
-    forbidden), it was about the batch.
+    """The error of each item in a batch that was refused as a whole. It says nothing certain about
+    the item: the reason (not found, taken, changed, malformed, forbidden) was about the batch.
     """
     return error if isinstance(error, OF_ANY_CALL) else Unavailable(error.reason, error.status)
 
 
-# Statuses that refuse what a request holds (RFC 9110, 15.5): one item may be the reason that a
-# whole batch is refused.
+# Statuses that refuse the content of a request (RFC 9110, 15.5): one item may be the reason for a
+# whole batch.
 OF_CONTENT = (400, 413, 422)
 
 
 def answers_to(
     calls: Sequence[Call], send: Callable[[Sequence[Call]], list[Answer | ProviderError]]
 ) -> list[Answer | ProviderError]:
-    """What each call of a batch came to. `send` sends one batch, and raises what refuses it as a
-    whole.
+    """The answer to each call of a batch. `send` sends one batch, and raises the error that refuses
+    it as a whole.
 
-    A batch whose content is refused is sent again in halves, until the items that are the reason
-    stand alone: these are then refused, with no verdict about their events, and the others get
-    through. Of n items at most 4 log2(n) + 3 batches are sent. Where none of so many is taken, it
-    is not the items, and all of them failed. Whatever else refuses a batch ends the halving.
+    A batch whose content is refused is sent again in halves, until the faulty items stand alone.
+    These are then refused, which says nothing about their events, and the others get through. For n
+    items at most 4 log2(n) + 3 batches are sent. If none of so many is accepted, the fault is not
+    in the items, and all of them failed. Any other refusal of a batch ends the halving.
     """
     answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
     most, waiting, sent = 4 * (len(calls) - 1).bit_length() + 3, [(0, len(calls))][: len(calls)], 0
     refused: dict[int, ProviderError] = {}
-    last: ProviderError = Unavailable()  # what the whole was refused with
+    last: ProviderError = Unavailable()  # the error of the whole batch
     while waiting:
         start, end = waiting.pop()
         if sent == most:
@@ -98,8 +96,9 @@ def judged(
     failure: Callable[[Answer | ProviderError], ProviderError | None],
     judge: Callable[[ProviderError], ProviderError],
 ) -> list[Answer | ProviderError]:
-    """The answers; those that would end access (`wire.is_of_access`), as what that means.
-    `failure` gives the error of an answer, `judge` is `Wire.judged`: asked once for each kind.
+    """The answers; errors that would end access (`wire.is_of_access`) are replaced by their
+    meaning. `failure` gives the error of an answer; `judge` is `Wire.judged`, called once for
+    each kind.
     """
     meanings: dict[type[ProviderError], ProviderError] = {}
     made: list[Answer | ProviderError] = []
@@ -117,8 +116,8 @@ def judged(
 def told_by(
     looks: Mapping[str, RemoteEvent | ProviderError | None],
 ) -> dict[str, RemoteEvent | None]:
-    """What single looks found, by id, for `Provider.look`. Raises errors that are about no single
-    event.
+    """The events that single looks found, by id, for `Provider.look`. Raises errors that are not
+    about a single event.
     """
     for look in looks.values():
         if isinstance(look, OF_ANY_LOOK):
@@ -152,7 +151,7 @@ def _is_hopeless(error: ProviderError | None) -> bool:
 
 
 def _groups(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
-    """Batches in order. No event twice in one, since the second word on it may need the answer to
+    """Batches in order. No event is twice in one, since its second operation may need the answer to
     the first.
     """
     group: dict[str, Operation] = {}

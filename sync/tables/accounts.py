@@ -1,8 +1,8 @@
 """Connected accounts and their calendars.
 
-An account is *due* when its rows say so (`Account.due`), whoever wakes the worker. Only the holder
-of an account's lease writes for it. What changes an account is in `starting`, `controls`, `sources`
-and `ending`. Nothing here calls a provider; `sync.two_way.run` does.
+An account is *due* when its rows say so (`Account.due`), whoever wakes the worker. Only the worker
+with an account's lease writes its rows. `starting`, `controls`, `sources` and `ending` change an
+account. Nothing here calls a provider; `sync.two_way.run` does.
 """
 
 import secrets
@@ -25,26 +25,23 @@ from peewee import (
 )
 
 from base.database import Base, InstantField, JSONText, database, now
-from base.tables.outside import ID_LENGTH, RULES
+from base.tables.outside import ID_LENGTH, RULES, ExternalEvent
+from base.tables.rows import Whose
 from models import PLANS, Clinic, Practitioner, User, Venue
+from sync.events.event import Window
 from sync.providers import registry
 
-PHASES = ("naming", "active", "paused", "leaving", "off")
-HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
-PERSONAL = ("reconnect", "calendar_gone")  # healths that the account's own person puts right
-# what becomes of times and text that somebody changed outside
-EDITS = (
-    "put_back",
-    "ask",
-    "follow",
-)
+from .directions import Directed
+from .phases import HEALTHS, PERSONAL, PHASES, Phased
+
+EDITS = ("put_back", "ask", "follow")  # the possible answers to a change that somebody made outside
 SURE = 2  # failures in a row before an answer counts as final
-TOO_MUCH_AT_ONCE = "RateLimited"  # the word of an account whose provider asks us to slow down
-GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
-# renewed while its worker lives (`worker.lease`); after a kill the account is free this late
+TOO_MUCH_AT_ONCE = "RateLimited"  # the word for an account whose provider asks us to slow down
+GOALS = ("off", "disconnect", "restart")  # the goals of an account that is leaving
+# renewed while its worker lives (`worker.lease`); after a kill the account is free after this time
 LEASE_SECONDS = 20
-SEARCH_EVERY = timedelta(hours=20)  # for events of ours in other calendars than ours
-# booking status → event status; the rest does not stand outside at all
+SEARCH_EVERY = timedelta(hours=20)  # between two searches for events of ours in other calendars
+# booking status → event status; bookings with other statuses are not sent
 TWO_WAY = {
     "pending": "tentative",
     "confirmed": "confirmed",
@@ -57,17 +54,20 @@ DAYS_BACK, DAYS_AHEAD = 30, 365
 
 
 class LeaseLost(Exception):
-    """Another worker has the lease by now. Nothing may be written."""
+    """Another worker has the lease now, so nothing may be written."""
 
 
 class Overtaken(Exception):
-    """A person changed the account during the run. Begin again from the new state."""
+    """A person changed the account during the run, so the run must begin again with the
+    new values.
+    """
 
 
-class Account(Base):
-    """One connected provider account of one person; at most one of each kind.
+class Account(Phased, Directed):
+    """One connected provider account of one person. A person has one account of each kind; if
+    `registry.ProviderRow.takes_several`, one at each place with each name.
 
-    `phase`: "naming" (allowed, its calendar has no name yet), "active", "paused", "leaving" (our
+    `phase`: "naming" (connected, its calendar has no name yet), "active", "paused", "leaving" (our
     events are being deleted; then it becomes its `goal`), "off" (still allowed, not synced).
     `health`: "ok", "waiting" (until `wait_until`), "reconnect" (the person must act), "operator"
     (whoever runs Kalends must act), "calendar_gone" (our calendar was deleted outside).
@@ -78,60 +78,51 @@ class Account(Base):
     user = ForeignKeyField(User, backref="accounts")
     # a row of `sync.providers.registry`; a new one comes with a migration of this constraint
     kind = CharField(20, constraints=[Check(f"kind IN {registry.KINDS}")])
+    place = CharField(260, default="")  # the server, or a hash of an address; "": known by kind
     email = CharField(254)
-    sealed = TextField()  # what the provider allows us, encrypted: see `sync.connect.connections`
+    sealed = TextField()  # the account's credentials, encrypted: see `sync.connect.gateway`
     scopes = TextField(default="")
     phase = CharField(10, default="naming", constraints=[Check(f"phase IN {PHASES}")])
     goal = CharField(10, default="")
-    removes = BooleanField(default=True)  # leaving takes our events away outside, too
+    removes = BooleanField(default=True)  # leaving also deletes our events outside
     edits = CharField(10, default="put_back", constraints=[Check(f"edits IN {EDITS}")])
     lock_sign = BooleanField(default=False)  # a padlock in front of each title outside
-    time_off = BooleanField(default=True)  # the person's time off stands there, too, as "Away"
-    # ids of the calendars whose bookings go there; None: the person's own
+    time_off = BooleanField(default=True)  # the person's time off is sent, too, as "Away"
+    # ids of the calendars whose bookings are sent; None: all of the person's own
     covers = JSONText(null=True)
     past_days = IntegerField(default=DAYS_BACK)
     future_days = IntegerField(default=DAYS_AHEAD)
     # grows with each fresh start, so that no id outside is used twice
     generation = IntegerField(default=1)
-    # uids of the events that a person agreed to have taken away, or written again
+    # uids of the events that a person allowed us to delete, or to write again
     approved = JSONText(null=True)
     # ids outside of copies of our events that a person wants to keep
     kept_copies = JSONText(default=list)
-    # the rules by which all that stands outside shows clients; see `plans.local.shown_as`
+    # the rules by which all events outside were written; see `plans.showing.rules`
     shown_as = CharField(200, default="")
     health = CharField(16, default="ok", constraints=[Check(f"health IN {HEALTHS}")])
     health_word = CharField(60, default="")
     failing_since = InstantField(null=True)
-    failures = IntegerField(default=0)  # in a row
-    told = IntegerField(default=0)  # mails about this episode
+    failures = IntegerField(default=0)  # failures in a row
+    told = IntegerField(default=0)  # letters about this episode of trouble
     wait_until = InstantField(null=True)
-    # when somebody wants it looked at; polls stand in its calendars
+    # when a run was asked for; the times of polls are in its calendars
     due_at = InstantField(null=True)
     because = CharField(10, default="")
-    synced_rev = BigIntegerField(default=0)  # revisions of the clinic up to this one are taken in
-    synced_on = DateField(null=True)  # the day whose window is
+    synced_rev = BigIntegerField(default=0)  # changes of the clinic up to this revision were sent
+    synced_on = DateField(null=True)  # the day on which the window was last moved
     lease = CharField(40, null=True)
     leased_until = InstantField(null=True)
     consented_at = InstantField(default=now)
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
-    listed_at = InstantField(null=True)  # when its calendars were last asked for
+    listed_at = InstantField(null=True)  # when its calendars were last listed
     # when all its calendars were last searched for strays: see `sync.two_way.reading.strays`
     searched_at = InstantField(null=True)
     created_at = InstantField(default=now)
 
     class Meta:
-        indexes = ((("user", "kind"), True), (("clinic", "phase"), False))
-
-    @property
-    def is_stuck_leaving(self) -> bool:
-        """Whether our events could not be deleted so far, so that a person may end it."""
-        return self.phase == "leaving" and self.removes and self.failures > 0
-
-    def unsearched(self) -> list[str]:
-        """Names of the calendars that could not be searched for events of ours."""
-        rows = self.calendars.where(RemoteCalendar.search_word != "")
-        return [row.name for row in rows.order_by(RemoteCalendar.name)]
+        indexes = ((("user", "kind", "place", "email"), True), (("clinic", "phase"), False))
 
     def put(self, **columns: object) -> None:
         """Set and save these columns and no others."""
@@ -156,9 +147,20 @@ class Account(Base):
 
     @classmethod
     def people_syncing(cls, clinic: Clinic) -> int:
-        """How many people of the clinic sync both ways."""
-        living = cls.clinic == clinic, cls.phase.in_(("active", "paused"))
+        """The number of people of the clinic who sync both ways."""
+        living = cls.clinic == clinic, cls.begun()
         return cls.select(cls.user).where(*living).distinct().count()
+
+    @classmethod
+    def of(cls, user: User, *phases: str) -> "ModelSelect[Account]":
+        """The accounts of a person, oldest first; with `phases` only those in one of them."""
+        rows = cls.select().where(cls.user == user.id).order_by(cls.id)
+        return rows.where(cls.phase.in_(phases)) if phases else rows
+
+    @classmethod
+    def at(cls, user: User, kind: str) -> "Account | None":
+        """The oldest account of a person with this provider, if there is one."""
+        return cls.of(user).where(cls.kind == kind).first()  # type: ignore[no-any-return]
 
     # ---- being due ----
 
@@ -172,12 +174,14 @@ class Account(Base):
             | (cls.covers.is_null(False) & (Practitioner.clinic == cls.clinic))
         )
         colleague = User.alias()
-        # whether theirs may leave, too
+        # whether the person allows bookings outside
         colleagues = colleague.select(fn.MAX(colleague.rev)).where(colleague.clinic == cls.clinic)
         pulls = RemoteCalendar.select(SQL("1")).where(
             RemoteCalendar.account == cls.id,
             RemoteCalendar.role != "listed",
             RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at),
+            # no calendar of ours is made where nothing is sent
+            RemoteCalendar.calendar_id.is_null(False) | (cls.direction != "in"),
         )
         behind = (
             (User.rev > cls.synced_rev)
@@ -197,7 +201,7 @@ class Account(Base):
             ),
         )
         asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")
-        stopped = cls.health.in_(("reconnect", "calendar_gone")) & cls.wait_until.is_null()
+        stopped = cls.health.in_(PERSONAL) & cls.wait_until.is_null()
         working = (cls.phase == "active") & allowed & ~stopped & (asked | behind | fn.EXISTS(pulls))
         return (
             cls.select(cls, User, Clinic)
@@ -225,14 +229,14 @@ class Account(Base):
 
     @classmethod
     def be_due(cls, account_id: int, at: datetime, because: str | None = None) -> None:
-        """Note that there is something to do at this time, unless there is something before."""
+        """Set the account due at this time, unless it is due before."""
         why = {} if because is None else {"because": because}
         later = cls.due_at.is_null() | (cls.due_at > at)
         cls.update(due_at=at, **why).where(cls.id == account_id, later).execute()
 
     def show_anew(self) -> None:
         """The external events of this person changed: refresh open pages, and private links that
-        show busy times. Inside a transaction that locks the clinic.
+        show busy times. Call it inside a transaction that locks the clinic.
         """
         rev = Clinic(id=self.clinic_id).next_rev(wakes=False)
         User.update(outside_rev=rev).where(User.id == self.user_id).execute()
@@ -241,8 +245,8 @@ class Account(Base):
 
     @classmethod
     def take(cls, account_id: int) -> str | None:
-        """Take the lease. None while somebody else has it. The database's row decides, not
-        Redis.
+        """Take the lease; None while another worker has it. The database's row decides,
+        not Redis.
         """
         holder, at = secrets.token_hex(16), now()
         taken = (
@@ -282,29 +286,31 @@ class Account(Base):
             cls.id == account_id, cls.lease == holder
         ).execute()
 
-    # ---- what there is to see ----
+    # ---- for pages ----
 
     @property
     def is_unused(self) -> bool:
-        """Whether it was connected and nothing more: we never made a calendar or wrote an event
+        """Whether it was connected and nothing more: no calendar was made and no event written
         there.
         """
-        is_made = self.calendars.where(
-            RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)
-        ).exists()
-        return self.phase == "naming" and not is_made
+        made = RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)
+        return self.is_naming and not self.calendars.where(*made).exists()
 
     @property
     def destination(self) -> "RemoteCalendar | None":
-        """The calendar that our events go to."""
+        """The calendar to which our events go."""
         found: RemoteCalendar | None = self.calendars.where(
             RemoteCalendar.role == "destination"
         ).first()
         return found
 
+    def external(self) -> "ModelSelect[ExternalEvent]":
+        """The external events in its calendars."""
+        return ExternalEvent.select().where(ExternalEvent.calendar.in_(self.calendars))
+
     def practitioners(self) -> list[Practitioner]:
-        """The calendars whose bookings go there: the person's own, or those chosen, of people who
-        let their bookings leave.
+        """The calendars whose bookings are sent: the person's own, or those chosen, of people who
+        allow bookings outside. None if no bookings are sent there.
         """
         rows = (
             Practitioner.select(Practitioner, User, Venue)
@@ -313,14 +319,22 @@ class Account(Base):
             .join(Venue)
             .order_by(Practitioner.id)
         )
-        rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed)
-        # whoever is no manager any more sees colleagues' bookings nowhere
-        chosen = self.covers is not None and self.user.is_manager
-        return list(
-            rows.where(
-                Practitioner.id.in_(self.covers) if chosen else Practitioner.user == self.user_id
-            )
-        )
+        own = Practitioner.user == self.user_id
+        wide = own if self.covers is None else own | Practitioner.id.in_(self.covers)
+        rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed, wide)
+        return self.going_out(list(rows)) if self.sends else []
+
+    def going_out(self, rows: "list[Whose]") -> "list[Whose]":
+        """The calendars among `rows` whose bookings are sent. `rows`: calendars of people who allow
+        bookings outside.
+        """
+        own = [row for row in rows if row.user_id == self.user_id]
+        if not self.sends or self.covers is None:
+            return own if self.sends else []
+        chosen = [row for row in rows if row.id in self.covers]
+        # a person who is no manager any more may not see colleagues' bookings anywhere
+        mine = [row for row in own if row.id in self.covers] or own
+        return chosen if self.user.is_manager else mine
 
 
 class RemoteCalendar(Base):
@@ -347,21 +361,23 @@ class RemoteCalendar(Base):
     rules = JSONText(default=lambda: dict(RULES))
     due_at = InstantField(null=True)
     read_at = InstantField(null=True)
-    # when it last did not answer while somebody waited for it: see `sync.two_way.live`
+    # it was read until its account was set to send only, and is read again after that
+    was_source = BooleanField(default=False)
+    # the last time that it gave no answer while somebody waited: see `sync.two_way.live`
     unanswered_at = InstantField(null=True)
     gone_since = InstantField(null=True)
-    may_empty = BooleanField(default=False)  # a person agreed that it is empty now
-    # ours: when it was last compared with our records as a whole
+    may_empty = BooleanField(default=False)  # a person confirmed that it is empty now
+    # when its ids were last compared with our records
     compared_at = InstantField(null=True)
-    whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
-    # when it was read for the first time, until a second look finds nothing more
+    whole_at = InstantField(null=True)  # when it was last read completely
+    # when it was read for the first time, until later lists find nothing new
     unproved_since = InstantField(null=True)
     search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
-    sought_at = InstantField(null=True)  # when all of it was last searched, without a filter
+    sought_at = InstantField(null=True)  # when it was last searched completely, without a filter
     search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
-    # grows each time it is turned on or wanted anew: what was read before is no longer meant
+    # grows each time it is turned on or is to be read anew: a reading that began before is void
     turn = IntegerField(default=0)
-    # ours, when we left it: somebody keeps events of their own in it
+    # our calendar that we left there, since somebody keeps their own events in it
     holds_others = BooleanField(column_name="has_repeats", default=False)
 
     class Meta:
@@ -373,3 +389,9 @@ class RemoteCalendar(Base):
         if self.calendar_id is None:
             raise ValueError("the calendar is not made yet")
         return self.calendar_id
+
+    @property
+    def window(self) -> Window | None:
+        """The window of its sync token."""
+        starts_at, ends_at = self.window_from, self.window_to
+        return Window(starts_at, ends_at) if starts_at and ends_at else None

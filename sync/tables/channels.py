@@ -1,4 +1,4 @@
-"""Push channels, through which providers call us."""
+"""Push channels, through which providers tell us about changes."""
 
 import hashlib
 import secrets

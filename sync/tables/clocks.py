@@ -1,5 +1,5 @@
-"""The clock of the computer may have been ahead for a while: it started with a wrong time, or was
-set back. What was stored then lies in the future, and would hold sync up until that time.
+"""A computer's clock that was ahead for a while: it started with a wrong time, or was set back.
+Times stored then lie in the future, and would stop sync until then.
 """
 
 from datetime import datetime, timedelta
@@ -12,15 +12,15 @@ from .mappings import MappingRow
 from .pace import Pace
 from .unread import CalendarTrouble
 
-SKEW = timedelta(minutes=5)  # between the clocks of several machines
-# longer than anything is put off
+SKEW = timedelta(minutes=5)  # seconds between the clocks of several machines
+# longer than any wait
 FAR = timedelta(days=2)
-VERY_FAR = timedelta(days=8)  # than a search of a calendar without an end
+VERY_FAR = timedelta(days=8)  # longer than the wait after a search of a calendar without an end
 
 
 def set_right(at: datetime) -> None:
-    """End all waiting that only a clock that was ahead can have begun, and forget what was read or
-    compared in the future: it is due.
+    """End all waits that only a clock that was ahead can have begun, and clear times of reading or
+    comparing that lie in the future: they are due.
     """
     future, far = at + SKEW, at + FAR
     calendar, account = RemoteCalendar, Account

@@ -1,30 +1,31 @@
-"""What a person may do with an account that syncs. The next run carries out what follows
-outside.
-"""
+"""A person's changes to an account that syncs. The next run carries them out outside."""
 
 from datetime import timedelta
 
 from base.database import now, transition
 from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
+from base.tables.outside import ExternalEvent
 from models import User
 
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow
+from .notices import Notice
 
 LIST_IS_OLD = timedelta(minutes=10)
 
 
 @transition
 def pause(account: Account, actor: User) -> None:
-    """Leave everything as it is, outside and here, until `resume`."""
-    if account.phase == "active":
+    """Stop all changes, outside and here, until `resume`."""
+    if account.is_active:
         account.put(phase="paused")
         AuditEntry.note(account.clinic, actor, "account.paused", account)
 
 
 @transition
 def resume(account: Account, actor: User) -> None:
-    """End a pause. The next run makes up for what was missed."""
+    """End a pause. The next run carries out the missed changes."""
     if account.phase == "paused":
         account.put(phase="active", due_at=now(), because="resume")
         AuditEntry.note(account.clinic, actor, "account.resumed", account)
@@ -32,9 +33,11 @@ def resume(account: Account, actor: User) -> None:
 
 @transition
 def change(account: Account, /, actor: User, **settings: object) -> None:
-    """Set any of `edits`, `lock_sign`, `time_off`, `covers`, `past_days`, `future_days`; what
-    stands outside follows.
+    """Set any of `edits`, `lock_sign`, `time_off`, `direction`, `hide_sensitive`, `covers`,
+    `past_days`, `future_days`; the next run changes the events outside.
     """
+    if settings.get("direction", account.direction) != account.direction:
+        _turn(account, str(settings["direction"]))
     account.put(**settings, due_at=now(), because="change")
     AuditEntry.note(
         account.clinic,
@@ -43,6 +46,39 @@ def change(account: Account, /, actor: User, **settings: object) -> None:
         account,
         **{name: value for name, value in settings.items() if name != "covers"},
     )
+
+
+def _turn(account: Account, direction: str) -> None:
+    """Set the direction from the next run on. Mappings stay, so that no event is doubled when ours
+    are written again; the calendars that were read are remembered.
+    """
+    calendars = RemoteCalendar.account == account
+    anew = {"sync_token": None, "due_at": None, "turn": RemoteCalendar.turn + 1}
+    if direction == "out":
+        ExternalEvent.delete().where(ExternalEvent.calendar.in_(account.calendars)).execute()
+        read = RemoteCalendar.select(RemoteCalendar.id).where(
+            calendars, RemoteCalendar.role == "source"
+        )
+        for row in read:
+            Notice.settle(account, f"empty {row.id}", "stopped")
+        RemoteCalendar.update(
+            role="listed", was_source=True, read_at=None, may_empty=False, gone_since=None, **anew
+        ).where(calendars, RemoteCalendar.role == "source").execute()
+        account.show_anew()
+    elif account.direction == "out":
+        RemoteCalendar.update(role="source", was_source=False, **anew).where(
+            calendars, RemoteCalendar.was_source, RemoteCalendar.role == "listed"
+        ).execute()
+    if "out" in (direction, account.direction):
+        # events of others in our calendar are now read, or not any more: a reading that has begun
+        # is void
+        RemoteCalendar.update(**anew).where(
+            calendars, RemoteCalendar.role == "destination"
+        ).execute()
+    if direction == "in":  # also events that failed before, or were to be kept there
+        MappingRow.update(tries=0, retry_at=None, problem="").where(
+            MappingRow.account == account, MappingRow.problem != ""
+        ).execute()
 
 
 @transition
@@ -70,16 +106,27 @@ def ask(account: Account, because: str, actor: User | None = None) -> None:
     account.put(due_at=now(), because=because)
 
 
-def is_list_old(account: Account) -> bool:
-    """Whether calendars may have been made at the provider since they were last listed, and a run
-    could list them now.
+@transition
+def remind(account: Account, actor: User) -> bool:
+    """Ask the account's owner to look at it, by a notice on their page and a letter. Returns
+    whether one was written: at most one an hour, and only if mail is set up.
     """
+    at = now()
+    notice = Notice.give(account, "sync_reminder", detail={"at": at.isoformat(), "by": actor.id})
+    about = f"{notice.id} {at:%Y-%m-%dT%H}"
+    AuditEntry.note(account.clinic, actor, "account.reminded", account)
+    to = account.user.email
+    return Letter.write(account.clinic, "sync_reminder", account, about, to, by=actor.id)
+
+
+def is_list_old(account: Account) -> bool:
+    """Whether the list of calendars may be outdated, and a run could renew it now."""
     is_old = account.listed_at is None or now() - account.listed_at > LIST_IS_OLD
-    return is_old and account.phase == "active" and account.health == "ok"
+    return is_old and account.is_active and account.health == "ok"
 
 
 @transition
 def list_anew(account: Account) -> None:
-    """Have the calendars listed by a run now, if the list is old."""
+    """Have a run list the calendars now, if the list is old."""
     if is_list_old(account):
         account.put(listed_at=None, due_at=now())

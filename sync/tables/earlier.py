@@ -1,7 +1,7 @@
 """Accounts that were disconnected and may still hold events of ours.
 
-A person who connects the same account again, or another account with access to the same calendar,
-still owns those events.
+If the person connects the same account again, or another one with access to the same calendar,
+those events are recognised as theirs.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from .accounts import Account
 
 
 class EarlierAccount(Base):
-    """One account that was disconnected: its part of the marks, and the calendar that we made and
+    """An account that was disconnected: its part of the marks, and the calendar of ours that was
     left there.
     """
 
@@ -32,8 +32,8 @@ class EarlierAccount(Base):
 
 def part(account: Account) -> str:
     """The account's part of its marks: opaque, and the same after the account was disconnected and
-    connected again. Made from the installation, the person, the kind and the provider's account.
-    Never changes.
+    connected again. It is derived from the installation, the person, the kind and the provider's
+    account, and never changes.
     """
     whose = (
         f"account {account.clinic.installation} {account.user_id} {account.kind}"
@@ -44,7 +44,7 @@ def part(account: Account) -> str:
 
 def remember(account: Account, calendar_id: str | None) -> None:
     """Note that the account is disconnected, and which calendar of ours (None: none) is left there.
-    Replaces what was noted before.
+    Replaces an earlier note.
     """
     row = {
         "user": account.user_id,

@@ -1,7 +1,7 @@
-"""How an account stops being synced.
+"""Ending an account's sync.
 
 External events are removed here at once. Then a run deletes our events outside, and the account
-becomes its goal.
+reaches its goal.
 """
 
 from base.database import now, transition
@@ -19,14 +19,14 @@ FURTHER = ("restart", "off", "disconnect")  # each goal ends more than the one b
 
 @transition
 def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> bool:
-    """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account is removed)
-    or "restart" (a clean new start).
+    """Stop syncing, with one of these goals: "off" (no more sync, still connected), "disconnect"
+    (the account is removed) or "restart" (a clean new start).
 
     External events are removed here at once. The next run deletes our events outside, if `removes`.
-    An account that is leaving already may go further, and not less far: then nothing changes, and
-    the answer is False. Asked for the same once more, it goes on.
+    An account that is already leaving may get a goal that ends more, and not one that ends less:
+    then nothing changes, and the answer is False. Asking again for the same goal tries again.
     """
-    if account.phase == "leaving" and FURTHER.index(goal) <= FURTHER.index(account.goal):
+    if account.is_leaving and FURTHER.index(goal) <= FURTHER.index(account.goal):
         return goal == account.goal
     others = ExternalEvent.select(ExternalEvent.calendar)
     RemoteCalendar.update(holds_others=True).where(
@@ -65,7 +65,7 @@ def _others_sync(account: Account) -> bool:
         .where(
             Account.user == account.user_id,
             Account.id != account.id,
-            Account.phase.in_(("active", "paused")),
+            Account.begun(),
         )
         .exists()
     )
@@ -73,10 +73,10 @@ def _others_sync(account: Account) -> bool:
 
 @transition
 def end_now(account: Account, actor: User) -> None:
-    """Leave the events outside that could not be deleted. The next run finishes on our side
-    alone.
+    """End the account now, and leave events outside that could not be deleted. The next run
+    finishes on our side only.
     """
-    if account.phase == "leaving" and account.removes:
+    if account.is_leaving and account.removes:
         AuditEntry.note(
             account.clinic,
             actor,
@@ -97,10 +97,10 @@ def end_now(account: Account, actor: User) -> None:
 
 @transition
 def finish(account: Account, calendar_gone: bool) -> None:
-    """Become the goal, once our events are deleted (`calendar_gone`: with our calendar) or are left
+    """Reach the goal, once our events are deleted (`calendar_gone`: with our calendar) or are left
     there.
     """
-    if account.phase != "leaving":
+    if not account.is_leaving:
         return
     if calendar_gone:
         RemoteCalendar.update(calendar_id=None).where(

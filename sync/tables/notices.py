@@ -1,4 +1,4 @@
-"""What a person should know or decide about an account."""
+"""Things that a person should know or decide about an account."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from models import Booking, Clinic
 
 from .accounts import Account, RemoteCalendar
 
-# what a notice may be about, as `Notice` tells
+# the kinds of a notice, see `Notice`
 KINDS = (
     "moved",
     "edited",
@@ -21,6 +21,7 @@ KINDS = (
     "source_empty",
     "double",
     "stray",
+    "stray_unknown",
     "guests",
     "reconnect",
     "calendar_gone",
@@ -30,14 +31,15 @@ EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
 
 
 class Notice(Base):
-    """Something that a person should know or decide. At most one open notice of an account has a
-    topic.
+    """Something that a person should know or decide. An account has at most one open notice for
+    each topic.
 
     `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what
     we did), "deletes" and "empty" (a safety stop), "source_empty", "double" (an external event
     overlaps a booking), "stray" (an event of ours in another calendar that we may not delete),
-    "guests" (somebody invited others to our event), "reconnect", "calendar_gone", "sync_reminder"
-    (an owner's or manager's). `detail`: numbers and times, never a name or a title.
+    "stray_unknown" (one of a booking that is not known here; `stray` is its row), "guests"
+    (somebody invited others to our event), "reconnect", "calendar_gone", "sync_reminder" (an
+    owner's or manager's). `detail`: numbers and times, never a name or a title.
     """
 
     SAFETY_STOP = "safety stop"  # the topic of "deletes" and "empty"
@@ -59,8 +61,8 @@ class Notice(Base):
 
     @property
     def is_of_whole(self) -> bool:
-        """Whether a complete reading of our calendar raised it, so that only another one can tell
-        the same again.
+        """Whether a complete reading of our calendar raised it, so that only another complete
+        reading can raise it again.
         """
         return bool(self.detail.get("whole"))
 
@@ -73,8 +75,8 @@ class Notice(Base):
         still_open: Iterable["Notice"] | None = None,
         **columns: object,
     ) -> "Notice":
-        """Tell the person, or update the open notice on this topic. Inside the account's lease, or
-        a transition. `still_open`: the open notices, where they were read already.
+        """Add a notice, or update the open one on this topic. Call it inside the account's lease,
+        or a transition. `still_open`: the open notices, if they were read already.
         """
         if kind not in KINDS:  # its page would have no words for it
             raise ValueError(kind)
@@ -93,13 +95,13 @@ class Notice(Base):
 
     @classmethod
     def open_of(cls, account: Account) -> "ModelSelect[Notice]":
-        """What waits for the account's person, the newest first."""
+        """The open notices of the account's person, newest first."""
         rows = cls.select().where(cls.account == account, cls.settled_at.is_null())
         return rows.order_by(cls.id.desc())
 
     @classmethod
     def question(cls, account: Account) -> "Notice | None":
-        """What the account's person is asked about a plan, and has not answered yet."""
+        """The open question about a plan that the account's person must answer."""
         found: Notice | None = cls.open_of(account).where(cls.topic == cls.SAFETY_STOP).first()
         return found
 
@@ -112,9 +114,7 @@ class Notice(Base):
         ).execute()
 
     def close(self, how: str) -> bool:
-        """Settle this one. False where somebody already did: of two who press at once, one
-        decides.
-        """
+        """Settle this notice. False if somebody already did: if two press at once, one decides."""
         return bool(
             Notice.update(settled_at=now(), settled_as=how)
             .where(Notice.id == self.id, Notice.settled_at.is_null())

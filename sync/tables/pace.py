@@ -1,5 +1,5 @@
-"""How fast each account's provider may be asked, and what waits between two runs: webhook messages,
-pages of unfinished reads, access to revoke.
+"""How fast each account's provider may be asked, and rows that wait between two runs: webhook
+messages, pages of unfinished reads, accesses to revoke.
 """
 
 from datetime import datetime, timedelta
@@ -12,15 +12,18 @@ from base.tables.outside import ID_LENGTH
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow
 
-KEPT_PAGES = timedelta(hours=1)  # beyond the time that the provider wanted us to wait
-LONGEST_READ = timedelta(days=2)  # a page that is older is read again
+MOST_HALVINGS = 4
+RECOVERED = timedelta(days=1)  # time without a refusal after which the pace doubles again
+KEPT_PAGES = timedelta(hours=1)  # added to the wait that the provider asked for
+LONGEST_READ = timedelta(days=2)  # an older page is read again
 LONGEST_REST_SECONDS = 900
 
 
 class Pace(Base):
-    """What was learnt about one account's provider. `batch`: how many operations it takes at once
+    """The pace that one account's provider allows. `batch`: how many operations it accepts at once
     (None: as many as the adapter sends). `rest_seconds`: how long it last refused after
-    `limited_at`. `channels_wait_until`: no push channel is asked for before.
+    `limited_at`. `channels_wait_until`: no push channel is opened before. `halvings`: how often
+    the pace of single requests was halved, last at `halved_at`.
     """
 
     account = ForeignKeyField(Account, unique=True, on_delete="CASCADE")
@@ -28,14 +31,29 @@ class Pace(Base):
     rest_seconds = IntegerField(default=0)
     limited_at = InstantField(null=True)
     channels_wait_until = InstantField(null=True)
+    halvings = IntegerField(default=0)
+    halved_at = InstantField(null=True)
 
     @classmethod
     def of(cls, account: Account) -> "Pace":
-        """The account's row, new where nothing was learnt yet."""
+        """The account's row; a new one if there is none yet."""
         return cls.get_or_none(cls.account == account) or cls(account=account)
 
+    @classmethod
+    def halvings_of(cls, account: Account, at: datetime) -> int:
+        """The present number of halvings. Each day without a refusal takes one back."""
+        pace = cls.of(account)
+        return max(0, pace.halvings - _days(pace.halved_at, at)) if pace.halvings else 0
+
+    def halve(self, at: datetime) -> None:
+        """Halve the pace, since the provider refused because of too many requests.
+        Saves nothing.
+        """
+        left = max(0, self.halvings - _days(self.halved_at, at))
+        self.halvings, self.halved_at = min(left + 1, MOST_HALVINGS), at
+
     def went_on(self, at: datetime) -> bool:
-        """Something went through at this instant: whether that is news, after a refusal. Saves
+        """Note that a request succeeded. Returns whether that ends a time of refusals. Saves
         nothing.
         """
         if self.limited_at is None:
@@ -45,9 +63,13 @@ class Pace(Base):
         return True
 
 
+def _days(since: datetime | None, at: datetime) -> int:
+    return max(0, (at - since) // RECOVERED) if since else 0
+
+
 class ToldChange(Base):
-    """A webhook message about one version of an event in our calendar that came during a run: it
-    may tell of that run's own writing.
+    """A webhook message about one version of an event in our calendar that came during a run: that
+    run may have written the version itself.
     """
 
     account = ForeignKeyField(Account, on_delete="CASCADE")
@@ -56,8 +78,8 @@ class ToldChange(Base):
 
     @classmethod
     def take(cls, account: Account) -> bool:
-        """Delete the account's messages. Whether any told something that we do not know. Inside the
-        lease.
+        """Delete the account's messages, and return whether any is about a version that we do not
+        know. Call it inside the lease.
         """
         rows = list(cls.select().where(cls.account == account))
         if rows:
@@ -66,13 +88,13 @@ class ToldChange(Base):
 
 
 class ReadPage(Base):
-    """One page, sealed, of a read that ended with its time slice: the next slice continues after
+    """One page, encrypted, of a read that ended with its time slice: the next slice continues after
     it. `place`: a hash of its address.
     """
 
     calendar = ForeignKeyField(RemoteCalendar, on_delete="CASCADE")
     place = CharField(64)
-    purpose = CharField(10, default="")  # what it was read for: "" (what changed) or "search"
+    purpose = CharField(10, default="")  # the purpose of the read: "" (changes) or "search"
     sealed = TextField()
     read_at = InstantField(default=now)
 
@@ -81,8 +103,9 @@ class ReadPage(Base):
 
 
 class Revocation(Base):
-    """Sealed credentials that are to be revoked: the provider could not be reached when the account
-    was disconnected. By `email_hash` we recognise the account when somebody connects it again.
+    """Encrypted credentials whose access must still be revoked: the provider could not be reached
+    when the account was disconnected. `email_hash` recognises the account if somebody connects
+    it again.
     """
 
     kind = CharField(20)
@@ -94,8 +117,8 @@ class Revocation(Base):
 
 
 def is_known(account_id: int, remote_id: str, etag: str) -> bool:
-    """Whether this is the version of the event that our last write or read left. `etag` "": that it
-    is deleted.
+    """Whether this version of the event is the one of our last write or read. `etag` "": it is
+    deleted.
     """
     ours = MappingRow.select().where(
         MappingRow.account == account_id, MappingRow.remote_id == remote_id
@@ -108,7 +131,7 @@ def is_known(account_id: int, remote_id: str, etag: str) -> bool:
 
 
 def clean_up(at: datetime) -> None:
-    """Delete pages of reads that nobody continued, though the provider let us."""
+    """Delete pages of reads that nobody continued."""
     waiting = (
         RemoteCalendar.select(RemoteCalendar.id)
         .join(Account)

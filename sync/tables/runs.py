@@ -1,8 +1,9 @@
-"""Runs, for the progress bar and the history; and deleting old history."""
+"""Runs, for the progress bar and the history; and the deletion of old ones."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from peewee import CharField, ForeignKeyField, IntegerField
+from peewee import CharField, ForeignKeyField, IntegerField, ModelSelect
 
 from base.database import Base, InstantField, JSONText, now
 from models import Booking, Clinic
@@ -12,13 +13,14 @@ from .channels import Channel
 from .notices import EDIT_NOTICES, Notice
 
 KEPT_RUNS = timedelta(days=90)
-OVER = timedelta(days=2)  # after a booking nobody need decide about it
+ENOUGH_DONE, LONG_ENOUGH = 10, timedelta(seconds=5)  # to tell how long the rest takes
+OVER = timedelta(days=2)  # how long a booking's notices stay open after it is over
 
 
 class SyncRun(Base):
     """A run that had something to do or met trouble, for the progress bar and the history. `counts`
     by what was done: created, updated, deleted, adopted, put_back, failed; imported, changed,
-    removed; and `held` (stopped for a person). Never a title or a name.
+    removed; and `stopped` (a person must decide; `held` in older rows). Never a title or a name.
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -32,10 +34,28 @@ class SyncRun(Base):
     wait_until = InstantField(null=True)
     started_at = InstantField(default=now)
     ended_at = InstantField(null=True)
-    repeated = IntegerField(default=0)  # how often the same trouble came again right after
+    repeated = IntegerField(default=0)  # repetitions of the same trouble right after it
 
     class Meta:
         indexes = ((("account", "started_at"), False),)
+
+    @classmethod
+    def of(cls, accounts: Sequence[Account]) -> "ModelSelect[SyncRun]":
+        """The runs of these accounts, newest first."""
+        mine = cls.account.in_([account.id for account in accounts])
+        return cls.select(cls, Account).join(Account).where(mine).order_by(cls.id.desc())
+
+    def left(self, at: datetime) -> timedelta | None:
+        """The estimated remaining time; None while too little is done to estimate."""
+        rest, since = self.total - self.done, at - self.started_at
+        if self.done < ENOUGH_DONE or since < LONG_ENOUGH or rest <= 0:
+            return None
+        return since / self.done * rest
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a person had to decide. Rows of earlier versions say `held`."""
+        return bool(self.counts.get("stopped") or self.counts.get("held"))
 
 
 def clean_up(at: datetime) -> None:

@@ -1,6 +1,7 @@
-"""Which calendars of a person are read, and what of them blocks booking."""
+"""The calendars of a person that are read, and which of their events block booking."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from peewee import fn
 
@@ -16,8 +17,8 @@ from .notices import Notice
 
 
 def blocking(calendars: Iterable[RemoteCalendar]) -> dict[int, tuple[int, int]]:
-    """How many coming events of each calendar (by id) block booking, and how many do not. One
-    query; none where there are no calendars.
+    """The number of coming events of each calendar (by id) that block booking, and of those that do
+    not. One query; none without calendars.
     """
     ids = [row.id for row in calendars]
     found = dict.fromkeys(ids, (0, 0))
@@ -34,22 +35,40 @@ def blocking(calendars: Iterable[RemoteCalendar]) -> dict[int, tuple[int, int]]:
     return found
 
 
+def last_end(calendar: RemoteCalendar) -> datetime | None:
+    """The end of the last known event of a calendar. Later time need not be free: many calendars
+    are published only for some weeks.
+    """
+    rows = ExternalEvent.select(fn.MAX(ExternalEvent.ends_at))
+    found: datetime | None = rows.where(ExternalEvent.calendar == calendar).scalar()
+    return found
+
+
 @transition
 def turn_on(calendar: RemoteCalendar, actor: User) -> None:
     """Read the calendar from now on, so that its busy times block booking."""
-    if calendar.role == "listed":
+    if calendar.role == "listed" and calendar.account.reads:
         calendar.role = "source"
+        calendar.was_source = False
         calendar.sync_token = None
         calendar.due_at = None
         calendar.gone_since = None
         calendar.turn = calendar.turn + 1
         if calendar.rules == EARLIER_RULES and not _had(calendar, "source.on", "source.rules"):
-            # it was listed by an earlier version, and nobody chose what was usual then
+            # an earlier version listed it with the rules of that time, and nobody chose others
             calendar.rules = dict(RULES)
         calendar.save(
             only=[
                 getattr(RemoteCalendar, name)
-                for name in ("role", "sync_token", "due_at", "gone_since", "turn", "rules")
+                for name in (
+                    "role",
+                    "was_source",
+                    "sync_token",
+                    "due_at",
+                    "gone_since",
+                    "turn",
+                    "rules",
+                )
             ]
         )
         Account.wake(calendar.account_id, "source")
@@ -57,7 +76,7 @@ def turn_on(calendar: RemoteCalendar, actor: User) -> None:
 
 
 def _had(calendar: RemoteCalendar, *actions: str) -> bool:
-    """Whether one of these was ever done to it."""
+    """Whether one of these actions ever happened to it."""
     mine = (
         AuditEntry.kind == calendar._meta.table_name,
         AuditEntry.subject == calendar.id,
@@ -68,7 +87,7 @@ def _had(calendar: RemoteCalendar, *actions: str) -> bool:
 
 @transition
 def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
-    """Stop reading the calendar. Its events are removed here."""
+    """Stop reading the calendar. Its events are deleted here."""
     if calendar.role == "source":
         calendar.role = "listed"
         calendar.sync_token = None
@@ -90,7 +109,7 @@ def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
 
 @transition
 def set_rules(calendar: RemoteCalendar, actor: User, rules: dict[str, bool]) -> None:
-    """Set what of it blocks time: by busy kind, and whether whole days do."""
+    """Set which events of it block time: by busy kind, and whether whole days do."""
     calendar.rules = rules
     calendar.save(only=[RemoteCalendar.rules])
     for event in ExternalEvent.select().where(ExternalEvent.calendar == calendar):

@@ -1,17 +1,20 @@
-"""How an account comes to be synced: a person allows it and says where its bookings go."""
+"""The start of an account's sync: a person connects it and chooses where bookings are sent."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from peewee import fn
+
 from base.database import in_one_transaction, now, transition
 from base.tables.audit import AuditEntry
 from models import User
+from sync.providers import registry
 
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .mappings import MappingRow
 from .notices import Notice
 
-FIRST = datetime(2020, 1, 1, tzinfo=UTC)  # generations are seconds since then
+FIRST = datetime(2020, 1, 1, tzinfo=UTC)  # generations are seconds since this instant
 
 
 class OtherAccount(Exception):
@@ -23,7 +26,9 @@ class OtherAccount(Exception):
 
 
 class CalendarTaken(Exception):
-    """A colleague's bookings go to this calendar. In a clinic each calendar has one writer."""
+    """A colleague's bookings are sent to this calendar. In a clinic each calendar has
+    one writer.
+    """
 
 
 @in_one_transaction
@@ -34,22 +39,25 @@ def connect(
     sealed: str,
     scopes: Iterable[str],
     refresh_expires_at: datetime | None,
+    place: str = "",
+    known: Account | None = None,
 ) -> Account:
-    """The account after a person allowed it: a new row, or the one that is there with fresh
+    """The account of a person who connected it: a new row, or the existing one with fresh
     credentials. An account that was never used is replaced by another; else raises OtherAccount.
-    Its calendars are not listed yet.
+    If a person may have several, `known` is the existing one. Its calendars are not listed yet.
     """
     user.clinic.lock()
-    row = Account.get_or_none(Account.user == user, Account.kind == kind)
-    if row and row.email.lower() != email.lower():
+    row = known if registry.of(kind).takes_several else Account.at(user, kind)
+    if row and (row.email.lower(), row.place) != (email.lower(), place):
         if not row.is_unused:
             raise OtherAccount(row.email)
         AuditEntry.note(user.clinic, user, "account.gone", row, kind=kind)
         row.delete_instance()
         row = None
+    row = row or Account.of(user).where(*same(kind, place, email)).first()
     action = "account.reconnected" if row else "account.connected"
     row = row or Account.create(
-        clinic=user.clinic, user=user, kind=kind, email=email, sealed=sealed
+        clinic=user.clinic, user=user, kind=kind, place=place, email=email, sealed=sealed
     )
     row.put(
         sealed=sealed,
@@ -71,13 +79,41 @@ def connect(
     return row
 
 
+@in_one_transaction
+def give_back(account: Account, earlier: Account, sealed: str) -> bool:
+    """Whether a new account, which proves to be one that the person had before, was replaced by it:
+    if nothing is synced with that one. It gets the new credentials, and can begin again.
+    """
+    account.clinic.lock()
+    earlier.refresh()
+    if not earlier.may_begin or earlier.kind != account.kind:
+        return False
+    AuditEntry.note(account.clinic, account.user, "account.reconnected", earlier, kind=earlier.kind)
+    account.delete_instance()
+    earlier.put(sealed=sealed, consented_at=now(), listed_at=None, wait_until=None)
+    earlier.put(health="ok", health_word="", failing_since=None, failures=0, told=0)
+    return True
+
+
+def same(kind: str, place: str, email: str) -> tuple[object, ...]:
+    """The condition that finds this account."""
+    return Account.kind == kind, Account.place == place, fn.LOWER(Account.email) == email.lower()
+
+
 @transition
 def start(
-    account: Account, actor: User, name: str, zone_name: str, calendar_id: str | None = None
+    account: Account,
+    actor: User,
+    name: str,
+    zone_name: str,
+    calendar_id: str | None = None,
+    direction: str = "both",
+    covers: list[int] | None = None,
 ) -> None:
-    """Begin to sync: into a new calendar of this name, or into an existing one (an earlier one of
-    ours, or where the clinic allows it one of the person's own). Raises CalendarTaken; of two who
-    choose one at once, the second.
+    """Begin to sync, one way or both: into a new calendar of this name, or into an existing one (an
+    earlier one of ours, or one of the person's own if the clinic allows it), with the bookings
+    of these calendars (`covers`; None: all of the person's). Raises CalendarTaken; if two choose
+    one calendar at once, for the second.
     """
     if calendar_id and taken(account, [calendar_id]):
         raise CalendarTaken
@@ -98,21 +134,47 @@ def start(
         access="owner",
         is_ours=bool(was and was.is_ours),
     )
+    account.put(direction=direction, covers=covers)
     begin(account)
     account.user.change_sync(mode="two_way")
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
 
 
-def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
-    """Which of these calendars a colleague's account at the same provider writes to, or is still
-    deleting its events from.
+@transition
+def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name: str) -> None:
+    """Begin to read the only calendar of an account to which nothing is sent. One that is read
+    already is read anew, since its address may have changed.
     """
+    mine = RemoteCalendar.account == account
+    if not account.may_begin:
+        RemoteCalendar.update(sync_token=None, due_at=None).where(mine).execute()
+        RemoteCalendar.update(name=name).where(mine, RemoteCalendar.role == "source").execute()
+        return
+    RemoteCalendar.delete().where(mine).execute()
+    facts = {"clinic": account.clinic, "account": account, "zone_name": zone_name}
+    RemoteCalendar.create(**facts, role="destination", name="", calendar_id=None)
+    RemoteCalendar.create(**facts, role="source", name=name, calendar_id=calendar_id)
+    account.put(direction="in")
+    begin(account)
+    AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
+
+
+def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
+    """The calendars among these to which a colleague's account at the same server sends bookings,
+    or in which it is still deleting its events. One server may have several kinds; two servers
+    may use the same id.
+    """
+    is_there = (Account.kind == account.kind) & (
+        (Account.place == account.place) | (Account.place == "") | (account.place == "")
+    )
+    if account.place:
+        is_there |= Account.place == account.place
     rows = (
         RemoteCalendar.select(RemoteCalendar.calendar_id)
         .join(Account)
         .where(
             Account.clinic == account.clinic_id,
-            Account.kind == account.kind,
+            is_there,
             Account.id != account.id,
             RemoteCalendar.role == "destination",
             RemoteCalendar.calendar_id.in_(list(calendar_ids)),
@@ -122,25 +184,24 @@ def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
 
 
 def begin(account: Account) -> None:
-    """A fresh start: forget all mappings. Events that are there are found by their mark."""
+    """Make a fresh start: delete all mappings. Events that exist are found by their mark."""
     MappingRow.delete().where(MappingRow.account == account).execute()
-    # nothing of them is known here any more: the next reading is a first one
+    # their events are not known here any more: the next reading is a first one
     RemoteCalendar.update(sync_token=None, due_at=None, search_at=None, read_at=None).where(
         RemoteCalendar.account == account
     ).execute()
-    # not in the way of a first filling
+    # a clinic's first filling must not wait for it
     account.put(
         searched_at=None if account.generation > 1 else now() - SEARCH_EVERY + timedelta(hours=1)
     )
     account.put(
         phase="active",
         goal="",
-        # no other fresh start of this person had it: rows end, and providers remember ids and
-        # transactions of what was deleted; nor had one after which a backup was put back
+        # a generation that no other fresh start of this person had, also in deleted rows and before
+        # a restored backup: providers remember ids and transactions of deleted events
         generation=max(account.generation + 1, int((now() - FIRST).total_seconds())),
         approved=None,
         kept_copies=[],
-        shown_as="",
         synced_rev=0,
     )
     account.put(

@@ -1,4 +1,4 @@
-"""Events of ours in other calendars than ours."""
+"""Events of ours in calendars other than ours."""
 
 from peewee import CharField, ForeignKeyField
 
@@ -9,14 +9,16 @@ from .accounts import Account
 
 
 class Stray(Base):
-    """An event of ours in another calendar than ours. `uid`: the booking's, "" where there is none.
-    `problem`: why it cannot be deleted, in one word; the person was told then.
+    """An event of ours in a calendar other than ours. `uid`: the booking's, "" if there is none.
+    `problem`: why it cannot be deleted, in one word; the person was told then. `decided`:
+    "remove" or "keep", the person's decision if its booking is unknown here.
     """
 
     account = ForeignKeyField(Account, backref="strays", on_delete="CASCADE")
     calendar_id = CharField(ID_LENGTH)
-    name = CharField(300)  # the calendar's
+    name = CharField(300)  # the calendar's name
     remote_id = CharField(ID_LENGTH)
     uid = CharField(36)
     fingerprint = CharField(120)
     problem = CharField(60, default="")
+    decided = CharField(8, default="")

@@ -1,12 +1,12 @@
-"""Calendars and single events outside that could not be read, and why. Nothing of their content is
-kept.
+"""Calendars and single events outside that could not be read, and the reasons. Nothing of their
+content is stored.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from peewee import CharField, ForeignKeyField, IntegerField
+from peewee import CharField, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, InstantField, now
 from base.tables.many import insert_many_rows, portions, tuples
@@ -16,8 +16,8 @@ from models import Clinic
 from .accounts import Account, RemoteCalendar
 
 KINDS = ("calendar", "events")
-QUIET = timedelta(days=1)  # nobody is written to again so soon about the same calendar
-# before anybody is written to: most refusals pass
+QUIET = timedelta(days=1)  # the least time between two letters about the same calendar
+# how long trouble lasts before a letter about it: most refusals pass
 PATIENCE = {
     "calendar": timedelta(hours=6),
     "events": timedelta(minutes=1),
@@ -36,19 +36,23 @@ class UnreadEvent(Base):
         indexes = ((("calendar", "remote_id"), True),)
 
     @classmethod
-    def reasons(cls, calendar: RemoteCalendar) -> Counter[str]:
-        """How many events of a calendar could not be read, by reason."""
-        return Counter(
-            reason for (reason,) in tuples(cls.select(cls.reason).where(cls.calendar == calendar))
-        )
+    def reasons(cls, calendar_ids: Iterable[int]) -> dict[int, Counter[str]]:
+        """The number of events that could not be read, by reason, for each of these calendars."""
+        found: dict[int, Counter[str]] = {number: Counter() for number in calendar_ids}
+        if not found:
+            return {}
+        counted = cls.select(cls.calendar, cls.reason, fn.COUNT(cls.id))
+        counted = counted.where(cls.calendar.in_(list(found))).group_by(cls.calendar, cls.reason)
+        for number, reason, count in tuples(counted):
+            found[number][reason] = count
+        return found
 
     @classmethod
     def keep(
         cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None
     ) -> tuple[int, int]:
-        """Note events that could not be read (id → reason) and delete the rows of those that are
-        `over`; None: of all that were not found again. Gives how many there were, and how many
-        there are.
+        """Store events that could not be read (id → reason) and delete the rows in `over`; None:
+        all that were not found again. Returns their numbers before and after.
         """
         known = dict(tuples(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar)))
         gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()
@@ -68,7 +72,7 @@ class UnreadEvent(Base):
 
 class CalendarTrouble(Base):
     """A calendar that cannot be read ("calendar"), or some events in it that cannot ("events"): one
-    row for each, kept when it is over.
+    row for each, which is kept when the trouble ends.
 
     `reason` of "calendar": "unavailable", "forbidden", "not_found", "refused", "unreadable" or
     "endless"; `word` is the provider's own. `looks`: how often in a row this reason was met.
@@ -83,7 +87,7 @@ class CalendarTrouble(Base):
     since = InstantField(default=now)
     looks = IntegerField(default=1)
     told_at = InstantField(null=True)
-    # before this it is not read again, whoever asks: each read costs too much
+    # nobody may have it read before: each read costs too much
     until = InstantField(null=True)
     ended_at = InstantField(null=True)
 
@@ -99,7 +103,7 @@ class CalendarTrouble(Base):
         word: str = "",
         until: datetime | None = None,
     ) -> "CalendarTrouble":
-        """Note the trouble: begin it, or count it."""
+        """Note the trouble: a new one, or one more time."""
         row = cls.get_or_none(cls.calendar == calendar, cls.kind == kind)
         if row is None:
             return cls.create(
@@ -118,14 +122,14 @@ class CalendarTrouble(Base):
 
     @classmethod
     def end(cls, calendar: RemoteCalendar, *kinds: str) -> None:
-        """The trouble is over."""
+        """Note that the trouble is over."""
         cls.update(ended_at=now()).where(
             cls.calendar == calendar, cls.kind.in_(kinds), cls.ended_at.is_null()
         ).execute()
 
     @classmethod
     def is_put_off(cls, calendar: RemoteCalendar) -> bool:
-        """Whether the calendar is not to be read yet, whoever asks."""
+        """Whether the calendar must not be read yet, even if somebody asks."""
         return (
             cls.select()
             .where(cls.calendar == calendar, cls.ended_at.is_null(), cls.until > now())
@@ -134,7 +138,7 @@ class CalendarTrouble(Base):
 
     @classmethod
     def wait(cls, account: Account) -> None:
-        """Postpone the calendars that are not to be read yet, whoever asked."""
+        """Postpone the calendars that must not be read yet, even if somebody asked."""
         for row in cls.open_ones(account):
             if row.until and row.until > now():
                 sooner = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at < row.until)
@@ -144,8 +148,8 @@ class CalendarTrouble(Base):
 
     @classmethod
     def open_ones(cls, account: Account) -> list["CalendarTrouble"]:
-        """The open troubles of the account's calendars, each with its calendar loaded; without
-        those that a person must decide (`gone_since`).
+        """The open troubles of the account's calendars, each with its calendar, except those that a
+        person must decide (`gone_since`).
         """
         rows = (
             cls.select(cls, RemoteCalendar)
@@ -160,7 +164,7 @@ class CalendarTrouble(Base):
 
     @classmethod
     def to_tell(cls) -> list["CalendarTrouble"]:
-        """The troubles about which a person should be written to, once an episode."""
+        """The troubles that need a letter to a person, once for each episode."""
         at = now()
         rows = (
             cls.select(cls, RemoteCalendar, Account)
@@ -176,7 +180,7 @@ class CalendarTrouble(Base):
         return [row for row in rows if row.since <= at - PATIENCE[row.kind]]
 
     def claim(self) -> bool:
-        """Whether this process writes the letter: of two at once, one does."""
+        """Whether this process writes the letter: of two at once, only one does."""
         same = (
             CalendarTrouble.told_at.is_null()
             if self.told_at is None

@@ -1,1 +1,1 @@
-"""Two-way sync: what is decided (`plan`), and the rounds that carry it out."""
+"""Two-way sync: `plan` decides, and runs carry it out."""

@@ -1,12 +1,12 @@
-"""Two-way sync for the command line: what would be done, and what was done."""
+"""Two-way sync for the command line: the planned steps, and the steps of a run."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from base import scheduling
-from base.catalogue import _
-from sync.connect import connections
+from base.catalogue import _, lazy
+from sync.connect import gateway
 from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 from sync.tables.runs import SyncRun
@@ -15,30 +15,30 @@ from . import run
 from .plans import local, marks, planning
 
 WORDS = {
-    "DeleteRemote": "remove",
-    "AdoptRemote": "adopt",
-    "Relink": "note",
-    "Freeze": "let be",
-    "Forget": "forget",
-    "Ask": "ask about",
-    "MoveLocal": "follow",
-    "UpdateRemote": "update",
-    "PutBack": "put back",
-    "CreateRemote": "create",
-    "Recreate": "create again",
+    "DeleteRemote": lazy("remove {count}"),
+    "AdoptRemote": lazy("adopt {count}"),
+    "Relink": lazy("note {count}"),
+    "Freeze": lazy("let be {count}"),
+    "Forget": lazy("forget {count}"),
+    "Ask": lazy("ask about {count}"),
+    "MoveLocal": lazy("follow {count}"),
+    "UpdateRemote": lazy("update {count}"),
+    "PutBack": lazy("put back {count}"),
+    "CreateRemote": lazy("create {count}"),
+    "Recreate": lazy("create again {count}"),
 }
 
 
 def planned(account: Account) -> Iterator[str]:
-    """What a run would do in our calendar outside, in sentences without names or titles. Reads
-    there, and changes nothing anywhere.
+    """The planned steps of a run in our calendar outside, in sentences without names or titles.
+    Reads there, and changes nothing anywhere.
     """
     destination = account.destination
     if account.phase != "active" or destination is None or destination.calendar_id is None:
         yield _("it is {phase}, and nothing can be planned.", phase=account.phase)
         return
     try:
-        delta = connections.open_account(account).pull(
+        delta = gateway.open_account(account).pull(
             destination.calendar_id, destination.sync_token, local.reach(account), unrolled=False
         )
     except ProviderError as error:
@@ -54,7 +54,7 @@ def planned(account: Account) -> Iterator[str]:
     steps = [*found.steps, *found.waiting]
     counts = Counter(WORDS[type(step).__name__] for step in steps)
     yield (
-        ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
+        ", ".join(str(word).format(count=count) for word, count in counts.items()) + "."
         if counts
         else _("nothing to do.")
     )
@@ -68,7 +68,7 @@ def planned(account: Account) -> Iterator[str]:
 
 
 def carried_out(account: Account) -> Iterator[str]:
-    """Run the account's sync and say what was done."""
+    """Run the account's sync and report its steps."""
     before = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
     run.run(account.id)
     row = Account.get_or_none(Account.id == account.id)

@@ -1,9 +1,9 @@
-"""The shell around the plan: take the account's lease, read, decide, carry out, store, and look
+"""The shell around the plan: take the account's lease, read, decide, carry out, store, and check
 once more before the lease ends.
 
-A round ends in one of three ways: everything is in step (`synced_rev` says up to where), a person
-must decide (a Notice), or an error is stored on the account's row with the time of the next try.
-Nothing else is kept between rounds, so a round may be killed at any point.
+A round ends in one of three ways: both sides agree (up to `synced_rev`), a person must decide (a
+Notice), or an error is stored on the account's row with the time of the next try. Nothing else is
+kept between rounds, so a round may be killed at any point.
 """
 
 import logging
@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from base import jobs, scheduling
 from base.text import places
-from sync.connect import connecting, connections
+from sync.connect import calendar_list, gateway
 from sync.providers.errors import Endless, ProviderError
 from sync.tables import ending
 from sync.tables.accounts import Account, LeaseLost, Overtaken, RemoteCalendar
@@ -21,26 +21,27 @@ from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun
 
-from .plans import doubts, local
+from .plans import doubts, local, showing
 from .reading import channels, double_bookings, guests, search, sources, strays
 from .reading.pull import Reader
 from .standing.state import Standing
 from .worker import trouble
 from .worker.context import GOES_ON, OutOfTime, RunContext
 from .worker.lease import leased
-from .writing import leaving
-from .writing.destination import make
+from .writing import leaving, words
+from .writing.destination import forget, make
 from .writing.sending import Sender
 
 log = logging.getLogger("kalends.sync")
 
-MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the next sweep
+ASKED = ("check", "resync", "owner")  # by a person, who looks for it in the history
+MOST_ROUNDS = 25  # seconds of one call: the next sweep continues a longer run
 LISTED = timedelta(hours=20)
 
 
 def run(account_id: int, seconds: float | None = None) -> bool:
-    """Run the account's sync, as far as it is due and no other worker has its lease. True: its time
-    slice (`seconds`) ended with work left.
+    """Run the account's sync, if it is due and no other worker has its lease. True: its time slice
+    (`seconds`) ended with work left.
 
     May be called at any time, twice, from anywhere. Errors of the provider are not raised: they are
     stored on the row.
@@ -57,15 +58,15 @@ def run(account_id: int, seconds: float | None = None) -> bool:
             except OutOfTime:
                 return True
         again = Account.free(scheduling.utc_now()).select(Account.id)
-        again = again.where(Account.id == account_id, Account.kind.in_(connections.kinds()))
+        again = again.where(Account.id == account_id, Account.kind.in_(gateway.kinds()))
         if is_over or not again.exists():  # somebody may have asked just before
             return is_over
     return False
 
 
 def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
-    """Rounds until nothing is due. True: the slice is over with something due. Raises LeaseLost,
-    OutOfTime.
+    """Run rounds until nothing is due. True: the slice is over with something due. Raises
+    LeaseLost, OutOfTime.
     """
     for number in range(MOST_ROUNDS):
         account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
@@ -79,10 +80,10 @@ def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
 
 
 def _is_set_up(account: Account) -> bool:
-    """Whether the account's provider is set up. Where it was taken out of the settings, our events
-    cannot be deleted until it is there again, or a person leaves them.
+    """Whether the account's provider is set up. If it was removed from the settings, our events
+    cannot be deleted until it is set up again, or a person leaves them.
     """
-    if account.kind in connections.kinds():
+    if account.kind in gateway.kinds():
         return True
     if account.phase == "leaving" and not account.removes:
         leaving.let_go(account, is_gone=False)
@@ -104,14 +105,15 @@ class _Round:
     """One round for one account."""
 
     def __init__(self, account: Account, holder: str, ends_at: float | None):
-        setup = connections.setup()
+        setup = gateway.setup()
         self.account = account
         self.context = RunContext(
-            account, holder, connections.open_account(account), setup.secret, ends_at
+            account, holder, gateway.open_account(account), setup.secret, ends_at
         )
-        self.reader, self.is_stopped = Reader(self.context, setup.poll_seconds), False
-        self.goes_on = False  # with what the last time slice left
-        self.is_answered = False  # a person has agreed to a plan before this round
+        self.reader = Reader(self.context, gateway.poll_seconds(account.kind))
+        self.is_stopped = False
+        self.goes_on = False  # continues the last time slice
+        self.is_answered = False  # a person agreed to a plan before this round
 
     def work(self) -> None:
         """Do what is due. Errors are stored; OutOfTime and LeaseLost are raised."""
@@ -120,7 +122,7 @@ class _Round:
                 self._take_requests()
                 self._take_up_or_close()
             self.revision = local.revision(self.account)
-            self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
+            self.account.refresh()  # changes and requests from before `due_at` was cleared
             self.is_answered = self.account.approved is not None
             if self.account.user.left_at and self.account.phase != "leaving":
                 ending.leave(self.account, None, "disconnect")
@@ -131,7 +133,7 @@ class _Round:
             self._end()
         except (LeaseLost, OutOfTime, Overtaken, jobs.TooLong) as error:
             at = scheduling.utc_now()
-            # what was to be read and is not is due by itself
+            # a calendar that was not read stays due by itself
             if isinstance(error, (OutOfTime, jobs.TooLong)):
                 Account.be_due(self.account.id, at, channels.TOLD)
                 self.context.stop_for_now()
@@ -146,7 +148,7 @@ class _Round:
 
     def _take_requests(self) -> None:
         """Move a request to read our calendar from the account to the calendar, where it stays
-        until it is read. A webhook about this account's own writing is no request.
+        until it is read. A webhook about this account's own write is no request.
         """
         row = (
             Account.select(Account.due_at, Account.because)
@@ -158,14 +160,16 @@ class _Round:
         if is_news or (is_asked and row.because != channels.TOLD):
             mine = RemoteCalendar.account == self.account, RemoteCalendar.role == "destination"
             RemoteCalendar.update(due_at=None).where(*mine).execute()
-        because = "live" if row.because == channels.TOLD else row.because
-        # this round comes too early for doubts that are to be made sure later
+        # a request counts for one round only
+        because = row.because if is_asked or is_news else ""
+        because = "live" if because == channels.TOLD else because
+        # this round is too early for doubts that are checked later
         taken = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
         Account.update(because=because, **taken).where(Account.id == self.account.id).execute()
 
     def _take_up_or_close(self) -> None:
-        """Continue a run that ended with its time slice. Any other run without an end was broken
-        off.
+        """Continue a run that ended with its time slice. Any other run without an end was
+        interrupted.
         """
         for row in (
             SyncRun.select()
@@ -182,22 +186,22 @@ class _Round:
 
     def _sync(self) -> None:
         account = self.account
-        today, rules = scheduling.utc_now().date(), local.shown_as(account)
+        today, rules = scheduling.utc_now().date(), showing.rules(account)
         if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
             self._list_calendars()
         destination = account.destination
         if destination is None:
             return
-        if destination.calendar_id is None:
+        if destination.calendar_id is None and account.sends:
             make(self.context, destination)
-        # a first filling may be long: the busy times of the person block booking before it, and
-        # stay up to date
+        # a first filling may be long: busy times are read before it, and stay up to date
         if not account.synced_rev:
             sources.read(self.reader)
             channels.keep_open(self.context, ("source",))
-        sender = Sender(self.context, self.reader, self.revision, self.goes_on)
-        sender.send(destination)
-        self.is_stopped = sender.is_stopped
+        if destination.calendar_id is not None:
+            self._send(destination)
+        self._note_wordy(rules)
+        words.take(self.context)
         guests.tell(self.context)
         sources.read(self.reader)
         channels.keep_open(self.context)
@@ -208,21 +212,44 @@ class _Round:
                 Account.id == account.id
             ).execute()
         strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
+        words.take(self.context)  # also from those that this search has found
+
+    def _send(self, destination: RemoteCalendar) -> None:
+        """Bring our calendar outside up to date."""
+        sender = Sender(self.context, self.reader, self.revision, self.goes_on)
+        try:
+            sender.send(destination)
+        except trouble.CalendarGone:
+            if self.account.sends:
+                raise
+            forget(self.context, destination)
+        self.is_stopped = sender.is_stopped
+
+    def _note_wordy(self, rules: str) -> None:
+        """Note that less may be shown than before: the text is removed from events that no plan
+        writes.
+        """
+        before, destination = self.account.shown_as, self.account.destination
+        is_less = before not in ("", rules) and showing.shows_less(before, rules)
+        if is_less and destination is not None and destination.calendar_id is not None:
+            words.note_all(self.context, destination)
 
     def _list_calendars(self) -> None:
-        """Bring the list of calendars up to date. One without end is let be until the next time:
-        those that are known go on.
+        """Renew the list of calendars. A list without an end is left out until the next time: the
+        known calendars stay in use.
         """
         try:
-            connecting.list_calendars(self.account, self.context.provider)
+            calendar_list.list_calendars(self.account, self.context.provider)
         except Endless as error:
             log.warning("account %s: its calendars cannot be listed: %s", self.account.id, error)
             with self.context.writing():
                 self.account.put(listed_at=scheduling.utc_now())
 
     def _end(self) -> None:
-        """No error: the account is well, and the run is stored."""
+        """Note that there was no error, and store the run."""
         at = scheduling.utc_now()
+        if self.account.because in ASKED:
+            self.context.begin(0)
         if self.context.run:
             SyncRun.update(ended_at=at, counts=dict(self.context.counts)).where(
                 SyncRun.id == self.context.run.id
@@ -237,7 +264,7 @@ class _Round:
             "checked_at": at,
         }
         approved = {"approved": None} if self.is_answered and not self.is_stopped else {}
-        if self.account.health == "reconnect":  # it has passed by itself
+        if self.account.health == "reconnect":  # the trouble has passed
             Notice.settle(self.account, "reconnect", "over")
         Account.update(**well, **approved).where(
             Account.id == self.account.id, Account.lease == self.context.holder
@@ -245,7 +272,7 @@ class _Round:
         self._settle_reminder()
 
     def _settle_reminder(self) -> None:
-        """Nobody has to look at an account that is well again."""
+        """Settle the reminder, since the account works again."""
         reminders = Notice.open_of(self.account).where(Notice.kind == "sync_reminder")
         if reminders.exists() and Standing(Account.get_by_id(self.account.id)).is_well:
             Notice.settle(self.account, "sync_reminder", "well")

@@ -7,15 +7,15 @@ from peewee import ModelSelect
 from base import jobs, scheduling
 from base.sql.after_commit import Due
 from base.tables.many import tuples
-from sync.connect import connections, revoking
+from sync.connect import gateway, revoking
 from sync.tables.accounts import Account
 
-from . import first_look, run
+from . import first_list, run
 
 # Time slices: a run that is not done ends at a page or batch, and its next slice goes behind
 # everything that waits.
 WOKEN_SECONDS = (
-    5  # somebody else waits for the same worker: more than that goes on in the other queue
+    5  # while others wait for the same worker, a longer run continues in the other queue
 )
 SLICE_SECONDS = 20
 
@@ -26,15 +26,15 @@ def wake(account_id: int) -> bool:
 
 
 def wake_due(due: Due) -> None:
-    """After a change: wake the accounts that were asked for ("account"), and those of a clinic that
-    it left behind ("clinic").
+    """After a change: wake the accounts that were asked for ("account"), and those of a clinic with
+    something new to send ("clinic").
     """
     asked, changed = due.get("account", ()), due.get("clinic", ())
     ids = {row.id for row in _due().where(Account.clinic.in_(list(changed)))} if changed else set()
     phases = Account.select(Account.id, Account.phase).where(Account.id.in_(list(asked)))
     for account_id, phase in tuples(phases) if asked else ():
-        if phase in first_look.PHASES:
-            first_look.wake(account_id)
+        if phase in first_list.PHASES:
+            first_list.wake(account_id)
         else:
             ids.add(account_id)
     for account_id in sorted(ids):
@@ -63,12 +63,12 @@ def sweep() -> None:
         jobs.enqueue("sync", polled, row.id)
     if revoking.is_due():
         jobs.enqueue("sync", revoking.retry)
-    first_look.sweep()
+    first_list.sweep()
 
 
 def _due() -> "ModelSelect[Account]":
-    """The accounts that are due (their ids) of providers that are set up; an account that is
-    leaving may finish without one.
+    """The ids of due accounts whose provider is set up, and of those that can finish leaving
+    without one.
     """
-    known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
+    known = Account.kind.in_(gateway.kinds()) | (Account.phase == "leaving")
     return Account.free(scheduling.utc_now()).select(Account.id).where(known)

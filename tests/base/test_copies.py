@@ -120,7 +120,7 @@ def test_a_copy_is_sealed_and_lasts_a_day(store, settings, process, link):
     )
     assert 86000 < store.ttl(key) <= 86400
     store.expire(key, 5)
-    copies.look_after(key.decode())
+    copies.extend(key.decode())
     assert store.ttl(key) > 86000
 
 
@@ -151,6 +151,26 @@ def test_what_may_show_less_ends_the_copy_before_it_is_confirmed(
     LESS[what](linden, Feed.get_by_id(link.id))
     with Away(settings):
         assert process().get(old).status_code == 503
+
+
+def test_a_link_has_its_copy_again_after_another_was_taken_back(
+    store, settings, process, link, linden
+):
+    """Readers who have the body already ask for none, and none else of the link changed."""
+    other = Feed.generate(linden.pat, "my tablet", linden.pat, practitioner=linden.calendar)
+    one, two = process(), process()
+    good = read(one, link)
+    settle(one)
+    other.revoke(linden.pat)
+    assert store.keys("kalends:copy:*") == []
+    known = {"If-None-Match": good.headers["ETag"]}
+    for client in (one, two):  # one that gave the body, and one that never had it
+        assert read(client, link, **known).status_code == 304
+        settle(client)
+        with Away(settings):
+            assert read(process(), link).data == good.data
+        store.flushall()  # as a store that begins again
+    assert read(one, link).status_code == 200
 
 
 def test_what_was_read_before_is_not_kept_after(store, settings, process, link, linden):

@@ -9,6 +9,7 @@ import signal
 import time
 from datetime import timedelta
 
+import peewee
 import program
 import psutil
 import pytest
@@ -18,11 +19,13 @@ import models
 from app import Settings
 from base import jobs, scheduling
 from base.scheduling import Span
-from models import Booking
+from base.tables.time_off import DatedHours
+from models import Booking, Venue
 from operate import chores, intake, redis_server, workers
 from operate.intake.upload import Import
+from operate.turns import ChoreTurn
 from people.credentials import OneTimeToken, Throttle
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables import starting
 
 on_sqlite_alone = pytest.mark.parametrize(
@@ -199,6 +202,85 @@ def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
     assert models.AuditEntry.select().count() == audit + 1
 
 
+def test_what_is_wrong_with_one_does_not_keep_the_others_waiting(linden, caplog):
+    done = []
+
+    def do(one):
+        done.append(one)
+        if one < 3:
+            raise ValueError(f"Anna Kowalska {one}")
+
+    with pytest.raises(ValueError, match="2"):
+        jobs.each([1, 2, 3], do)
+    assert done == [1, 2, 3] and "ValueError at" in caplog.text
+    assert "Kowalska" not in caplog.text
+    done.clear()
+    with pytest.raises(ValueError, match="2"):  # a pass of two: the faulty ones take no place
+        jobs.each([1, 2, 3, 4, 5], do, most=2)
+    assert done == [1, 2, 3, 4]
+    for concerns_all in (jobs.TooLong(), peewee.OperationalError("database is locked")):
+        done.clear()
+        with pytest.raises(type(concerns_all)):
+            jobs.each([concerns_all, 4], lambda one: done.append(one) if one == 4 else fail(one))
+        assert done == []
+
+
+def fail(error):
+    raise error
+
+
+def test_a_venue_that_cannot_be_reckoned_with_holds_up_no_other(linden):
+    """The rows of one clinic are not the others' trouble; the chore counts as failed."""
+    Venue.update(country="GB").execute()
+    first, second = Venue.select().order_by(Venue.id).limit(2)
+    Venue.update(zone_name="No/Where").where(Venue.id == first.id).execute()
+    jobs.carry_out("operate.chores.refresh_holidays")
+    assert {row.venue_id for row in DatedHours.select()} >= {second.id}
+    assert not ChoreTurn.select().exists()
+
+
+@on_sqlite_alone
+def test_clean_up_goes_on_after_a_part_that_fails(linden, clock):
+    row = upload(linden)
+    Import.update(phase="checked", created_at=clock.now - 2 * Import.KEPT).execute()
+    models.database.execute_sql("ALTER TABLE throttle RENAME TO away")
+    models.database.execute_sql("CREATE VIEW throttle AS SELECT * FROM away")
+    jobs.carry_out("operate.chores.clean_up")
+    models.database.execute_sql("DROP VIEW throttle")
+    models.database.execute_sql("ALTER TABLE away RENAME TO throttle")
+    assert phase(row) == "discarded"
+
+
+def test_a_chore_that_failed_is_tried_again_soon_and_done_once_in_its_period(db, clock, caplog):
+    """A database that is away, a worker that is killed: the day's work is not a day late. Every
+    chore is asked for often, and those that are seldom due say so themselves.
+    """
+    assert max(seconds for _, seconds in chores.PERIODIC) <= 600
+    for name, period in (
+        ("clean_up_hourly", timedelta(hours=1)),
+        ("refresh_holidays", timedelta(hours=6)),
+        ("check_overlaps", timedelta(days=1)),
+    ):
+        job, done = f"operate.chores.{name}", lambda: ChoreTurn.select().count()
+        before = done()
+        models.database.execute_sql("ALTER TABLE clinic RENAME TO away")
+        models.database.execute_sql("ALTER TABLE venue RENAME TO gone")
+        models.database.execute_sql("ALTER TABLE throttle RENAME TO lost")
+        jobs.carry_out(job)
+        assert done() == before and f"job {job}" in caplog.text
+        models.database.execute_sql("ALTER TABLE away RENAME TO clinic")
+        models.database.execute_sql("ALTER TABLE gone RENAME TO venue")
+        models.database.execute_sql("ALTER TABLE lost RENAME TO throttle")
+        clock.now += timedelta(seconds=chores.SOON)
+        jobs.carry_out(job)
+        assert done() == before + 1
+        turn = ChoreTurn.select().order_by(ChoreTurn.id.desc()).get()
+        for later, again in ((period / 2, False), (period / 2, True), (-period, True)):
+            clock.now += later
+            jobs.carry_out(job)
+            assert (ChoreTurn.get_by_id(turn.id).done_at == clock.now) is again
+
+
 @on_sqlite_alone
 def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     clock = program.begin("clock", output=queue.output, **queue.environ)
@@ -211,7 +293,11 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     assert names == {
         f"{function.__module__}.{function.__name__}" for function, _ in chores.PERIODIC
     }
-    assert {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"} <= names
+    assert {
+        "operate.chores.sweep",
+        "letters.trouble.tell",
+        "operate.chores.clean_up_hourly",
+    } <= names
     assert "Traceback" not in queue.output.read_text()
     longest = max(seconds for _, seconds in chores.PERIODIC)
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= longest for job_id in waiting(queue, "chores"))
@@ -340,7 +426,7 @@ def test_a_job_that_takes_longer_than_the_silence_allowed_is_done(queue):
 @pytest.fixture
 def google():
     """A provider that is set up, and that nobody speaks with."""
-    connections.set_up(connections.Setup({"google": None}))
+    gateway.set_up(gateway.Setup({"google": None}))
 
 
 @on_sqlite_alone

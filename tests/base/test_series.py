@@ -340,7 +340,8 @@ def test_the_history_of_each_is_whole_and_the_clinic_s_has_one_line(six, linden)
     first.change(linden.maya, first.span, which="all", notes="secret pain", service=None)
     assert AuditEntry.listed(linden.clinic).count() == before + 1
     for row in six:
-        entry = AuditEntry.about(row).first()
+        entry, *_, made = AuditEntry.about(row)
+        assert (made.action, made.user) == ("booking.made", linden.pat)
         assert entry.detail["fields"] == ["notes", "service"]
         assert "secret" not in str(entry.detail)
 

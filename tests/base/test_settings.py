@@ -326,3 +326,28 @@ def test_parts_that_run_in_another_folder_find_the_same_files(read, tmp_path, mo
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert Settings.from_env() == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("HTTPS://Calendar.Example.ORG", "https://calendar.example.org"),
+        ("https://calendar.example.org/", "https://calendar.example.org"),
+        ("https://calendar.example.org:443/", "https://calendar.example.org"),
+        ("http://192.168.1.4:80", "http://192.168.1.4"),
+        ("https://calendar.example.org:8443", "https://calendar.example.org:8443"),
+    ],
+)
+def test_the_base_url_is_kept_as_providers_compare_it(tmp_path, given, kept):
+    read = Settings.from_env({"KALENDS_BASE_URL": given, "KALENDS_INSTANCE": str(tmp_path)})
+    assert read.base_url == kept
+
+
+@pytest.mark.parametrize("more", ["/kalends", "/a/", "?x=1", "#top"])
+def test_a_base_url_with_a_path_is_refused(tmp_path, more):
+    given = {
+        "KALENDS_BASE_URL": f"https://calendar.example.org{more}",
+        "KALENDS_INSTANCE": str(tmp_path),
+    }
+    with pytest.raises(SettingsError, match="cannot run below a path"):
+        Settings.from_env(given)

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import explained
 import pytest
 from peewee import JOIN, SQL, Case, CharField, Column, Context, Expression, Select, State, fn
 
 import models
 from base.database import Base, is_sqlite
+from base.sql.parts import IS_COLUMN
 from models import Booking, Clinic, Patient, Practitioner, User
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -183,3 +185,33 @@ def test_a_comparison_is_written_in_one_step(db, monkeypatch):
     few.sql()
     one = len(states)
     assert many.sql()[1] == [1, "x", 2, 3] and len(states) == 2 * one
+
+
+@pytest.mark.parametrize("words", ["name + 1", "nowhere", "ifnull(name, '')"])
+def test_what_postgresql_does_not_understand_is_told(explainer, words):
+    """Where tests of pages run on SQLite alone."""
+    assert explainer.refusal(User.select(User.name).where(User.id << [1, 2])) == ""
+    assert explainer.refusal(User.select(SQL(words)).where(User.id << [1, 2])) != ""
+
+
+def test_a_statement_is_explained_once_in_a_run(explainer):
+    assert explainer.is_new("SELECT 'of this test'") and not explainer.is_new(
+        "SELECT 'of this test'"
+    )
+
+
+def test_a_statement_leaves_nothing_behind(db, clock):
+    """Peewee makes classes for the columns of an alias, in each statement anew."""
+    for statement in statements().values():
+        statement.sql()
+    known = len(IS_COLUMN)
+    for statement in statements().values():
+        statement.sql()
+    assert len(IS_COLUMN) == known
+
+
+@pytest.mark.parametrize("name", [*explained.ONCE, *explained.ON_BOTH])
+def test_what_is_named_to_run_once_or_on_both_is_there(name):
+    file, _, function = name.partition("::")
+    path = explained.TESTS / file
+    assert path.exists() and (not function or f"def {function}(" in path.read_text())

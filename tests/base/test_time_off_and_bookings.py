@@ -11,7 +11,7 @@ import pytest
 from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
 from base.tables.time_off import TimeOff
-from free_times import reading
+from free_times import busy
 from models import Booking
 from people import leftover
 
@@ -77,7 +77,5 @@ def test_whom_bookings_may_be_handed_to(linden, clock):
 
 def test_the_next_free_time_leaves_it_out(linden, clock):
     lunch(linden.pat)
-    held = reading.busy_times(
-        linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone
-    )
+    held = busy.busy_times(linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone)
     assert held == [(MONDAY, MONDAY + timedelta(hours=1))]

@@ -6,10 +6,13 @@ import threading
 
 import pytest
 
+import models
 from base.sql import turns
-from base.sql.turns import Turns
+from base.sql.turns import ThreadTurns
+from models import User
 
 THREADS, EACH = 6, 15
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _connection(path) -> sqlite3.Connection:
@@ -26,7 +29,7 @@ def _until(is_so) -> None:
 
 
 def test_first_come_first_served():
-    queue, order = Turns(10), []
+    queue, order = ThreadTurns(10), []
 
     def come(number):
         with queue:
@@ -44,7 +47,7 @@ def test_first_come_first_served():
 
 def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
     """Between the wish to write and the turn each other thread goes once at most."""
-    queue, path = Turns(10), tmp_path / "some.db"
+    queue, path = ThreadTurns(10), tmp_path / "some.db"
     _connection(path).execute("CREATE TABLE one (n)")
     begun, waited = [], []
 
@@ -69,7 +72,7 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
 
 
 def test_a_writer_of_another_process_is_waited_for_and_no_longer_than_allowed(tmp_path):
-    queue, path = Turns(10), tmp_path / "some.db"
+    queue, path = ThreadTurns(10), tmp_path / "some.db"
     mine, other = _connection(path), _connection(path)
     other.execute("BEGIN IMMEDIATE")
     mine.execute("PRAGMA busy_timeout = 20")
@@ -83,7 +86,7 @@ def test_a_writer_of_another_process_is_waited_for_and_no_longer_than_allowed(tm
 
 
 def test_whoever_gives_up_leaves_the_queue_to_the_others():
-    queue, gave_up = Turns(0.01), []
+    queue, gave_up = ThreadTurns(0.01), []
 
     def come():
         try:
@@ -104,7 +107,7 @@ def test_whoever_gives_up_leaves_the_queue_to_the_others():
 
 
 def test_a_fault_while_beginning_leaves_the_turn(tmp_path):
-    queue, connection = Turns(10), _connection(tmp_path / "some.db")
+    queue, connection = ThreadTurns(10), _connection(tmp_path / "some.db")
     with pytest.raises(sqlite3.OperationalError, match="syntax"):
         turns.begin(queue, connection, "BEGIN AT ONCE")
     turns.begin(queue, connection, "BEGIN IMMEDIATE")
@@ -113,8 +116,54 @@ def test_a_fault_while_beginning_leaves_the_turn(tmp_path):
 
 
 def test_a_forked_process_does_not_wait_for_its_parents_threads(monkeypatch):
-    queue = Turns(0.01)
+    queue = ThreadTurns(0.01)
     with queue, monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: 1)
         with queue:
             pass
+
+
+@ON_SQLITE
+def test_whoever_goes_through_rows_may_write_though_others_have_since(linden, monkeypatch):
+    """Such as a sweep: what it reads is of before, and it would wait for what never comes."""
+    monkeypatch.setattr(models.database.obj, "_turns", ThreadTurns(0.5))
+    models.database.execute_sql("PRAGMA busy_timeout = 500")
+    names = [row.name for row in User.select().order_by(User.id)]
+
+    def elsewhere(name):
+        with models.database.connection_context():
+            User.update(name=name).where(User.id == linden.pat.id).execute()
+
+    seen = []
+    for user in User.select().order_by(User.id).limit(3):
+        other = threading.Thread(target=elsewhere, args=(f"Pat {len(seen)}",))
+        other.start()
+        other.join()
+        with models.database.atomic():
+            seen.append(user.name)
+            User.update(name="Olive").where(User.id == linden.olive.id).execute()
+    assert seen == names[:3]
+
+
+@ON_SQLITE
+def test_a_query_gives_its_rows_in_every_way_within_a_transaction_and_without(linden):
+    statement = 'SELECT "name" FROM "user" ORDER BY "id"'
+    names = [(row.name,) for row in User.select().order_by(User.id)]
+
+    def ask():
+        return models.database.execute_sql(statement)
+
+    def look():
+        one = ask()
+        assert [one.fetchone(), *one.fetchall(), one.fetchone()] == [*names, None]
+        assert list(ask()) == names and ask().fetchall() == names
+        again = ask()
+        again.execute('SELECT "name" FROM "user" WHERE "id" = ?', (linden.pat.id,))
+        assert again.fetchall() == [(linden.pat.name,)] and again.fetchone() is None
+        again.execute('UPDATE "user" SET "name" = \'Pat\' WHERE "id" = ?', (linden.pat.id,))
+        assert again.rowcount == 1 and again.fetchall() == []
+        linden.pat.save()
+
+    look()
+    with models.database.atomic():
+        look()

@@ -71,6 +71,8 @@ def test_taken_times_of_a_series_are_shown_while_one_fills_in_the_form(
         )
     page = enter(viewport=size, color_scheme=scheme)
     page.goto(f"/bookings/new?day={day:%Y-%m-%d}&from=09:00")
+    if size == PHONE:
+        page.locator("#repeats > summary").click()
     for fill in (
         lambda: page.get_by_label("Service").select_option(str(linden.service.id)),
         lambda: page.get_by_label("Every week").check(),
@@ -95,6 +97,8 @@ def test_taken_times_of_a_series_are_shown_while_one_fills_in_the_form(
 def test_every_card_of_the_settings_is_saved(enter, no_barriers, linden):
     page = enter("maya@linden.test", viewport=PHONE)
     page.goto("/settings/")
+    for folded in page.locator("#settings-form summary").all():
+        folded.click()
     page.get_by_label("Contact for help").fill("Maya")
     page.get_by_label("Calendars that others share with a person may block their time").check()
     no_barriers(page)

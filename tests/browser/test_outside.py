@@ -64,8 +64,10 @@ def test_an_open_card_stays_open_and_the_week_follows_once_it_is_closed(enter, a
     card = page.get_by_role("dialog", name="Dentist")
     expect(card).to_be_visible()
     add("Doctor", ONE + timedelta(hours=2))
+    # a look that began would have sent its request by the time the page has asked for another
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(300)
+    page.evaluate("fetch(location.href).then((answer) => answer.text())")
+    page.wait_for_load_state("networkidle")
     expect(card).to_be_visible()
     assert page.locator(".booking", has_text="Doctor").count() == 0
     page.keyboard.press("Escape")

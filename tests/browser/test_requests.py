@@ -54,6 +54,7 @@ def test_the_desk_declines_offers_and_confirms(app, enter, linden, clock, no_bar
     assert sum(row.answer == "offered" for row in OnlineBooking.select()) == 1
     look("/clients/")
     desk.get_by_role("link", name="Nora Visitora").first.click()
+    desk.get_by_role("heading", name="Nora Visitora").first.wait_for()
     look()
     desk.get_by_role("button", name="It is a new client").click()
     desk.get_by_text("Checked: this is a new client.").wait_for()

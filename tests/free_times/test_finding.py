@@ -5,12 +5,14 @@ anyone will do.
 """
 
 import logging
+import random
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 import external
 import pytest
 
+from base.bookings.clashes import SlotTaken
 from base.scheduling import Span, whole_days
 from base.tables.time_off import DatedHours, TimeOff
 from free_times.finding import Wish, free_times, in_part, next_free
@@ -214,6 +216,49 @@ def test_what_was_given_to_anyone_counts_for_the_week(book, linden, long_here):
     assert proposed(linden) == "Pat Linden"  # of two, twice an equal share is all of it
     assert proposed(linden, NINE + DAY, linden.abroad) == "Quinn Linden"
     assert proposed(linden, NINE + 4 * DAY, linden.abroad) == "Pat Linden"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_time_alone_is_proposed_to_whom_the_list_proposes_it(book, linden, seed):
+    """Asked about by sums of days, or by every booking of the weeks around."""
+    chance = random.Random(seed)
+    since = NINE - 60 * DAY
+    two = linden.calendar, linden.colleague_calendar
+    for calendar, came in zip(two, (since, chance.choice((since, NINE - 20 * DAY))), strict=True):
+        calendar.user.created_at = came
+        calendar.user.save()
+        for day in chance.sample(range(-30, 35), 20):
+            hour, length = chance.randrange(9), timedelta(hours=chance.choice((0.5, 1, 2, 14, 40)))
+            what = span(24 * day + hour, length)
+            status = chance.choice(("confirmed", "cancelled"))
+            try:
+                Booking.book(calendar, [what], linden.pat, anyone=chance.random() < 0.5)
+            except SlotTaken:
+                continue
+            if status == "cancelled":
+                Booking.select().order_by(Booking.id.desc()).get().set_status(status, linden.pat)
+    TimeOff.add(two[0].user, linden.pat, kind="leave", first_on=THURSDAY, last_on=THURSDAY)
+    wishes = [Wish(one, 30, 0, 5) for one in two]
+    but = [chance.randrange(40)]
+    listed = list(free_times(wishes, NINE - 2 * DAY, NINE + 12 * DAY, 60, but=but))
+    assert sum(bool(free.others) for free in listed) > 20
+    for free in listed:
+        (alone,) = free_times(wishes, free.starts_at, free.starts_at, 60, but=but)
+        assert alone == free
+
+
+def test_a_time_alone_takes_one_query_more_where_there_is_a_choice(book, linden, caplog):
+    book(span(24))
+    counts = []
+    for at in (NINE + DAY, NINE + DAY + HOUR):
+        wishes = [Wish(one, 60) for one in (linden.calendar, linden.colleague_calendar)]
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG, logger="peewee"):
+            (free,) = free_times(wishes, at, at, 60)
+        counts.append(
+            (len(free.others), len([one for one in caplog.records if one.name == "peewee"]))
+        )
+    assert counts == [(0, 3), (1, 4)]
 
 
 def test_who_is_not_free_then_is_not_proposed(book, linden):

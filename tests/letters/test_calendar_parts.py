@@ -1,18 +1,18 @@
 """The calendar part of every kind of letter against the tables of RFC 5546 §3.2.1, 3.2.2 and 3.2.5:
-which properties must stand in it, how often, and which must not. Two foreign parsers count.
+which properties must stand in it, how often, and which must not. Two parsers of others count.
 """
 
 from collections import Counter
 from datetime import date, timedelta
 
 import pytest
-from client_world import booked, parts, team_is_told_nothing
+from client_world import booked, ends, parts, team_is_told_nothing
 from online_world import book, switch_on
 
 from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
-from free_times.online import requests
+from free_times.online import answering, requests
 from free_times.online.bookings import OnlineBooking
 from letters import reminders
 from models import Booking
@@ -83,7 +83,7 @@ class World:
     def approve(self):
         at = self.offer()
         self._told(None)
-        assert requests.accept(OnlineBooking.get(), at)
+        answering.accept(OnlineBooking.get(), at)
 
     def lapse(self):
         self.asked()
@@ -98,7 +98,6 @@ HAPPENS = {
     "moved": lambda world: world.move(),
     "cancelled": lambda world: world.made().cancel(world.linden.olive),
     "one of a series cancelled": lambda world: world.made(count=3).cancel(world.linden.olive),
-    "a series cancelled": lambda world: world.made(count=3).cancel(world.linden.olive, which="all"),
     "waits": lambda world: (
         switch_on(world.linden, needs_approval=True)
         and book(world.app.test_client(use_cookies=False), "/book/linden", at=30)
@@ -108,7 +107,7 @@ HAPPENS = {
     "declined": lambda world: requests.decline(world.asked(), world.linden.olive),
     "lapsed": lambda world: world.lapse(),
 }
-SEVERAL = {"in a series", "a series cancelled"}
+SEVERAL = {"in a series"}
 ENDS = {"cancelled", "one of a series cancelled", "declined", "lapsed"}
 
 
@@ -128,10 +127,10 @@ def test_the_part_is_as_the_table_of_its_method_says(world, letters, happens, ch
     (letter,) = letters.send()
     found = parts(letter)
     method = "PUBLISH" if happens in SEVERAL else "CANCEL" if happens in ENDS else chosen
-    assert found.method == found.entry["METHOD"] == found.foreign.method.value == method
-    entries, foreign = found.entry.walk("VEVENT"), found.foreign.vevent_list
-    assert len(entries) == len(foreign) == (3 if happens in SEVERAL else 1)
-    for entry, other in zip(entries, foreign, strict=True):
+    assert found.method == found.entry["METHOD"] == found.by_other.method.value == method
+    entries, by_others = found.entry.walk("VEVENT"), found.by_other.vevent_list
+    assert len(entries) == len(by_others) == (3 if happens in SEVERAL else 1)
+    for entry, other in zip(entries, by_others, strict=True):
         counted = counts(entry)
         assert counted == {name.upper(): len(rows) for name, rows in other.contents.items()}
         check(entry, counted, method)
@@ -174,6 +173,28 @@ def check_zones(calendar):
     }
     defined = [str(one["TZID"]) for one in calendar.walk("VTIMEZONE")]
     assert used <= set(defined) and len(defined) == len(set(defined))
+
+
+@pytest.mark.parametrize("chosen", ["REQUEST", "PUBLISH"])
+def test_of_several_that_are_over_each_has_a_cancellation_of_its_own(world, letters, chosen):
+    """Of the bookings that were told: the table of CANCEL asks for one UID."""
+    LetterSettings.stored(world.linden.clinic).change(None, method=chosen)
+    row = world.made(count=3)
+    told = [str(one["UID"]) for one in parts(world.first[0]).entry.walk("VEVENT")]
+    row.cancel(world.linden.olive, which="all")
+    (letter,) = letters.send()
+    found = ends(letter)
+    uids = []
+    for calendar, other in zip(found.entries, found.by_others, strict=True):
+        (entry,), (by_other,) = calendar.walk("VEVENT"), other.vevent_list
+        counted = counts(entry)
+        assert counted == {name.upper(): len(rows) for name, rows in by_other.contents.items()}
+        assert calendar["METHOD"] == other.method.value == "CANCEL"
+        assert ("ATTENDEE" in entry) == (chosen == "REQUEST") and int(entry["SEQUENCE"]) > 0
+        check(entry, counted, "CANCEL")
+        check_zones(calendar)
+        uids.append(str(entry["UID"]))
+    assert uids == told and len(set(uids)) == 3
 
 
 def test_what_follows_an_invitation_has_its_uid_and_a_higher_sequence(world, letters):

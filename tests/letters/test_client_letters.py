@@ -1,16 +1,17 @@
 """Letters to clients about their bookings: which go out, when, and what stands in them."""
 
-from datetime import date, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from client_world import booked, event, parts, team_is_told_nothing
+from client_world import booked, ends, event, parts, team_is_told_nothing
 from online_world import book, only_form, switch_on, text_of, times_of, to_check
 
 from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables.outbox import Letter
-from free_times.online import requests
+from free_times.online import answering, requests
 from free_times.online.bookings import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Service, User, Venue
@@ -103,7 +104,7 @@ def test_a_request_is_told_and_so_is_its_answer(visitor, page, letters, linden, 
     assert "We offer you another time" in event(offered)[0].text
     assert "kept for you until" in event(offered)[0].text
     clock.now += timedelta(minutes=1)
-    assert requests.accept(OnlineBooking.get(), free.starts_at)
+    answering.accept(OnlineBooking.get(), free.starts_at)
     (approved,) = letters.send()
     assert "is confirmed" in event(approved)[0].text
     assert event(approved)[1]["STATUS"] == "CONFIRMED"
@@ -147,8 +148,9 @@ def test_what_the_team_changes_is_told_where_the_clinic_wants_it(linden, clock, 
     made.change(linden.olive, made.span, notes="not for clients")
     assert letters.send() == []
     made.change(linden.olive, made.span, practitioner=linden.colleague_calendar)
-    (third,) = letters.send()
-    assert "Quinn Linden" in event(third)[0].text
+    (third,) = (one for one in letters.send() if one["To"] == "malgorzata@client.test")
+    said = event(third)[0].text
+    assert "With: Quinn Linden" in said and "Before: with Pat Linden\n" in said.replace("\r", "")
     clock.now += timedelta(minutes=1)
     made.cancel(linden.olive)
     (fourth,) = letters.send()
@@ -157,7 +159,7 @@ def test_what_the_team_changes_is_told_where_the_clinic_wants_it(linden, clock, 
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_whole_day_that_moves_is_told_without_a_time(linden, clock, letters, to_all):
+def test_a_whole_day_that_moves_is_told_without_a_time(app, linden, clock, letters, to_all):
     friday, monday = date(2026, 11, 27), date(2026, 11, 30)
     first, second = (scheduling.whole_days(at, at, linden.street.zone) for at in (friday, monday))
     made = Booking.book(linden.calendar, [first], linden.olive, patient=linden.patient)[0]
@@ -166,7 +168,12 @@ def test_a_whole_day_that_moves_is_told_without_a_time(linden, clock, letters, t
     made.change(linden.olive, second)
     (letter,) = letters.send()
     text = parts(letter).text
-    assert "Monday 30 November 2026, all day" in text
+    assert "Monday 30 November 2026, all day\n" in text.replace("\r", "")
+    assert "dates=20261130%2F20261201&" in text and "enddt=2026-12-01&" in text
+    assert "allday=true" in text
+    way = next(line for line in text.splitlines() if "/appointment/" in line)
+    page = app.test_client(use_cookies=False).get(way.removeprefix("http://localhost"))
+    assert "Monday 30 November, all day" in text_of(page) and "00:00–" not in text_of(page)
     assert "Before: Friday 27 November 2026\n" in text.replace("\r", "")
 
 
@@ -200,13 +207,28 @@ def test_a_series_is_one_letter(linden, clock, letters, to_all):
     assert found.method == "PUBLISH" and len(found.entry.walk("VEVENT")) == 4
     assert not [one for one in found.entry.walk("VEVENT") if "ATTENDEE" in one]
     assert found.text.count("With: Pat Linden") == 4
+    for said in (found.text, found.html):  # each has its own link and its own entry
+        assert len(set(re.findall(r"http://localhost/appointment/[^/]+/", said))) == 4
+        assert said.count("calendar.google.com") == said.count("outlook.live.com") == 4
     clock.now += timedelta(minutes=1)
     made.in_series("all")[2].cancel(linden.olive)
     (one,) = letters.send()
     assert event(one)[0].method == "CANCEL"
     made.cancel(linden.olive, which="all")
     (rest,) = letters.send()
-    assert len(parts(rest).entry.walk("VEVENT")) == 3
+    assert len(ends(rest).entries) == 3
+    assert "Your appointments are cancelled" in ends(rest).text
+    assert "Linden Physiotherapy cancelled them." in ends(rest).html
+
+
+def test_in_the_hour_that_comes_twice_a_letter_says_which(linden, clock, letters, to_all):
+    start = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    for hour in (0, 1):
+        span = Span(start + timedelta(hours=hour), start + timedelta(hours=hour, minutes=20))
+        Booking.book(linden.calendar, [span], linden.olive, patient=linden.patient)
+    first, second = (parts(letter).text for letter in letters.send())
+    assert "Sunday 31 October 2027, 01:30 BST–01:50 BST (London time)" in first
+    assert "Sunday 31 October 2027, 01:30 GMT–01:50 GMT (London time)" in second
 
 
 def test_the_past_is_not_told(linden, clock, letters, to_all):
@@ -225,6 +247,69 @@ def test_another_client_is_told_and_so_is_the_one_before(linden, clock, letters,
     told = {letter["To"]: event(letter)[0] for letter in letters.send()}
     assert "is cancelled" in told["malgorzata@client.test"].text
     assert "You are booked" in told["otto@client.test"].text
+
+
+def _lost(made, linden, **fields):
+    """The team gives a booking to Otto, with other changes in the same save."""
+    other = Patient.get(Patient.email == "otto@client.test")
+    span = fields.pop("span", made.span)
+    Booking.get_by_id(made.id).change(linden.olive, span, patient=other, **fields)
+
+
+HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
+LOST_WITH = {
+    "another time": lambda made, linden: {"span": Span(made.ends_at, made.ends_at + HOUR)},
+    "a time before": lambda made, linden: {
+        "span": Span(made.starts_at - 2 * WEEK, made.ends_at - 2 * WEEK)
+    },
+    "whole days": lambda made, linden: {
+        "span": scheduling.whole_days(date(2026, 11, 30), date(2026, 12, 1), linden.street.zone)
+    },
+    "another practitioner": lambda made, linden: {"practitioner": linden.colleague_calendar},
+    "another venue": lambda made, linden: {"practitioner": linden.abroad},
+    "another service": lambda made, linden: {
+        "service": Service.create(
+            clinic=linden.clinic, name="Pelvic floor", duration_minutes=50, price_cents=0
+        )
+    },
+    "all of it": lambda made, linden: {
+        "span": Span(made.starts_at + WEEK, made.ends_at + WEEK),
+        "practitioner": linden.abroad,
+        "service": Service.create(
+            clinic=linden.clinic, name="Pelvic floor", duration_minutes=50, price_cents=0
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("known", ["told", "moved meanwhile", "whole days"])
+@pytest.mark.parametrize("with_", LOST_WITH)
+def test_whoever_loses_a_booking_learns_nothing_of_what_it_became(
+    linden, clock, letters, to_all, known, with_
+):
+    """Its cancellation shows the appointment as they knew it, whatever else the save changed."""
+    LetterSettings.stored(linden.clinic).change(None, names_service=True)
+    Patient.named(linden.clinic, None, "Otto Other", email="otto@client.test")
+    made = booked(linden, clock)
+    if known == "whole days":
+        first = scheduling.whole_days(date(2026, 11, 27), date(2026, 11, 27), linden.street.zone)
+        made.change(linden.olive, first)
+    (before,) = letters.send()
+    clock.now += timedelta(minutes=1)
+    if known == "moved meanwhile":  # and not told: the clinic changed its mind before
+        made.change(linden.olive, Span(made.starts_at + 2 * HOUR, made.ends_at + 2 * HOUR))
+    _lost(made, linden, **LOST_WITH[with_](made, linden))
+    told = {letter["To"]: event(letter)[0] for letter in letters.send()}
+    lost, shown = told["malgorzata@client.test"], event(before)[0]
+    assert "is cancelled" in lost.text and lost.method == "CANCEL"
+    for name in ("DTSTART", "DTEND", "LOCATION", "UID"):
+        assert lost.entry.walk("VEVENT")[0].get(name) == shown.entry.walk("VEVENT")[0].get(name)
+    for line in re.findall(r"^(?:With|Where|Length): .*$|^\w+day .*$", shown.text, re.M):
+        assert line in lost.text, line
+    for said in (lost.text, lost.html, lost.ics.decode()):
+        assert "Pelvic" not in said and "Shoulder" not in said and "Otto" not in said
+        assert len({name for name in ("Pat Linden", "Quinn") if name in said}) <= 1
 
 
 def test_a_clinic_may_publish_instead_of_inviting(linden, clock, letters, to_all):
@@ -313,3 +398,58 @@ def test_whoever_types_an_address_wrong_and_mends_it_is_written_to_there(
 
 def test_pages_say_before_the_booking_what_is_checked(visitor, page):
     assert "Is this right?" in text_of(to_check(visitor, page.path))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("domain", "known_as"),
+    [
+        ("müller.example", "xn--mller-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("例え.example", "xn--r8jz45g.example"),
+        ("a_b.example", "a_b.example"),  # no name of a host; some have it all the same
+    ],
+)
+def test_a_domain_in_any_script_is_reached(linden, clock, letters, to_all, domain, known_as):
+    linden.patient.change(None, email=f"malgorzata@{domain}")
+    booked(linden, clock)
+    (letter,) = letters.send()
+    assert letters.server.envelopes[-1][1] == [f"malgorzata@{known_as}"]
+    assert letter["To"].addresses[0].addr_spec == f"malgorzata@{known_as}"
+    assert event(letter)[1]["ATTENDEE"] == f"mailto:malgorzata@{known_as}"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_whole_days_say_what_was_before_also_after_another_zone(
+    linden, clock, letters, to_all, zone
+):
+    friday, monday = date(2026, 11, 27), date(2026, 11, 30)
+    first, second = (scheduling.whole_days(at, at, linden.street.zone) for at in (friday, monday))
+    made = Booking.book(linden.calendar, [first], linden.olive, patient=linden.patient)[0]
+    letters.send()
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, second)
+    fields = {"name": "Linden Street", "address": "", "hours": {}, "zone_name": zone}
+    Venue.get_by_id(linden.street.id).change(linden.olive, **fields)
+    (letter,) = letters.send()
+    text = parts(letter).text.replace("\r", "")
+    assert "Monday 30 November 2026, all day" in text
+    assert "Before: Friday 27 November 2026\n" in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_that_dies_leaves_nobody_untold(linden, clock, letters, to_all):
+    made = booked(linden, clock)
+    Letter.claim(clock.now, 60)  # and nothing more of this worker is heard of
+    hour = timedelta(hours=1)
+    clock.now += timedelta(minutes=1)
+    there = made.span
+    made.change(linden.olive, Span(there.starts_at + hour, there.ends_at + hour))
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, there)  # as it was when that letter was written
+    clock.now += timedelta(minutes=5)
+    (letter,) = letters.send()
+    assert "You are booked" in event(letter)[0].text
+    assert event(letter)[1]["DTSTART"].dt == there.starts_at
+    assert letters.send() == []

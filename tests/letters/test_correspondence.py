@@ -10,8 +10,10 @@ from models import Patient
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_each_letter_leaves_once_and_says_what_is_true(linden, clock, letters, seed):
-    outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test", per_minute=10**6))
+def test_each_letter_leaves_once_and_says_what_is_true(app, linden, clock, letters, seed):
+    outbox.set_up(
+        outbox.Setup(letters.server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4)
+    )
     LetterSettings.stored(linden.clinic).change(None, to_clients="all")
     clients = [
         Patient.named(linden.clinic, None, f"Client {n}", email=f"client{n}@client.test")
@@ -23,7 +25,7 @@ def test_each_letter_leaves_once_and_says_what_is_true(linden, clock, letters, s
 
     calendars = [linden.calendar, linden.colleague_calendar]
     history = Correspondence(
-        calendars, clients, linden.olive, letters.server, letters.send, tick, seed
+        calendars, clients, linden.olive, letters.server, letters.send, tick, seed, app
     )
     history.run(12)
     assert history.faults == []

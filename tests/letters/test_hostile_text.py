@@ -14,7 +14,7 @@ from base.tables.outbox import Letter
 from free_times.rules import OnlineSettings
 from letters import clients, sending
 from letters.text import Text
-from models import Clinic, Patient, User, Venue
+from models import Clinic, Patient, Service, User, Venue
 from tests.pages import form_of
 
 # No statement here is written for one database.
@@ -65,7 +65,7 @@ def bare(letter) -> None:
 def test_rows_that_were_stored_before_end_no_header(linden, clock, letters, to_all, kind):
     bad = HOSTILE[kind]
     for table, columns in (
-        (Clinic, ["name"]), (Venue, ["name", "address"]), (User, ["name"]),
+        (Clinic, ["name"]), (Venue, ["name", "address"]), (User, ["name"]), (Service, ["name"]),
     ):  # fmt: skip
         table.update(dict.fromkeys(columns, bad)).where(table.id == ids(linden)[table]).execute()
     stored = LetterSettings.stored(linden.clinic)
@@ -82,7 +82,8 @@ def test_rows_that_were_stored_before_end_no_header(linden, clock, letters, to_a
 
 
 def ids(linden) -> dict:
-    return {Clinic: linden.clinic.id, Venue: linden.street.id, User: linden.pat.id}
+    row = {Clinic: linden.clinic.id, Venue: linden.street.id, User: linden.pat.id}
+    return {**row, Service: linden.service.id}
 
 
 ADDRESSES = {

@@ -1,16 +1,21 @@
 """Letters that wait while two records of one client are merged: they go to the address of the
-record that stands, once, and never to one that was given up.
+record that stands, once, and never to one that was given up. And links, where a booking is given
+to another client.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from client_world import booked, event, parts, team_is_told_nothing
+from online_world import book, switch_on
 
+from base import vault
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
+from free_times.online import by_letter, whose
 from letters import reminders
-from models import Patient
+from models import Booking, Patient
 from people import merges
 
 # No statement here is written for one database.
@@ -116,3 +121,49 @@ def test_a_reminder_that_waits_goes_to_who_stands_unless_they_want_none(
     merges.undo(done, None)
     silent = [row.id for row in Patient.select().where(Patient.unreminded_at.is_null(False))]
     assert silent == said
+
+
+def link_in(letter) -> str:
+    """The path of the client's own page about it; "" where none is named."""
+    found = re.search(
+        r"http://localhost(/(appointment|book/linden/booking)/\S+)", parts(letter).text
+    )
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("by", ["the team", "a visitor"])
+def test_a_link_ends_with_whose_appointment_it_is(app, linden, clock, letters, kept, gone, by):
+    """Whoever had it before sees and cancels nothing of the next client's."""
+    visitor = app.test_client(use_cookies=False)
+    if by == "the team":
+        booked(linden, clock, patient=gone)
+    else:
+        book(visitor, switch_on(linden).path, at=30)
+    (letter,) = letters.send()
+    before = link_in(letter)
+    assert visitor.get(before).status_code == 200
+    clock.now += timedelta(minutes=1)
+    made = Booking.get()
+    made.change(linden.olive, made.span, patient=kept)
+    links = {one["To"]: link_in(one) for one in letters.send()}
+    assert sorted(links) == sorted([letter["To"], "kept@client.test"])
+    assert links[letter["To"]] == "" and links["kept@client.test"] not in ("", before)
+    assert visitor.get(links["kept@client.test"]).status_code == 200
+    assert visitor.get(before).status_code == 404
+    assert visitor.post(f"{before.rstrip('/')}/cancel").status_code == 404
+    assert Booking.get().status == "confirmed"
+
+
+def test_a_link_goes_on_after_a_merge_and_one_of_an_earlier_version_until_then(
+    app, linden, clock, letters, kept, gone
+):
+    made = booked(linden, clock, patient=gone)
+    link = link_in(*letters.send())
+    merge(kept, gone)
+    visitor = app.test_client(use_cookies=False)
+    assert visitor.get(link).status_code == 200
+    old = vault.derived(by_letter._PURPOSE, str(made.uuid))[0]
+    for at, status in ((-1, 200), (1, 404)):
+        created_at = whose.UNNAMED + timedelta(days=at)
+        Booking.update(created_at=created_at).where(Booking.id == made.id).execute()
+        assert visitor.get(f"/appointment/{made.uuid}/{old}/").status_code == status

@@ -2,15 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import external
 import pytest
 from client_world import booked
-from online_world import book, only_form, switch_on
+from online_world import book, only_form, switch_on, text_of
 
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
+from free_times.earlier import asking
+from free_times.earlier.entries import Wanted
+from free_times.online import team_letters
 from free_times.online.team_letters import TeamLetters
 from letters import team
 from models import Booking
+from sync.tables.runs import SyncRun
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -97,7 +102,72 @@ def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
     clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
     with app.app_context():
         team.write_due()
+    source = external.source(linden.pat, listed_at=clock.now)
+    for days, counts in (
+        (1, {"adopted": 2, "imported": 9}),
+        (3, {"put_back": 1}),
+        (8, {"adopted": 4}),
+    ):
+        at = clock.now - timedelta(days=days)
+        SyncRun.create(
+            clinic=linden.clinic,
+            account=source.account,
+            because="poll",
+            counts=counts,
+            started_at=at,
+        )
+    mine = booked(linden, clock)
+    asking.ask_for(mine, Wanted([linden.calendar.id]), linden.olive)
     (letter,) = letters.send()
     assert letter["To"] == "olive@linden.test"
-    assert "Requests that wait for an answer: 0" in letter.get_content()
+    for line in (
+        "Requests that wait for an answer: 0",
+        "Bookings changed in other calendars: 3",
+        "Clients on the waiting list: 1",
+        "Taken from the waiting list: 0",
+    ):
+        assert line in letter.get_content()
     assert Letter.select().count() == 1
+
+
+def hand_over(booking, linden, actor, **more):
+    booking.change(actor, booking.span, practitioner=linden.colleague_calendar, **more)
+
+
+@pytest.mark.parametrize("meanwhile", ["", "by themselves", "off", "back", "cancelled", "past"])
+def test_whoever_loses_a_booking_to_a_colleague_is_told(linden, clock, letters, meanwhile):
+    mine = booked(linden, clock)
+    if meanwhile == "off":
+        TeamLetters(user=linden.pat).change(lost=False)
+    hand_over(mine, linden, linden.pat if meanwhile == "by themselves" else linden.olive)
+    assert letters.send() == [], "it may be taken back"
+    clock.now += team_letters.TOGETHER
+    if meanwhile == "back":
+        mine.change(linden.olive, mine.span, practitioner=linden.calendar)
+    if meanwhile == "cancelled":
+        mine.cancel(linden.olive)
+    if meanwhile == "past":
+        clock.now += timedelta(days=8)
+    told = to_team(letters)
+    assert told == ({} if meanwhile else {"pat@linden.test": "A booking went to a colleague"})
+
+
+def test_what_is_handed_over_one_by_one_is_one_letter(linden, clock, letters):
+    for n in range(40):
+        hand_over(booked(linden, clock, days=7 + n), linden, linden.olive)
+    hand_over(booked(linden, clock, days=70, count=2), linden, linden.olive, which="all")
+    clock.now += team_letters.TOGETHER
+    (letter,) = letters.send()
+    said = letter.get_content()
+    assert "these bookings are not in your calendar any more" in said
+    assert said.count("Now with Quinn Linden: ") == 30 and "and 12 more" in said
+    assert "Wójcik" not in letter.as_string()
+
+
+def test_the_board_names_whoever_a_letter_did_not_reach(linden, clock, letters, signed_in):
+    hand_over(booked(linden, clock), linden, linden.olive)
+    clock.now += team_letters.TOGETHER
+    letters.server.plan = lambda stage, to: "550 5.1.1 nobody" if stage == "RCPT" else None
+    assert letters.send() == []
+    board = text_of(signed_in(linden.olive).get("/health/"))
+    assert "To Pat Linden: the mail server answered 550" in board and "Send again" in board

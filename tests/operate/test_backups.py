@@ -11,6 +11,7 @@ import stat
 import tarfile
 import time
 from contextlib import closing, suppress
+from datetime import timedelta
 from types import SimpleNamespace
 
 import program
@@ -19,9 +20,14 @@ from earlier import EARLIER, counts, make, tables_of
 from program import KEY, OTHER, free_port, on_sqlite_alone, restore, until
 
 import models
-from base import vault
+from base import scheduling, vault
+from base.bookings.client_letters import LetterSettings
 from base.database import is_sqlite, open_database
-from models import Booking, Clinic, User
+from base.scheduling import Span
+from base.tables import outbox
+from base.tables.outbox import Letter
+from letters import reminders
+from models import Booking, Clinic, Patient, Practitioner, User, Venue
 from operate import backups, keys, migrate, postgres_tools, processes, restores
 from people import founding
 from people.sessions import Session
@@ -123,6 +129,54 @@ def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
     row.delete_instance()
     restore(server, tmp_path / "kalends.tar.gz")
     assert User.select().exists() and Session.find(secret) is None
+
+
+@pytest.fixture
+def with_mail():
+    before = outbox.setup()
+    outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    yield
+    outbox.set_up(before)
+
+
+def to_be_reminded(clinic, zone="Europe/London"):
+    """An appointment tomorrow, made long ago, of which its client was to be reminded by now."""
+    LetterSettings.stored(clinic).change(
+        None, to_clients="all", reminders=[{"days": 2, "at": "10:00"}]
+    )
+    person = User.create(clinic=clinic, email="pat@linden.test", name="Pat", role="practitioner")
+    venue = Venue.create(clinic=clinic, name="Street", zone_name=zone, hours={})
+    calendar = Practitioner.create(clinic=clinic, user=person, venue=venue, hours={})
+    at = scheduling.utc_now()
+    (made,) = Booking.book(
+        calendar,
+        [Span(at + timedelta(hours=30), at + timedelta(hours=31))],
+        None,
+        patient=Patient.add(clinic, None, first_name="Cleo", email="cleo@client.test"),
+    )
+    Booking.update(created_at=at - timedelta(days=5)).where(Booking.id == made.id).execute()
+    Letter.delete().execute()
+    return made
+
+
+def test_who_was_reminded_since_the_backup_is_not_reminded_again(server, tmp_path, with_mail):
+    migrate.migrate()
+    clinic = Clinic.create(name="Linden")
+    made = to_be_reminded(clinic)
+    keys.accept([KEY])
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    restore(server, tmp_path / "kalends.tar.gz")
+    reminders.write_due()
+    (letter,) = Letter.select().where(Letter.kind == "reminder")
+    assert (letter.about, letter.phase, letter.word) == (made.id, "failed", "restored")
+
+    # whatever is wrong with reminders, a restore ends
+    Letter.delete().execute()
+    Venue.update(zone_name="Nowhere").execute()
+    backups.write(server, tmp_path / "spoiled.tar.gz")
+    restore(server, tmp_path / "spoiled.tar.gz")
+    restores.finish_restore(server)
+    assert not restores.is_unfinished(server)
 
 
 @on_sqlite_alone
@@ -278,7 +332,7 @@ def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
     migrate.migrate()
     assert keys.check([OTHER]) == "new" and keys.check([KEY]) == "new"
     founding.found("Linden", "Europe/London", "Olive", "olive@linden.test")
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "another")
     assert keys.check([OTHER, KEY]) == "ours"  # a rotation
     assert keys.check([OTHER]) == "ours"  # and its end
 
@@ -289,13 +343,13 @@ def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server)
     assert (keys.check([KEY]), keys.check([OTHER])) == ("unproved", "unproved")
     Account.update(sealed=vault.seal("{}")).where(Account.id == 1).execute()
     vault.open_vault([OTHER])
-    assert keys.check([OTHER]) == "foreign"
+    assert keys.check([OTHER]) == "another"
     vault.open_vault([KEY])
     assert keys.check([KEY]) == "ours"
     Account.update(sealed="").execute()
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "another")
     keys.accept([OTHER])
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("foreign", "ours")
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("another", "ours")
 
 
 @on_sqlite_alone

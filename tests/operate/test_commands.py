@@ -424,7 +424,7 @@ def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path)
         ),
         (
             {"SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "a@b.test"},
-            "FIX  The mail server does not take us (ConnectionRefusedError). Check SMTP_URL.",
+            "FIX  The mail server does not take us: nobody answers at the address",
         ),
         ({"REDIS_URL": "redis://127.0.0.1:9"}, "FIX  Redis does not answer. Check REDIS_URL"),
         (

@@ -41,12 +41,16 @@ def set_to(account, **columns):
     Account.update(**columns).where(Account.id == account.id).execute()
 
 
-def test_without_a_provider_it_says_where_the_guides_are(said):
-    assert (
-        said()[0]
-        == "ok No calendar provider is set up, so sync goes one way. docs/google-setup.md and"
-        " docs/outlook-setup.md lead through it."
+def test_without_a_provider_it_says_what_the_guides_need(said):
+    assert said()[0].startswith(
+        "ok Not set up: sync with Google and Microsoft. docs/google-setup.md and"
+        " docs/outlook-setup.md lead through it, and these are the redirect URIs to register"
+        " there: http"
     )
+    assert "/connect/google, " in said()[0] and said()[0].endswith("/connect/microsoft")
+    found = said(**GOOGLE, KALENDS_BASE_URL="https://calendar.linden.health")
+    assert [line for line in found if line.startswith("ok Not set up: sync with Microsoft.")]
+    assert not [line for line in said(**GOOGLE, **MICROSOFT) if "Not set up" in line]
 
 
 def test_it_prints_the_redirect_uri_of_each_provider_to_the_letter(said):
@@ -96,6 +100,13 @@ def test_the_imitation_is_named_and_asks_for_no_address(said):
 )
 def test_addresses_that_a_provider_would_refuse_are_named(said, base_url, begins):
     assert [line for line in said(**GOOGLE, KALENDS_BASE_URL=base_url) if line.startswith(begins)]
+    # before a client id is set it is news, and no fault
+    sentence = begins.partition(" ")[2].removesuffix("by Google.")
+    found = said(KALENDS_BASE_URL=base_url)
+    assert [line for line in found if line.startswith(f"ok {sentence}")]
+    if " Google refuses " in begins:  # which is no rule of others
+        ok = f"ok Redirects to {base_url} are accepted by Microsoft."
+        assert ok in said(**MICROSOFT, KALENDS_BASE_URL=base_url)
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,11 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
         and "sample pass 1" in said
         and f"new installation: its secret key was made now, and is kept in {house.folder}." in said
     )
+    # with its last slash, or the browser is sent on
+    assert f"Clients book here: http://localhost:{house.port}/book/linden/\n" in said
     assert (
-        ask(house, "/sign-in")[0] == 200
+        ask(house, "/book/linden/")[0] == 200
+        and ask(house, "/sign-in")[0] == 200
         and ask(house, "/healthz") == (200, "ok\n")
         and ask(house, "/readyz") == (200, "ok\n")
     )
@@ -135,9 +138,11 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     assert "Traceback" not in house.output.read_text()
 
 
-def test_production_starts_empty_and_asks_for_the_first_clinic(house):
+def test_production_starts_empty_in_a_very_deep_folder_and_asks_for_the_first_clinic(house):
+    house.folder = house.environ["KALENDS_INSTANCE"] = house.folder / ("d" * 60) / ("e" * 60)
     running, family = start(house, KALENDS_ENV="production", KALENDS_SECRET_KEY="x" * 40)
     assert "sample" not in house.output.read_text()
+    assert ask(house, "/healthz") == (200, "ok\n")
     assert 'name="clinic"' not in ask(house, "/sign-in")[1]
     path = re.search(
         r"Create your clinic here, once: http://localhost:\d+(/welcome/\S+)",
@@ -224,11 +229,18 @@ def test_a_part_that_is_frozen_is_started_again_and_the_web_answers_meanwhile(ho
     assert stopped(running, family) == 0
 
 
-def test_it_stops_though_a_part_is_frozen(house):
+def test_it_is_its_owners_alone_refuses_a_second_and_stops_though_parts_are_frozen(house):
+    house.folder.mkdir(mode=0o755)
     running, family = start(house)
+    assert (house.folder / "redis.sock").stat().st_mode & 0o777 == 0o600
+    valkey = next(process for process in family if "valkey" in process.name())
+    assert [c for c in valkey.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN] == []
+    assert f"(process {running.pid})" in refused(house, KALENDS_PORT=free_port())
     for process in (part(running, "a web process"), part(running, "worker")):
         process.suspend()
     assert stopped(running, family) == 0
+    readable = [path.name for path in house.folder.iterdir() if path.stat().st_mode & 0o077]
+    assert readable == []
 
 
 def all_began(house, running) -> bool:
@@ -307,29 +319,6 @@ def test_it_is_told_to_stop_while_it_still_starts(house):
         until(lambda family=family: not alive(family[1:]))
 
 
-def test_the_embedded_redis_is_on_a_socket_that_only_we_may_open(house):
-    running, family = start(house)
-    assert (house.folder / "redis.sock").stat().st_mode & 0o777 == 0o600
-    valkey = next(process for process in family if "valkey" in process.name())
-    assert [c for c in valkey.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN] == []
-    assert stopped(running, family) == 0
-
-
-def test_only_its_owner_reads_the_files(house):
-    house.folder.mkdir(mode=0o755)
-    running, family = start(house)
-    assert stopped(running, family) == 0
-    readable = [path.name for path in house.folder.iterdir() if path.stat().st_mode & 0o077]
-    assert readable == []
-
-
-def test_a_very_deep_folder_will_do(house):
-    house.folder = house.environ["KALENDS_INSTANCE"] = house.folder / ("d" * 60) / ("e" * 60)
-    running, family = start(house)
-    assert ask(house, "/healthz") == (200, "ok\n")
-    assert stopped(running, family) == 0
-
-
 # ---- it says why not ----
 
 
@@ -347,12 +336,6 @@ def test_an_address_that_is_not_ours_is_a_sentence(house):
     assert "KALENDS_HOST=no.such.host.test is not an address" in refused(
         house, KALENDS_HOST="no.such.host.test"
     )
-
-
-def test_a_second_one_from_the_same_folder_is_a_sentence(house):
-    running, family = start(house)
-    assert f"(process {running.pid})" in refused(house, KALENDS_PORT=free_port())
-    assert stopped(running, family) == 0
 
 
 def test_a_database_of_a_newer_version_is_a_sentence(house):

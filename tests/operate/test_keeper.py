@@ -31,7 +31,7 @@ def keep():
         end = time.monotonic() + 20
         while not holds():
             assert time.monotonic() < end, "it did not happen in time"
-            keepers[-1].look()
+            keepers[-1].check()
             time.sleep(0.01)
         return keepers[-1]
 
@@ -118,7 +118,7 @@ def test_one_that_is_stopped_is_ended_and_started_again(keep, capsys):
     frozen = part.child
     os.kill(frozen.pid, signal.SIGSTOP)
     while part.child in (None, frozen) or not part.ready:
-        running.look()
+        running.check()
         time.sleep(0.01)
     assert frozen.poll() == -signal.SIGKILL and part.ends == 1 and part.ends_unready == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -156,9 +156,9 @@ def test_time_in_which_nobody_listened_is_no_silence(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     silence = Silence()
     clock[0] += hour  # the machine slept, or we were stopped
-    assert silence.after(is_heard=False) == keeper.LONGEST_LOOK
+    assert silence.after(is_heard=False) == keeper.LONGEST_GAP
     clock[0] += 1
-    assert silence.after(is_heard=False) == keeper.LONGEST_LOOK + 1
+    assert silence.after(is_heard=False) == keeper.LONGEST_GAP + 1
     assert silence.after(is_heard=True) == 0
 
 

@@ -37,7 +37,7 @@ from base.database import connect_afresh, open_database, trouble
 from base.scheduling import Span
 from models import Booking, Feed, Patient, User
 from operate import disk, doctor, front, migrate, sample, workers
-from sync.connect import connections
+from sync.connect import gateway
 from sync.feeds import feed as feeds
 from sync.tables import starting
 from tests.conftest import lacking
@@ -76,7 +76,7 @@ def hanging(settings, monkeypatch):
 
 @on_sqlite_alone
 def test_a_redis_that_hangs_is_asked_once_a_press_and_then_left_alone(hanging, signed_in, linden):
-    connections.set_up(connections.Setup({"google": None}))
+    gateway.set_up(gateway.Setup({"google": None}))
     start = scheduling.utc_now() + timedelta(days=2)
     booking = Booking.book(
         linden.calendar,
@@ -112,10 +112,11 @@ def test_health_asks_a_redis_that_hangs_and_says_so(hanging, app, settings):
 def test_once_redis_answers_again_it_is_used_again(hanging, queue, monkeypatch):
     jobs.open_queue(hanging.url)
     assert not jobs.enqueue("now", disk.faults, 1) and jobs.workers() is None
-    monkeypatch.setattr(jobs, "_redis", queue)
-    assert not jobs.enqueue("now", disk.faults, 1)  # it is still left alone
-    assert jobs.is_usable()
-    assert jobs.enqueue("now", disk.faults, 1) and jobs.workers() == 0
+    with monkeypatch.context() as within:  # undone before the queue of the tests is opened again
+        within.setattr(jobs, "_redis", queue)
+        assert not jobs.enqueue("now", disk.faults, 1)  # it is still left alone
+        assert jobs.is_usable()
+        assert jobs.enqueue("now", disk.faults, 1) and jobs.workers() == 0
 
 
 @on_sqlite_alone

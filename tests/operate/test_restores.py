@@ -474,7 +474,7 @@ def test_jobs_and_pages_open_no_database_under_another_key(founded):
 def test_the_state_of_the_key_can_be_asked_of_an_earlier_database(server, version):
     assert keys.state([KEY]) == "new"
     make(models.database, version)
-    assert keys.state([KEY]) in ("unproved", "ours", "foreign")
+    assert keys.state([KEY]) in ("unproved", "ours", "another")
     with closing(sqlite3.connect(server.instance / "kalends.db")) as there:
         tables = {name for (name,) in there.execute("SELECT name FROM sqlite_master")}
     assert "server_key" not in tables

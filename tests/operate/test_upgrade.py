@@ -15,6 +15,7 @@ from playhouse.migrations import Migration, Runner
 import models
 from base import vault
 from base.database import is_sqlite
+from base.tables import outbox
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
@@ -165,7 +166,15 @@ def test_stored_words_are_replaced(before_the_words):
     assert entry.action == "account.reminded"
 
 
-def test_a_reminder_that_was_tried_before_is_known_as_the_same_letter(before_the_words):
+@pytest.fixture
+def sender():
+    before = outbox.setup()
+    outbox.set_up(outbox.Setup(mail_from="kalends@linden.test"))
+    yield
+    outbox.set_up(before)
+
+
+def test_a_reminder_that_was_tried_before_is_known_as_the_same_letter(before_the_words, sender):
     migrate.migrate()
     message = sending.compose(Letter.get(), Text("pat@linden.test", "Look", "Please."))
     assert message["Message-ID"].startswith("<03de023118127db85c08679977138d59@")
@@ -194,3 +203,29 @@ def test_words_are_replaced_whole_or_not_at_all_and_twice_is_once(before_the_wor
             _step().up(migrator, models.database.obj)
     assert migrate.migrate()[0] == WORDS
     assert counts(models.database, ["link", "one_time_link"]) == {"link": 2, "one_time_link": 2}
+
+
+def test_a_process_of_the_version_before_can_go_on_adding_rows(upgraded, app):
+    """One process after another is replaced: what the older ones do not know begins by itself, and
+    their probe says that they are well.
+    """
+    if is_sqlite():
+        return
+    lacking = models.database.execute_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE is_nullable = 'NO'"
+        " AND table_schema = current_schema() AND column_default IS NULL"
+    ).fetchall()
+    of_table = {table._meta.table_name: table._meta.columns for table in migrate.TABLES}
+    begins = [
+        (table, column)
+        for table, column in lacking
+        if table in of_table
+        and (value := of_table[table][column].default) is not None
+        and not callable(value)
+    ]
+    assert begins == []
+    models.database.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', now())"
+    )
+    assert migrate.state() == "newer"
+    assert app.test_client().get("/readyz").status_code == 200

@@ -7,9 +7,8 @@ import pytest
 from base.scheduling import Span
 from base.tables.notes import NoteVersion
 from models import Booking, Patient, Practitioner
-from people import merges
+from people import clients, merges
 from people.merges import CannotMerge, ClientMerge
-from views.calendar import clients
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_what_was_chosen_is_taken_over_and_either_id_leads_to_the_client(linden,
     kept = Patient.get_by_id(linden.patient.id)
     assert (kept.name, kept.internal_id) == ("Gosia Wójcik", ids[1])
     assert {clients.with_internal_id(linden.clinic, one) for one in ids} == {kept}
-    assert double.standing == kept
+    assert double.record_in_use == kept
 
 
 @pytest.mark.parametrize("take", [[], ["name"], ["name", "internal_id", "phone", "email"]])
@@ -97,13 +96,13 @@ def test_a_chain_leads_to_its_end_and_comes_apart_in_order(linden, double):
     third = Patient.add(linden.clinic, linden.pat, first_name="M", last_name="W")
     first = merges.merge(linden.patient, double, linden.pat, [])
     second = merges.merge(third, linden.patient, linden.pat, [])
-    assert {double.standing, linden.patient.standing} == {third}
+    assert {double.record_in_use, linden.patient.record_in_use} == {third}
     assert merges.undo(first, linden.pat) is None  # its bookings are the third record's by now
-    assert {double.standing, linden.patient.standing} == {third}
+    assert {double.record_in_use, linden.patient.record_in_use} == {third}
     assert merges.undo(second, linden.pat) == []
-    assert double.standing == linden.patient.standing == linden.patient
+    assert double.record_in_use == linden.patient.record_in_use == linden.patient
     assert merges.undo(first, linden.pat) == []
-    assert double.standing == double
+    assert double.record_in_use == double
 
 
 def test_what_came_apart_before_a_chain_does_not_follow_it(linden, double):
@@ -112,7 +111,7 @@ def test_what_came_apart_before_a_chain_does_not_follow_it(linden, double):
     second = merges.merge(third, linden.patient, linden.pat, [])
     Patient.update(merged_into=None, archived=False).where(Patient.id == double.id).execute()
     assert merges.undo(second, linden.pat) == []
-    assert double.standing == double
+    assert double.record_in_use == double
 
 
 def test_nothing_is_written_into_a_record_that_was_merged_at_the_same_moment(linden, double):

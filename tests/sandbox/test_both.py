@@ -1,6 +1,7 @@
 """Both imitations on one port, as `python -m sandbox` serves them."""
 
 import threading
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ from graph_world import IMMUTABLE, WINDOW, Receiver, event
 from werkzeug.serving import make_server
 
 from sandbox import __main__ as both
-from sandbox import graph
+from sandbox import caldav, graph
 from sandbox.graph.seed import ANA, ROBIN
 from sandbox.seed import ROBIN as GOOGLE_ROBIN
 from sandbox.store import Store
@@ -41,6 +42,10 @@ def test_each_request_goes_to_the_imitation_it_is_meant_for(served):
     assert (
         "Google" in web.get("/sandbox/").text and "Microsoft" in web.get("/sandbox/outlook/").text
     )
+    signed_in = httpx.BasicAuth(caldav.app.ROBIN, caldav.app.SECRET)
+    asked = web.request("PROPFIND", "/", headers={"Depth": "0"}, auth=signed_in)
+    assert asked.status_code == 207 and "/principals/robin/" in asked.text
+    assert web.request("PROPFIND", "/cal/robin/", headers={"Depth": "1"}).status_code == 401
     page = web.get("/").text
     assert 'href="/sandbox/"' in page and 'href="/sandbox/outlook/"' in page
 
@@ -72,11 +77,17 @@ def test_new_ones_begin_with_some_weeks_and_kept_ones_as_they_were_left(tmp_path
     )
     first.google.store.save()
     first.graph.store.save()
+    own = first.caldav.user()
+    lunch = own.add(
+        "Lunch", datetime(2026, 11, 23, 12, tzinfo=UTC), datetime(2026, 11, 23, 13, tzinfo=UTC)
+    )
+    first.caldav.store.save()
     again = both.open_both(tmp_path / "kept", "development")
     assert [each["id"] for each in again.graph.user(ROBIN).events()] == [
         each["id"] for each in first.graph.user(ROBIN).events()
     ]
     assert made in {each["id"] for each in again.graph.user(ROBIN).events()}
+    assert [each["id"] for each in again.caldav.user().events()] == [lunch]
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
 
 

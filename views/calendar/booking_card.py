@@ -1,4 +1,4 @@
-"""What the card of a booking says: when, what comes next, what overlaps, what happened."""
+"""The card of a booking: its time, next steps, overlaps, history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import flash
 
 from base import scheduling
+from base.bookings.changes import Changed
 from base.bookings.clashes import SlotTaken
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, paragraph
@@ -15,13 +16,16 @@ from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
 from base.working_time import Stretch
-from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
-from views.kit import access, display, history, letter_words
+from free_times.earlier import entries
+from models import AuditEntry, Booking, Patient
+from people import calendars
+from views.kit import access, display, held, history, letter_words
 
-from . import columns, places
+from . import booking_words, columns, places
+from .waiting_list import waiting_for
 
-MOST_EARLIER = 50  # versions of a note on one page
-NEXT = {  # what usually comes next, the likeliest first
+MOST_EARLIER = 50  # earlier versions of a note on one page
+NEXT = {  # the usual next statuses, the likeliest first
     "offered": ("confirmed", "pending"),
     "pending": ("confirmed",),
     "confirmed": ("arrived", "no_show"),
@@ -35,7 +39,7 @@ NEXT = {  # what usually comes next, the likeliest first
 
 
 @dataclass(frozen=True)
-class Card:
+class BookingCard:
     booking: Booking
     when: str
     day: date
@@ -52,27 +56,30 @@ class Card:
     in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
     agreed: str = ""
     earlier: list[tuple[str, str, str]] = field(default_factory=list)
-    changed_meanwhile: bool = False
+    changed_meanwhile: str = ""
     letters: list[str] = field(default_factory=list)
+    may_wait: bool = False
+    waits: bool = False
+    could_come: str = ""
 
 
 def card(
     booking: Booking,
     wanted: str | None = None,
     refusal: SlotTaken | None = None,
-    changed_meanwhile: bool = False,
-) -> Card:
+    changed_meanwhile: str = "",
+) -> BookingCard:
     """The card of a booking.
 
-    `wanted` is the status that was refused because of what is in the way, or nothing was done as
-    another status was set meanwhile.
+    `wanted` is the status that was refused because of what is in the way. Or nothing was done as
+    somebody gave it another "status" or "time" meanwhile (`changed_meanwhile`).
     """
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
     zone = f", {display.zone_name(practitioner.zone)}" if places.zone_differs(practitioner) else ""
     entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
     calendars = _calendar_names(entries)
-    return Card(
+    return BookingCard(
         booking,
         when(booking),
         first_day(booking),
@@ -93,13 +100,24 @@ def card(
         earlier_notes(booking, practitioner.zone) if may_change else [],
         changed_meanwhile,
         letter_words.of_booking(booking, practitioner.zone) if may_change else [],
+        *_waiting(booking, may_change),
     )
 
 
-def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """What the notes said before, newest first: the text, who changed it, when.
+def _waiting(booking: Booking, may_change: bool) -> tuple[bool, bool, str]:
+    """Whether its client may go on the waiting list, waits already, and how many others could take
+    its time.
+    """
+    if not may_change:
+        return False, False, ""
+    waits = entries.may_wait(booking)
+    return waits, waits and entries.of_booking(booking) is not None, waiting_for(booking)
 
-    For whoever may read the notes.
+
+def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
+    """Earlier texts of the notes, newest first: the text, who changed it, when.
+
+    Only for people who may read the notes.
     """
     return [
         (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))
@@ -123,7 +141,7 @@ def _told(
     events: Sequence[ExternalEvent],
     off: Sequence[Stretch],
 ) -> list[tuple[str, str, str]]:
-    """What takes the booking's time as well: title, when, and in which state or where."""
+    """Other things at the booking's time: title, time, and status or place."""
     zone, day, is_own = (
         booking.practitioner.zone,
         first_day(booking),
@@ -161,23 +179,40 @@ def first_day(booking: Booking) -> date:
 
 
 def back(booking: Booking, came: dict[str, str]) -> str:
-    """The address of the view one came from, or else the week, with the booking in it."""
+    """The address of the view from which the booking was opened, or else the week, with the booking
+    in it.
+    """
     return places.address(booking.practitioner, places.around(first_day(booking), came), came)
 
 
 def stay(booking: Booking, came: dict[str, str]) -> str:
-    """The address of the view one came from, as it was, after what moved nothing there."""
+    """The address of the view from which the booking was opened, unchanged, after an action that
+    moved nothing there.
+    """
     shown = came.get("shown")
     day = date.fromisoformat(shown) if shown else first_day(booking)
     return places.address(booking.practitioner, day, came)
 
 
 def said(booking: Booking, came: dict[str, str], text: str, **more: object) -> dict[str, object]:
-    """What the next page says of the booking, with the way there where that page does not show it.
-    `more`: what takes it back.
+    """The message for the next page about the booking, with a link if that page does not show it.
+    `more`: the button that undoes the change.
     """
     is_there = places.shows(first_day(booking), came)
     return {"text": text, **({} if is_there else {"show": back(booking, came)}), **more}
+
+
+def say_undone(
+    booking: Booking, undone: Changed, came: dict[str, str], one: str, many: str
+) -> None:
+    """Say on the next page that a change was undone: `one` for this booking alone; and which others
+    stay as they are.
+    """
+    is_one = len(undone) == 1 and booking in undone
+    flash(said(booking, came, one if is_one else many))
+    if left := booking_words.left_alone(undone, _("Not taken back")):
+        flash(" ".join(left), "warning")
+    held.say(undone)
 
 
 def when(booking: Booking) -> str:
@@ -186,8 +221,8 @@ def when(booking: Booking) -> str:
 
 
 def say_made_before(rows: Sequence[Booking]) -> None:
-    """On the next page, of a form that was sent once more: where its booking lies now, and whether
-    it still stands.
+    """Say on the next page, for a form that was sent twice, the booking's present time, and whether
+    it still exists.
     """
     first, many = rows[0], _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
     flash(f"{_('Booked')}: {when(first)}{many}.")
@@ -198,13 +233,13 @@ def say_made_before(rows: Sequence[Booking]) -> None:
 
 
 def say_moved(booking: Booking) -> None:
-    """On the next page: the client, or somebody here, gave it another time meanwhile."""
+    """Say on the next page that the client, or somebody here, gave it another time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
     flash(said(booking, places.came_from(), sentence), "warning")
 
 
 def say_answered(booking: Booking) -> None:
-    """On the next page: somebody answered the request meanwhile, or the client did."""
+    """Say on the next page that somebody answered the request meanwhile, or that the client did."""
     sentence = _(
         "This request was answered meanwhile. It is {status} now.",
         status=display.STATUS_NAMES[booking.status].lower(),
@@ -213,7 +248,7 @@ def say_answered(booking: Booking) -> None:
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
-    """What was done, by whom, when."""
+    """An action, its actor and its time."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
     said = {
         "made": _("Booked"),
@@ -252,18 +287,14 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
 
 
 def _calendar_names(entries: Sequence[AuditEntry]) -> dict[int, str]:
-    """What the calendars are called from and to which the booking went."""
+    """The names of the calendars from and to which the booking went."""
     ids = {
         entry.detail[side] for entry in entries for side in ("from", "to") if side in entry.detail
     }
-    rows = (
-        Practitioner.select(Practitioner, User, Venue)
-        .join(User)
-        .switch(Practitioner)
-        .join(Venue)
-        .where(Practitioner.id.in_(list(ids)))
-    )
-    return {row.id: f"{row.user.name} ({row.venue.name})" for row in rows} if ids else {}
+    return {
+        number: f"{row.user.name} ({row.venue.name})"
+        for number, row in calendars.by_id(ids).items()
+    }
 
 
 def _short(at: datetime, zone: ZoneInfo) -> str:

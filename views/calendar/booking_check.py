@@ -1,4 +1,4 @@
-"""What stands beside the form of a booking: what is in the way of it, and what is free next."""
+"""The part beside the form of a booking: conflicts, and the next free time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from base.scheduling import BadTime, Span
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from base.working_time import Stretch
-from free_times import finding, reading, why
+from free_times import busy, finding, reading, why
 from free_times.online import holds
 from models import Booking, Practitioner
 from views.kit import access, display
@@ -25,9 +25,9 @@ from views.kit import access, display
 from . import booking_words, columns, why_words
 from .booking_form import BookingForm
 
-MOST_SAID = 3  # of what is in the way of one time
+MOST_SAID = 3  # conflicts of one time that are listed
 MINUTE = timedelta(minutes=1)
-SOON = timedelta(minutes=5)  # what is offered has not begun before it is pressed
+SOON = timedelta(minutes=5)  # an offered time has not begun before it is pressed
 DAYS_AHEAD = 14
 
 
@@ -49,15 +49,15 @@ class Obstacle:
     free: tuple[str, str] | None = None
     outside_hours: str = ""
     remarks: list[str] = field(default_factory=list)
-    why: str = ""  # the page that says all that is in the way
+    why: str = ""  # the page with all conflicts
 
     def __bool__(self) -> bool:
         return bool(self.conflicts or self.outside_hours or self.remarks)
 
 
 def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = None) -> Obstacle:
-    """What stands in the way of the spans, and of the others of a series that would go with them;
-    `refusal` where that was already found.
+    """The conflicts of the spans, and of the other bookings of a series that would move with them;
+    `refusal` if they were found already.
     """
     remarks = [*form.remarks, *_not_offered(form)]
     if not spans:
@@ -92,20 +92,21 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
 
 
 def _own_spans(form: BookingForm, spans: list[Span]) -> list[Span]:
-    """The spans, and where a series moves, those of its others in this person's calendars."""
+    """The spans; if a series moves, also those of its other bookings in this person's calendars."""
     together, first = _Together.of(form, spans), spans[0]
     if not form.booking or first == form.booking.span:
         return spans
     try:
         targets = list(together.targets(first))
-    except BadTime:  # told elsewhere
+    except BadTime:  # another part of the page says it
         return spans
-    return [span for person, span in targets if person == form.practitioner.user_id]
+    own = form.practitioner.user_id
+    return [span for calendar, span in targets if calendar.user_id == own]
 
 
 def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
-    """Which gaps beside a single visit are not kept. Free times keep them; the team may book
-    anyway.
+    """Sentences about gaps that a single visit does not keep. Free times keep them; the team may
+    book anyway.
     """
     first = spans[0]
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
@@ -117,7 +118,9 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
 
 
 def _held(form: BookingForm, spans: list[Span]) -> list[str]:
-    """What clients are booking online at this moment. The team may take the time: a warning."""
+    """A warning about times that clients are booking online at this moment. The
+    team may take them.
+    """
     if form.status.data in FREE_STATUSES:
         return []
     calendar, last = form.practitioner, max(span.ends_at for span in spans)
@@ -125,12 +128,12 @@ def _held(form: BookingForm, spans: list[Span]) -> list[str]:
     return [
         why_words.held(hold, calendar.zone)
         for hold in held
-        if any(hold.starts_at < span.ends_at and span.starts_at < hold.ends_at for span in spans)
+        if any(hold.span.overlaps(span) for span in spans)
     ]
 
 
 def _why_url(form: BookingForm, first: Span) -> str:
-    """Where all that is in the way of one time is said."""
+    """The address of the page with all conflicts of one time."""
     if first.all_day:
         return ""
     local = first.starts_at.astimezone(form.practitioner.zone)
@@ -147,7 +150,7 @@ def _why_url(form: BookingForm, first: Span) -> str:
 
 
 def _not_offered(form: BookingForm) -> list[str]:
-    """A word where the service is not one of this person's; the team may book it."""
+    """A note that the service is not one of this person's; the team may book it."""
     if form.terms is None or form.terms.is_offered:
         return []
     who, venue = form.practitioner.user.name, form.practitioner.venue.name
@@ -162,7 +165,7 @@ def _not_offered(form: BookingForm) -> list[str]:
 
 
 def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
-    """What is in the way, time by time, as saving would find it."""
+    """The conflicts, time by time, as saving would find them."""
     if form.booking is None:
         return [] if form.status.data in FREE_STATUSES else Booking.taken(form.practitioner, spans)
     try:
@@ -172,7 +175,7 @@ def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
 
 
 def _change(form: BookingForm) -> dict:
-    """What the form makes of the booking, as far as it takes time."""
+    """The form's changes of the booking that matter for its time."""
     status = (
         {"status": form.status.data}
         if form.status.data in STATUSES and form.status.data != form.booking.status
@@ -183,8 +186,8 @@ def _change(form: BookingForm) -> dict:
 
 @dataclass(frozen=True)
 class _Together:
-    """What is booked or moved at once: `reached` of a series, or the days of a new one counted from
-    the first.
+    """Bookings that are made or moved together: `reached` of a series, or the days of a new one
+    counted from the first.
     """
 
     form: BookingForm
@@ -221,12 +224,12 @@ class _Together:
     def count(self) -> int:
         return len(self.moving) or len(self.days)
 
-    def targets(self, first: Span) -> Iterator[tuple[int, Span]]:
-        """(person, span) of all of them when the first is there. Raises BadTime."""
+    def targets(self, first: Span) -> Iterator[tuple[Practitioner, Span]]:
+        """(calendar, span) of all of them when the first is there. Raises BadTime."""
+        there = self.form.practitioner
         if self.form.booking:
-            return self.form.booking.targets(self.reached, first, self.form.practitioner)
-        zone, person = self.form.practitioner.zone, self.form.practitioner.user_id
-        return ((person, scheduling.shifted(first, zone, ahead)) for ahead in self.days)
+            return self.form.booking.targets(self.reached, first, there)
+        return ((there, scheduling.shifted(first, there.zone, ahead)) for ahead in self.days)
 
 
 def _heading(taken: SlotTaken, form: BookingForm) -> str:
@@ -250,8 +253,8 @@ def _heading(taken: SlotTaken, form: BookingForm) -> str:
 
 
 def _date(clash: Clash, form: BookingForm) -> str:
-    """When it would be, in the zone of its own calendar, and whose that is where it is not the
-    form's.
+    """The time of a conflict in the zone of its own calendar, with the calendar's name if it is not
+    the form's.
     """
     whose = (
         ""
@@ -279,7 +282,7 @@ def _booked(row: Booking, calendar: Practitioner, day: date) -> str:
 
 
 def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
-    """A busy time outside; what it is and in which calendar is for its owner alone."""
+    """A busy time outside; its title and calendar only for its owner."""
     is_own = event.user_id == current_user.id
     times = display.brief(event, calendar.zone, day)
     return (
@@ -289,7 +292,7 @@ def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
 
 
 def _off(stretch: Stretch, calendar: Practitioner, day: date) -> str:
-    """Time off; what it is for, only where whoever looks may see that."""
+    """Time off; its kind only for people who may see it."""
     return f"{columns.off_title(stretch)}, {display.brief(stretch, calendar.zone, day)}."
 
 
@@ -302,8 +305,8 @@ def _calendar(event: ExternalEvent) -> str:
 
 
 def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
-    """The next free time of that length that has not begun, free for all of a series, in the steps
-    of the clinic: in words and as "2026-11-20T15:20 50".
+    """The next free time of that length, in words and as "2026-11-20T15:20 50". It has not begun,
+    is free for all of a series, and fits the clinic's steps.
     """
     zone, wanted = form.practitioner.zone, spans[0]
     after = max(wanted.starts_at, scheduling.utc_now() + SOON)
@@ -322,7 +325,7 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
 
 
 def _wish(form: BookingForm, wanted: Span) -> finding.Wish:
-    """A visit as long as the one wanted, with the gap that its service keeps free."""
+    """A visit of the wanted length, with the gap that its service keeps free."""
     minutes = -(-wanted.duration // MINUTE)
     if form.terms:
         return finding.Wish.of(form.terms, form.chosen_service, minutes)
@@ -338,22 +341,28 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
         asked = list(together.targets(wanted))
     except BadTime:
         return None
+    later = after - wanted.starts_at  # of a series in the past, none is offered before now
     start, end = (
-        min(span.starts_at for __, span in asked) - spare,
-        max(span.ends_at for __, span in asked) + spare,
+        min(span.starts_at for __, span in asked) + later - spare,
+        max(span.ends_at for __, span in asked) + later + spare,
     )
-    people = {person for person, __ in asked}
+    calendars = {calendar.id: calendar for calendar, __ in asked}
     wish = _wish(together.form, wanted)
     gaps = wish.before, wish.after
-    busy = scheduling.BusyTimes(
+    taken = scheduling.BusyTimes(
         {
-            person: reading.busy_times(person, start, end, practitioner.zone, together.moving, gaps)
-            for person in people
+            its: busy.busy_times(one.user_id, start, end, one.zone, together.moving, gaps)
+            for its, one in calendars.items()
         }
     )
     starts = _starts(practitioner, after, wanted.duration)
+    length = wanted.duration
     return scheduling.first_free(
-        starts, lambda start: together.targets(Span(start, start + wanted.duration)), busy
+        starts,
+        lambda at: (
+            (calendar.id, span) for calendar, span in together.targets(Span(at, at + length))
+        ),
+        taken,
     )
 
 
@@ -365,7 +374,7 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
     hours = reading.openings_of(time_off.rota(practitioner, after, until), after, until)
     need = slots.Need(length // timedelta(microseconds=1))
     rules = slots.Rules(_step() * slots.MINUTE)
-    return map(reading.instant, slots.slots(hours, [], need, rules, reading.number(after)))
+    return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))
 
 
 def _step() -> int:

@@ -1,4 +1,4 @@
-"""The form of a booking: its fields, who and what it is about, and what of it goes in the row."""
+"""The form of a booking: its fields, its client and service, and the values for the row."""
 
 import secrets
 import uuid
@@ -17,10 +17,10 @@ from base.catalogue import _, lazy
 from base.text import search_key
 from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service
-from people import doubles
+from people import clients, doubles
 from views.kit import access, display
+from views.kit.choices import Choice, Options
 from views.kit.forms import (
-    Choice,
     Clock,
     Day,
     Email,
@@ -28,12 +28,11 @@ from views.kit.forms import (
     Line,
     Money,
     Needed,
-    Options,
     Paragraph,
     Whole,
 )
 
-from . import booking_words, clients, places
+from . import booking_words, places
 from .booking_times import Times
 
 MOST_FOUND = 6
@@ -66,14 +65,14 @@ class BookingForm(Times):
     )
 
     key = Hidden()
-    anyone = Hidden(limit=1)  # "1": whoever is free was asked for
+    anyone = Hidden(limit=1)  # "1": any free practitioner was asked for
     calendar = Choice(lazy("Calendar"), coerce=int)
     q = Line(lazy("Client"), 100)
     patient = Hidden()
-    matched = Hidden()  # the client whom the text chose, or "new" where it found nobody
+    matched = Hidden()  # the client whom the text chose, or "new" if it found nobody
     phone = Line(lazy("Phone"), 40, widget=TelInput())  # of a new client
     email = Email(lazy("E-mail"))
-    told = Hidden(limit=200)  # who was named as perhaps the same person
+    told = Hidden(limit=200)  # clients who were listed as perhaps the same person
     service = Choice(lazy("Service"), default="")
     day = Day(lazy("Day"), [Needed(lazy("Choose a day"))])
     last_day = Day(lazy("Last day"))
@@ -86,7 +85,7 @@ class BookingForm(Times):
         default="",
         validate_choice=False,
     )
-    agreed = Hidden(limit=40_000)  # what was in the way on the page on which somebody agreed to it
+    agreed = Hidden(limit=40_000)  # the conflicts on the page on which the person agreed
     rate = Money(lazy("Rate"))
     status = Choice(
         lazy("Status"),
@@ -134,7 +133,7 @@ class BookingForm(Times):
 
     @property
     def terms(self) -> Terms | None:
-        """How the calendar offers the chosen service: one look for each service and calendar."""
+        """The calendar's terms for the chosen service: one query for each service and calendar."""
         service, calendar = self.chosen_service, self.practitioner
         if service is None:
             return None
@@ -155,14 +154,14 @@ class BookingForm(Times):
 
     @property
     def form_key(self) -> uuid.UUID:
-        """The same for every press of this very form by this person."""
+        """A key that is equal for every press of this form by this person."""
         return uuid.uuid5(
             uuid.NAMESPACE_OID, f"{current_user.id} {self.key.data or secrets.token_hex()}"
         )
 
     def made_before(self) -> list[Booking]:
-        """What an earlier press of this very form booked, wherever it lies now. Asked before
-        anything is checked: the calendar may be closed since, and a new client is in the list.
+        """Bookings that an earlier press of this form made. Asked before any check: the calendar
+        may be closed since.
         """
         spans = self.spans_so_far() if self.key.data else []
         return Booking.made_before(self.practitioner, self.form_key, spans) if spans else []
@@ -180,21 +179,21 @@ class BookingForm(Times):
 
     @property
     def doubles(self) -> list[Patient]:
-        """Clients whom the one to be added may be already."""
+        """Existing clients who may be the same person as the one to be added."""
         return doubles.likely(access.clinic(), **self.new_client) if self.new_client else []
 
     @property
     def may_overlap(self) -> bool | set[str]:
-        """What the person agreed to overlap.
+        """The overlaps that the person agreed to.
 
-        Nothing, what the page named, or, where it named nothing, whatever is there.
+        False: none. Else those that the page named, or True for all if it named none.
         """
         if self.overlap.data in (None, "", "skip"):
             return False
         return set(self.agreed.data.split()) if self.agreed.data else True
 
     def agrees_to(self, keys: str) -> bool:
-        """Whether that covers what is in the way now."""
+        """Whether the person agreed to everything that is in the way now."""
         agreed = self.may_overlap
         return agreed is True or (bool(agreed) and set(keys.split()) <= agreed)
 
@@ -215,7 +214,7 @@ class BookingForm(Times):
         return patients
 
     def names_id(self, found: list[Patient]) -> list[Patient]:
-        """Whose internal ID is exactly what was typed."""
+        """Clients whose internal ID is exactly the typed text."""
         return [
             one
             for one in found
@@ -239,12 +238,12 @@ class BookingForm(Times):
         )
 
     def let_go(self) -> None:
-        """Forget a client whom the text chose and nobody pressed: the text has gone on since."""
+        """Forget a client who was chosen by the text alone: the text has changed since."""
         if self.matched.data and self.matched.data == self.patient.data:
             self.patient.data = self.matched.data = ""
 
     def take_text(self) -> None:
-        """Choose by what was typed so far: a new client where it finds nobody."""
+        """Choose by the text so far: a new client if it finds nobody."""
         self.let_go()
         if self.q.data and not self.patient.data and not self.found:
             self.patient.data = self.matched.data = "new"
@@ -252,7 +251,7 @@ class BookingForm(Times):
     def validate(self, **kwargs) -> bool:
         """Each field alone, then what crosses fields."""
         if self.patient.data == "new" == self.matched.data and self.found:
-            self.let_go()  # typed on and saved before the page had looked again
+            self.let_go()  # typed on and saved before the page had asked again
         if self.patient.data != "new":
             self.phone.process_errors = self.email.process_errors = []  # of nobody
         super().validate(**kwargs)
@@ -278,7 +277,7 @@ class BookingForm(Times):
         return not self.errors
 
     def _keeps_patient(self) -> bool:
-        """Whether the client is the booking's already: it stays, archived or not."""
+        """Whether the client is the booking's already: they stay, archived or not."""
         return bool(self.booking) and self.booking.patient_id == self.chosen_patient.id
 
     def snapshot(self) -> dict:
@@ -312,7 +311,7 @@ class BookingForm(Times):
             rate = self.terms.price_cents
         asked = {} if self.booking else {"anyone": self.anyone.data == "1"}
         return asked | {
-            "patient": self.chosen_patient and self.chosen_patient.standing,
+            "patient": self.chosen_patient and self.chosen_patient.record_in_use,
             "service": service,
             "rate_cents": rate,
             "notes": self.notes.data or "",
@@ -394,7 +393,7 @@ def _wall(at: datetime, booking: Booking) -> time | None:
 
 
 def close_url(form: BookingForm) -> str:
-    """Where "Cancel" leads."""
+    """The address of "Cancel"."""
     if form.booking:
         return url_for("bookings.show", booking_id=form.booking.id)
     return places.address(form.practitioner, form.day.data, places.came_from())

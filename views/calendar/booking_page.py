@@ -1,10 +1,10 @@
 """The page of a booking's form.
 
-What an address or a button fills in, and what stands beside the fields.
+Values from the address or a button, and the parts beside the fields.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from flask import abort, request
 from flask_login import current_user
@@ -19,7 +19,7 @@ from models import Booking, Practitioner
 from views.kit import access, htmx
 from views.kit.forms import arg_int
 
-from . import booking_check, booking_form, booking_times, places, that_day, week
+from . import booking_card, booking_check, booking_form, booking_times, places, that_day, week
 from .booking_form import BookingForm
 
 
@@ -35,10 +35,22 @@ def calendar(booking: Booking | None = None) -> Practitioner:
     return access.calendar_to_book(week.chosen_calendar())
 
 
-def found(practitioner: Practitioner, starts: time | None) -> dict:
-    """What the address of a free time says beside calendar, day and start.
+def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
+    """The day of the address; else, `like` an earlier booking, its weekday one or more weeks later,
+    the first that is still to come; else today, in the practitioner's zone.
+    """
+    today = week.chosen_day(practitioner.zone)
+    if like is None or "day" in request.args:
+        return today
+    last = booking_card.first_day(like)
+    weeks = max((today - last).days // 7 + 1, 1)
+    return min(last + timedelta(weeks=weeks), scheduling.LAST_DAY)
 
-    The service, how long, and that anyone would do.
+
+def found(practitioner: Practitioner, starts: time | None) -> dict:
+    """The values of a free time in the address, besides calendar, day and start.
+
+    The service, the length, and whether anyone would do.
     """
     service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
@@ -60,9 +72,9 @@ def clock(value: str | None) -> time | None:
 
 
 def wish(form: BookingForm) -> None:
-    """Fill in the time and calendar that the address asks for, of a booking that is to move there.
+    """Fill in the time and calendar of the address, for a booking that is to move there.
 
-    What the form held before stays what it is compared with when it is saved.
+    The earlier values stay for the comparison when it is saved.
     """
     starts, ends = (clock(request.args.get(name)) for name in ("from", "to"))
     if starts is None or ends is None:
@@ -76,7 +88,7 @@ def wish(form: BookingForm) -> None:
 
 
 def taken(form: BookingForm) -> BookingForm:
-    """The form with the free time that was pressed in it ("2026-11-20T15:20 50")."""
+    """The form with the free time that was pressed ("2026-11-20T15:20 50")."""
     if "find" in request.form:
         form.take_text()
     start, __, minutes = request.form.get("take", "").partition(" ")
@@ -126,6 +138,9 @@ def context(
     bounds = (scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone))
     return {
         "form": form,
+        "chosen": form.chosen_patient,
+        "found": form.found,
+        "doubles": form.doubles if form.q.data else [],
         "day": day,
         "obstacle": booking_check.obstacle(form, list(spans), refusal),
         "that_day": that_day.entries(form, day, list(spans)),
@@ -142,7 +157,7 @@ def show(
     spans: Sequence[Span] = (),
     refusal: SlotTaken | None = None,
 ):
-    """The form again, or for the first time, with what stands in the way of it."""
+    """The form again, or for the first time, with its conflicts."""
     if refusal:
         several = len(spans) > 1 or form.which.data not in (None, "one")
         form.fault(
@@ -161,10 +176,14 @@ def show(
     )
 
 
-def show_fault(form: BookingForm, error: BadTime | ClosedCalendar):
-    """The form again with what the booking itself refused."""
-    if isinstance(error, ClosedCalendar):
+def show_refusal(
+    form: BookingForm, spans: Sequence[Span], refusal: SlotTaken | BadTime | ClosedCalendar
+):
+    """The form again with the reason why these times were not booked."""
+    if isinstance(refusal, SlotTaken):
+        return show(form, 422, spans, refusal)
+    if isinstance(refusal, ClosedCalendar):
         form.fault("calendar", _("This calendar was closed meanwhile. Choose another one"))
     else:
-        form.fault(*booking_times.FACTS[error.fact])
+        form.fault(*booking_times.FACTS[refusal.fact])
     return show(form, 422)

@@ -1,15 +1,15 @@
-"""When a booking is to be: what was typed, as spans, or as sentences about what to put right."""
+"""The times of a booking: the typed texts as spans, or as sentences about mistakes."""
 
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from views.kit import display
 from views.kit.merging import Merging
 
-# An end before the start means the next day when it is at most so long; else it is a slip.
+# An end before the start means the next day, if the booking is then at most this long.
 OVERNIGHT = timedelta(hours=12)
 FACTS = {  # BadTime → the field and the sentence
     "year": ("day", lazy("Choose a day from 1970 to 2099")),
@@ -28,7 +28,7 @@ FACTS = {  # BadTime → the field and the sentence
 
 
 class _Slip(Exception):
-    """What was typed is no span: the field, and what to do."""
+    """The typed text is no span: the field, and what to do."""
 
     def __init__(self, field: str, sentence: str):
         super().__init__(field)
@@ -79,7 +79,7 @@ class Times(Merging):
             )
 
     def span(self) -> Span | None:
-        """What was typed as a span in the calendar's zone, or None with a fault beside the field.
+        """The typed times as a span in the calendar's zone, or None with a fault beside the field.
 
         Fills `remarks`.
         """
@@ -92,7 +92,7 @@ class Times(Merging):
     def span_so_far(self) -> Span | None:
         """The span of a form that may not be finished.
 
-        What is filled in and cannot be becomes a remark, unless it stands beside its field.
+        A value that is not possible becomes a remark, unless its fault stands beside its field.
         """
         try:
             return self._span()
@@ -102,7 +102,7 @@ class Times(Merging):
             return None
 
     def spans_so_far(self) -> list[Span]:
-        """The same with its repeats, as far as they can be told."""
+        """The span of a form that may not be finished, and its repeats as far as they are known."""
         span = self.span_so_far()
         if span is None:
             return []
@@ -126,7 +126,7 @@ class Times(Merging):
         if self.day.data is None:
             raise _Slip("day", _("Choose a day"))
         if self.is_as_stored():
-            return self.booking.span  # also the second pass of a repeated hour stays what it is
+            return self.booking.span  # also the second of a repeated hour stays as it is
         try:
             return self._whole_days() if self.all_day.data else self._timed()
         except BadTime as error:
@@ -181,7 +181,7 @@ class Times(Merging):
         zone = self.practitioner.zone
         where = _(
             "{wall} on {day} in {city}",
-            wall=f"{wall:%H:%M}",
+            wall=region.clock(wall),
             day=display.day(day, year=True),
             city=display.zone_city(zone),
         )
@@ -199,7 +199,7 @@ class Times(Merging):
                 _(
                     "{where} comes twice: the clocks go back. We take the first, {time} {zone}.",
                     where=where,
-                    time=f"{local:%H:%M}",
+                    time=region.clock(local),
                     zone=local.tzname(),
                 )
             )

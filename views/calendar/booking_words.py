@@ -1,6 +1,6 @@
-"""What a change of a series left alone, and why.
+"""Sentences about bookings of a series that a change left alone.
 
-Sentences without a client's name, since they travel in a cookie.
+They have no client's name, since they travel in a cookie.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from base.tables import time_off
 from models import Practitioner, Service
 from views.kit import access, display
 
-MOST_TIMES = 5
 _KEPT = {
     "colleague": (
         lazy("1 booking of a colleague was not changed. They or a manager can change it."),
@@ -48,7 +47,11 @@ def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
     if changed.skipped:
         times = [display.from_to(clash.span, clash.calendar.zone) for clash in changed.skipped]
         said.append(
-            _("{skipped}, because the time is taken: {some}.", skipped=skipped, some=_some(times))
+            _(
+                "{skipped}, because the time is taken: {some}.",
+                skipped=skipped,
+                some=display.some(times),
+            )
         )
     return said
 
@@ -73,11 +76,11 @@ def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Spa
 
 
 def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "") -> str:
-    """Which of these times leave the working hours, holidays among them; "" where none does."""
+    """A sentence about times outside the working hours, also on holidays; "" if there are none."""
     found, words = leaving_hours(practitioner, spans), _("outside the working hours{at}", at=at)
     if len(spans) == 1 or not found:
         return _("This is {words}.", words=words) if found else ""
-    times = _some([display.from_to(span, practitioner.zone) for span in found])
+    times = display.some([display.from_to(span, practitioner.zone) for span in found])
     return ngettext(
         "{some} of {all} times is {words}: {times}.",
         "{some} of {all} times are {words}: {times}.",
@@ -87,11 +90,6 @@ def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "
         words=words,
         times=times,
     )
-
-
-def _some(times: Sequence[str]) -> str:
-    more = len(times) - MOST_TIMES
-    return "; ".join(times[:MOST_TIMES]) + (_("; and {more} more", more=more) if more > 0 else "")
 
 
 def service_label(service: Service) -> str:

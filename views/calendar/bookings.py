@@ -1,25 +1,25 @@
-"""Bookings: the card, the form, statuses, cancelling and taking it back."""
+"""Bookings: the card, the form, statuses, cancelling and undoing."""
 
-from collections.abc import Sequence
-
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request
 from flask_login import current_user
 
 from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.bookings.statuses import STATUSES
-from base.catalogue import _, lazy, paragraph
+from base.catalogue import _, lazy, ngettext
 from base.database import alone
-from base.scheduling import BadTime
+from base.scheduling import BadTime, Span
 from models import Booking, Patient
 from views.kit import access, display, htmx
 from views.kit.access import login_required
-from views.kit.forms import Choice, Form, Hidden, Options, arg_int
+from views.kit.choices import Choice, Options
+from views.kit.forms import Form, Hidden, arg_int
 
 from . import (
     booking_card,
     booking_form,
     booking_page,
+    booking_said,
     booking_words,
     places,
     team_day,
@@ -29,8 +29,6 @@ from .booking_card import when
 from .booking_form import BookingForm
 
 blueprint = Blueprint("bookings", __name__)
-
-
 places.carry(blueprint)
 
 
@@ -38,14 +36,22 @@ class StatusForm(Form):
     status = Choice(
         lazy("Status"), choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES]
     )
-    was = Hidden(limit=20)  # the status on the page on which the button was
-    seen = Hidden(limit=20)  # and the booking's sequence, where the button is for that time alone
+    was = Hidden(limit=20)  # the status on the page with the button
+    shown = Hidden(limit=20)  # and the booking's sequence
+    seen = Hidden(limit=20)  # the same for a request, whose card is not shown again
     overlap = Choice(lazy("Overlap"), choices=[("", ""), ("ok", "")], default="")
     agreed = Hidden(limit=40_000)
 
+    @property
+    def may_overlap(self) -> bool | set[str]:
+        if self.overlap.data != "ok":
+            return False
+        return set(self.agreed.data.split()) if self.agreed.data else True
+
 
 class CancelForm(Form):
-    was = Hidden(limit=20)
+    was = Hidden(limit=20)  # as of StatusForm
+    shown = Hidden(limit=20)
     which = Options(lazy("Cancel"), choices=booking_form.WHICH, default="one")
 
 
@@ -69,7 +75,7 @@ def new():
     return booking_page.show(
         booking_form.blank(
             practitioner,
-            day=week.chosen_day(practitioner.zone),
+            day=booking_page.asked_day(practitioner, like),
             starts=starts,
             like=like,
             patient=patient,
@@ -92,26 +98,29 @@ def create():
     spans = form.spans() if form.validate() else []
     if not spans or form.errors:
         return booking_page.show(form, 422)
-    columns = form.columns() | {"status": form.status.data, "new_client": form.new_client}
     try:
-        made = Booking.book(
-            form.practitioner,
-            spans,
-            current_user,
-            key=form.form_key,
-            allow_overlap=form.may_overlap,
-            skip_taken=form.overlap.data == "skip",
-            **columns,
-        )
-    except SlotTaken as refusal:
-        return booking_page.show(form, 422, spans, refusal)
-    except (BadTime, ClosedCalendar) as error:
-        return booking_page.show_fault(form, error)
+        made = _book(form, spans)
+    except (SlotTaken, BadTime, ClosedCalendar) as refusal:
+        return booking_page.show_refusal(form, spans, refusal)
     if made.is_again:
         booking_card.say_made_before(made)
     else:
-        _say_saved(form, made, _("Booked"), made)
+        booking_said.saved(form, made, _("Booked"), True)
     return htmx.done(_back(made[0]))
+
+
+def _book(form: BookingForm, spans: list[Span]) -> Changed:
+    return Booking.book(
+        form.practitioner,
+        spans,
+        current_user,
+        key=form.form_key,
+        allow_overlap=form.may_overlap,
+        skip_taken=form.overlap.data == "skip",
+        status=form.status.data,
+        new_client=form.new_client,
+        **form.columns(),
+    )
 
 
 @blueprint.get("/<int:booking_id>")
@@ -132,43 +141,42 @@ def edit(booking_id: int):
 @login_required
 def update(booking_id: int):
     booking = access.booking_to_read(booking_id)
-    if not access.is_own(
-        booking.practitioner
-    ):  # perhaps it changed hands while somebody wrote: the words come back
-        return (
-            render_template(
-                "bookings/given.html", booking=booking, notes=request.form.get("notes", "")
-            ),
-            403,
-        )
+    if not access.is_own(booking.practitioner):
+        return _show_given(booking)
     form = BookingForm(booking_page.calendar(booking), booking)
     if "find" in request.form or "take" in request.form:
         return booking_page.show(booking_page.taken(form))
     span = form.span() if form.validate() else None
     if span is None or form.errors:
         return booking_page.show(form, 422)
-    is_moved = span != booking.span
+    is_moved = booking_said.takes_other_time(booking, span, form.practitioner)
     try:
         with alone(booking):
             changed = _change(booking, form)
-    except SlotTaken as refusal:
-        return booking_page.show(form, 422, [span], refusal)
-    except (BadTime, ClosedCalendar) as error:
-        return booking_page.show_fault(form, error)
+    except (SlotTaken, BadTime, ClosedCalendar) as refusal:
+        return booking_page.show_refusal(form, [span], refusal)
     if changed is None:
         return booking_page.show(form, 422)
-    _say_saved(form, changed, _("Changed"), changed if is_moved else changed[:1])
+    booking_said.saved(form, changed, _("Changed"), is_moved)
     return htmx.done(_back(booking))
 
 
-def _change(booking: Booking, form: BookingForm) -> Changed | None:
-    """Change what differs from the row, so that others of a series keep what is theirs alone.
+def _show_given(booking: Booking) -> tuple[str, int]:
+    """Show the booking again with the typed text: it may have changed hands meanwhile."""
+    notes = request.form.get("notes", "")
+    return render_template("bookings/given.html", booking=booking, notes=notes), 403
 
-    None: somebody else changed the same.
+
+def _change(booking: Booking, form: BookingForm) -> Changed | None:
+    """Change the values that differ from the row, so that others of a series keep their own.
+
+    None: somebody else changed the same, or what both changed is no time of a booking together.
     """
     if not form.merge(booking_form.of(booking), booking):
         return None
-    span, columns = form.span(), form.columns() | {"status": form.status.data}
+    if (span := form.span()) is None:
+        return None
+    columns = form.columns() | {"status": form.status.data}
     if form.new_client:
         columns["patient"] = Patient.named(booking.clinic, current_user, **form.new_client)
     changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
@@ -188,7 +196,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
 @blueprint.post("/clients")
 @login_required
 def clients():
-    """Clients as one types.
+    """Clients for the typed text.
 
     POST although it changes nothing: no client's name belongs in an address, and so in a log.
     """
@@ -202,7 +210,7 @@ def clients():
 @blueprint.get("/check")
 @login_required
 def check():
-    """What stands in the way of these times, and that day.
+    """Conflicts of these times, and the other bookings of that day.
 
     With `fill` also the end and the rate that follow from the service.
     """
@@ -226,35 +234,36 @@ def check():
 def set_status(booking_id: int):
     booking = access.booking_to_change(booking_id)
     form, was = StatusForm(), booking.status
-    agreed = form.overlap.data == "ok" and (
-        set(form.agreed.data.split()) if form.agreed.data else True
-    )
     if not form.validate():
         return _show_card(booking, 422)
     try:
         with alone(booking):
-            if booking.status != form.status.data:
-                is_stale = _is_stale(form, booking)
-                if form.seen.data and (is_stale or form.seen.data != str(booking.sequence)):
-                    (booking_card.say_answered if is_stale else booking_card.say_moved)(booking)
-                    return htmx.done(_stay(booking))
-                if is_stale:
-                    return _show_card(booking, 422, changed_meanwhile=True)
-            changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
+            if refused := _changed_meanwhile(booking, form):
+                return refused
+            changed = booking.set_status(
+                form.status.data, current_user, allow_overlap=form.may_overlap
+            )
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
     if changed:
-        _say_undoable(
-            booking,
-            changed,
-            _(
-                "{status}: {when}. It was {was}.",
-                status=display.STATUS_NAMES[booking.status],
-                when=when(booking),
-                was=display.STATUS_NAMES[was].lower(),
-            ),
-        )
+        now, before = display.STATUS_NAMES[booking.status], display.STATUS_NAMES[was].lower()
+        said = _("{status}: {when}. It was {was}.", status=now, when=when(booking), was=before)
+        booking_said.undoable(booking, changed, said)
     return htmx.done(_stay(booking))
+
+
+def _changed_meanwhile(booking: Booking, form: StatusForm):
+    """The answer if the booking is not as the page with the button showed it; else None. If
+    somebody set the same status meanwhile, it is done already.
+    """
+    if booking.status == form.status.data:
+        return None
+    is_stale = _is_stale(form, booking)
+    if form.seen.data and (is_stale or form.seen.data != str(booking.sequence)):
+        (booking_card.say_answered if is_stale else booking_card.say_moved)(booking)
+        return htmx.done(_stay(booking))
+    changed = _is_other(form, booking)
+    return _show_card(booking, 422, changed_meanwhile=changed) if changed else None
 
 
 @blueprint.get("/<int:booking_id>/cancellation")
@@ -270,15 +279,18 @@ def cancel(booking_id: int):
     if not form.validate():
         return _show_cancellation(booking, form, 422)
     with alone(booking):
-        if _is_stale(form, booking):
-            return _show_card(booking, 422, changed_meanwhile=True)
+        changed = booking.status != "cancelled" and _is_other(form, booking)
+        if changed == "time" and booking.series:
+            return _show_cancellation(booking, form, 422, changed_meanwhile=changed)
+        if changed:
+            return _show_card(booking, 422, changed_meanwhile=changed)
         cancelled = booking.cancel(current_user, which=form.which.data)
     if cancelled:
         many = _(
             "{count} bookings are cancelled. Their times are free again.", count=len(cancelled)
         )
         one = _("Cancelled: {when}. The time is free again.", when=when(booking))
-        _say_undoable(
+        booking_said.undoable(
             booking,
             cancelled,
             " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled)]),
@@ -289,6 +301,15 @@ def cancel(booking_id: int):
 def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
     """Whether somebody set another status after the page with the button was opened."""
     return bool(form.was.data) and form.was.data != booking.status
+
+
+def _is_other(form: StatusForm | CancelForm, booking: Booking) -> str:
+    """Whether somebody gave it another "status", or else another "time" or calendar, after the card
+    with the button was opened; "" if nobody did.
+    """
+    if _is_stale(form, booking):
+        return "status"
+    return "" if form.shown.data in (None, "", str(booking.sequence)) else "time"
 
 
 @blueprint.post("/<int:booking_id>/undo")
@@ -304,26 +325,22 @@ def undo(booking_id: int):
             "warning",
         )
     else:
-        if not undone:
-            flash(_("There is nothing to take back any more."))
-        else:
-            many = _(
+        if undone:
+            status = display.STATUS_NAMES[booking.status].lower()
+            many = ngettext(
+                "Taken back: {count} booking has the status again that it had before.",
                 "Taken back: {count} bookings have the status again that they had before.",
-                count=len(undone),
+                len(undone),
             )
-            one = _(
-                "Taken back: {status} again.",
-                status=display.STATUS_NAMES[booking.status].lower(),
-            )
-            is_one = len(undone) == 1 and booking in undone
-            flash(booking_card.said(booking, places.came_from(), one if is_one else many))
-            if said := booking_words.left_alone(undone, _("Not taken back")):
-                flash(" ".join(said), "warning")
+            one = _("Taken back: {status} again.", status=status)
+            booking_card.say_undone(booking, undone, places.came_from(), one, many)
+        else:
+            flash(_("There is nothing to take back any more."))
     return htmx.done(_stay(booking))
 
 
 def _show_card(booking: Booking, status: int = 200, **more):
-    """The card alone for htmx; else the week it lies in, with the card open over it."""
+    """The card alone for htmx; else its week, with the card open over it."""
     card = booking_card.card(booking, **more)
     return htmx.show(
         "bookings/show.html",
@@ -335,8 +352,8 @@ def _show_card(booking: Booking, status: int = 200, **more):
     )
 
 
-def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
-    card = booking_card.card(booking)
+def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200, **more):
+    card = booking_card.card(booking, **more)
     return htmx.show(
         "bookings/cancellation.html",
         "bookings/_cancellation.html",
@@ -349,7 +366,7 @@ def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
 
 
 def _behind(booking: Booking) -> dict:
-    """What one came from, behind an open card; htmx has it on the page already."""
+    """The page behind an open card; htmx has it already."""
     if htmx.is_partial():
         return {}
     came = places.came_from()
@@ -365,35 +382,3 @@ def _back(booking: Booking) -> str:
 
 def _stay(booking: Booking) -> str:
     return booking_card.stay(booking, places.came_from())
-
-
-def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
-    """With a button that takes back this change, and none that somebody makes later."""
-    undo = url_for("bookings.undo", booking_id=booking.id)
-    came = places.came_from()
-    flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))
-
-
-def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Booking]) -> None:
-    """What was saved, and beside it what is odd about the times (`placed`: whose are new).
-
-    No client’s name: flashes travel in a cookie.
-    """
-    first = rows[0]
-    many = _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
-    client = (
-        _("The new client has the ID {internal_id}.", internal_id=first.patient.internal_id)
-        if form.new_client and first.patient.internal_id
-        else ""
-    )
-    sentence = paragraph(f"{done}: {when(first)}{many}.", client)
-    undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
-    flash({"text": sentence, **undo} if rows.entry else sentence)
-    if said := booking_words.left_alone(rows):
-        flash(" ".join(said), "warning")
-    if form.remarks:
-        flash(" ".join(form.remarks), "warning")
-    own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
-    at = _(" at {venue}", venue=form.practitioner.venue.name)
-    if said := own and booking_words.outside_hours(form.practitioner, own, at):
-        flash(said, "warning")

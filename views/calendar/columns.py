@@ -1,4 +1,4 @@
-"""What lies where in the columns of the calendar.
+"""The content of the calendar's columns.
 
 Bookings, external events, and the free time between them.
 """
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import scheduling, working_time
+from base import region, scheduling, working_time
 from base.catalogue import _
 from base.scheduling import Span
 from base.tables import outside
@@ -20,9 +20,9 @@ from base.working_time import Rota, Stretch
 from models import Booking, Practitioner
 from views.kit import access, display
 
-SHORTEST = 15  # minutes of height that a block needs to be read
+SHORTEST = 15  # least height of a block in minutes
 CALLED_OFF = ("cancelled", "no_show")
-ASIDE = "side"  # the lane of what was called off
+ASIDE = "side"  # the lane of cancelled bookings
 Item = Booking | ExternalEvent | Stretch
 
 
@@ -47,7 +47,7 @@ class Block:
     start: str = ""
     end: str = ""
     lane: str | None = None
-    sequence: int = 0  # of a booking: whoever moves it says which one they saw
+    sequence: int = 0  # of a booking: a move says which version the person saw
     is_elsewhere: bool = False  # a booking in another calendar of the person
 
 
@@ -55,7 +55,7 @@ class Block:
 class Free:
     """A piece of free time to press.
 
-    Of each stretch one `leads`: it shows its label on a phone, and the keyboard stops there.
+    One piece of each stretch `leads`: it shows its label on a phone, and the keyboard stops there.
     """
 
     start: str
@@ -64,7 +64,7 @@ class Free:
 
 
 @dataclass
-class Day:
+class DayColumn:
     """One column: closed hours stay dark, blocks and free stretches lie on top in order of time."""
 
     date: date
@@ -73,8 +73,8 @@ class Day:
     whole: list[Block] = field(default_factory=list)
     items: list[Block | Free] = field(default_factory=list)
     off: list[Stretch] = field(default_factory=list)  # whole days of time off
-    note: str = ""  # why it has other hours than usual
-    may_book: bool = False  # whether whoever looks may change what is there
+    note: str = ""  # why its hours differ from the usual ones
+    may_book: bool = False  # whether the signed-in person may change its content
 
     @property
     def blocks(self) -> list[Block]:
@@ -82,35 +82,35 @@ class Day:
 
 
 def shows_titles(calendar: Practitioner) -> bool:
-    """Whether whoever looks may read what the external events are: only the person whose they are.
-
-    Others see that time is taken.
+    """Whether the signed-in person may read the titles of external events: their own, or those
+    of a person who allows it. Others see only that the time is taken.
     """
-    return calendar.user_id == current_user.id
+    return calendar.user.shows_titles_to(current_user)
 
 
 def off_title(stretch: Stretch) -> str:
-    """What time off is called.
+    """The title of time off.
 
-    Its kind, for the person and for managers; for all others that the person is away.
+    The person and managers see its kind; all others that the person is away.
     """
     row = stretch.off
     return display.OFF_NAMES[row.kind] if access.may_see_off(row) else display.AWAY
 
 
 def external(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
-    """The external events to be shown to whoever looks.
+    """The external events that are shown to the signed-in person.
 
-    What is free outside tells nobody else anything, so it is the owner's alone.
+    Events that take no time outside are shown to their owner alone.
     """
     events = ExternalEvent.between(calendar.user_id, start, end)
-    return list(events if shows_titles(calendar) else events.where(ExternalEvent.busy != "free"))
+    is_own = calendar.user_id == current_user.id
+    return list(events if is_own else events.where(ExternalEvent.busy != "free"))
 
 
 def fill(
-    column: Day, calendar: Practitioner, items: Sequence[Item], rota: Rota, now: datetime
+    column: DayColumn, calendar: Practitioner, items: Sequence[Item], rota: Rota, now: datetime
 ) -> None:
-    """Lay what touches the day into the column, and what is free from now on between it."""
+    """Put all items of the day into the column, and the free time from now on between them."""
     zone = calendar.zone
     window = Span(
         scheduling.midnight(column.date, zone),
@@ -144,7 +144,7 @@ def _in_order(items: Iterable[Block | Free]) -> list[Block | Free]:
 def _timed(
     touching: Iterable[Item], calendar: Practitioner, window: Span
 ) -> tuple[list[Block | Free], list[Item]]:
-    """The blocks of what is not for whole days, and what of it stands aside."""
+    """The blocks of the day except whole days, and the items that stand aside."""
     zone = calendar.zone
     places = [(item, _place(item, window, zone)) for item in touching]
     aside = _aside(places)
@@ -165,14 +165,14 @@ def _timed(
 
 
 def _fitting(lanes: int) -> int:
-    """Into how many lanes the twelve columns of a day's grid are cut for so many."""
+    """How many lanes the twelve columns of a day's grid are divided into for so many blocks."""
     return next(of for of in (1, 2, 3, 4, 6, 12) if of >= lanes)
 
 
 def _free(
     ahead: list[Span], items: Sequence[Item], aside: Sequence[Item], zone: ZoneInfo
 ) -> list[list[tuple[Span, bool]]]:
-    """What is free of the working time ahead, gap by gap, each cut by what stands aside."""
+    """The free working time ahead, gap by gap, each cut by the items that stand aside."""
     taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
     taken += outside.cut(
         [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
@@ -183,9 +183,9 @@ def _free(
 
 
 def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
-    """What was called off and shares its time with nothing else.
+    """Cancelled bookings that share their time with nothing else.
 
-    It leaves room beside it, so that the freed time can be pressed.
+    They leave room beside them, so that the free time can be pressed.
     """
     return [
         item
@@ -200,10 +200,10 @@ def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
 
 
 def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
-    """The gap, cut where something that was called off begins and ends.
+    """The gap, cut where a cancelled booking begins and ends, so that its time can be booked by
+    itself.
 
-    So its time can be booked by itself; of each part it tells whether it is such a time. No part
-    gets too short to be pressed.
+    Each part comes with whether it is such a time. No part gets too short to be pressed.
     """
     least, start = timedelta(minutes=SHORTEST), gap.starts_at
     for edge in sorted({edge for span in freed for edge in (span.starts_at, span.ends_at)}):
@@ -213,7 +213,7 @@ def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
     yield Span(start, gap.ends_at), any(span.starts_at == start for span in freed)
 
 
-def bounds(days: Sequence[Day]) -> tuple[int, int]:
+def bounds(days: Sequence[DayColumn]) -> tuple[int, int]:
     """First hour shown and the hour after the last: 08 to 18, or wider where needed."""
     edges = [edge for day in days for edge in day.hours] + [
         _edge(item) for day in days for item in day.items
@@ -224,10 +224,10 @@ def bounds(days: Sequence[Day]) -> tuple[int, int]:
 
 
 def _edge(item: Block | Free) -> tuple[str, str]:
-    """What of a block must be seen.
+    """The part of a block that must be visible.
 
-    One that is no booking and comes from the day before or goes on to the next need not show all of
-    the night.
+    A block other than a booking that lasts from the day before or into the next need not show the
+    whole night.
     """
     if isinstance(item, Free) or item.booking_id:
         return item.start, item.end
@@ -237,8 +237,8 @@ def _edge(item: Block | Free) -> tuple[str, str]:
     return item.start, wall(min(start + 60, 1440)) if end == 1440 else item.end
 
 
-def cut_to(days: Iterable[Day], first: int, last: int) -> None:
-    """End blocks that are no bookings where the grid does."""
+def cut_to(days: Iterable[DayColumn], first: int, last: int) -> None:
+    """End blocks other than bookings at the ends of the grid."""
     for day in days:
         day.items = [
             item
@@ -251,9 +251,9 @@ def cut_to(days: Iterable[Day], first: int, last: int) -> None:
 
 
 def touches(item: Item, day: date, window: Span) -> bool:
-    """Whole days are shown by their date, whatever zone they are meant in.
+    """Whether an item is on the day. Whole days are shown by their date, whatever their zone.
 
-    An event without length where it begins.
+    An event without length is shown at its beginning.
     """
     if item.all_day:
         return item.starts_on <= day < item.ends_on
@@ -277,10 +277,10 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
             is_elsewhere=item.practitioner_id != calendar.id,
             **place,
         )
-    is_own, is_free = shows_titles(calendar), item.busy == "free"
+    is_own, is_free = calendar.user_id == current_user.id, item.busy == "free"
     detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
     return Block(
-        external_title(item, is_own),
+        external_title(item, shows_titles(calendar)),
         "external",
         times,
         detail,
@@ -290,17 +290,17 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
     )
 
 
-def external_title(event: ExternalEvent, is_own: bool) -> str:
-    """What an external event is called here: for anyone but its owner only that time is taken."""
+def external_title(event: ExternalEvent, shows: bool) -> str:
+    """The title of an external event here; if its own is not shown, that time is taken."""
     return (
         (event.title or _("(no title)"))
-        if is_own
+        if shows
         else _("{busy} (other calendar)", busy=display.BUSY_NAMES[event.busy])
     )
 
 
 def _detail(booking: Booking, calendar: Practitioner) -> str:
-    """What is done, or where, when that is another venue than the one looked at."""
+    """The service; or the venue, if it is not the page's."""
     if booking.practitioner_id != calendar.id:
         return _("at {venue}", venue=booking.practitioner.venue.name)
     if booking.all_day and booking.rate_cents:
@@ -328,7 +328,7 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
     start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
     if item.starts_at >= window.starts_at:
         return (
-            f"{start}–{end}"
+            region.between(item.starts_at.astimezone(zone), item.ends_at.astimezone(zone))
             if item.ends_at - item.starts_at <= timedelta(days=1)
             else _("from {start}", start=start)
         )
@@ -340,8 +340,8 @@ def _slots(
 ) -> Iterator[Free]:
     """Free stretches in pieces.
 
-    The first piece leads that lies under no block, such as an offered booking; so does that where
-    something was called off.
+    The first piece without a block over it leads, such as an offered booking; so does the time of a
+    cancelled one.
     """
     for parts in gaps:
         cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]
@@ -382,7 +382,7 @@ def now_line(local: datetime, first: int, last: int) -> tuple[str, str, str] | N
     start = five(local)
     if not first <= local.hour < last:
         return None
-    return local.strftime("%H:%M"), wall(start), wall(start + 5)
+    return region.clock(local), wall(start), wall(start + 5)
 
 
 def minutes(clock: str) -> int:

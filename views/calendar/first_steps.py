@@ -1,18 +1,38 @@
-"""What a new clinic has set up so far."""
+"""The steps that set up a new clinic, and which are done."""
+
+from dataclasses import dataclass
 
 from models import Clinic, Service, Venue
 from sync.feeds import owned
 
 
-def first_steps(clinic: Clinic) -> dict[str, bool]:
-    """What is set up, read from the data.
+@dataclass(frozen=True)
+class FirstSteps:
+    """The four steps by name, each with whether it is done, and the clinic's first venue."""
 
-    The clinic itself, what can be booked and when, clients, a calendar outside.
+    venue: Venue
+    steps: dict[str, bool]
+
+    @property
+    def done(self) -> int:
+        return sum(self.steps.values())
+
+    @property
+    def now(self) -> str | None:
+        """The first step that is not done."""
+        return next((name for name, is_done in self.steps.items() if not is_done), None)
+
+
+def first_steps(clinic: Clinic) -> FirstSteps:
+    """The steps, read from the data.
+
+    The clinic itself, services and hours, clients, a calendar outside.
     """
-    open_hours = any(venue.hours for venue in Venue.listed(clinic))
-    return {
+    venues = list(Venue.listed(clinic))
+    steps = {
         "clinic": True,
-        "services": open_hours and Service.listed(clinic).exists(),
+        "services": any(venue.hours for venue in venues) and Service.listed(clinic).exists(),
         "clients": clinic.patients.exists(),
         "calendar": owned.living(clinic).exists(),
     }
+    return FirstSteps(min(venues, key=lambda venue: venue.id), steps)

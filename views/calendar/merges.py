@@ -1,4 +1,4 @@
-"""Making one of two records of a client: which two, what is kept of each, and taking it back."""
+"""Merging two records of a client: choosing them and the values to keep, and undoing it."""
 
 import hashlib
 
@@ -11,12 +11,10 @@ from base.catalogue import _, lazy
 from base.database import alone
 from free_times.online import newcomers
 from models import Patient
-from people import doubles, merges
+from people import clients, doubles, merges
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import Form, Hidden, arg_int
-
-from . import clients
 
 blueprint = Blueprint("merges", __name__)
 
@@ -33,10 +31,12 @@ WORDS = {
 
 
 class MergeForm(Form):
-    """What is taken over from the record that goes; unticked: the kept one's stays."""
+    """The values that are taken over from the record that goes; if a box is not ticked, the kept
+    record's value stays.
+    """
 
     other = Hidden()
-    showed = Hidden(limit=80)  # what both records said on the page with the button
+    showed = Hidden(limit=80)  # the values of both records on the page with the button
     name = BooleanField()
     internal_id = BooleanField()
     phone = BooleanField()
@@ -50,7 +50,7 @@ class MergeForm(Form):
 @blueprint.get("/<int:patient_id>/merge")
 @login_required
 def choose(patient_id: int):
-    """Which other record; with `other` the two side by side."""
+    """Choose the other record; with `other` show the two side by side."""
     client = access.client_to_change(patient_id)
     other = arg_int(request.args.get("other"))
     if other is not None:
@@ -140,8 +140,8 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
 
 
 def digest(*records: Patient) -> str:
-    """Of what both say, so that a change meanwhile is noticed. Not reversible: it stands in a page,
-    but so does what it is made of.
+    """A hash of the content of both records, so that a change meanwhile is noticed. It cannot be
+    reversed, though the page also holds what it is made of.
     """
     said = repr([[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records])
     return hashlib.sha256(said.encode()).hexdigest()

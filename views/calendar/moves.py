@@ -1,21 +1,23 @@
-"""A booking moved or made longer by hand: from its card, by dragging, by keyboard; and taken back.
+"""A booking moved or made longer by hand: from its card, by dragging, by keyboard; and undone.
 
-What the booking form would ask about is not saved: the form opens with the wish filled in.
+A move with an open question is not saved: the booking form opens with the wish filled in.
 """
 
 from datetime import date
+from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
 from base import scheduling
 from base.bookings import moving
+from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
 from models import Booking, Practitioner
-from views.kit import access, htmx
+from views.kit import access, held, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -35,64 +37,94 @@ places.carry(blueprint)
 @blueprint.post("/<int:booking_id>/move")
 @login_required
 def move(booking_id: int):
-    """This booking alone: `day` and `by` (minutes) move it, `longer` its end, `calendar` gives it.
+    """Move this booking alone, by `day` and `by` (minutes), move its end by `longer`, or give it to
+    another `calendar`.
 
-    `seen` is the booking's `sequence` on the page: one that moved since stays where it is.
+    `seen` is the booking's `sequence` on the page: a booking that moved since stays where it is.
     """
     booking = access.booking_to_change(booking_id)
-    there, day = _calendar(booking), _day()
-    by, longer, seen = _minutes("by"), _minutes("longer"), arg_int(request.form.get("seen"))
-    span, ask = booking.span, ""
+    there, seen = _calendar(booking), arg_int(request.form.get("seen"))
+    shift = (_day(), _minutes("by"), _minutes("longer"))
     try:
-        with alone(booking):
-            if seen != booking.sequence:
-                return _leave(
-                    booking,
-                    _("Someone else changed this booking, so it was not moved. Look at it again."),
-                )
-            was, zone = booking.span, booking.practitioner.zone
-            span, odd = moving.shifted(was, zone, there.zone, day, by, longer)
-            is_placed = span == was and there == booking.practitioner
-            if odd:
-                ask = ODD[odd]
-            elif _leaves_hours(booking, there, span):
-                ask = _("This is outside the working hours.")
-            changed = (
-                None if ask or is_placed else booking.change(current_user, span, practitioner=there)
-            )
-    except SlotTaken:
-        ask = _("The time is taken.")
+        moved = _moved(booking, there, shift, seen)
     except ClosedCalendar:
         return _leave(booking, _("This calendar is closed, so the booking was not moved."))
     except BadTime as error:
         return _leave(booking, _("{why}. The booking was not changed.", why=_why(error)))
-    if ask:
-        return _ask(booking, there, span, ask)
-    if changed:
-        is_moved = span.starts_at != was.starts_at or span.duration == was.duration
-        when = booking_card.when(booking)
-        said = _("Moved: {when}.", when=when) if is_moved else _("Changed: {when}.", when=when)
-        undo = url_for("moves.undo", booking_id=booking.id)
-        flash({"text": said, "undo": undo, "change": changed.entry})
+    if moved is None:
+        return _leave(
+            booking, _("Someone else changed this booking, so it was not moved. Look at it again.")
+        )
+    if moved.ask:
+        return _ask(booking, there, moved.span, moved.ask)
+    if moved.changed:
+        _say_moved(booking, moved)
     return htmx.done(_back(booking))
+
+
+class _Moved(NamedTuple):
+    """A move: from where to where, the questions to ask first, and the changes (None: none)."""
+
+    was: Span
+    span: Span
+    ask: str = ""
+    changed: Changed | None = None
+
+
+def _moved(
+    booking: Booking,
+    there: Practitioner,
+    shift: tuple[date | None, int, int],
+    seen: int | None,
+) -> _Moved | None:
+    """Move the booking by day and minutes, unless a question is open. None: it was changed since it
+    was seen.
+    """
+    was = span = booking.span
+    try:
+        with alone(booking):
+            if seen != booking.sequence:
+                return None
+            was = booking.span
+            span, odd = moving.shifted(was, booking.practitioner.zone, there.zone, *shift)
+            if odd:
+                return _Moved(was, span, ODD[odd])
+            if _leaves_hours(booking, there, span):
+                return _Moved(was, span, _("This is outside the working hours."))
+            if held.is_held(there, booking, span):
+                return _Moved(was, span, _("A client is booking this time online."))
+            if span == was and there == booking.practitioner:
+                return _Moved(was, span)
+            changed = booking.change(current_user, span, practitioner=there)
+    except SlotTaken:
+        return _Moved(was, span, _("The time is taken."))
+    return _Moved(was, span, changed=changed)
+
+
+def _say_moved(booking: Booking, moved: _Moved) -> None:
+    """Say what was done, with a button to undo it."""
+    was, span = moved.was, moved.span
+    is_moved = span.starts_at != was.starts_at or span.duration == was.duration
+    when = booking_card.when(booking)
+    said = _("Moved: {when}.", when=when) if is_moved else _("Changed: {when}.", when=when)
+    undo = url_for("moves.undo", booking_id=booking.id)
+    flash({"text": said, "undo": undo, "change": moved.changed.entry})
 
 
 @blueprint.post("/<int:booking_id>/move/undo")
 @login_required
 def undo(booking_id: int):
-    """Take back one move, if nothing moved the booking or changed its status since."""
+    """Undo one move, if nothing moved the booking or changed its status since."""
     booking = access.booking_to_change(booking_id)
     entry = arg_int(request.form.get("change"), 0)
     try:
         undone = moving.take_back(booking, current_user, entry)
     except SlotTaken:
-        return _leave(
-            booking, _("The time before has been taken since, so the booking stays where it is.")
-        )
+        why = _("The time before has been taken since, so the booking stays where it is.")
+        return _leave(booking, why)
     except ClosedCalendar:
-        return _leave(
-            booking, _("The calendar before was closed since, so the booking stays where it is.")
-        )
+        why = _("The calendar before was closed since, so the booking stays where it is.")
+        return _leave(booking, why)
     if undone is None:
         return _leave(booking, _("The booking was changed since, so it stays where it is."))
     many = ngettext(
@@ -100,11 +132,8 @@ def undo(booking_id: int):
         "Taken back: {count} bookings are where they were.",
         len(undone),
     )
-    is_one = len(undone) == 1 and booking in undone
     one, came = _("Taken back: {when} again.", when=booking_card.when(booking)), places.came_from()
-    flash(booking_card.said(booking, came, one if is_one else many))
-    if said := booking_words.left_alone(undone, _("Not taken back")):
-        flash(" ".join(said), "warning")
+    booking_card.say_undone(booking, undone, came, one, many)
     return htmx.done(booking_card.stay(booking, came))
 
 
@@ -125,7 +154,7 @@ def _day() -> date | None:
 
 
 def _minutes(name: str) -> int:
-    """Whole minutes, which may go back ("-15")."""
+    """Whole minutes, which may be negative ("-15")."""
     text = request.form.get(name) or "0"
     found = arg_int(text.removeprefix("-"), 0)
     if found > MOST:
@@ -143,14 +172,14 @@ def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
 
 
 def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
-    """The form, filled in with the wish: what stands in the way is decided there."""
+    """The form, filled in with the wish: the person answers the open questions there."""
     starts, ends = (at.astimezone(there.zone) for at in (span.starts_at, span.ends_at))
     filled, __ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
     wish = {"calendar": there.id, "day": starts.date().isoformat()}
     wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
     if filled == span:
         said = _("Nothing is saved yet: choose another time, or save it in this form.")
-    else:  # longer than a day, or in the second pass of an hour: no two times of day say that
+    else:  # longer than a day, or in the second of a repeated hour: no two times of day say that
         said, wish = _("The booking was not changed: set its time in this form."), {}
     flash(f"{why} {said}", "warning")
     return htmx.done(url_for("bookings.edit", booking_id=booking.id, **wish))

@@ -1,4 +1,4 @@
-"""Next free: when somebody can be booked, as a list whose lines lead into the booking form."""
+"""Next free: free times as a list whose lines lead into the booking form."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -7,21 +7,22 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy
 from free_times import finding, offers
 from free_times.finding import Free, Wish
 from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
 from views.kit.access import login_required
-from views.kit.forms import Choice, Day, Form, Whole, arg_int
+from views.kit.choices import Choice
+from views.kit.forms import Day, Form, Whole, arg_int
 
 from . import booking_form, places
 
 blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)
 
-OF_THE_WAY = ("patient", "calendar", "view", "shown")  # say for whom and from where, not what for
+OF_THE_WAY = ("patient", "calendar", "view", "shown")  # fields that say for whom and from where
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
 PARTS = [
@@ -39,7 +40,7 @@ WHEN = [
 
 
 class WishForm(Form):
-    """What is looked for. Sent with GET: it names no client."""
+    """The values of a search for free times. Sent with GET: it names no client."""
 
     service = Choice(lazy("Service"), default="")
     minutes = Whole(lazy("Minutes"))
@@ -101,24 +102,24 @@ class WishForm(Form):
         return is_asked and self.venue.data in ("", str(calendar.venue_id))
 
     def window(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """From when on, and before when, it may begin; never in the past."""
+        """The time in which a visit may begin, as two instants; never in the past."""
         today = scheduling.local_day(now, zone)
-        monday = scheduling.week_of(today)[0]
+        week = region.week_of(today)
         if self.day.data:
             first, days = max(self.day.data, today), 14
         elif self.when.data == "next_week":
-            first, days = monday + timedelta(days=7), 7
+            first, days = week[-1] + timedelta(days=1), 7
         else:
             first = today
-            days = {"this_week": 7 - today.weekday(), "month": 28}.get(self.when.data, 14)
+            days = {"this_week": (week[-1] - today).days + 1, "month": 28}.get(self.when.data, 14)
         last = min(first + timedelta(days=days), scheduling.LAST_DAY)
         return max(now, scheduling.midnight(first, zone)), scheduling.midnight(last, zone)
 
 
 @dataclass(frozen=True)
-class Line:
-    """A free time: when, with whom, and the addresses of the booking form, for the person proposed
-    and for the others.
+class FreeLine:
+    """A free time: start, person, and the addresses of the booking form for the proposed person and
+    for the others.
     """
 
     times: str
@@ -132,14 +133,14 @@ class FreeDay:
     """A day with free times."""
 
     name: str
-    lines: list[Line]
+    lines: list[FreeLine]
 
     @property
-    def first(self) -> list[Line]:
+    def first(self) -> list[FreeLine]:
         return self.lines[:AT_ONCE]
 
     @property
-    def more(self) -> list[Line]:
+    def more(self) -> list[FreeLine]:
         return self.lines[AT_ONCE:]
 
 
@@ -152,7 +153,7 @@ def show():
     form = (
         WishForm(calendars, formdata=request.args)
         if asked
-        else WishForm(calendars, formdata=None, data=_usual(calendars))
+        else WishForm(calendars, formdata=None, data=usual(calendars))
     )
     if not calendars:
         return _page(form=None)
@@ -171,9 +172,9 @@ def _patient() -> Patient | None:
     return access.client_to_read(asked) if asked is not None else None
 
 
-def _usual(calendars: list[Practitioner]) -> dict:
-    """What is looked for before anything was chosen: the first service, with anyone, or in the
-    calendar from which one came.
+def usual(calendars: list[Practitioner]) -> dict:
+    """The search before anything was chosen: the first service, with anyone, or in the calendar
+    from which one came.
     """
     service = Service.listed(access.clinic()).first()
     came_from = arg_int(request.args.get("calendar"))
@@ -187,7 +188,7 @@ def _usual(calendars: list[Practitioner]) -> dict:
 
 
 def _answer(form: WishForm, patient: Patient | None) -> dict:
-    """The days with free times, and where to go on."""
+    """The days with free times, and the address of the next page."""
     wishes, now = form.wishes(), scheduling.utc_now()
     zone = sync_words.zone([wish.calendar for wish in wishes] or form.calendars, current_user)
     start, end = form.window(now, zone)
@@ -230,10 +231,10 @@ def _by_clock(found: list[Free]) -> list[Free]:
     return sorted(found, key=lambda free: free.starts_at.astimezone(free.wish.calendar.zone).time())
 
 
-def _line(free: Free, form: WishForm, patient: Patient | None) -> Line:
+def _line(free: Free, form: WishForm, patient: Patient | None) -> FreeLine:
     zone = free.wish.calendar.zone
     start, end = (display.clock(at, zone) for at in (free.starts_at, free.ends_at))
-    return Line(
+    return FreeLine(
         f"{start}–{end}",
         _who(free.wish.calendar, form),
         _booking(free, free.wish, form, patient),
@@ -262,7 +263,7 @@ def _booking(free: Free, wish: Wish, form: WishForm, patient: Patient | None) ->
 
 
 def _again(form: WishForm, patient: Patient | None, day: date) -> str:
-    """The same question from a later day on."""
+    """The address of this question from a later day on."""
     kept = {
         name: form[name].data or "" for name in ("service", "minutes", "calendar", "venue", "part")
     }

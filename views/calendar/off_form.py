@@ -1,5 +1,5 @@
-"""The form of time off: what was typed as columns, or as sentences about what to put right; and the
-bookings that lie in it.
+"""The form of time off: the typed values as columns, or as sentences about mistakes; and the
+bookings in it.
 """
 
 import uuid
@@ -16,12 +16,13 @@ from base.tables.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
 from models import Booking, Practitioner
 from views.kit import access, display
-from views.kit.forms import Choice, Clock, Day, Hidden, Needed, Paragraph, Ticks
+from views.kit.choices import Choice
+from views.kit.forms import Clock, Day, Hidden, Needed, Paragraph
 from views.kit.merging import Merging
+from views.kit.week_fields import Weekdays
 
 DATES = ("first_on", "last_on")
-WEEKDAYS = [(str(n), day.capitalize()) for n, day in enumerate(scheduling.WEEKDAYS)]
-LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in what repeats without end
+LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in time off that repeats without end
 FACTS = {  # BadTime → the field and the sentence
     "year": ("first_on", lazy("Choose days from 1970 to 2099")),
     "ends_before_start": ("ends", lazy("It ends before it starts. Check days and times")),
@@ -47,7 +48,7 @@ class OffForm(Merging):
     not_stored = ("key", "kept", "days")
 
     key = Hidden()
-    kept = Hidden(limit=200_000)  # the bookings that were listed, and stay: years hold thousands
+    kept = Hidden(limit=200_000)  # listed bookings, which stay: years hold thousands
     kind = Choice(lazy("What for"), choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
     whole = BooleanField(lazy("Whole days"))
     first_on = Day(lazy("From"), [Needed(lazy("Choose the first day"))])
@@ -56,7 +57,7 @@ class OffForm(Merging):
     ends = Clock(lazy("Until"))
     weekly = BooleanField(lazy("Every week"))
     until = Day(lazy("Until which day"))
-    days = Ticks(lazy("On these days"), choices=WEEKDAYS)
+    days = Weekdays(lazy("On these days"), is_short=True)
     note = Paragraph(lazy("Note"), 2000)
 
     def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
@@ -71,11 +72,11 @@ class OffForm(Merging):
 
     @property
     def form_key(self) -> uuid.UUID:
-        """The same for every press of this very form by this person."""
+        """A key that is equal for every press of this form by this person."""
         return uuid.uuid5(uuid.NAMESPACE_OID, f"time off {current_user.id} {self.key.data}")
 
     def columns(self) -> dict:
-        """What to store."""
+        """The values to store."""
         first, last = self.first_on.data, self.last_on.data or self.first_on.data
         walls = None, None
         if not self.whole.data:
@@ -94,8 +95,8 @@ class OffForm(Merging):
         } | ({"note": self.note.data or ""} if self.note else {})
 
     def every(self) -> list[dict]:
-        """What to store, one for each weekday that was ticked: the first on or after the day that
-        was typed.
+        """The values to store, one for each weekday that was ticked: the first on or after the
+        typed day.
         """
         columns = self.columns()
         ticked = [int(day) for day in (self.days and self.days.data) or ()]
@@ -107,7 +108,7 @@ class OffForm(Merging):
         return [columns | dates for dates in moved]
 
     def offs(self) -> list[Off]:
-        """What was typed as rules, one for each weekday; none with a fault beside the field."""
+        """The typed values as rules, one for each weekday; none with a fault beside the field."""
         if self.days and self.days.data and not self.weekly.data:
             self.fault("weekly", _("Tick “Every week” too, or no weekdays"))
         off = self.off()
@@ -122,7 +123,7 @@ class OffForm(Merging):
         return []
 
     def off(self) -> Off | None:
-        """What was typed as a rule, or None with a fault beside the field."""
+        """The typed values as a rule, or None with a fault beside the field."""
         if not self.whole.data:
             for clock, sentence in (
                 (self.starts, _("Say when it starts, or tick Whole days")),
@@ -138,8 +139,8 @@ class OffForm(Merging):
             self.fault(*FACTS[error.fact])
         return None
 
-    def look(self, *offs: Off) -> None:
-        """Find the bookings that lie in any of it."""
+    def find_bookings(self, *offs: Off) -> None:
+        """Find the bookings in any of it."""
         found = {row.id: row for off in offs for row in bookings_in(off, self.practitioner)}
         self.bookings = sorted(found.values(), key=lambda row: row.starts_at)
 
@@ -149,13 +150,13 @@ class OffForm(Merging):
 
     @property
     def knows_bookings(self) -> bool:
-        """Whether all bookings that lie in it were listed on the page that was sent."""
+        """Whether the sent page listed all bookings in it."""
         return set(self.keys.split()) <= set((self.kept.data or "").split())
 
 
 def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
-    """The bookings of the calendar's person that lie in it and hold time, oldest first: of what
-    repeats, those of the first two years.
+    """The bookings of the calendar's person in it that take time, oldest first; for repeats those
+    of the first two years.
     """
     zone = off.zone or calendar.zone
     first, last = off.first_on, off.last_on
@@ -200,7 +201,7 @@ def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
 
 
 def of(row: TimeOff, calendar: Practitioner) -> OffForm:
-    """The form of what is stored."""
+    """The form with the stored values."""
     walls = {
         name: time.fromisoformat(wall)
         for name in ("starts", "ends")

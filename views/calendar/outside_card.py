@@ -1,15 +1,17 @@
-"""What the card of an external event says.
+"""The card of an external event.
 
-When, from which calendar, whether it blocks booking here and why.
+Its time, its calendar, whether it blocks booking here and why.
 """
 
 from dataclasses import dataclass
 from datetime import date
 
+from flask_login import current_user
+
 from base.catalogue import _
 from base.tables.outside import ExternalEvent
 from models import Practitioner
-from sync.providers import registry
+from sync.tables import account_names
 from sync.tables.accounts import Account, RemoteCalendar
 from views.kit import display
 
@@ -17,8 +19,8 @@ from . import columns, places
 
 
 @dataclass(frozen=True)
-class Card:
-    """`calendar` and `account` are empty for anyone but the person whose calendar it is."""
+class OutsideCard:
+    """`calendar` and `account` are empty for everyone but the owner of the calendar."""
 
     title: str
     when: str
@@ -28,23 +30,24 @@ class Card:
     busy: str
     why: str
     provider: str
+    shows_title: bool = False  # for people other than its owner
     calendar: str = ""
     account: str = ""
 
 
-def card(event: ExternalEvent, calendar: Practitioner) -> Card:
+def card(event: ExternalEvent, calendar: Practitioner) -> OutsideCard:
     """The card of an event of the calendar's person, in the calendar's zone."""
-    is_own, source = columns.shows_titles(calendar), event.calendar
+    is_own, source = calendar.user_id == current_user.id, event.calendar
     account = Account.get_by_id(source.account_id)
-    provider = registry.of(account.kind).name
+    provider = account_names.name_of(account, is_own)
     zone = (
         f", {display.zone_name(calendar.zone)}"
         if places.zone_differs(calendar) and not event.all_day
         else ""
     )
     private = {"calendar": display.called(source), "account": account.email} if is_own else {}
-    return Card(
-        columns.external_title(event, is_own),
+    return OutsideCard(
+        columns.external_title(event, columns.shows_titles(calendar)),
         display.from_to(event, calendar.zone) + zone,
         display.first_day(event, calendar.zone),
         calendar.user.name,
@@ -52,6 +55,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
         display.BUSY_NAMES[event.busy],
         _why(event, source, provider),
         provider,
+        columns.shows_titles(calendar),
         **private,
     )
 

@@ -5,30 +5,33 @@ Anyone who works here may do all of it.
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
+from wtforms import BooleanField
 from wtforms.widgets import TelInput
 
 from base import scheduling, text
 from base.catalogue import _, lazy
+from base.tables.texts import TextSettings
 from free_times.online import newcomers
 from models import Feed, Patient
-from people import doubles
+from people import clients, doubles, zones
 from people import merges as merging
 from people.id_changes import IdChange
 from people.merges import ClientMerge
+from people.text_numbers import number
 from sync.events.face import identifier_of
 from sync.feeds import owned
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required, owner_required
 from views.kit.display import Page
-from views.kit.forms import Email, Line, Paragraph, arg_int
+from views.kit.forms import NO_NUMBER, Email, Line, Paragraph, arg_int
 from views.kit.merging import Merging
 
-from . import clients, merges
+from . import merges
 from .booking_card import earlier_notes
 
 blueprint = Blueprint("patients", __name__)
 
-SHOWN_BEFORE = 10  # of what is over; the rest on demand
+SHOWN_BEFORE = 10  # past bookings on the page; the rest on demand
 
 
 class ClientForm(Merging):
@@ -50,7 +53,15 @@ class ClientForm(Merging):
     internal_id = Line(lazy("Internal ID"), 20, render_kw={"autocomplete": "off"})
     email = Email(lazy("E-mail"), render_kw={"autocomplete": "off"})
     phone = Line(lazy("Phone"), 40, widget=TelInput(), render_kw={"autocomplete": "off"})
+    texts = BooleanField(lazy("The client asked for text messages"))
     notes = Paragraph(lazy("Notes"), 4000)
+
+    def validate(self, **kwargs) -> bool:
+        if not super().validate(**kwargs):
+            return False
+        if "texts" in self and self.texts.data and not number(access.clinic(), self.phone.data):
+            self.fault("phone", NO_NUMBER)
+        return not self.errors
 
 
 def _form(client: Patient | None = None, **kwargs) -> ClientForm:
@@ -58,6 +69,8 @@ def _form(client: Patient | None = None, **kwargs) -> ClientForm:
     form = ClientForm(obj=client, **kwargs)
     if not access.clinic().internal_ids:
         del form.internal_id
+    if not TextSettings.of(access.clinic()).is_ready:
+        del form.texts
     return form
 
 
@@ -112,7 +125,7 @@ def matches():
 @blueprint.get("/matches")
 @login_required
 def forget_search():
-    """Whoever comes back to the address of a search finds the list."""
+    """Show the list to a person who returns to the address of a search."""
     return redirect(url_for("patients.index"), 303)
 
 
@@ -127,7 +140,7 @@ def new():
 def create():
     form = _form()
     if form.validate():
-        client = form.add(lambda: Patient.add(access.clinic(), current_user, **form.values()))
+        client = form.add_once(Patient, Patient.add, form.values())
         if client:
             flash(_("{client} is in your list of clients.", client=client.name))
             return htmx.done(url_for("patients.show", patient_id=client.id))
@@ -149,7 +162,7 @@ def show(patient_id: int):
         ahead=list(clients.bookings_ahead(client, now)),
         before=list(rows),
         count=before.count(),
-        several_zones=clients.zones_differ(client.clinic),
+        several_zones=zones.differ(client.clinic),
         visits=clients.visits(client, now),
         outside=_outside(client),
         earlier=earlier_notes(client, zone),
@@ -211,7 +224,7 @@ def bring_back(patient_id: int):
 @blueprint.post("/<int:patient_id>/checked")
 @login_required
 def check(patient_id: int):
-    """Somebody who booked online is a client of their own."""
+    """Confirm that somebody who booked online is a separate client."""
     client = access.client_to_change(patient_id)
     if newcomers.check(client, current_user):
         flash(_("Checked: this is a new client."))
@@ -219,8 +232,8 @@ def check(patient_id: int):
 
 
 def _doubles(client: Patient) -> list[tuple[Patient, str]]:
-    """Records that may be of the same person; with each what both say as a mark, where this client
-    can be made part of it with nothing to choose between.
+    """Records that may be of the same person; with each a mark of both records, if the two can be
+    merged with nothing to choose.
     """
     reach = {"phone": client.phone, "email": client.email}
     likely = doubles.likely(client.clinic, client.name, besides=client, **reach)
@@ -233,9 +246,9 @@ def _mark(kept: Patient, gone: Patient) -> str:
 
 
 def _outside(client: Patient) -> dict:
-    """How the client appears in the calendars of whoever looks.
+    """How the client appears in the calendars of the signed-in person.
 
-    A label, or nothing; and whether a link chose for itself.
+    A label, or nothing; and whether a feed has a choice of its own.
     """
     identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(

@@ -1,4 +1,4 @@
-"""From which view of the calendar one came, and the way back there."""
+"""The view of the calendar from which a page was opened, and the way back there."""
 
 from datetime import date, timedelta
 
@@ -48,7 +48,7 @@ def carry(blueprint: Blueprint) -> None:
 def address(calendar: Practitioner, day: date | None, came: dict[str, str]) -> str:
     """The view one came from, or the week, on a day (None: today).
 
-    Of all views but the team's it is that of this calendar.
+    It is the view of this calendar, except for the team's.
     """
     view, on = came.get("view"), day and day.isoformat()
     if view == "team":

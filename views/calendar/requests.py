@@ -1,4 +1,4 @@
-"""Requests: what clients booked online and nobody has confirmed yet, on top of the team's day."""
+"""Requests: online bookings that nobody has confirmed yet, on top of the team's day."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from base.catalogue import _
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
 from models import Booking, Practitioner
-from views.kit import access, display, given, htmx, menu
+from views.kit import access, display, given, held, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -43,8 +43,8 @@ def waiting() -> int:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One request as the page says it."""
+class RequestLine:
+    """One request in words."""
 
     made: OnlineBooking
     when: str
@@ -54,7 +54,7 @@ class Line:
     is_new: bool
 
 
-def lines() -> list[Line]:
+def lines() -> list[RequestLine]:
     """The open requests in words."""
     several = len({made.booking.practitioner_id for made in open_ones()}) > 1
     unchecked = {made.booking.patient_id for made in open_ones() if made.is_of_newcomer}
@@ -68,7 +68,7 @@ def _zone(calendar: Practitioner) -> str:
     return "" if is_one else f", {display.zone_name(calendar.zone)}"
 
 
-def _line(made: OnlineBooking, several: bool, is_new: bool) -> Line:
+def _line(made: OnlineBooking, several: bool, is_new: bool) -> RequestLine:
     booking, calendar = made.booking, made.booking.practitioner
     zone = calendar.zone
     until = display.moment(made.lapses_at, zone)
@@ -93,12 +93,12 @@ def _line(made: OnlineBooking, several: bool, is_new: bool) -> Line:
         if several or current_user.books_for_all
         else ""
     )
-    return Line(made, display.when(booking) + _zone(calendar), whom, facts, is_offer, is_new)
+    return RequestLine(made, display.when(booking) + _zone(calendar), whom, facts, is_offer, is_new)
 
 
 def _load(booking_id: int) -> OnlineBooking | None:
-    """The request that this booking is, if the person may answer it; None where it is none any
-    more.
+    """The request of this booking, if the person may answer it; None if it is no
+    request any more.
     """
     return requests.of(access.booking_to_change(booking_id))
 
@@ -146,11 +146,12 @@ def offer(booking_id: int):
         when=booking_card.when(made.booking),
     )
     _say(made, sentence, "moves.undo", changed)
+    held.say(changed)
     return htmx.done(_back(made))
 
 
 def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
-    """On the next page, with a button for the endpoint `undo` where that can take it back."""
+    """Say it on the next page, with a button for the endpoint `undo` if that can take it back."""
     way = {"undo": url_for(undo, booking_id=made.booking_id), "change": changed.entry}
     flash(_said(made.booking, sentence, **(way if changed.entry else {})))
 
@@ -188,7 +189,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
 
 
 def _gone(booking_id: int):
-    """Somebody answered meanwhile, or the client did."""
+    """The answer if somebody answered the request meanwhile, or the client changed it."""
     booking = access.booking_to_change(booking_id)
     booking_card.say_answered(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))
@@ -202,7 +203,7 @@ def _moved(booking_id: int):
 
 
 def _seen() -> int | None:
-    """The booking's sequence as the page with the button showed it."""
+    """The booking's sequence on the page with the button."""
     return arg_int(request.form.get("seen"))
 
 

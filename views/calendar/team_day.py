@@ -12,12 +12,11 @@ from flask_login import current_user
 
 from base import scheduling
 from base.bookings.series import STATUSES
-from base.catalogue import lazy
 from base.scheduling import Span
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
-from models import Booking, Patient, Practitioner, Service, Venue
-from views.kit import access, display, htmx, menu, sync_words
+from models import Booking, Practitioner, Venue
+from views.kit import access, htmx, menu, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -25,16 +24,9 @@ from . import columns, requests, week
 
 blueprint = Blueprint("team_day", __name__)
 
-JUMPS = [
-    (lazy("In 1 week"), 7),
-    (lazy("In 2 weeks"), 14),
-    (lazy("In 4 weeks"), 28),
-    (lazy("In 6 weeks"), 42),
-]
-
 
 @dataclass(kw_only=True)
-class Column(columns.Day):
+class Column(columns.DayColumn):
     """One practitioner's day, by the clock of their venue."""
 
     calendar: Practitioner
@@ -48,7 +40,7 @@ class Column(columns.Day):
 
 
 @dataclass(frozen=True)
-class Line:
+class BlockLine:
     """A line of the list by time: a block of somebody's, or a free stretch (`block` None)."""
 
     calendar: Practitioner
@@ -71,7 +63,7 @@ def index():
 @blueprint.get("/calendar/team/list")
 @login_required
 def by_time():
-    """The same as a list by time; narrow screens fetch it in place of the columns."""
+    """The team's day as a list by time; narrow screens fetch it in place of the columns."""
     shown = page()
     if shown is None:
         return redirect(url_for("week.index"))
@@ -81,7 +73,7 @@ def by_time():
 @blueprint.get("/calendar/team/changes/<any(columns, list):form>")
 @login_required
 def changes(form: str):
-    """What an open page asks for by itself: nothing where it shows all there is (`rev`)."""
+    """An answer for an open page's poll: nothing if it is up to date (`rev`)."""
     day, now = _asked_day(), scheduling.utc_now()
     if not htmx.is_partial():
         return redirect(url_for("team_day.index", day=day))
@@ -94,7 +86,9 @@ def changes(form: str):
 @blueprint.post("/calendar/team/choice")
 @login_required
 def choose():
-    """Which venue's day, and whether of all or of those who work then: kept for the next time."""
+    """Choose the venue of the day, and whether all columns show or only those of people who work
+    then. The choice is kept.
+    """
     venue = arg_int(request.form.get("venue"))
     current_user.see_day_of(
         venue and access.venue_to_read(venue).id, request.form.get("working") == "1"
@@ -108,7 +102,7 @@ def _asked_day() -> date | None:
 
 
 def page(day: date | None = None) -> dict | None:
-    """What the templates need to show the day of the address, or this one.
+    """The values for the page of the day in the address, or of today.
 
     None where the clinic has no calendar.
     """
@@ -132,7 +126,7 @@ def page(day: date | None = None) -> dict | None:
         "view": "team",
         "came": {"view": "team", "shown": day.isoformat()},
         "requests": requests.lines(),
-        "heading": display.day(day, year=True),
+        **week.headings(day, today),
         "columns": shown,
         "lines": _lines(shown),
         "first": first,
@@ -143,7 +137,6 @@ def page(day: date | None = None) -> dict | None:
         "zones_differ": len(zones) > 1,
         "one_zone": len({column.calendar.venue.zone_name for column in shown}) < 2,
         "statuses": [s for s in (*STATUSES, "external", "away") if s in statuses],
-        "jumps": [(name, today + timedelta(days=days)) for name, days in JUMPS],
         "steps": (day - timedelta(days=1), day + timedelta(days=1)),
         "bookable": next((one for one in calendars if access.may_book(one)), None),
     }
@@ -209,8 +202,8 @@ def _columns(
 def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
     """Whether a column is shown.
 
-    One in which nothing can be and nothing is gives way: of a closed calendar, of somebody who
-    works elsewhere on that day, and of all where only those who work are wanted.
+    An empty column in which nothing can be booked is left out: a closed calendar, somebody who
+    works elsewhere on that day, and with "only those who work" everybody who does not.
     """
     if column.has_bookings:
         return True
@@ -229,12 +222,7 @@ def _bookings(
     """By person, oldest first, with client, service and calendar at hand: one query."""
     known = {one.id: one for one in calendars}
     rows = (
-        Booking.select(Booking, Patient, Service)
-        .join(Practitioner)
-        .switch(Booking)
-        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
+        Booking.with_client()
         .where(
             Booking.clinic == access.clinic(),
             Practitioner.user.in_(list(users)),
@@ -270,14 +258,14 @@ def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, in
     return first, last
 
 
-def _lines(shown: Sequence[Column]) -> list[Line]:
+def _lines(shown: Sequence[Column]) -> list[BlockLine]:
     """Everything of the day by the clock, whole days first."""
     lines = [
-        Line(column.calendar, block, block.start, block.end)
+        BlockLine(column.calendar, block, block.start, block.end)
         for column in shown
         for block in column.blocks
     ]
-    lines += [Line(column.calendar, None, *free) for column in shown for free in _free(column)]
+    lines += [BlockLine(column.calendar, None, *free) for column in shown for free in _free(column)]
     return sorted(lines, key=lambda line: line.order)
 
 

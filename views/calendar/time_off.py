@@ -8,11 +8,11 @@ from datetime import date, time, timedelta
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
-from base import day_names, scheduling
+from base import day_names, region, scheduling
 from base.catalogue import _, paragraph
 from base.tables.time_off import TimeOff
 from models import Practitioner
-from views.kit import access, display, htmx
+from views.kit import access, display, held, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -58,7 +58,7 @@ def new():
     starts = _wall(request.args.get("from"))
     form = off_form.blank(calendar, week.chosen_day(calendar.zone), starts)
     if off := form.off():
-        form.look(off)
+        form.find_bookings(off)
     return _show(form)
 
 
@@ -78,6 +78,7 @@ def create():
     flash(
         {"text": _("Blocked: {said}.", said=said), "undo": _undo(rows[0], "delete", also=rows[1:])}
     )
+    held.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, rows[0].first_on))
 
 
@@ -86,7 +87,7 @@ def create():
 def edit(off_id: int):
     row = access.time_off_to_change(off_id)
     form = off_form.of(row, _calendar(row))
-    form.look(row.off)
+    form.find_bookings(row.off)
     return _show(form)
 
 
@@ -105,13 +106,14 @@ def update(off_id: int):
     if not saved or form.errors:
         return _show(form, 422)
     flash(_("Changed: {words}.", words=words(row)))
+    held.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, _on(row) or row.first_on))
 
 
 @blueprint.post("/<int:off_id>/deletion")
 @login_required
 def delete(off_id: int):
-    """Delete it, or of what repeats every week the one day that was asked for."""
+    """Delete it; if it repeats every week, only the day that was asked for."""
     row = access.time_off_to_change(off_id, removed=True)
     calendar, on = _calendar(row), _on(row)
     one = on if "one" in request.form else None
@@ -140,7 +142,13 @@ def bring_back(off_id: int):
     row.bring_back(current_user, day)
     calendar = _calendar(row)
     flash(_("Blocked again: {words}.", words=words(row)))
+    held.say_of_time_off(calendar)
     return htmx.done(_back(calendar, day or row.first_on))
+
+
+def _walls(row: TimeOff) -> str:
+    """12:00–13:00."""
+    return f"{region.wall(row.starts)}–{region.wall(row.ends)}"
 
 
 def words(row: TimeOff) -> str:
@@ -150,7 +158,7 @@ def words(row: TimeOff) -> str:
         days = _("every {weekday}", weekday=day_names.weekday(row.first_on)) + (
             "" if one_day else _(" to {weekday}", weekday=day_names.weekday(row.last_on))
         )
-        times = f" {row.starts}–{row.ends}" if row.starts else ""
+        times = f" {_walls(row)}" if row.starts else ""
         end = _(", until {until}", until=display.day(row.until, year=True)) if row.until else ""
         return f"{kind}, {days}{times}{end}"
     year = {row.first_on.year, row.last_on.year} != {scheduling.utc_now().year}
@@ -158,7 +166,7 @@ def words(row: TimeOff) -> str:
     if not row.starts:
         return f"{kind}, {first}" + ("" if one_day else _(" to {last}", last=last))
     if one_day:
-        return f"{kind}, {first}, {row.starts}–{row.ends}"
+        return f"{kind}, {first}, {_walls(row)}"
     return _(
         "{kind}, {first}, {starts} to {last}, {ends}",
         kind=kind,
@@ -177,7 +185,7 @@ def _is_good(form: OffForm) -> bool:
     offs = form.offs()
     if not offs:
         return False
-    form.look(*offs)
+    form.find_bookings(*offs)
     return form.knows_bookings
 
 
@@ -195,7 +203,7 @@ def _calendar(row: TimeOff | None = None) -> Practitioner:
 
 
 def _people() -> list[Practitioner]:
-    """Whose time off the signed-in person may look after: one calendar of each."""
+    """The people whose time off the signed-in person may change: one calendar of each."""
     seen: dict[int, Practitioner] = {}
     for one in access.calendars():
         if access.is_own(one):
@@ -204,7 +212,9 @@ def _people() -> list[Practitioner]:
 
 
 def _on(row: TimeOff) -> date | None:
-    """The day that was asked for, of what repeats: that on which its stretch begins."""
+    """The day that was asked for, for time off that repeats: the day on which
+    that stretch begins.
+    """
     asked = request.values.get("on", "")
     try:
         day = date.fromisoformat(asked)
@@ -230,7 +240,9 @@ def _undo(row: TimeOff, what: str, day: date | None = None, also: Sequence[TimeO
 
 
 def _also() -> list[TimeOff]:
-    """The others that were blocked at once, where all of them are to be taken back."""
+    """The other entries that were blocked together with this one, if all of them are to be taken
+    back.
+    """
     ids = [arg_int(one) for one in request.args.get("also", "").split()][:6]
     return [access.time_off_to_change(one, removed=True) for one in ids if one is not None]
 

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_login import current_user
-from peewee import fn
 
-from base import day_names, scheduling
+from base import day_names, region, scheduling
 from base.bookings.statuses import STATUSES
-from base.catalogue import _
+from base.catalogue import _, lazy
 from base.tables import time_off
-from models import Booking, Practitioner, User
+from models import Booking, Practitioner
+from people import calendars
 from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -30,9 +30,13 @@ STEPS = {
     "agenda": [("seven days", timedelta(days=7), "")],
     "week": [("day", timedelta(days=1), "narrow"), ("week", timedelta(days=7), "wide")],
 }
-LOOK_SECONDS = (
-    300  # so often an open page is drawn anew even where nothing changed: the line of now moves on
-)
+JUMPS = [
+    (lazy("In 1 week"), 7),
+    (lazy("In 2 weeks"), 14),
+    (lazy("In 4 weeks"), 28),
+    (lazy("In 6 weeks"), 42),
+]
+LOOK_SECONDS = 300  # how often an open page is renewed without a change: the line of now moves
 
 
 @blueprint.get("/")
@@ -56,9 +60,9 @@ def index():
 @blueprint.get("/calendar/changes")
 @login_required
 def changes():
-    """What an open page asks for by itself.
+    """The answer for an open page's poll.
 
-    Nothing where it shows all there is (`rev`), else the calendar anew.
+    Nothing if it is up to date (`rev`), else the calendar anew.
     """
     view, calendar = request.args.get("view"), chosen_calendar()
     if view not in VIEWS:
@@ -82,7 +86,7 @@ def outside(event_id: int):
         else event.user.calendars().first() or abort(404)
     )
     if calendar.user_id != event.user_id or (
-        event.busy == "free" and not columns.shows_titles(calendar)
+        event.busy == "free" and calendar.user_id != current_user.id
     ):
         abort(404)
     card, view = outside_card.card(event, calendar), request.args.get("view", "week")
@@ -95,12 +99,14 @@ def outside(event_id: int):
 
 
 def chosen_calendar() -> Practitioner:
-    """The calendar of the query string; else one's own; else the first."""
-    asked = arg_int(request.values.get("calendar"))
+    """The calendar of the query string; else one's own, an open one before a closed one with future
+    bookings; else the first.
+    """
+    asked, listed = arg_int(request.values.get("calendar")), menu.menu_calendars()[0]
     if asked is None:
-        return next(iter(menu.menu_calendars()[0]), None) or abort(404)  # one's own come first
-    listed = (one for one in menu.menu_calendars()[0] if one.id == asked)
-    return next(listed, None) or access.calendar_to_read(asked)
+        own = (one for one in listed if one.user_id == current_user.id)
+        return next(own, None) or next(iter(listed), None) or abort(404)
+    return next((one for one in listed if one.id == asked), None) or access.calendar_to_read(asked)
 
 
 def chosen_day(zone: ZoneInfo) -> date:
@@ -116,9 +122,9 @@ def chosen_day(zone: ZoneInfo) -> date:
 
 
 def page(calendar: Practitioner, day: date, view: str) -> dict:
-    """What the templates of a week, a day or an agenda need."""
+    """The values for the templates of a week, a day or an agenda."""
     wanted = (
-        [day + timedelta(days=n) for n in range(7)] if view == "agenda" else scheduling.week_of(day)
+        [day + timedelta(days=n) for n in range(7)] if view == "agenda" else region.week_of(day)
     )
     dates = [one for one in wanted if scheduling.FIRST_DAY <= one <= scheduling.LAST_DAY]
     filled = [day] if view == "day" else dates
@@ -127,7 +133,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         scheduling.midnight(filled[0], zone) - timedelta(days=1),
         scheduling.midnight(filled[-1], zone) + timedelta(days=2),
     )
-    # Before the rows are read: what changes meanwhile is seen at the next look.
+    # Before the rows are read: the next poll sees a change in between.
     rev = revision(calendar, now)
     rota = time_off.rota(calendar, *around)
     items = [
@@ -136,23 +142,22 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         *rota.closed(*around),
     ]
     today = scheduling.local_day(now, zone)
-    days = [columns.Day(one, one == today) for one in dates]
+    days = [columns.DayColumn(one, one == today) for one in dates]
     for column in days:
         if column.date in filled:
             columns.fill(column, calendar, items, rota, now)
     shown = {item.status for column in days for item in column.blocks}
-    return {
+    found = {
         "calendar": calendar,
         "day": day,
         "view": view,
         "came": {"view": view, "shown": day.isoformat()} if view != "week" else {},
-        "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
+        **headings(day, today),
         "days": days,
         "today": today,
         "rev": rev,
         **_clock(days, now.astimezone(zone), today in filled),
         "steps": STEPS[view],
-        "one_day": display.day(day, year=True),
         "calendars": switcher(),
         "statuses": [s for s in (*STATUSES, "external", "away") if s in shown],
         "more_calendars": menu.menu_calendars()[1],
@@ -162,9 +167,19 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         if shown or access.clinic().bookings.exists()
         else first_steps(access.clinic()),
     }
+    return found if view == "day" else found | {"heading": _months(dates[0], dates[-1])}
 
 
-def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
+def headings(day: date, today: date) -> dict:
+    """The heading of one day, its short form for phones, and the days to jump to."""
+    return {
+        "heading": display.day(day, year=True),
+        "one_day": day_names.short(day, year=day.year != today.year),
+        "jumps": [(name, today + timedelta(days=days)) for name, days in JUMPS],
+    }
+
+
+def _clock(days: list[columns.DayColumn], local: datetime, is_shown: bool) -> dict:
     """The hours of the grid, and where the line of now lies in it."""
     first, last = columns.bounds(days)
     columns.cut_to(days, first, last)
@@ -173,19 +188,11 @@ def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
 
 
 def revision(calendar: Practitioner, now: datetime) -> str:
-    """A mark of all that the page of a calendar shows.
+    """A mark of the whole content of a calendar's page.
 
     It moves with the person's bookings, time off and external events, and slowly with the clock.
     """
-    newest = (
-        Practitioner.select(
-            fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), fn.MAX(User.outside_rev)
-        )
-        .join(User)
-        .where(Practitioner.user == calendar.user_id)
-        .tuples()
-        .get()
-    )
+    newest = calendars.newest_changes(calendar.user_id)
     return hashlib.sha256(f"{newest} {int(now.timestamp()) // LOOK_SECONDS}".encode()).hexdigest()[
         :12
     ]

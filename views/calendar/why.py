@@ -1,4 +1,4 @@
-"""Why is 14:00 not free: for each calendar what is in the way, by the rule of the free times."""
+"""Why a time is not free: the conflicts of each calendar, by the rules of free times."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request, url_for
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy
 from free_times import offers, why
 from free_times.finding import Wish
 from free_times.online import holds
 from free_times.rules import OnlineSettings
 from free_times.why import Reason
+from models import Practitioner
 from views.kit import access, display
 from views.kit.access import login_required
 from views.kit.forms import Clock, Day
@@ -24,9 +25,7 @@ MOST = 30  # calendars answered at once
 
 
 class WhyForm(next_free.WishForm):
-    """What was looked for, and the one time that is asked about. Sent with GET: it names no
-    client.
-    """
+    """The search, and the one time that is asked about. Sent with GET: it names no client."""
 
     when = part = None
     day = Day(lazy("Day"))
@@ -43,7 +42,7 @@ class WhyForm(next_free.WishForm):
 
 @dataclass(frozen=True)
 class Answer:
-    """One calendar's: nothing in the way, or what is. `url` leads to the booking form with the
+    """The answer for one calendar: its conflicts, or none. `url` leads to the booking form with the
     time in it. A start between two steps is free, though not listed.
     """
 
@@ -59,12 +58,22 @@ class Answer:
 @login_required
 def show():
     calendars = booking_form.bookable()
-    form = WhyForm(calendars, formdata=request.args)
     if not calendars:
         return render_template("next_free/why.html", form=None)
+    if not {"day", "at"} & set(request.args):
+        return render_template("next_free/why.html", form=_unasked(calendars), answers=None)
+    form = WhyForm(calendars, formdata=request.args)
     if not form.validate():
-        return render_template("next_free/why.html", form=form, answers=[]), 422
+        return render_template("next_free/why.html", form=form, answers=None), 422
     return render_template("next_free/why.html", form=form, **_answers(form))
+
+
+def _unasked(calendars: list[Practitioner]) -> WhyForm:
+    """The form before a time was asked about."""
+    if request.args:
+        return WhyForm(calendars, formdata=request.args)
+    today = scheduling.local_day(scheduling.utc_now(), calendars[0].zone)
+    return WhyForm(calendars, formdata=None, data=next_free.usual(calendars) | {"day": today})
 
 
 def _answers(form: WhyForm) -> dict:
@@ -96,8 +105,8 @@ def _answers(form: WhyForm) -> dict:
 
 
 def _online_wishes(form: WhyForm) -> dict[int, Wish]:
-    """The same as clients book it themselves, by calendar; nothing where they cannot book the
-    service at all, or not for so many minutes.
+    """By calendar, the wish as clients book it online; none if they cannot book the service, or not
+    for so many minutes.
     """
     settings, service = OnlineSettings.of(access.clinic()), form.chosen_service
     if not settings.is_on or service is None or form.minutes.data is not None:
@@ -121,7 +130,13 @@ def _answer(
     is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
     if odd == "gap":
         said = [
-            (_("{at} does not exist that day: the clocks skip it.", at=f"{form.at.data:%H:%M}"), "")
+            (
+                _(
+                    "{at} does not exist that day: the clocks skip it.",
+                    at=region.clock(form.at.data),
+                ),
+                "",
+            )
         ]
     start, end = (display.clock(one, zone) for one in (at, at + timedelta(minutes=wish.minutes)))
     local = at.astimezone(zone)

@@ -1,4 +1,6 @@
-"""Why somebody is not free at a time, in words: facts turned into sentences, nothing decided."""
+"""Sentences about why somebody is not free at a time. They only word facts; nothing is decided
+here.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -19,9 +21,9 @@ from . import columns
 
 
 def sentence(reason: Reason, wish: Wish, day: date) -> str:
-    """What is in the way.
+    """The sentence of a reason.
 
-    `day` is the one that was asked for, so that its date need not be said again.
+    `day`: the day that was asked for, so that its date need not be repeated.
     """
     if reason.kind == "past":
         return _("This time is in the past.")
@@ -52,9 +54,9 @@ def online(
     others_do: bool,
     holds: Sequence[Hold] = (),
 ) -> list[str]:
-    """Whether clients can book it themselves, and what is in their way besides what is in the
-    team's (`ours`): rules, and times that others hold. `theirs` None: the calendar takes no online
-    bookings, or nobody can be booked online for this (not `others_do`), of which nothing is said.
+    """Whether clients can book it themselves, and what is in their way beyond what is in the team's
+    way (`ours`): rules, and times that others hold. `theirs` None: the calendar cannot be booked
+    online for this, which is said only if others can (`others_do`).
     """
     if theirs is None:
         return [_("Clients cannot book here online.")] if others_do else []
@@ -66,7 +68,7 @@ def online(
 
 
 def held(hold: Hold, zone: ZoneInfo) -> str:
-    """That a client is booking online at this moment."""
+    """The sentence that a client is booking online at this moment."""
     return _(
         "A client is booking {start}–{end} online. The time is held for them until {until}; your"
         " team can still book it.",
@@ -77,7 +79,7 @@ def held(hold: Hold, zone: ZoneInfo) -> str:
 
 
 def _of_clients(reason: Reason, wish: Wish, day: date) -> str:
-    """A rule of online booking that is in the way."""
+    """The sentence of a rule of online booking."""
     if reason.kind == "notice":
         return _("Too soon. They must book at least {long} before.", long=_long(reason.minutes))
     if reason.kind == "horizon":
@@ -104,7 +106,7 @@ def _long(minutes: int) -> str:
 
 
 def gap(reason: Reason, wish: Wish, day: date) -> str:
-    """Which gap is not kept, and beside what."""
+    """The sentence of a gap that is not kept, and what it is beside."""
     item, zone = reason.booking or reason.event or reason.off, wish.calendar.zone
     at = item.ends_at if reason.side == "before" else item.starts_at
     clock = display.clock(at, zone)
@@ -146,7 +148,7 @@ def _hours(reason: Reason, wish: Wish, day: date) -> str:
 
 
 def _what(reason: Reason, wish: Wish, day: date) -> str:
-    """What it is, as far as whoever looks may know."""
+    """The conflict in words, as far as the signed-in person may know."""
     if reason.booking:
         return reason.booking.title + _elsewhere(reason.booking, wish)
     if reason.event:
@@ -160,7 +162,7 @@ def _elsewhere(booking: Booking, wish: Wish) -> str:
 
 
 def _age(event: ExternalEvent, wish: Wish) -> str:
-    """Which calendar outside says so, and when it was last read."""
+    """The calendar outside of a conflict, and when it was last read."""
     if event.user_id == current_user.id:
         is_main, name = event.calendar.is_primary, event.calendar.name
         whose = _("Your main calendar") if is_main else _("Your calendar {name}", name=name)

@@ -8,19 +8,24 @@ from datetime import date
 from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.database import Taken
 from base.tables.time_off import DatedHours
 from free_times import outside_hours
-from models import Practitioner, Venue
+from models import Booking, Practitioner, Venue
 from operate import holidays
 from views.kit import access, display, htmx
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Day, DayHours, Line, Needed, Ticks
+from views.kit.choices import Choice, Ticks
+from views.kit.forms import Day, DayHours, Line, Needed
 from views.kit.merging import Merging
 
+from . import outside
+
 blueprint = Blueprint("dates", __name__)
+
+MOST_LISTED = 200  # bookings on one page
 
 
 class DateForm(Merging):
@@ -96,7 +101,7 @@ def edit(row_id: int):
 @login_required
 def update(row_id: int):
     row, owner = _row(row_id)
-    form = DateForm(obj=row)
+    form, was = DateForm(obj=row), row.day
     if form.validate():
         try:
             saved = form.store(
@@ -109,7 +114,7 @@ def update(row_id: int):
         else:
             if saved:
                 flash(_("Saved: {words}.", words=words(row)))
-                _say_outside(owner, {row.day})
+                _say_outside(owner, {was, row.day})
                 return htmx.done(_address(owner))
     return htmx.show(
         "dates/edit.html", "dates/_date.html", 422, row=row, form=form, back=_address(owner)
@@ -123,6 +128,7 @@ def remove(row_id: int):
     day, entry = row.day, row.remove(current_user)
     said = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
     flash({"text": said, "undo": url_for("dates.bring_back", entry_id=entry.id)})
+    _say_outside(owner, {day})
     return htmx.done(_address(owner))
 
 
@@ -173,12 +179,11 @@ def tick(venue_id: int):
     form = HolidaysForm(venue)
     if not form.validate():
         return _show(venue, 422, ticks=form)
+    days = set(map(date.fromisoformat, form.closed.data))
     saved = form.store(
         venue,
         lambda now: HolidaysForm(now, formdata=None),
-        lambda: holidays.tick(
-            venue, {date.fromisoformat(day) for day in form.closed.data}, current_user
-        ),
+        lambda: holidays.tick(venue, days, current_user),
     )
     if not saved:
         return _show(venue, 422, ticks=form)
@@ -186,41 +191,63 @@ def tick(venue_id: int):
         ngettext(
             "Saved. {venue} is closed on {count} holiday of the next 12 months.",
             "Saved. {venue} is closed on {count} holidays of the next 12 months.",
-            len(form.closed.data),
+            len(days),
             venue=venue.name,
-            count=len(form.closed.data),
         )
     )
-    _say_outside(venue, set(map(date.fromisoformat, form.closed.data)))
+    _say_outside(venue, days)
     return htmx.done(_address(venue))
 
 
 def _say_outside(owner: Practitioner | Venue, days: Collection[date]) -> None:
-    """How many bookings lie outside the hours of these days, and the way to the first of them.
-    Nothing was done to them.
-    """
-    found = outside_hours.bookings(owner, days)
-    if not found:
-        return
-    day = scheduling.local_day(found[0].starts_at, owner.zone)
-    said = ngettext(
-        "{count} booking lies outside these hours and stays, on {day}.",
-        "{count} bookings lie outside these hours and stay, the first on {day}.",
-        len(found),
-        count=len(found),
-        day=display.day(day, year=True),
+    outside.say(owner, outside_hours.bookings(owner, days))
+
+
+@blueprint.get("/calendars/<int:calendar_id>/outside")
+@login_required
+def outside_of_calendar(calendar_id: int):
+    return _outside(_owner(calendar_id, None))
+
+
+@blueprint.get("/venues/<int:venue_id>/outside")
+@manager_required
+def outside_of_venue(venue_id: int):
+    return _outside(_owner(None, venue_id))
+
+
+def _outside(owner: Practitioner | Venue):
+    """The bookings of the coming year outside the working hours of their day."""
+    ids = [row.id for row in outside_hours.to_come(owner)]
+    rows = (
+        Booking.in_full()
+        .where(Booking.id.in_(ids[:MOST_LISTED]))
+        .order_by(Booking.starts_at, Booking.id)
     )
-    flash({"text": said, "show": url_for("team_day.index", day=day)}, "warning")
+    return render_template(
+        "dates/outside.html",
+        owner=owner,
+        venue=owner if isinstance(owner, Venue) else None,
+        rows=[(row, *_when(row)) for row in rows],
+        count=len(ids),
+        back=_address(owner),
+    )
+
+
+def _when(row: Booking) -> tuple[str, date]:
+    zone = row.practitioner.zone
+    return display.from_to(row, zone), display.first_day(row, zone)
 
 
 def words(row: DatedHours) -> str:
     """Saturday 21 November 2026: 10:00–13:00; … : closed (stocktaking)."""
-    hours = ", ".join(f"{opens}–{closes}" for opens, closes in row.hours) or _("closed")
+    hours = ", ".join(
+        f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in row.hours
+    ) or _("closed")
     return f"{display.day(row.day, year=True)}: {hours}" + (f" ({row.name})" if row.name else "")
 
 
 def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venue:
-    """Whose hours they are, if the signed-in person may change them: 404 or 403 otherwise."""
+    """The owner of the hours, if the signed-in person may change them: 404 or 403 otherwise."""
     if calendar_id is not None:
         return access.calendar_to_set_hours(calendar_id)
     return access.venue_to_change(venue_id)
@@ -250,5 +277,6 @@ def _show(owner: Practitioner | Venue, status: int = 200, **forms):
         "dates/show.html",
         rows=[(row, words(row)) for row in DatedHours.ahead(owner, today)],
         address=_address(owner),
+        outside=outside.address(owner),
         **page | forms,
     ), status

@@ -1,6 +1,6 @@
-"""Handing over what is still to come in a closed calendar.
+"""Handing over future bookings of a closed calendar.
 
-To a colleague, one by one, or cancelling it. Managers only.
+To a colleague, one by one, or cancelling them. Managers only.
 """
 
 from datetime import date
@@ -10,9 +10,10 @@ from flask_login import current_user
 
 from base.bookings.clashes import ClosedCalendar
 from base.catalogue import _, ngettext
+from base.database import alone
 from models import Booking, Practitioner
 from people import leftover
-from views.kit import access, display, htmx, menu
+from views.kit import access, display, held, htmx, menu
 from views.kit.access import manager_required
 from views.kit.forms import arg_int
 
@@ -31,25 +32,29 @@ def show(calendar_id: int):
 def decide(calendar_id: int):
     """Hand over or cancel the ticked bookings. Cancelling asks once more."""
     calendar = access.calendar_to_hand_over(calendar_id)
-    rows = [
-        row for row in leftover.bookings(calendar) if str(row.id) in request.form.getlist("booking")
-    ]
-    to = request.form.get("to", "")
+    ticked, to = request.form.getlist("booking"), request.form.get("to", "")
+    rows = [row for row in leftover.bookings(calendar) if str(row.id) in ticked]
     if not rows:
         return _page(calendar, 422, fault=_("Tick at least one booking."), to=to)
     if to == CANCEL:
         return _cancel(calendar, rows)
-    chosen = arg_int(to)
-    colleague = next(
-        (one for one in access.calendars() if one.id == chosen and one.id != calendar.id), None
-    )
+    others = {one.id: one for one in access.calendars() if one.id != calendar.id}
+    colleague = others.get(arg_int(to))
     if colleague is None:
         return _page(calendar, 422, fault=_("Choose who takes the bookings."))
+    return _hand_over(calendar, rows, colleague)
+
+
+def _hand_over(
+    calendar: Practitioner, rows: list[Booking], colleague: Practitioner
+) -> Response | tuple[str, int]:
+    """Hand over the bookings that fit; the page shows the rest."""
     try:
         result = leftover.hand_over(rows, colleague, current_user, _agreed())
     except ClosedCalendar:
         fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
+    held.say(result.done)
     if result.taken or result.changed:
         return _page(
             calendar,
@@ -57,7 +62,7 @@ def decide(calendar_id: int):
             taken={row.id for row in result.taken},
             changed=len(result.changed),
             keys=result.keys,
-            to=to,
+            to=str(colleague.id),
             done=len(result.done),
             colleague=colleague,
         )
@@ -74,10 +79,8 @@ def decide(calendar_id: int):
 
 
 def _agreed() -> dict[int, set[str]]:
-    """What may be overlapped, by booking.
-
-    What the page named when its box was ticked, so that nothing is agreed to that was not shown, or
-    for another colleague.
+    """By booking, the overlaps that the page showed when its box was ticked: nobody agrees to
+    others, or for another colleague.
     """
     ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
     return {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}
@@ -86,18 +89,25 @@ def _agreed() -> dict[int, set[str]]:
 def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
     if "confirmed" not in request.form:
         return _page(calendar, to=CANCEL, cancelling=rows)
-    for row in rows:
-        row.cancel(current_user)
-    flash(
-        ngettext(
-            "{count} booking cancelled.", "{count} bookings cancelled.", len(rows), count=len(rows)
-        )
-    )
+    done = sum(_cancel_one(row) for row in rows)
+    said = ngettext("{count} booking cancelled.", "{count} bookings cancelled.", done, count=done)
+    if done < len(rows):
+        return _page(calendar, 409, said=said if done else "", changed=len(rows) - done)
+    flash(said)
     return _done(calendar)
 
 
+def _cancel_one(row: Booking) -> bool:
+    """Cancel one booking; whether that was done: not if it was changed since the page asked."""
+    with alone(row):
+        if request.form.get(f"shown-{row.id}") not in (None, str(row.sequence)):
+            return False
+        row.cancel(current_user)
+        return True
+
+
 def _done(calendar: Practitioner) -> Response:
-    """Back to what is left, or where nothing is, to the team."""
+    """Return to the rest of the list, or to the team if nothing is left."""
     return htmx.done(
         url_for("handover.show", calendar_id=calendar.id)
         if leftover.bookings(calendar)

@@ -1,19 +1,19 @@
 """Clients and bookings from CSV files.
 
-Send one in, watch it being checked, then take it in or throw it away. Managers only.
+Upload one, watch its check, then import it or delete it. Managers only.
 """
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.file import FileField
-from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from base.catalogue import _, lazy
 from operate import intake
-from operate.intake.upload import Import
+from operate.intake.upload import ASKED, Import
 from views.kit import access, htmx
 from views.kit.access import manager_required
+from views.kit.choices import Radio
 from views.kit.forms import Form, arg_int
 
 blueprint = Blueprint("imports", __name__)
@@ -23,7 +23,7 @@ SHOWN = 100  # lines with problems on one page, before "Show more"
 
 
 class Upload(Form):
-    kind = RadioField(
+    kind = Radio(
         lazy("What does the file hold?"),
         [InputRequired(lazy("Choose what the file holds"))],
         choices=list(KINDS.items()),
@@ -81,7 +81,9 @@ def _show(row: Import, status: int = 200, **more) -> Response:
         entries=shown,
         hidden=len(entries) - len(shown),
         columns=intake.COLUMNS[row.kind],
-        orders=intake.orders(row.problems.get("ask", {}).get("dates", [])),
+        orders=intake.orders(
+            row.problems.get("ask", {}).get("dates", []), access.clinic().date_order
+        ),
         **more,
     )
 
@@ -89,12 +91,12 @@ def _show(row: Import, status: int = 200, **more) -> Response:
 @blueprint.post("/<int:import_id>/meanings")
 @manager_required
 def answer(import_id: int):
-    """What a person says of the file's columns and dates.
+    """Store the answers about the file's columns and dates.
 
-    Answers that leave it unreadable come back with why.
+    If the file stays unreadable with them, they come back with the reason.
     """
     row = access.import_to_take(import_id, *Import.light())
-    if row.phase != "mapping":
+    if not row.has_question:
         return htmx.done(url_for("imports.show", import_id=row.id))
     asked = row.problems["ask"]
     allowed = {column.name for column in intake.COLUMNS[row.kind]} | {""}
@@ -117,7 +119,7 @@ def answer(import_id: int):
 @blueprint.post("/<int:import_id>/questions")
 @manager_required
 def ask(import_id: int):
-    """Back to what the columns mean."""
+    """Go back to the question what the columns mean."""
     row = access.import_to_take(import_id)
     intake.ask_again(row)
     return htmx.done(url_for("imports.show", import_id=row.id))
@@ -126,9 +128,9 @@ def ask(import_id: int):
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
 def take(import_id: int):
-    """Yes to a checked file.
+    """Take in a checked file.
 
-    With bad lines the form must say that the good ones alone are meant.
+    If it has bad lines, the form must say that only the good ones are meant.
     """
     row = access.import_to_take(import_id, *Import.light())
     if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):
@@ -149,7 +151,7 @@ def check(import_id: int):
 @manager_required
 def discard(import_id: int):
     row = access.import_to_take(import_id, *Import.light())
-    if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
+    if row.advance(("checking", ASKED, "checked", "failed"), "discarded", current_user):
         flash(
             _("The file is deleted. What was imported before stays.")
             if row.begun

@@ -11,12 +11,13 @@ from base.bookings.client_letters import MOST_REMINDERS, LetterSettings
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.tables import outbox
-from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
+from letters import queues
 from letters.clients import WORDINGS, preview
-from views.kit import access, htmx, letter_words
+from views.kit import access, htmx
 from views.kit.access import manager_required
-from views.kit.forms import Choice, Clock, Email, Options, Paragraph
+from views.kit.choices import Choice, Options
+from views.kit.forms import Clock, Email, Paragraph
 from views.kit.merging import Merging
 
 blueprint = Blueprint("letters", __name__)
@@ -77,7 +78,7 @@ class LettersForm(Merging):
         return not self.errors
 
     def columns(self) -> dict:
-        """What is to be stored."""
+        """The values to store."""
         values = {name: field.data for name, field in self._fields.items() if name in COLUMNS}
         rules = [
             {"days": int(self[f"days_{n}"].data), "at": f"{self[f'at_{n}'].data:%H:%M}"}
@@ -100,6 +101,7 @@ class WordingForm(Merging):
     moved = Paragraph(lazy("Appointment changed"), 1000)
     cancelled = Paragraph(lazy("Appointment cancelled"), 1000)
     reminder = Paragraph(lazy("Reminder"), 1000)
+    earlier = Paragraph(lazy("Earlier time offered"), 1000)
 
     @classmethod
     def opened(cls, settings: LetterSettings) -> "WordingForm":
@@ -107,7 +109,7 @@ class WordingForm(Merging):
         return cls(formdata=None, data=settings.wordings)
 
     def columns(self) -> dict:
-        """What is to be stored."""
+        """The values to store."""
         return {"wordings": {kind: self[kind].data for kind in WORDINGS if self[kind].data}}
 
 
@@ -170,14 +172,13 @@ def show_wording(kind: str):
 @blueprint.post("/again")
 @manager_required
 def send_again():
-    """Try once more what could not be delivered lately."""
+    """Try again to send recent letters that failed."""
     clinic = access.clinic()
     with alone(clinic):
-        count = Letter.send_again(clinic, scheduling.utc_now() - letter_words.LATELY)
-        if count:
-            AuditEntry.note(clinic, current_user, "letters.again", clinic, count=count)
+        since = scheduling.utc_now() - queues.LATELY
+        count = Letter.send_again(clinic, current_user, since)
     flash(
-        ngettext("{count} e-mail is sent again.", "{count} e-mails are sent again.", count)
+        ngettext("{count} message is sent again.", "{count} messages are sent again.", count)
         if count
         else _("There is nothing to send again.")
     )

@@ -33,7 +33,9 @@ def by_service() -> dict[int, str]:
 
 @contextmanager
 def said() -> Iterator[None]:
-    """Around a change: on the next page stands which services have no free times by it."""
+    """Compare before and after a change: say on the next page which services lost all free times by
+    it.
+    """
     before = _known()
     yield
     names = [service.name for key, service in _known().items() if key not in before]

@@ -1,4 +1,6 @@
-"""Settings → Online booking: by which rules clients book, and what they read and leave."""
+"""Settings → Online booking: the rules of online booking, texts for clients, and the details that
+they give.
+"""
 
 from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
@@ -14,7 +16,8 @@ from models import Practitioner, Service
 from sync.tables.accounts import Account
 from views.kit import access, htmx
 from views.kit.access import manager_required
-from views.kit.forms import Choice, Line, Number, Options, Paragraph
+from views.kit.choices import Choice, Options
+from views.kit.forms import Line, Number, Paragraph
 from views.kit.merging import Merging
 
 from . import no_times, page_name
@@ -101,8 +104,8 @@ class OnlineForm(Merging):
         return not self.errors
 
     def columns(self, settings: OnlineSettings) -> dict:
-        """What is to be stored. The switch for outside events goes on by itself until somebody has
-        set it.
+        """The values to store. Until somebody sets the switch for outside events, it turns on by
+        itself.
         """
         values = self.values()
         if values["outside_blocks"] == _columns(settings)["outside_blocks"]:
@@ -116,7 +119,7 @@ def _columns(settings: OnlineSettings) -> dict:
 
 
 def _syncing() -> int:
-    """How many people sync both ways."""
+    """The number of people who sync both ways."""
     return Account.people_syncing(access.clinic())
 
 

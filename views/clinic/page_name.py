@@ -29,13 +29,12 @@ class NameForm(Form):
 
 
 def shown(form: NameForm | None = None) -> dict:
-    """What the card needs: the form, the name in force and the whole address."""
+    """The values for the card: the form, the name in force and the whole address."""
     clinic = access.clinic()
     name = names.in_force(clinic)
     filled = {"page_name": name or names.suggested(clinic.name), "was": name or ""}
-    address = name and current_app.config["SETTINGS"].base_url + url_for(
-        "choosing.start", name=name
-    ).rstrip("/")
+    base = current_app.config["SETTINGS"].base_url
+    address = name and base + url_for("choosing.start", name=name)
     return {
         "name_form": form or NameForm(formdata=None, data=filled),
         "page_address": address,
@@ -60,7 +59,7 @@ def update():
             )
         except Taken:
             form.fault("page_name", _("Another clinic has or had this name. Choose another one"))
-        except names.TooMany:
+        except names.TooManyNames:
             form.fault("page_name", _("You have changed the address too often. Use an earlier one"))
     page, part = "settings/page_name.html", "settings/_page_name.html"
     return htmx.show(page, part, 422, **shown(form))

@@ -1,4 +1,4 @@
-"""What can be booked. Everyone may see the services; managers change them."""
+"""Services. Everyone may see them; managers change them."""
 
 from datetime import timedelta
 
@@ -14,7 +14,8 @@ from models import LONGEST_GAP, Booking, Practitioner, Service
 from people import leftover
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Line, Minutes, Money, Number, Options
+from views.kit.choices import Choice, Options
+from views.kit.forms import Line, Minutes, Money, Number
 from views.kit.merging import Merging
 
 from . import no_times
@@ -95,7 +96,7 @@ class NewServiceForm(ServiceForm):
 
 
 class OffersForm(Merging):
-    """Who offers a service: everyone or some, and for each calendar own minutes and price."""
+    """The calendars that offer a service: all or some, with own minutes and price for each."""
 
     who = Options(lazy("Who offers it?"), choices=WHO, default="everyone")
 
@@ -118,7 +119,9 @@ class OffersForm(Merging):
     def opened(
         cls, calendars: list[Practitioner], service: Service, rows: dict[int, Offer]
     ) -> "OffersForm":
-        """The form as the service is now. Where everyone offers it, everyone is ticked."""
+        """The form with the present values of the service. If everyone offers it, everyone is
+        ticked.
+        """
         values = {"who": "everyone" if service.for_everyone else "chosen"}
         for one in calendars:
             row = rows.get(one.id)
@@ -130,7 +133,7 @@ class OffersForm(Merging):
         return cls.of(calendars)(formdata=None, data=values)
 
     def own(self, calendars: list[Practitioner]) -> dict[int, tuple | None]:
-        """What `offers.set_offers` takes, by calendar."""
+        """The argument for `offers.set_offers`, by calendar."""
         found = {}
         for one in calendars:
             values = self[f"minutes_{one.id}"].data, self[f"price_{one.id}"].data
@@ -143,13 +146,13 @@ class OffersForm(Merging):
 
 
 def _values(form: ServiceForm) -> dict:
-    """The columns; an amount or a gap that is left empty is none."""
+    """The values for the columns; an empty amount or gap is None."""
     values, numbers = form.values(), ("gap_before_minutes", "buffer_minutes", "price_cents")
     return values | {name: values[name] or 0 for name in numbers}
 
 
 def _online() -> OnlineSettings:
-    """What the clinic says of online booking, which services may say otherwise."""
+    """The clinic's settings for online booking, from which services may differ."""
     return OnlineSettings.of(access.clinic())
 
 
@@ -180,10 +183,8 @@ def create():
     form = NewServiceForm()
     if form.validate():
         for_everyone = form.who.data == "everyone"
-        service = form.add(
-            lambda: Service.add(
-                access.clinic(), current_user, for_everyone=for_everyone, **_values(form)
-            )
+        service = form.add_once(
+            Service, Service.add, {"for_everyone": for_everyone, **_values(form)}
         )
         if service and not for_everyone:
             flash(_("{service} is added. Choose who offers it.", service=service.name))
@@ -233,7 +234,7 @@ def update(service_id: int):
 @blueprint.get("/<int:service_id>/people")
 @manager_required
 def people(service_id: int):
-    """Who offers the service."""
+    """The page with the calendars that offer the service."""
     service, calendars = access.service_to_change(service_id), access.calendars()
     form = OffersForm.opened(calendars, service, offers.rows(service))
     return render_template("services/people.html", form=form, service=service, calendars=calendars)

@@ -2,6 +2,8 @@
 changes.
 """
 
+from itertools import chain
+
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField
@@ -11,18 +13,20 @@ from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
 from base.database import alone
 from free_times.rules import OnlineSettings
-from models import PLANS, AuditEntry, LastVenue, Practitioner, User, Venue
+from models import PLANS, AuditEntry, Clinic, LastVenue, Practitioner, User, Venue
 from people import leftover
 from sync.feeds import owned
-from sync.providers import registry
 from sync.tables.accounts import Account
-from views.kit import access, display, history, htmx, sync_words
+from views.kit import access, display, history, htmx, region_words, sync_words
 from views.kit.access import manager_required, owner_required
+from views.kit.choices import Choice
 from views.kit.display import Page
-from views.kit.forms import Choice, Form, Line, WeekHours, Zone, arg_int
+from views.kit.forms import Form, Line, Zone, arg_int
 from views.kit.merging import Merging, Seen
+from views.kit.provider_words import PLAN_NAMES
+from views.kit.week_fields import WeekHours
 
-from . import no_times
+from . import no_times, outside
 
 blueprint = Blueprint("settings", __name__)
 
@@ -56,19 +60,6 @@ PRESETS = {
         ),
     ),
 }
-PLAN_NAMES = {
-    "self-hosted": lazy("Self-hosted"),
-    "pro": lazy("Pro"),
-    "plus": lazy("Plus"),
-    "basic": lazy("Basic"),
-}
-FEATURES = {
-    "feed": lazy("Private links"),
-    **{
-        kind: lazy("Both ways with {row}", row=row.name) for kind, row in registry.PROVIDERS.items()
-    },
-}
-
 
 STEPS = (5, 10, 15, 20, 30)  # minutes between offered times
 
@@ -78,6 +69,12 @@ class ClinicForm(Merging):
     name = Line(lazy("Name of the clinic"), 120, lazy("Write the clinic's name"))
     contact = Line(lazy("Contact for help"), 200)
     currency = Choice(lazy("Currency"), choices=CURRENCIES)
+    week_start = Choice(lazy("Weeks begin on"), coerce=int, choices=region_words.WEEKS, default=0)
+    twelve_hours = Choice(
+        lazy("Times look like"), coerce=int, choices=region_words.TIMES, default=0
+    )
+    date_order = Choice(lazy("Dates look like"), choices=region_words.DATES, default="dmy")
+    paper = Choice(lazy("Print on"), choices=region_words.PAPERS, default="a4")
     step_minutes = Choice(
         lazy("Free times every"),
         coerce=int,
@@ -96,7 +93,7 @@ class PrivacyForm(Merging):
     internal_ids = BooleanField(lazy("Use internal IDs"))
 
 
-class LinksForm(Merging):
+class FeedsForm(Merging):
     seen = Seen(name="links-seen")
     feed_preset = Choice(
         lazy("New links begin as"), choices=[(key, name) for key, (name, __) in PRESETS.items()]
@@ -138,7 +135,7 @@ class PlanForm(Form):
 _FORMS = {
     "clinic": (ClinicForm, lazy("The clinic is changed.")),
     "privacy": (PrivacyForm, lazy("Saved. Every private link shows it from now on.")),
-    "links": (LinksForm, lazy("Saved. Links that are there already keep what they show.")),
+    "links": (FeedsForm, lazy("Saved. Links that are there already keep what they show.")),
     "calendars": (
         CalendarsForm,
         lazy("Saved. Everyone’s Calendar sync page offers it from now on."),
@@ -147,7 +144,7 @@ _FORMS = {
 
 
 def _page(**forms) -> dict:
-    """What the settings page shows; `forms` replaces one that came back with faults."""
+    """The settings page; `forms` replaces a form that came back with faults."""
     clinic = access.clinic()
     fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, __) in _FORMS.items()}
     examples = {
@@ -182,33 +179,29 @@ def update(part: str = "clinic"):
     clinic, sent = access.clinic(), request.form.getlist("parts")
     forms = {name: _FORMS[name][0]() for name in _FORMS if name in (sent or [part])}
     valid = [form.validate() for form in forms.values()]  # each says what is wrong with it
-    if all(valid):
-        with alone(clinic):
-            merged = [
-                form.merge(type(form)(formdata=None, obj=clinic), clinic) for form in forms.values()
-            ]
-            if all(merged):
-                clinic.change(
-                    current_user,
-                    **{
-                        name: value
-                        for form in forms.values()
-                        for name, value in form.values().items()
-                    },
-                )
-        if all(merged):
-            flash(
-                _("Saved. Every private link shows it from now on.")
-                if len(forms) > 1
-                else str(_FORMS[part][1])
-            )
-            return htmx.done(url_for("settings.show"))
+    if all(valid) and _saved(clinic, list(forms.values())):
+        flash(
+            _("Saved. Every private link shows it from now on.")
+            if len(forms) > 1
+            else str(_FORMS[part][1])
+        )
+        return htmx.done(url_for("settings.show"))
     return htmx.show(
         "settings/show.html",
         "settings/_form.html",
         422,
         **_page(**{f"{name}_form": form for name, form in forms.items()}),
     )
+
+
+def _saved(clinic: Clinic, forms: list[Form]) -> bool:
+    """Change the clinic by all of these forms, or by none where somebody else changed the same."""
+    with alone(clinic):
+        merged = [form.merge(type(form)(formdata=None, obj=clinic), clinic) for form in forms]
+        if all(merged):
+            values = (form.values().items() for form in forms)
+            clinic.change(current_user, **dict(chain.from_iterable(values)))
+    return all(merged)
 
 
 # ---- venues ----
@@ -229,7 +222,7 @@ def new_venue():
 def create_venue():
     form = VenueForm()
     if form.validate():
-        venue = form.add(lambda: Venue.add(access.clinic(), current_user, **form.values()))
+        venue = form.add_once(Venue, Venue.add, form.values())
         if venue:
             flash(_("{venue} is there. In Team, give people a calendar at it.", venue=venue.name))
             return htmx.done(url_for("settings.show"))
@@ -254,7 +247,7 @@ def update_venue(venue_id: int):
             saved = form.store(
                 venue,
                 lambda row: VenueForm(formdata=None, obj=row),
-                lambda: venue.change(current_user, **form.values()),
+                lambda: _change(venue, form.values()),
             )
         except SlotTaken as refusal:
             saved = False
@@ -271,8 +264,13 @@ def update_venue(venue_id: int):
     )
 
 
+def _change(venue: Venue, values: dict) -> None:
+    with outside.said(venue):
+        venue.change(current_user, **values)
+
+
 def _would_overlap(refusal: SlotTaken) -> str:
-    """Why whole days keep the venue from moving to another zone."""
+    """Why the zone of a venue cannot change: whole days would overlap."""
     clash = refusal.clashes[0]
     day = display.day(clash.span.starts_on, year=True)
     return _(
@@ -328,39 +326,33 @@ def bring_back_venue(venue_id: int):
 @blueprint.get("/plan")
 @owner_required
 def plan():
-    return render_template("settings/plan.html", plans=PLANS, names=PLAN_NAMES, features=FEATURES)
+    return _show_plan()
+
+
+def _show_plan(status: int = 200, **more):
+    return htmx.show(
+        "settings/plan.html",
+        "settings/_plan.html",
+        status,
+        plans=PLANS,
+        names=PLAN_NAMES,
+        **more,
+    )
 
 
 @blueprint.post("/plan")
 @owner_required
 def change_plan():
-    """Move to another plan. One that stops links asks first, in numbers."""
+    """Move to another plan. A plan that stops links asks first, and says how many."""
     clinic, form = access.clinic(), PlanForm()
     if not form.validate():
-        return htmx.show(
-            "settings/plan.html",
-            "settings/_plan.html",
-            422,
-            plans=PLANS,
-            names=PLAN_NAMES,
-            features=FEATURES,
-            form=form,
-        )
+        return _show_plan(422, form=form)
     links = 0 if "feed" in PLANS[form.plan.data] else owned.living(clinic).count()
     syncs = clinic.accounts.where(
-        Account.kind.not_in(PLANS[form.plan.data]), Account.phase.in_(("active", "paused"))
+        Account.kind.not_in(PLANS[form.plan.data]), Account.begun()
     ).count()
     if (links or syncs) and not form.confirmed.data:
-        return htmx.show(
-            "settings/plan.html",
-            "settings/_plan.html",
-            plans=PLANS,
-            names=PLAN_NAMES,
-            features=FEATURES,
-            losing=form.plan.data,
-            links=links,
-            syncs=syncs,
-        )
+        return _show_plan(losing=form.plan.data, links=links, syncs=syncs)
     clinic.change_plan(form.plan.data, current_user)
     flash(_("Your clinic is on the plan {plan} now.", plan=PLAN_NAMES[clinic.plan]))
     return htmx.done(url_for("settings.plan"))

@@ -1,5 +1,5 @@
-"""Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it;
-managers change it.
+"""The people of the clinic: roles, calendars with working hours, invitations, leaving. Everyone may
+see it; managers change it.
 """
 
 from flask import Blueprint, abort, flash, render_template, request, session, url_for
@@ -11,22 +11,22 @@ from base.catalogue import _
 from base.database import Taken, alone
 from base.tables import outbox
 from models import Booking, LastOwner, Practitioner, User, Venue
-from people import addresses, leftover
+from people import addresses, leftover, presses
 from people.credentials import OneTimeToken
 from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
 
-from . import no_times
+from . import no_times, outside
 from .team_forms import ROLES, CalendarForm, HoursForm, PersonForm, invite_form, with_roles
 
 blueprint = Blueprint("team", __name__)
 
-LINK_DAYS = 7
+TOKEN_DAYS = 7
 
 
 def _page(person: User, form: PersonForm | None = None, **more) -> dict:
-    """What the page of a person shows; `more` replaces parts of it."""
+    """The page of a person; `more` replaces some of its values."""
     calendars = [calendar for calendar in person.calendars() if not calendar.archived]
     return {
         "person": person,
@@ -80,8 +80,17 @@ def index():
 @blueprint.get("/new")
 @manager_required
 def new():
-    return render_template(
-        "team/invite.html", form=invite_form(), roles=ROLES, can_mail=outbox.is_set_up()
+    return _show_invite(invite_form())
+
+
+def _show_invite(form, status: int = 200):
+    return htmx.show(
+        "team/invite.html",
+        "team/_invite.html",
+        status,
+        form=form,
+        roles=ROLES,
+        can_mail=outbox.is_set_up(),
     )
 
 
@@ -89,30 +98,25 @@ def new():
 @manager_required
 def invite():
     form = invite_form()
-    if form.validate():
-        brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
-        values = form.values()
-        chosen = set(values.pop("venues"))
-        try:
-            person = User.invite(
-                access.clinic(),
-                current_user,
-                [v for v in Venue.listed(access.clinic()) if v.id in chosen],
-                **values,
-            )
-        except Taken:
-            _say_taken(form)
-        else:
-            _hand_over_link(person, "invite")
-            return htmx.done(url_for("team.show", user_id=person.id))
-    return htmx.show(
-        "team/invite.html",
-        "team/_invite.html",
-        422,
-        form=form,
-        roles=ROLES,
-        can_mail=outbox.is_set_up(),
-    )
+    if not form.validate():
+        return _show_invite(form, 422)
+    brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
+    values = form.values()
+    chosen = set(values.pop("venues"))
+    venues = [venue for venue in Venue.listed(access.clinic()) if venue.id in chosen]
+    try:
+        person, is_new = presses.once(
+            User,
+            (clinic := access.clinic()),
+            current_user,
+            values,
+            lambda: User.invite(clinic, current_user, venues, **values),
+        )
+    except Taken:
+        _say_taken(form)
+        return _show_invite(form, 422)
+    _hand_over_token(person, "invite", is_new)
+    return htmx.done(url_for("team.show", user_id=person.id))
 
 
 @blueprint.get("/<int:user_id>")
@@ -137,7 +141,7 @@ def update(user_id: int):
 @blueprint.post("/<int:user_id>/calendars")
 @manager_required
 def open_calendar(user_id: int):
-    """From a page of an earlier version, whose form held the venue alone."""
+    """Open a calendar from a page of an earlier version, whose form held the venue alone."""
     return _open(access.person_to_manage(user_id), [])
 
 
@@ -242,26 +246,31 @@ def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, Hou
         )
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
-            calendar.set_hours(current_user, one.hours.data)
+            with outside.said(calendar):
+                calendar.set_hours(current_user, one.hours.data)
         calendar.set_online(current_user, **one.online())
 
 
 @blueprint.post("/<int:user_id>/one-time-links")
 @manager_required
-def issue_link(user_id: int):
+def issue_token(user_id: int):
     person = access.person_to_manage(user_id)
     if not person.is_active:
         abort(404)
     brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
-    _hand_over_link(person, "reset" if person.password_hash else "invite")
+    _hand_over_token(person, "reset" if person.password_hash else "invite")
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
-def _hand_over_link(person: User, purpose: str) -> None:
+def _hand_over_token(person: User, purpose: str, is_new: bool = True) -> None:
     """Make a one-time link, keep its number for the next page alone, and mail it where mail is set
-    up.
+    up. If it is not new: hand over the newest one again.
     """
-    secret = OneTimeToken.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
+    sent = None if is_new else OneTimeToken.newest(person, purpose)
+    if sent:
+        session["one_time_link"] = sent.id
+        return
+    secret = OneTimeToken.issue(person, purpose, current_user, days=TOKEN_DAYS, by_mail=True)
     session["one_time_link"] = OneTimeToken.find(secret).id
     if outbox.is_set_up():
         flash(_("The link is on its way by e-mail as well."))

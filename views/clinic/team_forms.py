@@ -1,14 +1,17 @@
 """The forms of the team’s pages."""
 
 from flask_login import current_user
-from wtforms import BooleanField, SelectMultipleField
+from peewee import JOIN, fn
+from wtforms import BooleanField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from base.catalogue import lazy
-from models import User, Venue
+from models import Clinic, Practitioner, User, Venue
 from views.kit import access
-from views.kit.forms import Choice, Email, Form, Line, Number, WeekHours
+from views.kit.choices import Choice, Several
+from views.kit.forms import Email, Form, Line, Number
 from views.kit.merging import Merging
+from views.kit.week_fields import WeekHours
 
 ROLES = {  # role → name, what it may do
     "practitioner": (
@@ -40,7 +43,7 @@ class PersonForm(Merging):
 
 
 class InviteForm(PersonForm):
-    venues = SelectMultipleField(
+    venues = Several(
         lazy("Has a calendar at"),
         coerce=int,
         validate_choice=False,
@@ -72,4 +75,13 @@ def with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
 def invite_form() -> InviteForm:
     form = with_roles(InviteForm())
     form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
+    if not form.is_submitted():  # the likely answer: most who are invited take bookings
+        form.venues.data = [_busiest(access.clinic()).id]
     return form
+
+
+def _busiest(clinic: Clinic) -> Venue:
+    """The open venue where most people have a calendar."""
+    count = fn.COUNT(Practitioner.id)
+    venues = Venue.listed(clinic).join(Practitioner, JOIN.LEFT_OUTER).group_by(Venue.id)
+    return venues.order_by(count.desc(), Venue.id).get()

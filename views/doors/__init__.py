@@ -1,1 +1,1 @@
-"""Coming in, help, and what machines call."""
+"""Signing in, help, and addresses for machines."""

@@ -37,8 +37,8 @@ blueprint = Blueprint("auth", __name__)
 
 
 class NewPassword(PasswordField):
-    """A password to be set: long enough, not easy to guess, and bounded for the hash. `own`: what
-    it should not consist of.
+    """A new password: long enough, not easy to guess, and short enough to hash. `own`: words about
+    the person, which it should not consist of.
     """
 
     own: tuple[str | None, ...] = ()
@@ -78,7 +78,7 @@ class ChangePassword(Form):
 
 class Welcome(Form):
     clinic = Line(lazy("Name of the clinic"), 120, lazy("Write the clinic's name"))
-    zone_name = Zone(lazy("Time zone"))
+    zone_name = Zone(lazy("Time zone"), guess=True)
     name = Line(lazy("Your name"), 120, lazy("Write your name"))
     email = Email(
         lazy("Your e-mail"),
@@ -98,7 +98,7 @@ class SignUp(Form):
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in():
-    if not User.select().exists():
+    if not founding.is_founded():
         return redirect(url_for("auth.welcome"), 303)
     form, kept = SignIn(), request.form.get("kept", "")
     if not form.is_submitted():
@@ -155,8 +155,8 @@ def forgotten():
 
 @blueprint.post("/forgotten")
 def send_reset():
-    """The same answer and the same work whether or not there is such a person: a job looks, and
-    sends the letter.
+    """Ask for a password reset. The answer and the work are equal whether or not there is such a
+    person: a job looks, and sends the letter.
     """
     brakes.slow_down("reset", brakes.network(), brakes.RESETS)
     form = Forgotten()
@@ -178,7 +178,7 @@ def accept(secret: str):
     """Set a password through a one-time link, and sign in."""
     token = OneTimeToken.find(secret[:100])
     if token is None:
-        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        brakes.slow_down("link", brakes.network(), brakes.TOKENS)
         access.note("link_refused", None)
         return _used_up()
     form = SetPassword()
@@ -207,8 +207,8 @@ def _used_up() -> tuple[str, int]:
 @blueprint.route("/welcome", methods=["GET", "POST"])
 @blueprint.route("/welcome/<token>", methods=["GET", "POST"])
 def welcome(token: str = ""):
-    """The first clinic, for who has the address that the server printed; or a further one where
-    sign-up is open.
+    """Make the first clinic, for the person who has the address that the server printed; or a
+    further one if sign-up is open.
     """
     settings = current_app.config["SETTINGS"]
     first = keys.welcome_path(settings.secret_keys)
@@ -217,7 +217,7 @@ def welcome(token: str = ""):
             abort(404)
         if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
             if token:
-                brakes.slow_down("link", brakes.network(), brakes.LINKS)
+                brakes.slow_down("link", brakes.network(), brakes.TOKENS)
             return render_template(
                 "auth/welcome_elsewhere.html"
             ), 403 if token or request.method == "POST" else 200
@@ -229,8 +229,8 @@ def welcome(token: str = ""):
 
 
 def _ask_for_address():
-    """Before a stranger's clinic is made, a link goes to their address. The answer is the same
-    whoever has it; the letter tells its owner.
+    """Send a link to a stranger's address before their clinic is made. The answer is the same for
+    every address; the letter tells its owner more.
     """
     form = SignUp()
     if not form.validate_on_submit():
@@ -245,7 +245,7 @@ def sign_up(secret: str):
     proof = AddressProof.find(secret[:100])
     is_open = current_app.config["SETTINGS"].signup_open
     if proof is None or proof.user or not is_open:
-        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        brakes.slow_down("link", brakes.network(), brakes.TOKENS)
         access.note("link_refused", None)
         return _used_up()
     return _found_clinic(Welcome(), is_open, proof)
@@ -286,12 +286,12 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
 @blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
 @login_required
 def confirm_address(secret: str):
-    """Sign in with another address from now on, by the link that was sent there. Only the person
-    can: whoever else reads that mailbox, if it
-    was mistyped, must not get in by it."""
+    """Change the address to sign in with, by the link that was sent there. Only the person
+    themselves can: if the address was mistyped, the reader of that mailbox must not get in.
+    """
     proof = AddressProof.find(secret[:100])
     if proof is None or proof.user_id != current_user.id:
-        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        brakes.slow_down("link", brakes.network(), brakes.TOKENS)
         return _used_up()
     if request.method == "GET":
         return render_template("auth/address.html", email=proof.email)

@@ -7,21 +7,24 @@ in.
 
 from typing import NamedTuple
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, current_app, render_template, url_for
 from flask_login import current_user
 
 from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _, lazy
 from base.feed_presets import CLINIC, LOCUM
-from sync.connect import connections
+from free_times.rules import OnlineSettings
+from models import Clinic, Venue
+from people import founding
+from sync.connect import gateway
 from sync.feeds import owned
 from sync.providers import registry
-from views.kit import access, display
+from views.kit import access, display, guides
 
 blueprint = Blueprint("help", __name__)
 
 
-class Page(NamedTuple):
+class HelpPage(NamedTuple):
     """One help page: its group on the index, its name there, its heading and the sentence."""
 
     group: str
@@ -38,7 +41,7 @@ _APPS, _BOTH, _LINKS, _DAILY = (
 )
 
 PAGES = {
-    "apple": Page(
+    "apple": HelpPage(
         _APPS,
         "Apple Calendar",
         lazy("Subscribe in Apple Calendar"),
@@ -46,19 +49,19 @@ PAGES = {
             "Two minutes, once per device. Your bookings then stand beside your own appointments."
         ),
     ),
-    "google": Page(
+    "google": HelpPage(
         _APPS,
         "Google Calendar",
         lazy("Subscribe in Google Calendar"),
         lazy("Once, on a computer. Google’s phone app then shows your bookings by itself."),
     ),
-    "outlook": Page(
+    "outlook": HelpPage(
         _APPS,
         "Outlook",
         lazy("Subscribe in Outlook"),
         lazy("On the web, in the new Outlook, or in Outlook for Windows."),
     ),
-    "other-apps": Page(
+    "other-apps": HelpPage(
         _APPS,
         lazy("Any other app"),
         lazy("Subscribe in any other app"),
@@ -66,7 +69,7 @@ PAGES = {
             "Thunderbird, Fantastical, Android, Nextcloud: whatever can subscribe from an address."
         ),
     ),
-    "refresh": Page(
+    "refresh": HelpPage(
         _APPS,
         lazy("How soon changes show"),
         lazy("How soon do changes show?"),
@@ -74,19 +77,19 @@ PAGES = {
             "The link is always up to date. Each app decides when to look; that cannot be forced."
         ),
     ),
-    "troubleshooting": Page(
+    "troubleshooting": HelpPage(
         _APPS,
         lazy("If something looks wrong"),
         lazy("If something looks wrong"),
-        lazy("No events, old events, wrong times, doubles: what it is and what helps."),
+        lazy("No events, old events, wrong times, doubles: what it is and what to do."),
     ),
-    "two-way": Page(
+    "two-way": HelpPage(
         _BOTH,
         lazy("One way or both ways"),
         lazy("One way or both ways?"),
         lazy("What a private link does, what two-way Calendar Sync does, and what holds here."),
     ),
-    "two-way-google": Page(
+    "two-way-google": HelpPage(
         _BOTH,
         lazy("Two-way sync with Google"),
         lazy("Two-way sync with Google"),
@@ -95,7 +98,7 @@ PAGES = {
             " busy time here."
         ),
     ),
-    "two-way-outlook": Page(
+    "two-way-outlook": HelpPage(
         _BOTH,
         lazy("Two-way sync with Outlook"),
         lazy("Two-way sync with Outlook"),
@@ -104,13 +107,28 @@ PAGES = {
             " as busy time here."
         ),
     ),
-    "two-way-trouble": Page(
+    "two-way-caldav": HelpPage(
+        _BOTH,
+        lazy("Two-way sync with Apple and others"),
+        lazy("Two-way sync with Apple and other calendars"),
+        lazy(
+            "Apple iCloud, Fastmail, Nextcloud, Zoho, mailbox.org, Posteo and any other calendar"
+            " that programs reach by CalDAV."
+        ),
+    ),
+    "published-calendar": HelpPage(
+        _BOTH,
+        lazy("Calendars that only publish"),
+        lazy("Calendars that only publish an address"),
+        lazy("Let their busy times block booking here: what you need, and what to expect."),
+    ),
+    "two-way-trouble": HelpPage(
         _BOTH,
         lazy("If two-way sync looks wrong"),
         lazy("If two-way sync looks wrong"),
-        lazy("Delays, doubles, a missing calendar, or starting over: what it is and what helps."),
+        lazy("Delays, doubles, a missing calendar, or starting over: what it is and what to do."),
     ),
-    "private-links": Page(
+    "private-links": HelpPage(
         _LINKS,
         lazy("What a private link is"),
         lazy("Private links"),
@@ -119,7 +137,7 @@ PAGES = {
             " now."
         ),
     ),
-    "privacy": Page(
+    "privacy": HelpPage(
         _LINKS,
         lazy("How clients appear outside"),
         lazy("How clients appear outside Kalends"),
@@ -127,31 +145,49 @@ PAGES = {
             "You choose how much of a client’s name leaves, from nothing at all to the full name."
         ),
     ),
-    "internal-ids": Page(
+    "internal-ids": HelpPage(
         _LINKS,
         lazy("Internal IDs"),
         lazy("Internal IDs"),
         lazy("A code instead of a name: it means nothing outside, and you can look it up here."),
     ),
-    "bookings": Page(
+    "bookings": HelpPage(
         _DAILY,
-        lazy("How bookings show outside"),
-        lazy("Bookings and how they show outside"),
-        lazy("Statuses, series, overlaps and whole days, here and in your own calendar."),
+        lazy("Book, move and cancel"),
+        lazy("Bookings, and how they show outside"),
+        lazy("How to book, move and cancel; statuses, series, overlaps and whole days."),
     ),
-    "online-booking": Page(
+    "keyboard": HelpPage(
+        _DAILY,
+        lazy("Keyboard shortcuts"),
+        lazy("Keyboard shortcuts"),
+        lazy("Keys that save time at the desk, and how to switch them off."),
+    ),
+    "online-booking": HelpPage(
         _DAILY,
         lazy("Online booking"),
         lazy("Online booking"),
         lazy("Your own page where clients book, move and cancel without an account."),
     ),
-    "e-mails": Page(
+    "e-mails": HelpPage(
         _DAILY,
         lazy("E-mails to clients"),
         lazy("E-mails to clients"),
         lazy("Confirmations, changes and reminders: who gets them, when, and what they say."),
     ),
-    "for-clients": Page(
+    "text-messages": HelpPage(
+        _DAILY,
+        lazy("Text messages to clients"),
+        lazy("Text messages to clients"),
+        lazy("By a service of your own: who gets them, what they say, and how to set it up."),
+    ),
+    "waiting-list": HelpPage(
+        _DAILY,
+        lazy("Waiting list"),
+        lazy("Waiting list"),
+        lazy("Clients who want an earlier time, and how they get it."),
+    ),
+    "for-clients": HelpPage(
         _DAILY,
         lazy("Can my clients subscribe?"),
         lazy("Can my clients subscribe?"),
@@ -193,11 +229,45 @@ def index():
         group: [(key, page) for key, page in PAGES.items() if page.group == group]
         for group in (_APPS, _BOTH, _LINKS, _DAILY)
     }
-    return render_template("help/index.html", groups=groups)
+    return render_template("help/index.html", groups=groups, setups=_setups(), there=_for_clients())
+
+
+def _setups() -> list[tuple[str, str]]:
+    """The guides to set a provider up, for those who decide about it: (page, name)."""
+    if not (current_user.is_authenticated and current_user.is_owner):
+        return []
+    rows = registry.PROVIDERS.values()
+    return [
+        (f"{row.kind}-setup", _("Set up sync with {provider}", provider=row.name))
+        for row in rows
+        if not row.by_password
+    ]
+
+
+def _setup(kind: str):
+    """How the server's administrator sets a provider up, with this server's own addresses."""
+    row = registry.PROVIDERS.get(kind)
+    if row is None or row.by_password:
+        abort(404)
+    base = current_app.config["SETTINGS"].base_url
+    addresses = [
+        (_("Redirect URI"), f"{base}/connect/{kind}"),
+        (_("Home page"), base + url_for("about.show")),
+        (_("Privacy page"), base + url_for("about.privacy")),
+    ]
+    return render_template(
+        "help/setup.html",
+        heading=_("Set up sync with {provider}", provider=row.name),
+        guide=guides.page(row.guide),
+        sections=guides.headings(row.guide),
+        addresses=addresses,
+    )
 
 
 @blueprint.get("/<name>")
 def page(name: str):
+    if name.endswith("-setup"):
+        return _setup(name.removesuffix("-setup"))
     if name not in PAGES:
         abort(404)
     others = [
@@ -208,12 +278,38 @@ def page(name: str):
     return render_template(
         f"help/{name}.html",
         page=PAGES[name],
+        name=name,
+        there=_for_clients(),
         others=others,
         refresh=_refresh(),
         statuses=_statuses(),
         zones=_zones(),
-        providers=[registry.of(kind).name for kind in connections.kinds()],
+        ways=_ways(),
+        providers=[name for name, __ in _ways()],
+        by_password=gateway.setup().by_password,
     )
+
+
+def _for_clients() -> tuple[Clinic, str, list[Venue]] | None:
+    """The clinic, its phone and its venues with an address, for readers who did not sign in; only
+    on a server with one clinic. It shows nothing that the clinic's booking page does not show.
+    """
+    if current_user.is_authenticated:
+        return None
+    clinic = founding.only_clinic()
+    if clinic is None or not (online := OnlineSettings.of(clinic)).is_on:
+        return None
+    return clinic, online.phone, [row for row in Venue.listed(clinic) if row.address]
+
+
+def _ways() -> list[tuple[str, str]]:
+    """The providers that can be synced both ways here, each with its page. Calendars that need no
+    set-up share one page and one name.
+    """
+    rows = [registry.of(kind) for kind in gateway.kinds()]
+    found = [(row.name, row.help_page) for row in rows if not row.by_password]
+    shared = {row.help_page for row in rows if row.by_password}
+    return found + [(_("Apple and other calendars"), page) for page in shared]
 
 
 def _refresh() -> list[tuple[str, str, str, str]]:
@@ -236,7 +332,7 @@ def _refresh() -> list[tuple[str, str, str, str]]:
 
 
 def _measured(intervals: list[int | None]) -> str:
-    """What is known of the apps' rhythm; an interval of None: read too seldom to tell."""
+    """How often the apps read, in words; an interval of None: read too seldom to tell."""
     known = [seconds for seconds in intervals if seconds]
     if known:
         return display.rhythm(min(known))

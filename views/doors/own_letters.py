@@ -1,4 +1,4 @@
-"""E-mails to you: what each person wants to be told."""
+"""E-mails to you: each person's choice of letters."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required
@@ -13,12 +13,13 @@ from views.kit.forms import Form
 blueprint = Blueprint("own_letters", __name__)
 
 
-SWITCHES = ("own", "all", "asked", "morning", "digest")
+SWITCHES = ("own", "all", "lost", "asked", "morning", "digest")
 
 
 class OwnLettersForm(Form):
     own = BooleanField(lazy("A client books, moves or cancels online in your calendar"))
     all = BooleanField(lazy("The same in every calendar of the clinic"))
+    lost = BooleanField(lazy("A booking of yours goes to a colleague"))
     asked = BooleanField(lazy("A request waits for an answer"))
     morning = BooleanField(lazy("Your appointments of the day, in the morning"))
     digest = BooleanField(lazy("The week of the clinic, on Mondays"))

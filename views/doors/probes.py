@@ -1,4 +1,4 @@
-"""For whoever watches the server: is it alive, is it ready, and what robots may do."""
+"""For monitoring: is the server alive, is it ready; and the rules for robots."""
 
 from flask import Blueprint, current_app
 from peewee import PeeweeException
@@ -25,11 +25,13 @@ def alive():
 
 @blueprint.get("/readyz")
 def ready():
-    """200 when the database has exactly this program's tables."""
+    """200 when the database has this program's tables. Tables of a later version are fine: versions
+    only add to them, and processes go on while others are replaced.
+    """
     if fault := _database():
         return _answer([fault])
     state = migrate.state()
-    return _answer([] if state == "current" else [f"database is {state}"])
+    return _answer([f"database is {state}"] if state == "behind" else [])
 
 
 def _answer(faults: list[str]):

@@ -1,4 +1,4 @@
-"""What happened at the doors of the clinic, for its owner: sign-ins, wrong tries, refused forms.
+"""Security events of the clinic, for its owner: sign-ins, wrong tries, refused forms.
 
 No address is ever shown.
 """

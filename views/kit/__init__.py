@@ -1,1 +1,1 @@
-"""What every page is made with: rights, forms, htmx, words used in several rooms."""
+"""Shared parts of all pages: rights, forms, htmx, words used in several rooms."""

@@ -1,20 +1,23 @@
-"""Who may see and change what. Every row is loaded here, scoped to the clinic of whoever asks:
-another clinic's row is 404.
+"""The rights to see and change rows. Every row is loaded here, scoped to the clinic of the
+signed-in person: another clinic's row is 404.
 """
 
+from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 from werkzeug.exceptions import NotFound
 
 from base import scheduling
 from base.catalogue import _, lazy
+from base.database import Base
 from base.tables.audit import AuditEntry
 from base.tables.outside import ExternalEvent
 from base.tables.time_off import UNDO_FOR, DatedHours, TimeOff
-from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
 from people.security import SecurityEvent
 from people.sessions import Session
@@ -22,7 +25,9 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 
 from . import brakes, devices, htmx, signing_in, tokens
-from .sessions import UNATTENDED, Sessions
+from .sessions import UNATTENDED, Sessions, page_session, reader
+
+View = Callable[..., Any]
 
 _WITH_A_CODE = "connect.arrive"  # what came in its address must stand in no other one
 
@@ -31,11 +36,10 @@ logins = LoginManager()
 
 def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
-    app.login_manager = (
-        logins  # not its `init_app`: the cookie by which it remembers people is not used
-    )
+    # not its `init_app`: the cookie by which it remembers people is not used
+    app.login_manager = logins  # type: ignore[attr-defined]
     logins.session_protection = None
-    logins.request_loader(lambda request: session.row and session.row.user)
+    logins.request_loader(reader)
     logins.unauthorized_handler(_ask_to_sign_in)
     app.context_processor(
         lambda: {
@@ -46,11 +50,9 @@ def init_app(app: Flask) -> None:
 
 
 def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
-    """Begin a fresh session: nothing of an earlier one survives. The browser is known from now
-    on.
-    """
+    """Begin a fresh session, without anything of an earlier one, and remember the browser."""
     note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
-    session.begin(user, remember, devices.label())
+    page_session().begin(user, remember, devices.label())
     login_user(user)
     for name in ("_user_id", "_id", "_fresh"):  # the session's row says whose it is
         session.pop(name)
@@ -62,48 +64,44 @@ def sign_out() -> None:
     """End this session, also on the server."""
     if current_user.is_authenticated:
         note("signed_out", current_user)
-    session.end()
+    page_session().end()
     logout_user()
     tokens.renew()
 
 
 def note(kind: str, user: User | None) -> None:
-    """Keep what happened at the doors, for the owner of the clinic that it concerns."""
+    """Note an event of signing in, for the owner of the clinic that it concerns."""
     SecurityEvent.note(
         kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label()
     )
 
 
-def _ask_to_sign_in():
-    """A part of a page says so where it stands, with all that was typed; a form comes back with
-    what was typed kept; a page leads to
-    signing in and, where it can, back. One that asks by itself goes from the screen."""
-    if request.endpoint in UNATTENDED:
-        return htmx.done(
-            url_for("auth.sign_in")
-        )  # what is on the screen is not for whoever comes by
+def _ask_to_sign_in() -> ResponseReturnValue:
+    """Ask to sign in: within a part of a page, keeping what a form held, or with the way back."""
+    if request.endpoint in UNATTENDED:  # the content of the screen must not stay for others
+        return htmx.done(url_for("auth.sign_in"))
     token = tokens.sent()
     if htmx.is_partial() or (token and token.user_id):
-        return signing_in.ask_again(token and token.user_id, "ended")
+        return signing_in.ask_again(token.user_id if token else None, "ended")
     if request.method == "GET":
         is_shown = request.query_string and request.endpoint != _WITH_A_CODE
-        return redirect(
-            url_for("auth.sign_in", next=request.full_path if is_shown else request.path)
-        )
+        back = request.full_path if is_shown else request.path
+        return redirect(url_for("auth.sign_in", next=back))
     flash(_("You were signed out, so nothing was saved. Sign in, then do it once more."), "warning")
     return redirect(url_for("auth.sign_in"), 303)
 
 
 def clinic() -> Clinic:
-    """The clinic of whoever is signed in."""
-    return current_user.clinic
+    """The clinic of the signed-in person."""
+    own: Clinic = current_user.clinic
+    return own
 
 
-def _role_required(allowed):
-    def decorate(view):
+def _role_required(allowed: Callable[[User], bool]) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        @login_required
-        def checked(*args, **kwargs):
+        @login_required  # type: ignore[untyped-decorator]
+        def checked(*args: Any, **kwargs: Any) -> Any:
             return view(*args, **kwargs) if allowed(current_user) else abort(403)
 
         return checked
@@ -116,8 +114,8 @@ owner_required = _role_required(lambda user: user.is_owner)
 
 
 def first_page() -> str:
-    """The address of what opens first: the team's day for whoever books for everyone, once there is
-    more than their own calendar and something is booked; else the week.
+    """The address of the page that opens first: the team's day for people who book for everyone,
+    once there are other calendars and a booking; else the week.
     """
     has_team = (
         current_user.books_for_all
@@ -131,7 +129,8 @@ def calendars() -> list[Practitioner]:
     """The clinic's open calendars, one query a request."""
     if "calendars" not in g:
         g.calendars = list(Practitioner.listed(clinic()))
-    return g.calendars
+    found: list[Practitioner] = g.calendars
+    return found
 
 
 def may_book(practitioner: Practitioner) -> bool:
@@ -142,24 +141,24 @@ def may_book(practitioner: Practitioner) -> bool:
 
 
 def is_own(practitioner: Practitioner) -> bool:
-    """Whether what is in it is the signed-in person's to change: their own, or any as a
+    """Whether the signed-in person may change what is in this calendar: their own, or any as a
     receptionist or manager.
     """
-    return current_user.books_for_all or practitioner.user_id == current_user.id
+    return bool(current_user.books_for_all or practitioner.user_id == current_user.id)
 
 
 def may_see_off(row: TimeOff) -> bool:
     """Whether the signed-in person may see what time off is for, and change it: their own, or
     anyone's as a receptionist or manager.
     """
-    return current_user.books_for_all or row.user_id == current_user.id
+    return bool(current_user.books_for_all or row.user_id == current_user.id)
 
 
 def may_see_off_note(user_id: int) -> bool:
     """Whether the signed-in person may read the note of this person's time off: their own, or
     anyone's as a manager.
     """
-    return current_user.is_manager or user_id == current_user.id
+    return bool(current_user.is_manager or user_id == current_user.id)
 
 
 # ---- rows that a request names ----
@@ -170,41 +169,44 @@ def may_see_off_note(user_id: int) -> bool:
 Row = TypeVar("Row", bound=Base)
 
 
-def _load(table: type[Row], row_id: int, *columns) -> Row:
+def _load(table: type[Row], row_id: int, *columns: Any) -> Row:
     """The row of this clinic with this id, or 404; with `columns` only these of it."""
-    row = (
-        table.select(*columns).where(table.id == row_id, table.clinic == clinic()).get_or_none()
+    of_clinic: Any = table  # each of them has a clinic
+    row: Row | None = (
+        of_clinic.select(*columns)
+        .where(table.id == row_id, of_clinic.clinic == clinic())
+        .get_or_none()
         if row_id < 2**31
         else None
     )
     return row or abort(404)
 
 
-def _managed(table: type[Row], row_id: int, *columns) -> Row:
-    """The same, for managers alone."""
+def _managed(table: type[Row], row_id: int, *columns: Any) -> Row:
+    """The row of this clinic with this id, or 404; 403 for anybody but managers."""
     return _load(table, row_id, *columns) if current_user.is_manager else abort(403)
 
 
 def _mine(row: Row, user_id: int) -> Row:
-    """A row that only its own person knows of."""
+    """A row that only its own person may know of."""
     return row if user_id == current_user.id else abort(404)
 
 
 def booking_to_read(booking_id: int) -> Booking:
-    """Everyone of a clinic sees its bookings."""
+    """A booking, for everyone of its clinic."""
     return _load(Booking, booking_id)
 
 
 def booking_to_change(booking_id: int) -> Booking:
-    """In one's own calendar, or as a receptionist or manager. What of its series a change reaches
-    besides, the transition decides for the same person (`base.bookings.series`, `reach`).
+    """A booking in one's own calendar, or in any as a receptionist or manager. How far a change
+    reaches in its series is decided in `base.bookings.series` (`reach`).
     """
     booking = _load(Booking, booking_id)
     return booking if is_own(booking.practitioner) else abort(403)
 
 
 def calendar_to_read(calendar_id: int) -> Practitioner:
-    """Everyone of a clinic sees its calendars."""
+    """A calendar, for everyone of its clinic."""
     return _load(Practitioner, calendar_id)
 
 
@@ -243,14 +245,14 @@ def calendar_to_set_hours(calendar_id: int) -> Practitioner:
 
 
 def sets_hours(calendar: Practitioner) -> bool:
-    """Whether its hours on single dates are the signed-in person's to change: their own, or any as
-    a manager.
+    """Whether the signed-in person may change its hours on dates: their own, or
+    any as a manager.
     """
-    return current_user.is_manager or calendar.user_id == current_user.id
+    return bool(current_user.is_manager or calendar.user_id == current_user.id)
 
 
 def calendar_to_hand_over(calendar_id: int) -> Practitioner:
-    """For managers."""
+    """A calendar whose bookings are handed over, for managers."""
     return _managed(Practitioner, calendar_id)
 
 
@@ -261,7 +263,9 @@ def calendar_of_managed(user_id: int, calendar_id: int) -> Practitioner:
 
 
 def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
-    """One's own, or anyone's as a receptionist or manager; `removed`: also what was taken back."""
+    """Time off: one's own, or anyone's as a receptionist or manager; `removed`:
+    also deleted rows.
+    """
     row = _load(TimeOff, off_id)
     if not may_see_off(row):
         abort(403)
@@ -269,8 +273,8 @@ def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
 
 
 def dated_hours_to_change(row_id: int) -> DatedHours:
-    """Of one's own calendar, or of any calendar and venue as a manager; never a holiday, which is
-    ticked or unticked.
+    """Hours on a date: of one's own calendar, or as a manager of any calendar or venue. A holiday
+    is never changed here: it is ticked or unticked.
     """
     row = _load(DatedHours, row_id)
     if row.is_holiday:
@@ -280,8 +284,8 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
 
 
 def removal_to_undo(entry_id: int) -> AuditEntry:
-    """The entry of the history about hours of a date that were removed within the last day. Whose
-    they were is asked of their owner.
+    """The history entry of dated hours removed within the last day. Check their
+    owner's right, too.
     """
     entry = _load(AuditEntry, entry_id)
     is_one = entry.action == "dated_hours.removed" and "were" in entry.detail
@@ -289,67 +293,67 @@ def removal_to_undo(entry_id: int) -> AuditEntry:
 
 
 def client_to_read(client_id: int) -> Patient:
-    """Everyone of a clinic sees its clients. Two records that were merged are one: the address of
-    either leads to the one that was kept.
+    """A client, for everyone of the clinic. The address of a record that was merged into another
+    leads to the one that was kept.
     """
     client = _load(Patient, client_id)
     return _load(Patient, client.merged_into_id) if client.merged_into_id else client
 
 
 def client_to_change(client_id: int) -> Patient:
-    """Whoever sees a client may put the record right."""
+    """A client to change: everybody who sees a client may do that."""
     return client_to_read(client_id)
 
 
 def service_to_read(service_id: int) -> Service:
-    """Everyone of a clinic books its services."""
+    """A service, for everyone of its clinic."""
     return _load(Service, service_id)
 
 
 def service_to_change(service_id: int) -> Service:
-    """For managers."""
+    """A service to change, for managers."""
     return _managed(Service, service_id)
 
 
 def venue_to_change(venue_id: int) -> Venue:
-    """For managers."""
+    """A venue to change, for managers."""
     return _managed(Venue, venue_id)
 
 
 def venue_to_read(venue_id: int) -> Venue:
-    """Everyone of a clinic sees its venues."""
+    """A venue, for everyone of its clinic."""
     return _load(Venue, venue_id)
 
 
 def person_to_read(user_id: int) -> User:
-    """For managers."""
+    """A person of the clinic, for managers."""
     return _managed(User, user_id)
 
 
 def person_to_manage(user_id: int) -> User:
-    """Whom the signed-in person looks after: 404 or 403 otherwise."""
+    """A person whom the signed-in person manages: 404 or 403 otherwise."""
     person = _load(User, user_id)
     return person if current_user.may_manage(person) else abort(403)
 
 
-def import_to_take(import_id: int, *columns) -> Import:
-    """For managers; with `columns` only these of it."""
+def import_to_take(import_id: int, *columns: Any) -> Import:
+    """An import, for managers; with `columns` only these of it."""
     return _managed(Import, import_id, *columns)
 
 
 def external_event_to_read(event_id: int) -> ExternalEvent:
-    """Everyone of a clinic sees that a time is taken; what for, only its person does."""
+    """An external event: everyone of a clinic sees its time (its title: `columns.shows_titles`)."""
     return _load(ExternalEvent, event_id)
 
 
 def account_of_mine(account_id: int) -> Account:
-    """A connected account of the signed-in person. A colleague's is not even there."""
+    """A connected account of the signed-in person; 404 for a colleague's."""
     account = _load(Account, account_id)
     return _mine(account, account.user_id)
 
 
-def account_to_look_after(account_id: int) -> Account:
-    """Anyone's, for managers: how it stands, and never what is in it."""
+def account_to_manage(account_id: int) -> Account:
+    """Anyone's account, for managers, who see its state and never its contents."""
     return _managed(Account, account_id)
 
 
@@ -367,13 +371,13 @@ def calendar_of_account(account: Account, calendar_id: int | None) -> RemoteCale
 
 
 def source_of_mine(calendar_id: int) -> RemoteCalendar:
-    """The same, which we never made or write to: it may be read to block time."""
+    """A calendar of one's own accounts that may be read; we never made or wrote to it."""
     calendar = calendar_outside_of_mine(calendar_id)
     return abort(404) if calendar.role == "destination" or calendar.is_ours else calendar
 
 
 def notice_of_mine(notice_id: int) -> Notice:
-    """What the signed-in person should decide."""
+    """A notice that the signed-in person should decide about."""
     notice = _load(Notice, notice_id)
     return _mine(notice, notice.account.user_id)
 
@@ -385,12 +389,12 @@ def session_of_mine(session_id: int) -> Session:
 
 
 def feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the signed-in person that still stands on the list."""
+    """A private link of the signed-in person that is still listed."""
     feed = _load(Feed, feed_id)
     return abort(404) if feed.revoked_because == "cleared" else _mine(feed, feed.user_id)
 
 
 def living_feed_of_mine(feed_id: int) -> Feed:
-    """One that was not stopped by hand; one suspended by a change of plan counts."""
+    """A private link of the signed-in person that nobody stopped; a plan may suspend it."""
     feed = feed_of_mine(feed_id)
     return abort(404) if feed.revoked_at else feed

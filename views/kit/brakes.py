@@ -25,8 +25,8 @@ PAIR, ACCOUNT, ADDRESS = (
     50,
     30,
 )
-# From one network: made-up one-time links, requests for a new password, clinics.
-LINKS, RESETS, SIGN_UPS = (
+# From one network: made-up one-time tokens, requests for a new password, clinics.
+TOKENS, RESETS, SIGN_UPS = (
     20,
     5,
     5,
@@ -38,9 +38,8 @@ INVITATIONS = 60  # invitations and one-time links that one person makes
 
 @contextmanager
 def turn(email: str) -> Iterator[bool]:
-    """In this process one try for an account at a time.
-
-    So people who sign in at once are not taken for guesses. False: too many wait.
+    """Let one try for an account run at a time in this process, so that people who sign in at the
+    same moment do not count as guesses. False: too many wait.
     """
     lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
     has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
@@ -54,12 +53,12 @@ def turn(email: str) -> Iterator[bool]:
 class SignInBrake:
     """The brake on one try to sign in.
 
-    A browser in which this person signed in before is counted for itself, so that strangers'
-    guesses never keep it out. All others are counted by account and network together, by account
-    and by network.
+    A browser in which this person signed in before has its own count, so that strangers' guesses
+    never keep the person out. Tries from elsewhere are counted three times: by account and network
+    together, by account, and by network.
     """
 
-    def __init__(self, email: str, user: User | None):
+    def __init__(self, email: str, user: User | None) -> None:
         if user and devices.knows(user):
             self._own, self._shared = {key("known", f"{devices.number()}|{user.id}"): PAIR}, {}
         else:
@@ -67,20 +66,23 @@ class SignInBrake:
             self._shared = {key("account", email): ACCOUNT, key("address", network()): ADDRESS}
 
     def wait_seconds(self) -> int:
-        """Count a try and give 0; or, where one must wait, count nothing and give the seconds."""
+        """Count a try and return 0; if the person must wait, count nothing and
+        return the seconds.
+        """
         return Throttle.admit({**self._own, **self._shared})
 
     def succeeded(self) -> None:
-        """It was no guess: forget the person's slips from here, and take this one back elsewhere.
+        """The password was right. Forget the person's failed tries from this browser or network,
+        and take back this one try where everybody's tries are counted together.
 
-        Others' tries stay counted.
+        Other people's tries stay counted.
         """
         Throttle.forget(*self._own)
         Throttle.take_back(self._shared)
 
 
 def slow_down(door: str, who: str, free: int) -> None:
-    """The same for another door: count one try of `who`, or say how long to wait."""
+    """Count one try of `who` at another door, or answer 429 with the seconds to wait."""
     if wait := Throttle.admit({key(door, who): free}):
         sentence = _("Wait {minutes}, then try again.", minutes=display.minutes(wait))
         if htmx.is_partial():
@@ -92,7 +94,7 @@ def slow_down(door: str, who: str, free: int) -> None:
 
 
 def key(kind: str, value: str) -> str:
-    """Addresses and e-mails are kept as keyed hashes only."""
+    """A keyed hash: addresses and e-mails are stored in no other form."""
     return hmac.new(
         current_app.config["SECRET_KEY"].encode(),
         f"throttle|{kind}|{value}".encode(),
@@ -101,7 +103,7 @@ def key(kind: str, value: str) -> str:
 
 
 def network() -> str:
-    """Where the request comes from: an IPv4 address, or the /64 that an IPv6 host has to itself."""
+    """The origin of the request: an IPv4 address, or the /64 that an IPv6 host has to itself."""
     try:
         address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
     except ValueError:
@@ -112,10 +114,10 @@ def network() -> str:
 
 
 def origin(email: str) -> tuple[str, bool]:
-    """Who asks for this person, as a keyed hash.
+    """The origin of a request for this person, as a keyed hash.
 
-    A browser in which they signed in before, then True, or else a network. The same work whether or
-    not there is such a person.
+    If they signed in before with this browser: the browser, and True. Otherwise the network. The
+    work is the same whether or not there is such a person.
     """
     user = User.get_or_none(User.email == email)
     if user and devices.knows(user):

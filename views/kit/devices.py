@@ -54,14 +54,14 @@ def knows(user: User) -> bool:
 
 
 def remember(user: User) -> None:
-    """The person has signed in with this browser."""
+    """Note that the person has signed in with this browser."""
     own, people = _device()
     g.device = own, [*[one for one in people if one != user.id], user.id][-MOST:]
     g.device_changed = True
 
 
 def label() -> str:
-    """What kind of browser it is, in words for its owner; "" where it does not say."""
+    """The kind of browser, in words for its owner; "" where it does not say."""
     agent = request.headers.get("User-Agent", "")[:400]
     system, browser = (
         next((name for pattern, name in table if re.search(pattern, agent)), "")
@@ -77,11 +77,12 @@ def _device() -> tuple[str, list[int]]:
             g.device = str(own), list(people)
         except (BadData, TypeError, ValueError):
             g.device, g.device_changed = (secrets.token_urlsafe(16), []), True
-    return g.device
+    device: tuple[str, list[int]] = g.device
+    return device
 
 
 def _name() -> str:
-    return current_app.config["SESSION_COOKIE_NAME"] + "-device"
+    return f"{current_app.config['SESSION_COOKIE_NAME']}-device"
 
 
 def save(response: Response) -> None:

@@ -3,25 +3,33 @@
 Times with their zone, money, "12 minutes ago", the main menu, addresses of assets.
 """
 
+import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_login import current_user
 from jinja2.ext import Extension
 
-from base import day_names, scheduling
+from base import day_names, region, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.config.version import VERSION
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.providers import registry
+from sync.tables import account_names
+
+from . import provider_words
+
+MOST_TIMES = 5  # named in one sentence
 
 STATUS_NAMES = {
     "offered": lazy("Offered"),
@@ -98,7 +106,7 @@ class Wrapped(Extension):
 
 def init_app(app: Flask) -> None:
     """Give the templates these filters and functions."""
-    static = Path(app.static_folder)
+    static = Path(app.static_folder or "")
 
     @cache
     def asset(name: str) -> str:
@@ -106,7 +114,8 @@ def init_app(app: Flask) -> None:
 
         So browsers may keep it for good.
         """
-        mark = hashlib.sha256((static / name).read_bytes()).hexdigest()[:10]
+        digest = hashlib.sha256((static / name).read_bytes()).digest()
+        mark = base64.urlsafe_b64encode(digest)[:4].decode()
         return f"{app.static_url_path}/{name}?v={mark}"
 
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
@@ -114,11 +123,15 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         stylesheets=STYLESHEETS,
         asset=asset,
+        paper=lambda: region.current.get().paper,
         site_map=site_map,
         version=VERSION,
         now=lambda: scheduling.utc_now(),
+        ngettext=ngettext,
+        provider_words=provider_words,
     )
     app.jinja_env.filters.update(called=called, provider=registry.name)
+    app.jinja_env.filters["account_name"] = account_names.name_of
     app.jinja_env.filters.update(
         day=day,
         weekday=day_names.weekday,
@@ -126,6 +139,9 @@ def init_app(app: Flask) -> None:
         month=day_names.of_year,
         short_day=short_day,
         clock=clock,
+        wall=region.wall,
+        hour=region.hour,
+        time_of_day=region.clock,
         money=money,
         dial=dial,
         ago=ago,
@@ -142,13 +158,13 @@ def init_app(app: Flask) -> None:
 class Page:
     """Some rows of a longer list. `number` counts from 1."""
 
-    rows: list
+    rows: list[Any]
     number: int
     total: int
     size: int
 
     @classmethod
-    def of(cls, query, number: int, size: int = 50) -> "Page":
+    def of(cls, query: Any, number: int, size: int = 50) -> "Page":
         """The page with this number, or the last one where the list is shorter by now."""
         total = query.count()
         number = max(1, min(number, -(-total // size)))
@@ -164,9 +180,9 @@ class Page:
 
 
 def site_map() -> list[tuple[str, str, str]]:
-    """What the main menu leads to.
+    """The entries of the main menu.
 
-    Of sync a receptionist has none, but with a calendar of their own.
+    A receptionist has none of sync, except with a calendar of their own.
     """
     sees = {"all"} | ({"manager"} if current_user.is_manager else set())
     if current_user.role != "receptionist" or current_user.practitioners.exists():
@@ -174,8 +190,8 @@ def site_map() -> list[tuple[str, str, str]]:
     return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who in sees]
 
 
-def called(calendar) -> str:
-    """The name of a calendar outside, for its owner: Google names the main one by the address."""
+def called(calendar: Any) -> str:
+    """The name of a calendar outside, for its owner: Google names the main one by its address."""
     return _("Your main calendar") if calendar.is_primary else calendar.name
 
 
@@ -197,7 +213,8 @@ def short_day(value: date) -> str:
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%H:%M")
+    """14:05 in the zone, or 2:05 pm as the clinic has it."""
+    return region.clock(at.astimezone(zone))
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:
@@ -210,21 +227,31 @@ def when(booking: Booking) -> str:
     zone = booking.practitioner.zone
     if not booking.all_day:
         start = booking.starts_at.astimezone(zone)
-        return f"{short_day(start)} {start.year}, {start:%H:%M}–{clock(booking.ends_at, zone)}"
-    last = booking.ends_on - timedelta(days=1)
-    days = (
-        short_day(last)
-        if last == booking.starts_on
-        else _(
-            "{starts_on} to {last}", starts_on=short_day(booking.starts_on), last=short_day(last)
-        )
-    )
-    return _("{days} {year}, all day", days=days, year=last.year)
+        day_said = day_names.short(start, year=True)
+        return f"{day_said}, {clock(booking.starts_at, zone)}–{clock(booking.ends_at, zone)}"
+    first, last = _days(booking)
+    days = day_names.short(last, year=True)
+    if last != first:
+        days = _("{starts_on} to {last}", starts_on=short_day(first), last=days)
+    return _("{days}, all day", days=days)
+
+
+def _days(item: Span | Booking | ExternalEvent) -> tuple[date, date]:
+    """The first and the last of the whole days."""
+    first, end = item.starts_on, item.ends_on
+    assert first is not None and end is not None  # whole days have both
+    return first, end - timedelta(days=1)
 
 
 def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
     """The local day on which it begins."""
     return item.starts_on or scheduling.local_day(item.starts_at, zone)
+
+
+def some(times: Sequence[str]) -> str:
+    """The first few of these times, and how many more there are."""
+    more = len(times) - MOST_TIMES
+    return "; ".join(times[:MOST_TIMES]) + (_("; and {more} more", more=more) if more > 0 else "")
 
 
 def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
@@ -234,7 +261,7 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
     """
     first = first_day(item, zone)
     ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
-    last = item.ends_on - timedelta(days=1) if item.all_day else scheduling.local_day(ends_at, zone)
+    last = _days(item)[1] if item.all_day else scheduling.local_day(ends_at, zone)
     year = {first.year, last.year} != {scheduling.local_day(scheduling.utc_now(), zone).year}
     start = day(first, year)
     if item.all_day:
@@ -261,7 +288,7 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
     """14:30–15:20, with the day before it unless it is `among`.
 
-    Of what lasts longer than a day both ends.
+    A time that lasts longer than a day shows both ends.
     """
     if item.ends_at - item.starts_at > timedelta(
         hours=25
@@ -312,7 +339,7 @@ def duration(seconds: float) -> str:
         return ngettext("{count} hour", "{count} hours", int(seconds // 3600))
     if seconds >= 60:
         return ngettext("{count} minute", "{count} minutes", int(seconds // 60))
-    return _("{count} seconds", count=int(seconds))
+    return ngettext("{count} second", "{count} seconds", int(seconds))
 
 
 def plain_action(action: str) -> str:

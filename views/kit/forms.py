@@ -5,33 +5,30 @@ WTForms does the rest.
 
 import re
 from datetime import date, time
+from typing import Any
 
 from flask import abort, current_app
 from flask_wtf import FlaskForm
 from wtforms import (
     Field,
-    SelectField,
-    SelectMultipleField,
     StringField,
     TextAreaField,
-    ValidationError,
 )
 from wtforms.csrf.core import CSRF
 from wtforms.validators import InputRequired, Optional, StopValidation
 from wtforms.widgets import (
-    CheckboxInput,
     DateInput,
     EmailInput,
     HiddenInput,
-    ListWidget,
     NumberInput,
-    RadioInput,
     TextInput,
     TimeInput,
 )
 
-from base import day_names, scheduling, text
+from base import scheduling, text, zones
 from base.catalogue import _, lazy
+
+NO_NUMBER = lazy("For text messages write the number with its country code: +44 7700 900123")
 
 
 class _PageToken(CSRF):
@@ -40,10 +37,11 @@ class _PageToken(CSRF):
     `views.kit.tokens` has checked what was sent before any form is read.
     """
 
-    def generate_csrf_token(self, csrf_token_field):
-        return current_app.jinja_env.globals["csrf_token"]()
+    def generate_csrf_token(self, csrf_token_field: Any) -> Any:
+        issue: Any = current_app.jinja_env.globals["csrf_token"]
+        return issue()
 
-    def validate_csrf_token(self, form, field):
+    def validate_csrf_token(self, form: Any, field: Any) -> None:
         pass
 
 
@@ -61,26 +59,40 @@ class Form(FlaskForm):
         """(id of the field, sentence) for the summary on top."""
         return [(field.id, str(error)) for field in self for error in field.errors]
 
-    def values(self) -> dict:
-        """What was filled in, by field: the columns to set."""
+    def values(self) -> dict[str, Any]:
+        """The values that were filled in, by field: the columns to set."""
         return {field.name: field.data for field in self if field.name != "csrf_token"}
 
 
 class _Cleaned:
-    """Text as `text.line` or `text.clean` lets it through.
+    """A field whose text passes `text.line` or `text.clean`.
 
-    Refuses more than `limit` characters, or nothing where `needed` says why.
+    Refuses more than `limit` characters; also an empty text, if `needed` says why.
     """
 
     def __init__(
-        self, label: str, limit: int = 120, needed: str | None = None, validators=(), **kwargs
-    ):
-        super().__init__(
+        self,
+        label: str,
+        limit: int = 120,
+        needed: str | None = None,
+        validators: Any = (),
+        **kwargs: Any,
+    ) -> None:
+        field: Any = super()  # the field of WTForms that stands beside it
+        field.__init__(
             label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs
         )
         self.limit = limit
 
-    def process_formdata(self, valuelist):
+    def cleaned(self, raw: str) -> str:
+        """The text as it is kept. Raises ValueError with a sentence, or text.TooLong."""
+        raise NotImplementedError
+
+    def mended(self, raw: str) -> str:
+        """The text as it comes back for correction."""
+        raise NotImplementedError
+
+    def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0] if valuelist else ""
         # For the form that comes back, and for whoever looks before it is validated.
         self.data = self.mended(raw[: self.limit])
@@ -103,11 +115,11 @@ class Line(_Cleaned, StringField):
 
 
 class Hidden(Line):
-    """What the page itself put into the form: a number or a key."""
+    """A value that the page itself put into the form: a number or a key."""
 
     widget = HiddenInput()
 
-    def __init__(self, limit: int = 64, **kwargs):
+    def __init__(self, limit: int = 64, **kwargs: Any) -> None:
         super().__init__("", limit, **kwargs)
 
 
@@ -125,7 +137,7 @@ class Email(Line):
 
     widget = EmailInput()
 
-    def __init__(self, label: str, needed: str | None = None, **kwargs):
+    def __init__(self, label: str, needed: str | None = None, **kwargs: Any) -> None:
         super().__init__(label, 254, needed, **kwargs)
 
     def cleaned(self, raw: str) -> str:
@@ -140,7 +152,7 @@ class SignInName(Line):
 
     widget = EmailInput()
 
-    def __init__(self, label: str, needed: str, **kwargs):
+    def __init__(self, label: str, needed: str, **kwargs: Any) -> None:
         super().__init__(label, 254, needed, **kwargs)
 
     def cleaned(self, raw: str) -> str:
@@ -151,23 +163,28 @@ class SignInName(Line):
 
 
 class Zone(Line):
-    """An IANA time zone; the page offers `names` in a datalist with the id "zones"."""
+    """An IANA time zone, also by a city or a short name; the page offers `names` (each with what it
+    is called) in a datalist with the id "zones".
+    """
 
-    names = staticmethod(scheduling.zone_names)
+    names = staticmethod(zones.offered)
 
-    def __init__(self, label: str, **kwargs):
-        super().__init__(label, 60, _("Choose a time zone"), render_kw={"list": "zones"}, **kwargs)
+    def __init__(self, label: str, guess: bool = False, **kwargs: Any) -> None:
+        more = {"list": "zones", "autocomplete": "off"} | ({"data-guess": True} if guess else {})
+        super().__init__(label, 60, _("Choose a time zone"), render_kw=more, **kwargs)
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         super().process_formdata(valuelist)
-        if self.data and not scheduling.is_zone(self.data):
-            raise ValueError(_("Choose one from the list, such as Europe/London"))
+        if self.data:
+            self.data = zones.find(self.data) or ""
+            if not self.data:
+                raise ValueError(_("Write a city, such as London, and choose one from the list"))
 
 
 class Needed(InputRequired):
     """Refuses an empty field with a sentence of its own, judged on the cleaned value."""
 
-    def __call__(self, form, field):
+    def __call__(self, form: Any, field: Any) -> None:
         if field.process_errors:
             raise StopValidation()
         if not field.data:
@@ -179,10 +196,10 @@ class Whole(Field):
 
     widget = NumberInput()
 
-    def _value(self):
+    def _value(self) -> Any:
         return self.raw_data[0] if self.raw_data else "" if self.data is None else str(self.data)
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0].strip() if valuelist else ""
         self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
         if raw and self.data is None:
@@ -190,20 +207,26 @@ class Whole(Field):
 
 
 class Number(Whole):
-    """A whole number between two bounds, as whoever writes reads them; empty only where that
-    `may_be_empty`.
+    """A whole number between two bounds, both in the unit that the person types. It must be filled
+    in unless it `may_be_empty`.
     """
 
     sentence = lazy("Write a whole number from {least} to {most}")
 
     def __init__(
-        self, label: str, least: int, most: int, may_be_empty: bool = False, step: int = 1, **kwargs
-    ):
+        self,
+        label: str,
+        least: int,
+        most: int,
+        may_be_empty: bool = False,
+        step: int = 1,
+        **kwargs: Any,
+    ) -> None:
         bounds = {"min": least, "max": most, "step": step}
         super().__init__(label, render_kw=bounds, **kwargs)
         self._bounds, self._may_be_empty = (least, most), may_be_empty
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         least, most = self._bounds
         raw = "".join(valuelist).strip()
         self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
@@ -218,7 +241,9 @@ class Minutes(Number):
 
     sentence = lazy("Write whole minutes from {least} to {most}")
 
-    def __init__(self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs):
+    def __init__(
+        self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(label, least, most, may_be_empty, step=5, **kwargs)
 
 
@@ -227,12 +252,12 @@ class Money(Field):
 
     widget = TextInput()
 
-    def _value(self):
+    def _value(self) -> Any:
         if self.raw_data:
             return self.raw_data[0]
         return "" if self.data is None else f"{self.data / 100:.2f}".removesuffix(".00")
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         try:
             self.data = text.cents(text.line(valuelist[0] if valuelist else "", 20))
         except ValueError:
@@ -244,12 +269,12 @@ class Clock(Field):
 
     widget = TimeInput()
 
-    def _value(self):
+    def _value(self) -> Any:
         return (
             self.raw_data[0] if self.raw_data else self.data.strftime("%H:%M") if self.data else ""
         )
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0] if valuelist else ""
         if not raw:
             self.data = None
@@ -268,10 +293,10 @@ class Day(Field):
 
     widget = DateInput()
 
-    def _value(self):
+    def _value(self) -> Any:
         return self.raw_data[0] if self.raw_data else self.data.isoformat() if self.data else ""
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0].strip() if valuelist else ""
         self.data = None
         if raw:
@@ -298,7 +323,7 @@ class DayHours(Field):
             wall for stretch in ([*(self.data or []), ["", ""], ["", ""]])[:2] for wall in stretch
         ]
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         start, end, start_again, end_again = [value[:5] for value in [*valuelist, *[""] * 4][:4]]
         stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
         self.data = []
@@ -313,70 +338,8 @@ class DayHours(Field):
             ) from None
 
 
-class Ticks(SelectMultipleField):
-    """Several of a list, as boxes to tick."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
-
-
-class WeekHours(Field):
-    """Hours of a week, up to two stretches a day.
-
-    28 time inputs of one name, in order (`templates/_hours.html`).
-    """
-
-    DAYS = day_names.WEEKDAYS
-
-    def rows(self) -> list[tuple[str, list[str]]]:
-        """For each day its name and four wall times: from, to, from, to; else empty."""
-        if self.raw_data:
-            flat = [*self.raw_data, *[""] * 28]
-        else:
-            stretches = [
-                ([*(self.data or {}).get(day, []), ["", ""], ["", ""]])[:2]
-                for day in scheduling.WEEKDAYS
-            ]
-            flat = [wall for day in stretches for stretch in day for wall in stretch]
-        return [(day, flat[4 * n : 4 * n + 4]) for n, day in enumerate(self.DAYS)]
-
-    def process_formdata(self, valuelist):
-        walls = [value[:5] for value in [*valuelist, *[""] * 28][:28]]
-        self.data = {}
-        for n, (day, name) in enumerate(zip(scheduling.WEEKDAYS, self.DAYS, strict=True)):
-            start, end, start_again, end_again = walls[4 * n : 4 * n + 4]
-            stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
-            try:
-                self.data.update(scheduling.check_hours({day: stretches}))
-            except scheduling.BadTime:
-                raise ValueError(
-                    _(
-                        "{name}: write a start and a later end; a second stretch begins after the"
-                        " first has ended",
-                        name=name,
-                    )
-                ) from None
-
-
-class Choice(SelectField):
-    """A select whose faults are sentences."""
-
-    def pre_validate(self, form):
-        try:
-            super().pre_validate(form)
-        except ValidationError:
-            raise ValidationError(_("Choose one from the list")) from None
-
-
-class Options(Choice):
-    """One of a few, as radio cards."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = RadioInput()
-
-
 def arg_int(value: str | None, default: int | None = None) -> int | None:
-    """A whole number from a query string; 404 for anything else. Such a link was not made by us."""
+    """A whole number from a query string; 404 for anything else, since we made no such link."""
     if value is None or value == "":
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):

@@ -1,17 +1,21 @@
 """The audit entries of a clinic as sentences: who did what.
 
-Names of people, services and links; never of clients.
+Names of people, services and feeds; never of clients.
 """
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from base.catalogue import _, lazy
-from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
+from base.catalogue import _, lazy, listed, ngettext
+from base.tables.audit import AuditEntry
+from models import Clinic, Feed, Service, Venue
+from people import named
 from sync.providers import registry
-from sync.tables.accounts import Account
+from sync.tables import account_names
+from sync.tables import listed as accounts
 
 from . import sync_words
 from .display import STATUS_NAMES, moment, plain_action
@@ -44,9 +48,17 @@ _DEEDS = {
     "practitioner.hours": lazy("changed the hours of {it}"),
     "practitioner.online": lazy("changed which online bookings {it} takes"),
     "online.changed": lazy("changed online booking"),
-    "letters.again": lazy("sent {count} e-mails again"),
+    "letters.again": lazy("sent {count} messages again"),
     "letters.changed": lazy("changed letters to clients"),
+    "texts.changed": lazy("changed text messages"),
+    "texts.secret": lazy("made a new secret for text messages"),
+    "texts.removed": lazy("removed the service for text messages"),
+    "earlier.changed": lazy("changed the waiting list’s settings"),
+    "earlier.asked": lazy("put a client on the waiting list"),
+    "earlier.offered": lazy("offered an earlier time"),
+    "earlier.ended": lazy("took a client off the waiting list"),
     "online.named": lazy("changed the address of the booking page"),
+    "online.unmade": lazy("could not finish what a client pressed online: a time of {it}"),
     "time_off.added": lazy("added time off"),
     "time_off.changed": lazy("changed time off"),
     "time_off.removed": lazy("deleted time off"),
@@ -99,6 +111,10 @@ _SETTINGS = {
     "name": lazy("name"),
     "contact": lazy("contact for help"),
     "currency": lazy("currency"),
+    "week_start": lazy("first day of the week"),
+    "twelve_hours": lazy("12-hour clock"),
+    "date_order": lazy("order of dates"),
+    "paper": lazy("paper"),
     "privacy_ceiling": lazy("what may leave of a client’s name"),
     "notes_may_leave": lazy("whether notes may leave"),
     "internal_ids": lazy("internal IDs"),
@@ -108,6 +124,7 @@ _SETTINGS = {
     "identifier": lazy("clients appear as"),
     "hide_sensitive": lazy("hide sensitive information"),
     "mode": lazy("way of syncing"),
+    "titles_for": lazy("titles of events from other calendars"),
     "sync_shared": lazy("shared calendars may block time"),
     "sync_existing": lazy("bookings may go to calendars that are there"),
 }
@@ -117,6 +134,9 @@ _VALUES = {
     None: lazy("not chosen"),
     "one_way": lazy("one way, by private link"),
     "two_way": lazy("both ways"),
+    "nobody": lazy("for nobody else"),
+    "managers": lazy("for managers"),
+    "everyone": lazy("for everyone"),
 }
 # Whose, and what it is called, is private.
 _GONE = {
@@ -142,6 +162,7 @@ FIELDS = {
     "internal_id": lazy("internal ID"),
     "email": lazy("e-mail"),
     "phone": lazy("phone"),
+    "texts": lazy("text messages"),
     "name": lazy("name"),
     "duration_minutes": lazy("length"),
     "gap_before_minutes": lazy("gap before"),
@@ -186,13 +207,13 @@ FIELDS = {
 }
 
 
-def field_words(detail: dict) -> str:
-    """Which fields changed, by name and never with what they say: "notes and rate"."""
+def field_words(detail: dict[str, Any]) -> str:
+    """The names of the fields that changed, never their content: "notes and rate"."""
     named = [str(FIELDS[name]) for name in detail.get("fields", []) if name in FIELDS]
-    return _(" and ").join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+    return listed(named)
 
 
-def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
+def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict[str, Any]]:
     """For each entry `who`, `what` and, where there is a page to open, its `url`.
 
     Times in the zone.
@@ -209,26 +230,22 @@ def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dic
     ]
 
 
-def _names(clinic: Clinic) -> dict[str, dict]:
-    """What rows are called, by kind and id, one query a kind."""
-    users = dict(User.select(User.id, User.name).where(User.clinic == clinic).tuples())
-    calendars = (
-        Practitioner.select(Practitioner.id, Practitioner.user, Venue.name)
-        .join(Venue)
-        .where(Practitioner.clinic == clinic)
-        .tuples()
-    )
-    tables = (
+def _names(clinic: Clinic) -> dict[str, dict[Any, Any]]:
+    """The names of rows, by kind and id, with one query for each kind."""
+    users, calendars = named.users(clinic), named.calendars(clinic)
+    tables: tuple[tuple[Any, str], ...] = (
         (Service, _("the service “{name}”")),
         (Venue, _("the venue “{name}”")),
         (Feed, _("the private link “{name}”")),
     )
-    named = {}
-    for table, phrase in tables:
-        rows = table.select(table.id, table.name).where(table.clinic == clinic).tuples()
-        named[table._meta.table_name] = {row: phrase.format(name=name) for row, name in rows}
+    phrases = {
+        table._meta.table_name: {
+            row: phrase.format(name=name) for row, name in named.rows(table, clinic).items()
+        }
+        for table, phrase in tables
+    }
     return {
-        **named,
+        **phrases,
         "user": users,
         "practitioner": {
             row: _("the calendar of {name} at {venue}", name=users[user], venue=venue)
@@ -239,33 +256,47 @@ def _names(clinic: Clinic) -> dict[str, dict]:
     }
 
 
-def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str]]:
-    """Connected accounts, and since when: a number may have been another's before."""
-    rows = list(Account.select().where(Account.clinic == clinic))
+def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[Any, Any]]:
+    """Connected accounts, and since when: the same number may have named another account before."""
+    rows = list(accounts.of_clinic(clinic))
+    account_names.know(rows)
     return {
         "account": {
             row.id: _(
                 "the {provider} account of {name}",
-                provider=registry.of(row.kind).name,
+                provider=account_names.name_of(row, is_own=False),
                 name=users[row.user_id],
             )
             for row in rows
         },
         "since": {row.id: row.created_at for row in rows},
+        "provider": {row.id: account_names.name_of(row, is_own=False) for row in rows},
     }
 
 
-def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
+def _is_of_another(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> bool:
+    """Whether the number of an entry's account names a later account by now."""
+    return bool(names["since"].get(entry.subject, entry.at) > entry.at)
+
+
+def _provider(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
+    """The provider that an entry is about, told apart by its account where that is there still."""
+    is_known = entry.kind == "account" and not _is_of_another(entry, names)
+    known = names["provider"].get(entry.subject) if is_known else None
+    return known or registry.name(entry.detail.get("kind"))
+
+
+def _what(entry: AuditEntry, names: dict[str, dict[Any, Any]], zone: ZoneInfo) -> str:
     detail, deed = entry.detail, entry.action.partition(".")[2]
     count = detail.get("count", 1)
     it = {
-        "booking": _("a booking") if count == 1 else _("{count} bookings", count=count),
+        "booking": ngettext("a booking", "{count} bookings", count),
         "patient": _("a client’s record"),
     }.get(entry.kind)
     it = it or names.get(entry.kind, {}).get(
         entry.subject, _GONE.get(entry.kind, _("something that is gone"))
     )
-    if entry.kind == "account" and names["since"].get(entry.subject, entry.at) > entry.at:
+    if entry.kind == "account" and _is_of_another(entry, names):
         it = _GONE["account"]
     if entry.kind == "user" and entry.subject == entry.user_id:
         it = _("their own")
@@ -287,7 +318,7 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         count=count,
         settings=settings,
         plan=detail.get("plan", ""),
-        provider=registry.name(detail.get("kind")),
+        provider=_provider(entry, names),
         why=detail.get("why", ""),
         day=detail.get("day", _("a date")),
         goal=_GOALS.get(detail.get("goal"), ""),
@@ -307,7 +338,7 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     return words
 
 
-def _value(name: str, value) -> str:
+def _value(name: str, value: Any) -> str:
     if name in ("identifier", "privacy_ceiling") and value in sync_words.IDENTIFIER_NAMES:
         return sync_words.IDENTIFIER_NAMES[value].lower()
     if name == "empty_when_stopped":
@@ -319,7 +350,7 @@ def _value(name: str, value) -> str:
     )
 
 
-def _url(entry: AuditEntry, names: dict[str, dict]) -> str | None:
+def _url(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str | None:
     pages = {
         "booking": ("bookings.show", "booking_id"),
         "patient": ("patients.show", "patient_id"),
@@ -331,5 +362,6 @@ def _url(entry: AuditEntry, names: dict[str, dict]) -> str | None:
         return url_for("team.show", user_id=names["owner_of"][entry.subject])
     if entry.kind in pages:
         endpoint, argument = pages[entry.kind]
-        return url_for(endpoint, **{argument: entry.subject})
+        address: dict[str, Any] = {argument: entry.subject}
+        return url_for(endpoint, **address)
     return None

@@ -3,6 +3,8 @@
 Pages for people, partials for htmx, from the same handler.
 """
 
+from typing import Any
+
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
 
 
@@ -18,7 +20,7 @@ def is_partial() -> bool:
     )
 
 
-def show(page: str, partial: str, status: int = 200, **context) -> Response:
+def show(page: str, partial: str, status: int = 200, **context: Any) -> Response:
     """The page, or for htmx only its partial (with any flashed messages), from one context."""
     if not is_partial():
         return make_response(render_template(page, **context), status)
@@ -27,8 +29,8 @@ def show(page: str, partial: str, status: int = 200, **context) -> Response:
     )
 
 
-def show_instead(target: str, partial: str, **context) -> Response:
-    """For a part that asks whether it is still true: another, larger part in its place."""
+def show_instead(target: str, partial: str, **context: Any) -> Response:
+    """A larger part in place of one that asks whether it is still true."""
     return make_response(
         render_template(partial, **context),
         200,
@@ -39,7 +41,7 @@ def show_instead(target: str, partial: str, **context) -> Response:
 def done(url: str) -> Response:
     """After a change: on to `url`. 303 for a browser; htmx loads the whole page anew."""
     if not is_partial():
-        return redirect(url, 303)
+        return make_response(redirect(url, 303))
     return Response(status=204, headers={"HX-Redirect": url})
 
 

@@ -1,24 +1,26 @@
-"""What the pages say about letters: waiting, sent, or not delivered and why.
+"""Sentences of the pages about letters: waiting, sent, or not delivered and why.
 
 Nothing is decided, and no text of a letter is shown.
 """
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.bookings import client_letters
 from base.catalogue import _, lazy
-from base.tables.outbox import Letter
+from base.tables import texts
+from base.tables.outbox import MAIL, Letter
+from letters import queues, refusals
+from letters.queues import LATELY, Queue
 from models import Booking, Clinic, User
+from people import named
 
-from . import display, sync_words
+from . import display, sync_words, text_words
 
-LATELY = timedelta(days=7)
 MOST_NAMED = 3
 _WHY = {
     "address": lazy("it is not a usable address"),
-    "restored": lazy("a backup was restored before it was sent"),
+    "restored": lazy("a backup was restored, and it may have gone out before"),
     "fault": lazy("something went wrong on our side"),
 }
 
@@ -30,14 +32,10 @@ _NAMES = {  # what a letter to a client had become when it was sent
     "declined": lazy("Request declined"),
     "lapsed": lazy("Request ended"),
     "moved": lazy("Change"),
+    "changed": lazy("Change"),
     "cancelled": lazy("Cancellation"),
     "reminder": lazy("Reminder"),
 }
-
-
-def _letters(clinic: Clinic):
-    """What the program wrote to people of the clinic, the newest first."""
-    return Letter.select().where(Letter.clinic == clinic).order_by(Letter.id.desc())
 
 
 def of_person(person: User) -> tuple[str, str] | None:
@@ -46,7 +44,7 @@ def of_person(person: User) -> tuple[str, str] | None:
     None where there is none.
     """
     row = (
-        _letters(person.clinic)
+        queues.by_mail(person.clinic)
         .where(
             Letter.kind.in_(("invite", "reset")),
             Letter.about == person.id,
@@ -83,62 +81,44 @@ def of_person(person: User) -> tuple[str, str] | None:
     return "info", _("The e-mail with the link is on its way.")
 
 
-def mail(clinic: Clinic, zone: ZoneInfo) -> tuple[str, str, str]:
+def mail(clinic: Clinic, queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
     """(badge, state, more) about the clinic's letters, the weightiest first."""
-    at = scheduling.utc_now()
-    waiting = _letters(clinic).where(
-        Letter.phase == "waiting", Letter.due_at <= at + timedelta(days=1)
-    )
-    stuck = (
-        waiting.where(Letter.failing_since.is_null(False)).order_by(Letter.failing_since).first()
-    )
-    failed = list(_letters(clinic).where(Letter.phase == "failed", Letter.ended_at > at - LATELY))
-    sent = (
-        _letters(clinic)
-        .where(Letter.phase == "sent", Letter.ended_at > at - timedelta(days=1))
-        .count()
-    )
     counted = _(
-        "{sent} sent within a day, {count} waiting.", sent=f"{sent:,}", count=f"{waiting.count():,}"
+        "{sent} sent within a day, {count} waiting.",
+        sent=f"{queue.sent:,}",
+        count=f"{queue.waiting:,}",
     )
-    if stuck:
-        since = display.moment(stuck.failing_since, zone)
+    if queue.stuck_since:
         return (
             "trouble",
             _("Not working"),
             _(
                 "E-mails cannot be sent since {since}: {why}. We go on trying. {counted}",
-                since=since,
-                why=_why(stuck),
+                since=display.moment(queue.stuck_since, zone),
+                why=_why_of(queue.stuck_word),
                 counted=counted,
             ),
         )
-    if failed:
-        return "waiting", _("Not all delivered"), f"{_named(failed)} {counted}"
+    if queue.failed:
+        return "waiting", _("Not all delivered"), f"{_named(clinic, queue.failed)} {counted}"
     return "ok", _("Set up"), counted
 
 
-def may_send_again(clinic: Clinic) -> bool:
-    """Whether something could not be delivered lately that can be tried again."""
-    since = scheduling.utc_now() - LATELY
-    failed = Letter.phase == "failed", Letter.word != "restored", Letter.ended_at > since
-    return bool(_letters(clinic).where(*failed).exists())
-
-
 def of_booking(booking: Booking, zone: ZoneInfo) -> list[str]:
-    """What went out to the client about a booking, the newest first: what, and when or why not."""
-    rows = [*client_letters.of_booking(booking), *_reminders(booking)]
+    """The letters to the client about a booking, the newest first: which, and when or why not."""
+    told = (client_letters.of_booking(booking, kind) for kind in (client_letters.KIND, texts.ABOUT))
+    rows = [row for some in (*told, queues.reminders(booking)) for row in some]
     rows.sort(key=lambda row: row.id, reverse=True)
     return [_of_letter(row, zone) for row in rows if row.phase != "dropped"]
 
 
-def _reminders(booking: Booking) -> list[Letter]:
-    return list(Letter.select().where(Letter.kind == "reminder", Letter.about == booking.id))
-
-
 def _of_letter(row: Letter, zone: ZoneInfo) -> str:
-    said = row.detail.get("said") or ("reminder" if row.kind == "reminder" else "")
-    name = _NAMES.get(said, _("E-mail to the client"))
+    is_reminder = row.kind in ("reminder", texts.REMINDER)
+    said = row.detail.get("said") or ("reminder" if is_reminder else "")
+    if row.queue == MAIL:
+        name = _NAMES.get(said, _("E-mail to the client"))
+    else:
+        name = _("Text message, {what}", what=_NAMES.get(said, _("about the appointment")))
     if row.phase == "sent" and row.ended_at:
         return _("{name}: sent {when}", name=name, when=display.moment(row.ended_at, zone))
     if row.phase == "failed":
@@ -150,36 +130,39 @@ def _of_letter(row: Letter, zone: ZoneInfo) -> str:
     return _("{name}: on its way", name=name)
 
 
-def _named(failed: list[Letter]) -> str:
-    """To whom something could not be delivered, and why."""
+def _named(clinic: Clinic, count: int) -> str:
+    """The people to whom something could not be delivered, and why."""
+    since = scheduling.utc_now() - LATELY
+    failed = Letter.phase == "failed", Letter.ended_at > since
+    rows = list(queues.by_mail(clinic).where(*failed).limit(MOST_NAMED))
+    readers = {row.id: _reader(row) for row in rows}
+    names = named.users(clinic, readers.values())
     said = [
-        _("To {name}: {why}.", name=name, why=_why(row))
-        for row in failed[:MOST_NAMED]
-        if (name := _reader(row))
+        _("To {name}: {why}.", name=names[readers[row.id]], why=_why(row))
+        for row in rows
+        if readers[row.id] in names
     ]
     return _(
         "{count} could not be delivered within the last week. {said}",
-        count=sync_words.count(len(failed), "e-mail"),
+        count=sync_words.count(count, "e-mail"),
         said=" ".join(said),
     )
 
 
-def _reader(letter: Letter) -> str:
-    """The name of the person at the clinic whom it was for."""
-    ids = {
-        "invite": letter.about,
-        "reset": letter.about,
-        "sync_trouble": letter.detail.get("reader"),
-        "address": letter.detail.get("reader"),
-    }
-    person = User.get_or_none(User.id == ids.get(letter.kind), User.clinic == letter.clinic_id)
-    return person.name if person else ""
+def _reader(letter: Letter) -> int:
+    """The id of the person at the clinic whom it was for; 0: nobody there."""
+    return letter.about if letter.kind in ("invite", "reset") else letter.detail.get("reader") or 0
 
 
 def _why(letter: Letter) -> str:
-    """What kept it from being delivered, in words."""
-    if letter.word in _WHY:
-        return _WHY[letter.word]
-    if letter.word[:1].isdigit():
-        return _("the mail server answered {word}", word=letter.word)
-    return _("the mail server cannot be reached ({word})", word=letter.word)
+    """The reason why it was not delivered, in words."""
+    return text_words.why(letter.word) if letter.queue != MAIL else _why_of(letter.word)
+
+
+def _why_of(word: str) -> str:
+    """The reason why an e-mail was not delivered, in words."""
+    if found := _WHY.get(word) or refusals.WHY.get(word):
+        return str(found)
+    if word[:1].isdigit():
+        return _("the mail server answered {word}", word=word)
+    return _("the mail server cannot be reached ({word})", word=word)

@@ -18,9 +18,9 @@ def init_app(app: Flask) -> None:
 
 
 def menu_calendars() -> tuple[list[Practitioner], bool]:
-    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold;
-    and whether there are more. Closed ones that hold
-    bookings to come stand behind them until none is left."""
+    """The calendars of the menu, and whether there are more: one's own first, then colleagues' by
+    venue, the oldest first. Closed calendars with future bookings stand last.
+    """
     _load_menu()
     return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
 
@@ -30,7 +30,8 @@ def left_over() -> list[Practitioner]:
     `left`.
     """
     _load_menu()
-    return g.left_over
+    found: list[Practitioner] = g.left_over
+    return found
 
 
 def _load_menu() -> None:
@@ -43,8 +44,14 @@ def _load_menu() -> None:
         .order_by(*(one.desc() for one in order), Venue.id, User.name)
         .limit(2 * MOST_IN_MENU + 1)
     )
-    g.menu_calendars = [row for row in rows if row.left is None]
-    g.left_over = [row for row in rows if row.left is not None]
+    g.menu_calendars = [row for row in rows if _left(row) is None]
+    g.left_over = [row for row in rows if _left(row) is not None]
+
+
+def _left(row: Practitioner) -> int | None:
+    """How many bookings to come a closed calendar still has; None for an open one."""
+    left: int | None = vars(row)["left"]
+    return left
 
 
 def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
@@ -53,6 +60,6 @@ def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
     """
     rows = leftover.with_open_ones(access.clinic(), Booking.touching(start, end))
     found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
-    g.left_over = [row for row in found if row.left]
-    g.menu_calendars = [row for row in found if row.left is None]
+    g.left_over = [row for row in found if _left(row)]
+    g.menu_calendars = [row for row in found if _left(row) is None]
     return found

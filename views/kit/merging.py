@@ -10,23 +10,26 @@ program, is asked about every field that it would change.
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from flask import request
 from flask_login import current_user
 from wtforms import BooleanField, Field, SelectField, SelectMultipleField
 from wtforms.widgets import HiddenInput
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _
 from base.database import Base, Taken, alone
 from base.tables.audit import AuditEntry
+from people import presses
+from people.presses import Added
 
 from . import access, display, sync_words
-from .forms import DayHours, Form, Money, Paragraph, WeekHours
+from .forms import DayHours, Form, Money, Paragraph
+from .week_fields import WeekHours
 
 Row = TypeVar("Row", bound=Base)
 
@@ -34,16 +37,17 @@ LONGEST_SEEN = 400_000  # characters of the hidden field
 
 
 class Seen(Field):
-    """What the form held when it was opened, as one word of base64.
+    """The content of the form when it was opened, as one word of base64.
 
     Every reader of HTML hands that back as it is.
     """
 
     widget = HiddenInput()
 
-    def __init__(self, *args, _form=None, **kwargs):
+    def __init__(self, *args: Any, _form: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, _form=_form, **kwargs)
-        self.form, self.asked, self.is_unknown = _form, [], False
+        self.asked: list[str] = []
+        self.form, self.is_unknown = _form, False
 
     def _value(self) -> str:
         if self.is_unknown:
@@ -53,7 +57,7 @@ class Seen(Field):
             json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()
         ).decode()
 
-    def process_formdata(self, valuelist):
+    def process_formdata(self, valuelist: Any) -> None:
         self.data, self.is_unknown = None, True
         try:
             was, asked = json.loads(base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode()))
@@ -88,7 +92,7 @@ class Merging(Form):
     # for the value
     taken: ClassVar[tuple[str, str] | None] = None
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.differences: list[Difference] = []
         self.was_asked = False
@@ -101,10 +105,10 @@ class Merging(Form):
             name for name in self._fields if name not in ("csrf_token", "seen", *self.not_stored)
         ]
 
-    def values(self) -> dict:
+    def values(self) -> dict[str, Any]:
         return {name: self[name].data for name in self.stored()}
 
-    def snapshot(self) -> dict:
+    def snapshot(self) -> dict[str, Any]:
         """Every stored field as plain JSON, so that it can be compared."""
         return {name: plain(self[name].data) for name in self.stored()}
 
@@ -113,8 +117,8 @@ class Merging(Form):
     ) -> bool:
         """Merge with what is stored now, and save.
 
-        False: both changed a field, and `differences` are to be decided first, or what must be this
-        row's alone is another's, which stands beside its field.
+        False: nothing is saved. Both changed a field, and `differences` are to be decided first; or
+        a value that must be unique is another row's, and its field says so.
 
         `opened(row)` is the form as it would open now. Another change of the clinic waits
         meanwhile.
@@ -132,13 +136,30 @@ class Merging(Form):
     def add(self, make: Callable[[], Row]) -> Row | None:
         """The row that `make()` makes from what was filled in.
 
-        None: what must be this row's alone is another's, which stands beside its field.
+        None: a value that must be unique is another row's, and its field says so.
         """
         try:
             return make()
         except Taken as error:
             self._say_taken(error)
             return None
+
+    def add_once(
+        self,
+        kind: type[Added],
+        make: Callable[..., Added],
+        values: dict[str, Any],
+    ) -> Added | None:
+        """The row that `make(clinic, actor, **values)` makes; a second press of the button gives
+        the row of the first. None: what must be this row's alone is another's, which stands beside
+        its field.
+        """
+        clinic = current_user.clinic
+        return self.add(
+            lambda: presses.once(
+                kind, clinic, current_user, values, lambda: make(clinic, current_user, **values)
+            )[0]
+        )
 
     def _say_taken(self, error: Taken) -> None:
         if self.taken is None:
@@ -151,11 +172,11 @@ class Merging(Form):
 
         False: there are `differences` to decide.
 
-        Call it while the row is held (`database.alone`).
+        Lock the row first (`database.alone`).
         """
         current = now.snapshot()
         self.is_blind = self.seen.data is None
-        seen = self._sent() if self.is_blind else self.seen.data
+        seen: Any = self._sent() if self.is_blind else self.seen.data
         was = current if self.is_blind else current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
@@ -198,12 +219,12 @@ class Merging(Form):
         self,
         label: str,
         names: tuple[str, ...],
-        was: dict,
-        mine: dict,
-        current: dict,
+        was: dict[str, Any],
+        mine: dict[str, Any],
+        current: dict[str, Any],
         now: "Merging",
     ) -> Difference | None:
-        def same(one: dict, other: dict) -> bool:
+        def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
             return all(one.get(name) == other.get(name) for name in names)
 
         first, joinable = names[0], len(names) == 1 and isinstance(self[names[0]], Paragraph)
@@ -228,19 +249,19 @@ class Merging(Form):
             self.put(first, "\n".join(filter(None, (now[first].data, self[first].data))))
         return None
 
-    def put(self, name: str, value) -> None:
+    def put(self, name: str, value: Any) -> None:
         """Fill a field with something that was not typed."""
         self[name].data, self[name].raw_data = value, None
 
     def in_words(self, names: tuple[str, ...]) -> str:
-        """What the fields say, for a person to compare."""
+        """The contents of the fields in words, for a person to compare."""
         if len(names) == 1:
             return in_words(self[names[0]]) or _("Empty")
         said = [(self[name].label.text, in_words(self[name])) for name in names]
         return ", ".join(f"{label}: {words}" for label, words in said if words not in ("", _("No")))
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A field's value as JSON has it; an empty one is "" whatever its kind."""
     if value is None:
         return ""
@@ -255,18 +276,23 @@ def plain(value):
     return value
 
 
+def _stretches(hours: Iterable[Sequence[str]]) -> str:
+    """9:00 am–1:00 pm, 2:00 pm–5:00 pm."""
+    return ", ".join(f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in hours)
+
+
 def in_words(field: Field) -> str:
-    """What a field says, in one line or as the text that it is; "" when it is empty."""
+    """The content of a field in words: one line, or its own text; "" when it is empty."""
     if isinstance(field, BooleanField):
         return _("Yes") if field.data else _("No")
     if isinstance(field, WeekHours):
         return "; ".join(
-            f"{name} {', '.join(f'{a}–{b}' for a, b in (field.data or {})[day])}"
+            f"{name} {_stretches((field.data or {})[day])}"
             for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True)
             if (field.data or {}).get(day)
         )
     if isinstance(field, DayHours):
-        return ", ".join(f"{a}–{b}" for a, b in field.data or []) or _("Closed")
+        return _stretches(field.data or []) or _("Closed")
     if field.data is None or field.data == "":
         return ""
     if isinstance(field, SelectMultipleField):
@@ -280,11 +306,11 @@ def in_words(field: Field) -> str:
         return f"{field.data / 100:.2f}".removesuffix(".00")
     if isinstance(field.data, date):
         return display.day(field.data, year=True)
-    return f"{field.data:%H:%M}" if isinstance(field.data, time) else str(field.data)
+    return region.clock(field.data) if isinstance(field.data, time) else str(field.data)
 
 
 def _last_change(row: Base) -> str:
-    """Who changed the row last, and when: "Maya Linden, today 14:05"."""
+    """The last person who changed the row, and when: "Maya Linden, today 14:05"."""
     entry = AuditEntry.about(row).first()
     if entry is None:
         return ""

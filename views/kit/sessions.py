@@ -1,21 +1,23 @@
-"""What Flask calls the session.
+"""The session of a request, as Flask asks for it.
 
-Of people who signed in it stands in the database, and their cookie holds a random secret alone.
+For people who signed in it is a row of the database, and their cookie holds only a random secret.
 
-Of strangers a few words are kept in an encrypted cookie until the next page. Nothing about clients
-is ever in a cookie.
+For strangers a few words are kept in an encrypted cookie until the next page. A cookie never holds
+anything about clients.
 """
 
 import json
 import logging
+from collections.abc import Iterator
+from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Request, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SessionInterface, SessionMixin
 from peewee import PeeweeException
 
-from base import vault
-from base.database import database, is_sqlite, now
+from base import region, vault
+from base.database import database, now
 from models import User
 from people.sessions import REMEMBERED, SEEN_EVERY, Session
 
@@ -28,7 +30,7 @@ UNATTENDED = {
     "week.changes",
     "team_day.changes",
     "health.board",
-    "two_way.look",
+    "two_way.status",
 }
 
 log = logging.getLogger("kalends")
@@ -40,14 +42,11 @@ class PageSession(SessionMixin):
 
     accessed = False
 
-    def __init__(self, cookie: str):
-        self._cookie, self._values, self._before, self._row, self.secret = (
-            cookie,
-            None,
-            "",
-            None,
-            None,
-        )
+    def __init__(self, cookie: str) -> None:
+        self._cookie, self._before = cookie, ""
+        self._values: dict[str, Any] | None = None
+        self._row: Session | None = None
+        self.secret: str | None = None
 
     @property
     def row(self) -> Session | None:
@@ -55,19 +54,19 @@ class PageSession(SessionMixin):
         self._read()
         return self._row
 
-    def _read(self) -> dict:
+    def _read(self) -> dict[str, Any]:
         if self._values is None:
             self.accessed = True
             if len(self._cookie) == SECRET_LENGTH:
                 self._row = Session.find(self._cookie)
-                self._before = self._row.held if self._row else ""
+                self._before = self._row.contents if self._row else ""
             else:
                 self._before = self._cookie
             self._values = _open(self._before)
         return self._values
 
     def begin(self, user: User, remembered: bool, device: str) -> None:
-        """Sign in: a fresh session in place of this one, of which nothing stays."""
+        """Sign in: a new session replaces this one, and nothing of it stays."""
         self.end()
         self._row, self.secret = Session.begin(user, remembered, device)
         self._row.user = user
@@ -81,13 +80,13 @@ class PageSession(SessionMixin):
 
     @property
     def is_changed(self) -> bool:
-        """Whether what it holds is other than before."""
+        """Whether its content has changed."""
         return self._values is not None and self._values != _open(self._before)
 
     def packed_onto(self, packed: str) -> str:
-        """What `packed` holds with this request's changes, encrypted; empty for nothing.
+        """The content of `packed` with this request's changes, encrypted; empty for nothing.
 
-        Of messages that no page showed the last few.
+        Only the last few of the messages that no page has shown yet are kept.
         """
         there, before, after = _open(packed), _open(self._before), self._read()
         for key in (key for key in {*before, *after} if before.get(key) != after.get(key)):
@@ -103,39 +102,40 @@ class PageSession(SessionMixin):
         """Whether the browser's cookie opens nothing, or nothing is left to keep in it."""
         return bool(self._cookie) and self._values == {} and self._row is None
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         return self._read()[key]
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         self._read()[key] = value
 
-    def __delitem__(self, key):
+    def __delitem__(self, key: Any) -> None:
         del self._read()[key]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._read())
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._read())
 
 
-def _open(packed: str) -> dict:
+def _open(packed: str) -> dict[str, Any]:
     try:
-        return _tagged.loads(vault.unseal(packed)) if packed else {}
+        found: dict[str, Any] = _tagged.loads(vault.unseal(packed)) if packed else {}
     except (vault.CannotOpen, json.JSONDecodeError):
         return {}
+    return found
 
 
 class Sessions(SessionInterface):
     """Reads and keeps sessions for Flask."""
 
-    def open_session(self, app: Flask, request) -> PageSession:
+    def open_session(self, app: Flask, request: Any) -> PageSession:
         return PageSession(request.cookies.get(self.get_cookie_name(app), ""))
 
-    def save_session(self, app: Flask, session: PageSession, response) -> None:
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
         if session.accessed:
             response.vary.add("Cookie")
-        flags = {
+        flags: dict[str, Any] = {
             "path": "/",
             "secure": self.get_cookie_secure(app),
             "httponly": True,
@@ -143,7 +143,7 @@ class Sessions(SessionInterface):
         }
         name = self.get_cookie_name(app)
         if session.accessed and session.row:
-            _keep(session)
+            _keep(session, session.row)
             if session.secret:
                 response.set_cookie(
                     name,
@@ -158,27 +158,38 @@ class Sessions(SessionInterface):
         devices.save(response)
 
 
-def _keep(session: PageSession) -> None:
-    """Write what changed.
+def _keep(session: PageSession, own: Session) -> None:
+    """Store what changed.
 
-    The answer goes out even where the database cannot take it: a message is lost then, no more.
+    If the database refuses, the answer is sent all the same; at most a message is lost.
     """
-    is_seen = now() - session.row.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
+    is_seen = now() - own.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:
         if session.is_changed:
             with database.atomic():
-                row = _locked(session.row)
+                row = own.locked()
                 if row:
-                    Session.update(held=session.packed_onto(row.held)).where(
+                    Session.update(contents=session.packed_onto(row.contents)).where(
                         Session.id == row.id
                     ).execute()
         if is_seen:
-            Session.update(seen_at=now()).where(Session.id == session.row.id).execute()
+            Session.update(seen_at=now()).where(Session.id == own.id).execute()
     except PeeweeException as error:
         log.warning("session not kept: %s", type(error).__name__)
 
 
-def _locked(row: Session) -> Session | None:
-    """The row as it is now, locked: another page of the same browser may have changed it since."""
-    query = Session.select(Session.id, Session.held).where(Session.id == row.id)
-    return (query if is_sqlite() else query.for_update()).get_or_none()
+def page_session() -> PageSession:
+    """The session of this request, behind Flask's proxy."""
+    proxy: Any = session
+    found: PageSession = proxy
+    return found
+
+
+def reader(__: Request) -> User | None:
+    """The person of the session, if any; pages are written for their region."""
+    row = page_session().row
+    if row is None:
+        return None
+    user: User = row.user
+    region.begin(user.region)
+    return user

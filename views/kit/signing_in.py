@@ -10,7 +10,16 @@ from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -47,11 +56,11 @@ class SignIn(Form):
     remember = BooleanField(lazy("Stay signed in on this device"))
 
 
-def ask_again(user_id: int | None, why: str):
+def ask_again(user_id: int | None, why: str) -> Response:
     """The answer to a form whose sender (`user_id`, by its token) is not signed in.
 
-    A part of a page stays with all that was typed; a page comes with the way to sign in, and keeps
-    what was typed if it is a form of ours. `why`: "ended", "other" or "old".
+    A part of a page stays, with everything that was typed. A whole page asks to sign in, and keeps
+    what was typed if the form is ours. `why`: "ended", "other" or "old".
     """
     heading, sentence = _WHY[why]
     if htmx.is_partial():
@@ -77,9 +86,9 @@ def ask_again(user_id: int | None, why: str):
 
 
 def _sealed(user_id: int) -> str:
-    """The form that was sent, encrypted; empty where it is too long.
+    """The form that was sent, encrypted; empty if it is too long.
 
-    Of files and passwords only that there were some.
+    Files and passwords are left out; it notes only that there were some.
     """
     typed = [[name, value] for name, value in request.form.items(multi=True) if _is_kept(name)]
     secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
@@ -95,10 +104,10 @@ def _sealed(user_id: int) -> str:
     return vault.seal(packed) if len(packed) <= MOST_CHARACTERS else ""
 
 
-def resume(user: User, sealed: str):
-    """After signing in: the page that saves what was typed with one press.
+def resume(user: User, sealed: str) -> Response | None:
+    """After signing in: a page that saves what was typed with one press.
 
-    None where nothing of this person's waits.
+    None if nothing of this person waits.
     """
     try:
         kept = json.loads(vault.unseal(sealed)) if sealed else None
@@ -120,7 +129,7 @@ def resume(user: User, sealed: str):
             ),
             "warning",
         )
-        return redirect(_page_of(kept["to"]), 303)
+        return make_response(redirect(_page_of(kept["to"]), 303))
     return make_response(
         render_template(
             "auth/resume.html", to=kept["to"], typed=kept["typed"], shown=texts(kept["typed"])
@@ -129,7 +138,7 @@ def resume(user: User, sealed: str):
 
 
 def texts(typed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What a person typed among the fields of a form, each with its name in words.
+    """The texts that a person typed into a form, each with the name of its field in words.
 
     Shown where the form itself cannot be shown again, so that no text is lost. Never a password.
     """
@@ -145,7 +154,7 @@ def _is_kept(name: str) -> bool:
 
 
 def _is_text(name: str, value: str) -> bool:
-    """Whether a person typed it: not a choice, a key or a number of ours."""
+    """Whether a person typed the value: it is no choice, key or number of ours."""
     made_by_us = name in ("key", "q", "seen", "agreed") or re.fullmatch("[0-9a-f-]{16,}", value)
     is_number = value.isdigit() and len(value) < 7  # a telephone number is longer
     return not made_by_us and len(value) > 3 and not is_number

@@ -1,17 +1,21 @@
-"""What the sync pages say about identifiers, links and their readers.
+"""Sentences of the sync pages about identifiers, links and their readers.
 
 Facts turned into words, nothing decided.
 """
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.catalogue import _, lazy, ngettext
+from base.catalogue import _, lazy, listed, ngettext
+from base.tables.audit import AuditEntry
 from base.text import IDENTIFIERS, cut
-from models import AuditEntry, Feed, FeedRead, Practitioner, User
+from models import Feed, FeedRead, Practitioner, User
 from people import zones
 from sync.events.face import identifier_of
 from sync.providers import registry
+from sync.tables import account_names, history
+from sync.tables.accounts import Account
 
 from . import display
 
@@ -32,6 +36,7 @@ BLOCKS = {
     "{organisation}": lazy("Organisation"),
     "{service}": lazy("Service"),
     "{client}": lazy("Client"),
+    "{practitioner}": lazy("Practitioner, in links of several people"),
 }
 WINDOW_NAMES = {
     "year": lazy("30 days back, 12 months ahead"),
@@ -51,6 +56,9 @@ _SETTINGS = {
     ("mode", "one_way"): lazy("went one way"),
     ("hide_sensitive", True): lazy("hid sensitive information in all links"),
     ("hide_sensitive", False): lazy("showed details in links again"),
+    ("titles_for", "nobody"): lazy("kept titles of events from other calendars to themselves"),
+    ("titles_for", "managers"): lazy("let managers see titles of events from other calendars"),
+    ("titles_for", "everyone"): lazy("let everyone see titles of events from other calendars"),
 }
 _ACCOUNT_DEEDS = {
     "account.connected": lazy("connected {provider}"),
@@ -69,7 +77,7 @@ _ACCOUNT_DEEDS = {
     "source.off": lazy("let a calendar outside block booking no more"),
     "source.rules": lazy("changed what blocks booking in a calendar outside"),
 }
-_LINK_DEEDS = {
+_FEED_DEEDS = {
     "feed.generated": lazy("made the link"),
     "feed.changed": lazy("changed what the link shows:"),
     "feed.rotated": lazy("regenerated the URL of the link"),
@@ -86,13 +94,15 @@ def in_effect(user: User, feed: Feed | None = None) -> str:
 
 
 def limited(user: User) -> str | None:
-    """The name of what applies where the clinic allows less than the person chose."""
+    """The name of the identifier in force, if the clinic allows less than the person chose."""
     applies = cut(user.identifier, user.clinic.privacy_ceiling)
     return IDENTIFIER_NAMES[applies] if user.identifier and applies != user.identifier else None
 
 
 def safer_identifiers(user: User) -> dict[str, str]:
-    """What a single link may show instead: the ladder up to what the person chose."""
+    """The identifiers that a single link may show instead: the safer ones, up to the person's
+    choice.
+    """
     return {
         key: IDENTIFIER_NAMES[key]
         for key in IDENTIFIERS[
@@ -102,15 +112,17 @@ def safer_identifiers(user: User) -> dict[str, str]:
 
 
 def covers(feed: Feed) -> str:
-    """Whose bookings a link shows: "Yours at Linden Street"."""
+    """The bookings in a link, in words: "Yours at Linden Street"."""
     if feed.scope == "clinic":
         return _("All calendars of the clinic")
     if feed.scope == "person":
         return _("Yours at every venue")
-    whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else _("Yours")
+    calendar = feed.practitioner
+    assert calendar is not None  # any other scope than these has one
+    whose = f"{calendar.user.name}’s" if feed.shows_others else _("Yours")
     if feed.kind == "availability":
         return _("{whose} at every venue", whose=whose)
-    return _("{whose} at {venue}", whose=whose, venue=feed.practitioner.venue.name)
+    return _("{whose} at {venue}", whose=whose, venue=calendar.venue.name)
 
 
 def lacks_role(feed: Feed, user: User) -> bool:
@@ -178,7 +190,9 @@ def statuses(feed: Feed) -> list[tuple[str, str]]:
 
 
 def rhythm(read: FeedRead) -> str:
-    """How often a program looks, once it has looked often enough to tell: ", about hourly"."""
+    """How often a program reads the link, once it has read it often enough to tell: ", about
+    hourly".
+    """
     seconds = read.interval_seconds or 0
     twice_a_day = 9 * 3600 <= seconds <= 16 * 3600
     return (
@@ -191,13 +205,13 @@ def rhythm(read: FeedRead) -> str:
 
 
 def going_stale(feed: Feed) -> str:
-    """What a new address means for those who read the old one.
+    """The effect of a new address on programs that read the old one.
 
     "Outlook gets nothing more and goes stale; …".
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     families = list(dict.fromkeys(read.family for read in reads)) or [_("any app that uses it")]
-    names = _(" and ").join(name for name in (", ".join(families[:-1]), families[-1]) if name)
+    names = listed(families)
     return ngettext(
         "{names} gets nothing more and goes stale; add the new address there by hand.",
         "{names} get nothing more and go stale; add the new address in each by hand.",
@@ -206,27 +220,49 @@ def going_stale(feed: Feed) -> str:
     )
 
 
+def apps(feed: Feed) -> list[FeedRead]:
+    """The programs that read the link, the last reader first. Browsers do not count."""
+    reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
+    return [read for read in reads if read.family != "a browser"]
+
+
+def too_large(events: int, octets: int) -> str:
+    """Why Google does not read all of a link."""
+    if events > 1_000:
+        return _(
+            "This link holds {events} events. Google keeps about 1,000 and drops the rest.",
+            events=f"{events:,}",
+        )
+    return _(
+        "This link is about {size} MB large. Google reads no more than 1 MB.",
+        size=f"{octets / 1_000_000:.1f}",
+    )
+
+
 def is_regular(feed: Feed) -> bool:
     """Whether someone read the link about when they should have."""
-    read = next(iter(feed.reads), None)
-    patience = 3 * max(read.interval_seconds or 0, _RARELY_SECONDS) if read else 0
-    return bool(read) and (scheduling.utc_now() - read.last_at).total_seconds() < patience
+    read = next(iter(apps(feed)), None)
+    if read is None:
+        return False
+    patience = 3 * max(read.interval_seconds or 0, _RARELY_SECONDS)
+    return (scheduling.utc_now() - read.last_at).total_seconds() < patience
 
 
-def deed(entry: AuditEntry, link_name: str, user: User) -> str:
+def deed(entry: AuditEntry, named: str, user: User) -> str:
     """One line of the history: "You made the link “My phone”"."""
     who = _("You") if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
     if entry.action == "sync.settings":
         return f"{who} {_(' and ').join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
-        name = registry.name(entry.detail.get("kind"))
-        return f"{who} {_ACCOUNT_DEEDS[entry.action].format(provider=name)}"
-    if entry.action in _LINK_DEEDS:
-        return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
+        words = _ACCOUNT_DEEDS[entry.action]
+        said = words.format(provider=named or registry.name(entry.detail.get("kind")))
+        return f"{who} {said}" if "{provider}" in words or not named else f"{who} {said}: {named}"
+    if entry.action in _FEED_DEEDS:
+        return f"{who} {_FEED_DEEDS[entry.action]} “{named}”"
     return f"{who}: {display.plain_action(entry.action)}"
 
 
-def _setting(name: str, value) -> str:
+def _setting(name: str, value: Any) -> str:
     if name == "identifier":
         return _(
             "chose how clients appear: {identifier}",
@@ -237,39 +273,19 @@ def _setting(name: str, value) -> str:
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """What was changed, each with its link's name; without what the list of runs tells."""
-    return [
-        (entry, name) for entry, name in _history(user, most) if entry.action != "account.resync"
-    ]
-
-
-def _history(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """What changed in the person's sync settings, links and accounts, newest first.
-
-    Each with the link's name ("" for all else).
-
-    Of accounts it is what the person did: the number of one that is gone may be another's now.
+    """The changes, each with the name of its link or account; without those that the list of runs
+    tells.
     """
-    own = Feed.select(Feed.id).where(Feed.user == user)
-    about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
-    about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == user.id)
-    about_accounts = (AuditEntry.user == user) & (
-        AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source.")
-    )
-    about = about_links | about_settings | about_accounts
-    rows = list(
-        AuditEntry.select(AuditEntry, User)
-        .left_outer_join(User)
-        .where(AuditEntry.clinic == user.clinic_id, about)
-        .order_by(AuditEntry.id.desc())
-        .limit(most)
-    )
-    names = dict(
-        Feed.select(Feed.id, Feed.name)
-        .where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"]))
-        .tuples()
-    )
-    return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
+    found = [one for one in history.of_person(user, most) if one[0].action != "account.resync"]
+    is_needed = any(entry.kind == "account" for entry, __ in found)
+    accounts = {one.id: one for one in Account.of(user)} if is_needed else {}
+    account_names.know(accounts.values())
+
+    def of_account(entry: AuditEntry) -> str:
+        account = accounts.get(entry.subject) if entry.kind == "account" else None
+        return account_names.name_of(account) if account and account.created_at <= entry.at else ""
+
+    return [(entry, name or of_account(entry)) for entry, name in found]
 
 
 _COUNTED = {  # none, one, many
@@ -277,11 +293,6 @@ _COUNTED = {  # none, one, many
     "calendar": (lazy("No calendar"), lazy("One calendar"), lazy("{count} calendars")),
     "e-mail": (lazy("No e-mail"), lazy("One e-mail"), lazy("{count} e-mails")),
     "link": (lazy("No link"), lazy("One link"), lazy("{count} links")),
-    "private link": (
-        lazy("No private link"),
-        lazy("One private link"),
-        lazy("{count} private links"),
-    ),
 }
 
 

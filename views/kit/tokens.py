@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_login import current_user
 from itsdangerous import BadData
 
@@ -25,7 +25,7 @@ FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # Blueprints whose callers prove themselves by a secret of their own, and those for visitors: they
 # are not signed in, and their forms carry a signed ticket.
-EXEMPT = {"webhooks", "choosing", "details", "managed", "by_letter"}
+EXEMPT = {"webhooks", "choosing", "details", "managed", "by_letter", "asking", "earlier", "listing"}
 # For people who are not signed in yet.
 DOORS = {
     "auth.sign_in",
@@ -39,9 +39,9 @@ LONGEST = timedelta(days=31)  # no session lives as long
 
 @dataclass(frozen=True)
 class Token:
-    """Whose it is, and when it was made, in seconds since 1970.
+    """The owner of a form's token, and its time in seconds since 1970.
 
-    Whose: "u" and a person's number, or "d" and a browser's.
+    The owner: "u" and a person's number, or "d" and a browser's.
     """
 
     holder: str
@@ -68,11 +68,12 @@ def issue() -> str:
         g.page_token = devices.signer("kalends page").dumps(
             [holder, int(now().timestamp()), secrets.token_urlsafe(6)]
         )
-    return g.page_token
+    token: str = g.page_token
+    return token
 
 
 def renew() -> None:
-    """Somebody signed in or out: forms of this answer are theirs."""
+    """Somebody signed in or out: give the forms of this answer a token of theirs."""
     g.pop("page_token", None)
 
 
@@ -91,7 +92,7 @@ def sent() -> Token | None:
         return None
 
 
-def check():
+def check() -> Response | None:
     """Before every request: None to go on, or the answer of refusal."""
     if (
         request.method in SAFE_METHODS
@@ -118,7 +119,7 @@ def check():
     return signing_in.ask_again(token.user_id, "old") if token.is_old else None
 
 
-def _refuse():
+def _refuse() -> Response:
     person = (
         (current_user.clinic_id, current_user.id) if current_user.is_authenticated else (None, None)
     )
@@ -131,4 +132,5 @@ def _refuse():
         return htmx.say(
             _("{heading}. Nothing was saved: reload it and send it again.", heading=heading), 401
         )
-    return render_template("error.html", heading=heading, advice=advice, status=400), 400
+    page = render_template("error.html", heading=heading, advice=advice, status=400)
+    return make_response(page, 400)

@@ -1,4 +1,4 @@
-"""What a person can do with a connected account, as buttons; nothing decided."""
+"""The actions that a person has for a connected account, as buttons. Nothing is decided here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from flask import url_for
 
 from base.catalogue import _, ngettext
-from sync.providers import registry
-from sync.tables import mappings
+from sync.tables import account_names, mappings
 from sync.tables.accounts import Account
 from sync.two_way.standing.actions import Action
 
@@ -52,21 +51,23 @@ def _in_menu(account: Account, action: Action) -> Button:
             return Button(_("Go one way"), _leave(account, "one-way"), "link")
         case Action.CHANGE_ACCOUNT:
             return Button(_("Change account"), _leave(account, "disconnection", change=1), "person")
+        case Action.RECONNECT:
+            return Button(_("Change the address"), _connect(account))
         case Action.DISCONNECT:
             return Button(_("Disconnect"), _leave(account, "disconnection"), "cross")
     raise ValueError(action)
 
 
 def _at_foot(account: Account, action: Action) -> Button:
-    name = registry.of(account.kind).name
+    name = account_names.name_of(account)
     match action:
         case Action.CHECK:
             return Button(_("Check now"), _act(account, "check"), "sync", "swap")
         case Action.RESUME:
             return Button(_("Go on"), _act(account, "resumption"), "sync", "swap", "primary")
         case Action.RECONNECT:
-            url = url_for("connect.depart", kind=account.kind)
-            if account.phase == "leaving":
+            url = _connect(account)
+            if account.is_leaving:
                 return Button(
                     _("Connect {name} again", name=name), url, how="button", kind="primary"
                 )
@@ -80,6 +81,11 @@ def _at_foot(account: Account, action: Action) -> Button:
                 kind="danger",
             )
     raise ValueError(action)
+
+
+def _connect(account: Account) -> str:
+    """The address to connect an account once more."""
+    return url_for("connect.begin", kind=account.kind, account=account.id)
 
 
 def _staying(account: Account, name: str) -> str:

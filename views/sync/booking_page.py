@@ -21,14 +21,16 @@ blueprint = Blueprint("booking_page", __name__)
 
 @dataclass(frozen=True)
 class Address:
-    """Where clients book. `is_own`: with this person; else with whoever takes online bookings."""
+    """An address at which clients book. `is_own`: with this person; else with everyone who takes
+    online bookings.
+    """
 
     url: str
     is_own: bool
 
     @cached_property
     def code(self) -> tuple[int, str]:
-        """The same for phone cameras, as `qr.code` has it."""
+        """The address as a code for phone cameras: see `qr.code`."""
         return qr.code(self.url)
 
 
@@ -49,7 +51,7 @@ def address() -> Address | None:
         else url_for("choosing.start", name=name)
     )
     base = current_app.config["SETTINGS"].base_url
-    return Address(base + way.rstrip("/"), place is not None)
+    return Address(base + way, place is not None)
 
 
 @blueprint.get("/card")

@@ -1,7 +1,7 @@
-"""What a notice says of an event of ours that somebody changed outside: whole sentences."""
+"""Sentences of the notice about an event of ours that somebody changed outside."""
 
 from base.catalogue import _, lazy
-from sync.providers import registry
+from sync.tables import account_names
 from sync.tables.notices import Notice
 from views.kit import display
 
@@ -41,15 +41,15 @@ OF_AN_EVENT = {  # its booking is gone
 
 
 def heading(notice: Notice) -> str:
-    """What was done, where, and whether it is put back."""
+    """The heading: the change outside, its calendar, and whether it is put back."""
     put_back, open_one = HEADINGS[notice.kind]
     said = put_back if notice.detail.get("is_put_back") else open_one
     return said.format(provider=_provider(notice))
 
 
 def sentences(notice: Notice, to: str | None) -> list[str]:
-    """What happened, what stands here and there now, and what to do. `to`: to when it was moved,
-    where its booking can follow.
+    """The sentences: the change, the present state here and there, and what to do. `to`: the new
+    time outside, if its booking can follow.
     """
     return [_what_happened(notice, to), _what_stands(notice), *_what_to_do(notice)]
 
@@ -97,4 +97,4 @@ def _what_to_do(notice: Notice) -> list[str]:
 
 
 def _provider(notice: Notice) -> str:
-    return registry.of(notice.account.kind).name
+    return account_names.name_of(notice.account)

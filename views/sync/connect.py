@@ -10,22 +10,22 @@ from flask_login import current_user
 
 from base import scheduling
 from base.catalogue import _, paragraph
-from sync.connect import connecting, connections
-from sync.connect.oauth import Departure, Mismatch
+from sync.connect import arrival, gateway
+from sync.connect.oauth import AuthorizationRequest, Mismatch
 from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
-from sync.two_way import first_look
 from sync.two_way.standing import state
 from sync.two_way.standing.state import State
+from views.kit import access
 from views.kit.access import login_required
 
-from . import connect_words
+from . import connect_words, password, published
 
 blueprint = Blueprint("connect", __name__)
 
-KEY = "departure "  # and the state: each tab that leaves is known when it is back
+KEY = "departure "  # and the state, in sessions under way: each tab is known when it is back
 MOST_UNDER_WAY = 4
 # a code that comes back once more within this time was used by the first return
 JUST_NOW = timedelta(minutes=10)
@@ -33,42 +33,61 @@ JUST_NOW = timedelta(minutes=10)
 
 @blueprint.get("/<kind>/departure")
 @login_required
-def depart(kind: str):
-    """Off to the provider, with what is needed to know the person again."""
-    refusal = _refusal(kind)
+def begin(kind: str):
+    """Send the person to the provider, and keep what tells who comes back."""
+    account = _meant(kind)
+    refusal = _refusal(kind, account)
     if refusal:
         flash(refusal, "warning")
         return _back(kind)
-    account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    # one that is of no use gives way to another
+    if registry.of(kind).reads_only:
+        return published.show(kind, account)
+    if registry.of(kind).by_password:
+        return password.show(kind, account)
+    # an account that was never used is replaced
     known = account.email if account and not account.is_unused else ""
-    leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
+    sent = arrival.authorize(kind, current_user.clinic, _way_back(kind), known)
     for key in _under_way()[MOST_UNDER_WAY - 1 :]:
         session.pop(key)
-    session[KEY + leaving.state] = {
+    session[KEY + sent.state] = {
         "at": scheduling.utc_now().isoformat(),
         "kind": kind,
-        "verifier": leaving.verifier,
-        "redirect_uri": leaving.redirect_uri,
+        "verifier": sent.verifier,
+        "redirect_uri": sent.redirect_uri,
     }
-    return redirect(leaving.url, 302)
+    return redirect(sent.url, 302)
+
+
+@blueprint.post("/<kind>/password")
+@login_required
+def sign_in(kind: str):
+    """A name and a password for a provider that asks for them."""
+    if kind not in gateway.kinds() or not registry.of(kind).by_password:
+        abort(404)
+    account = _meant(kind)
+    refusal = _refusal(kind, account)
+    if refusal:
+        flash(refusal, "warning")
+        return _back(kind)
+    taking = published.take if registry.of(kind).reads_only else password.take
+    return taking(kind, account)
 
 
 @blueprint.get("/<kind>")
 @login_required
 def arrive(kind: str):
-    """Back from the provider. What came with the address must not stay in it, so every answer leads
-    on.
+    """The way back from the provider. The contents of its address must not stay in an address of
+    ours, so every answer redirects.
     """
-    if kind not in connections.kinds():
+    if kind not in gateway.kinds() or registry.of(kind).by_password:
         abort(404)
-    leaving = _departure(kind, request.args.get("state", ""))
-    refusal = _refusal(kind)
+    sent = _sent(kind, request.args.get("state", ""))
+    refusal = _refusal(kind, Account.at(current_user, kind))
     if refusal:
         flash(refusal, "warning")
         return _back(kind)
     try:
-        account = connecting.arrive(current_user, kind, leaving, request.args)
+        account = arrival.arrive(current_user, kind, sent, request.args)
     except OtherAccount as other:
         flash(
             _("You chose another account. {what_helps}", what_helps=_what_helps(kind, other.email)),
@@ -77,36 +96,50 @@ def arrive(kind: str):
         return _back(kind)
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
-        if account is None:
-            word = type(error).__name__
-            why = connect_words.refusal(word, registry.of(kind).name, error.reason)
-            flash(_("Not connected. {why}", why=why), "warning")
-            connecting.note_missing(current_user, kind, word)
-            return _back(kind)
+        return _connected(account) if account else _not_connected(kind, error)
     return _connected(account)
 
 
+def _meant(kind: str) -> Account | None:
+    """The account that is to be connected once more; None for another one."""
+    if kind not in registry.PROVIDERS or not registry.of(kind).takes_several:
+        return Account.at(current_user, kind)
+    account_id = request.args.get("account", type=int)
+    if account_id is None:
+        return None
+    account = access.account_of_mine(account_id)
+    return account if account.kind == kind else abort(404)
+
+
+def _not_connected(kind: str, error: ProviderError):
+    word = type(error).__name__
+    why = connect_words.refusal(word, registry.of(kind).name, error.reason)
+    flash(_("Not connected. {why}", why=why), "warning")
+    arrival.note_missing(current_user, kind, word)
+    return _back(kind)
+
+
 def _under_way() -> list[str]:
-    """Keys of the departures that are not back yet, the newest first."""
+    """Keys of what was sent to a provider and has no answer yet, the newest first."""
     keys = [key for key in session if key.startswith(KEY)]
     return sorted(keys, key=lambda key: session[key]["at"], reverse=True)
 
 
-def _departure(kind: str, state: str) -> Departure:
-    """The departure that this return belongs to, which is used with it; one that nothing belongs
-    to where there is none. Others of the same person go on.
+def _sent(kind: str, state: str) -> AuthorizationRequest:
+    """The request that this answer belongs to, which is then used up; an empty request if there was
+    none. Other requests of the same person stay.
     """
     kept = session.get(KEY + state)
     if not state or not kept or kept["kind"] != kind:
-        return Departure("", "", "", "")
+        return AuthorizationRequest("", "", "", "")
     del session[KEY + state]
-    return Departure("", state, kept["verifier"], kept["redirect_uri"])
+    return AuthorizationRequest("", state, kept["verifier"], kept["redirect_uri"])
 
 
 def _what_helps(kind: str, email: str) -> str:
-    """What somebody can do who chose another account than the one that is known."""
-    known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    if known and known.phase == "leaving":
+    """Advice for somebody who chose another account than the one that is known."""
+    known = Account.at(current_user, kind)
+    if known and known.is_leaving:
         return _(
             "Our events in {email} are still to be removed. Connect {email} once more for that, or"
             " press “End now” and let them stay.",
@@ -116,11 +149,11 @@ def _what_helps(kind: str, email: str) -> str:
 
 
 def _connected(account: Account):
-    """The account is there: its calendars are looked at next, or its sync goes on."""
+    """Answer that the account is connected: its calendars are listed next, or its sync goes on."""
     flash(
         paragraph(
             _("Connected to {email}.", email=account.email),
-            _("Next, give the new calendar a name.") if account.phase in first_look.PHASES else "",
+            _("Next, give the new calendar a name.") if account.may_begin else "",
         )
     )
     return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
@@ -130,14 +163,13 @@ def _just_connected(kind: str) -> Account | None:
     """The person's account, where this is the second return of one that worked: pressed twice, or
     reloaded.
     """
-    account = Account.get_or_none(
-        Account.user == current_user.id, Account.kind == kind, Account.health == "ok"
-    )
-    return account if account and account.consented_at > scheduling.utc_now() - JUST_NOW else None
+    account = Account.at(current_user, kind)
+    is_new = account and account.consented_at > scheduling.utc_now() - JUST_NOW
+    return account if is_new and account.is_well else None
 
 
 def _back(kind: str):
-    """To the page, where this provider is chosen already and the button stands."""
+    """Go to the page on which this provider is chosen already, with its button."""
     return redirect(url_for("sync_settings.show", mode=kind, _anchor="mode"), 303)
 
 
@@ -146,10 +178,12 @@ def _way_back(kind: str) -> str:
     return f"{current_app.config['SETTINGS'].base_url}/connect/{kind}"
 
 
-def _refusal(kind: str) -> str | None:
-    """Why this person cannot connect now, and what helps; None when they can."""
+def _refusal(kind: str, known: Account | None) -> str | None:
+    """Why this person cannot connect now (an account that is known), and what helps; None when they
+    can.
+    """
     why = state.barred_from(kind, current_user.clinic, current_user)
-    if why == State.NOT_SET_UP or registry.of(kind).sign_in != "oauth":
+    if why == State.NOT_SET_UP:
         abort(404)
     name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if why == State.NO_PLAN:
@@ -158,18 +192,16 @@ def _refusal(kind: str) -> str | None:
             " change the plan.",
             name=name,
         )
-    known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    # our events there are still to be removed
-    is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"
+    is_unfinished = known is not None and known.is_unfinished
     if why == State.NOT_ALLOWED and not is_unfinished:
         return _("First tick the box that lets your bookings appear outside Kalends.")
     if not current_user.identifier and not is_unfinished:
         return _("First choose how clients appear, and save it.")
-    if known is not None and known.phase == "leaving" and not is_unfinished:
+    if known is not None and known.is_leaving and not is_unfinished:
         return _(
             "We are still removing our events in {name}. Connect again in a moment.", name=name
         )
-    if request.host != base.netloc:
+    if request.host != base.netloc and not registry.of(kind).by_password:
         return _(
             "Open Kalends at {geturl} and connect there: {name} knows only that address.",
             geturl=base.geturl(),

@@ -1,6 +1,6 @@
 """Why a provider did not let us in, and what the person can do.
 
-One sentence for each kind of refusal, on the way back and at the first look.
+One sentence for each kind of refusal, on the way back and at the first list of calendars.
 """
 
 from base.catalogue import lazy
@@ -47,6 +47,40 @@ _KINDS = {  # class of the error → sentence
         )
     ),
     "AuthExpired": lazy("That took too long for {name}, or access has ended. Connect again."),
+    "WrongPassword": (
+        lazy(
+            "{name} did not accept the name or the password. It was tried once. Most calendars want"
+            " a password made for programs, not the one you sign in with yourself."
+        )
+    ),
+    "NoServer": (
+        lazy(
+            "There is no calendar server at this address. Check it for typing mistakes, or copy"
+            " the CalDAV address from the settings of your calendar."
+        )
+    ),
+    "PrivateServer": (
+        lazy(
+            "This address leads into a private network. If that is right, ask whoever runs this"
+            " server to allow it: the setting is KALENDS_PRIVATE_HOSTS."
+        )
+    ),
+    "UnsafeServer": (
+        lazy(
+            "The server cannot prove who it is, or its address does not begin with https://. Your"
+            " password was not sent. Check the address, or tell whoever runs that server."
+        )
+    ),
+    "OtherServer": (
+        lazy(
+            "This address leads on to a server of another name, which did not get your password."
+            " Type the address of that server if you trust it."
+        )
+    ),
+    "ConnectedTwice": lazy(
+        "You connected this account already. Remove this one. If the other one asks for a new"
+        " password, write it there."
+    ),
     "NoMailbox": (
         lazy(
             "This account has no calendar that other programs can use. Choose another account,"

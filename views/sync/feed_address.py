@@ -24,9 +24,10 @@ def https(feed: Feed) -> str:
 
 
 def worded(feed: Feed) -> str:
-    """The same address for apps that name a calendar by its last part (Thunderbird).
+    """The private address with a readable last part, for apps that name a calendar by it
+    (Thunderbird).
 
-    So they do not show the secret.
+    Otherwise they show the secret.
     """
     return https(feed).removesuffix(".ics") + (
         "/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics"

@@ -1,12 +1,12 @@
-"""The form in which a private link's settings are changed.
+"""The form in which a feed's settings are changed.
 
-Also the way between its fields and the link's columns.
+Also the way between its fields and the feed's columns.
 """
 
 from typing import ClassVar
 
 from flask_login import current_user
-from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationError
+from wtforms import BooleanField, IntegerField, ValidationError
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import CheckboxInput
 
@@ -15,8 +15,9 @@ from base.catalogue import _, lazy
 from base.feed_presets import STATUS_PRESETS, WINDOWS
 from models import Feed
 from views.kit import sync_words
+from views.kit.choices import Choice, Several
 from views.kit.display import STATUS_NAMES
-from views.kit.forms import Choice, Line
+from views.kit.forms import Line
 from views.kit.merging import Merging
 
 _OWN = ("own", lazy("My own choice"))
@@ -24,7 +25,7 @@ _BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]
 
 
 class BusySettings(Merging):
-    """What can be chosen for a link that shows free and busy alone."""
+    """The settings of a link that shows free and busy times alone."""
 
     together: ClassVar = {lazy("Time span"): ("window", "past_days", "future_days")}
 
@@ -54,7 +55,7 @@ class BusySettings(Merging):
 
 
 class FeedSettings(BusySettings):
-    """What can be chosen for a link that shows bookings."""
+    """The settings of a link that shows bookings."""
 
     together: ClassVar = {
         **BusySettings.together,
@@ -66,7 +67,7 @@ class FeedSettings(BusySettings):
     first = Choice(lazy("First"), choices=_BLOCK_CHOICES)
     second = Choice(lazy("Then"), choices=_BLOCK_CHOICES)
     third = Choice(lazy("Last"), choices=_BLOCK_CHOICES)
-    details = SelectMultipleField(
+    details = Several(
         lazy("What the description says"),
         option_widget=CheckboxInput(),
         choices=[("status", lazy("Status")), ("rate", lazy("Rate")), ("notes", lazy("Notes"))],
@@ -158,7 +159,7 @@ def settings_form(feed: Feed, **kwargs) -> BusySettings:
 
 
 def _shown_fields(feed: Feed) -> dict:
-    """What a link shows of bookings, as the form has it."""
+    """The fields of the form for the parts of a booking that a link shows."""
     presets = [name for name, statuses in STATUS_PRESETS.items() if statuses == feed.statuses]
     first, second, third, *__ = [*feed.title.split(), "", "", ""]
     return {

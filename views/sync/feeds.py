@@ -2,22 +2,27 @@
 shown.
 """
 
+from contextlib import suppress
+
 from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
+from wtforms import ValidationError
 
 from base import scheduling
-from base.catalogue import _, lazy, paragraph
-from models import MOST_FEEDS, Feed, NoFeeds, Practitioner, Stopped, User
+from base.catalogue import _, lazy, ngettext, paragraph
+from models import MOST_FEEDS, Feed, NoFeeds, Stopped
+from people import presses
 from sync.events.face import Policy, face
-from sync.feeds import owned, shown
+from sync.feeds import owned, preview
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
-from views.kit.forms import Choice, Form, Line, arg_int
+from views.kit.choices import Choice
+from views.kit.forms import Form, Line, arg_int
 
 from . import feed_address, switches
 from .feed_settings import settings_form
 
-blueprint = Blueprint("links", __name__)
+blueprint = Blueprint("feeds", __name__)
 
 _REFUSALS = {
     "plan": lazy("Your clinic’s plan has no private links"),
@@ -47,18 +52,36 @@ class NewFeed(Form):
         default="bookings",
     )
     covers = Choice(lazy("Whose bookings?"), choices=[], validate_choice=False)
+    identifier = Choice(lazy("How should clients appear?"), choices=[], validate_choice=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # the first feed comes after the choice; full names are chosen on Calendar sync alone
+        allowed = [one for one in current_user.clinic.allowed_identifiers() if one != "full_name"]
+        names = sync_words.IDENTIFIER_NAMES
+        self.identifier.choices = [("", _("Choose one")), *((one, names[one]) for one in allowed)]
+        if current_user.identifier:
+            del self.identifier
+
+    def validate_identifier(self, field):
+        offered = [value for value, __ in field.choices[1:]]
+        if self.kind.data == "bookings" and field.raw_data and field.data not in offered:
+            raise ValidationError(_("Choose how clients appear in your links"))
 
 
 def _covers() -> dict[str, list[tuple[str, str]]]:
-    """Whose bookings a new link can show, in groups; the first choice is the usual one."""
+    """The choices of whose bookings a new feed shows, in groups; the first choice is
+    the usual one.
+    """
     calendars = access.calendars()
     own = [
         (str(c.id), _("Mine at {venue}", venue=c.venue.name))
         for c in calendars
         if c.user_id == current_user.id
     ]
-    if len(own) > 1:
-        own.append(("person", _("Mine at every venue, in one link")))
+    if len(own) > 1:  # a locum works at several; a clinic's feed is one venue's
+        whole = ("person", _("Mine at every venue, in one link"))
+        own.insert(0 if current_user.clinic.feed_preset == "locum" else len(own), whole)
     groups = {_("Mine"): own}
     if current_user.is_manager and calendars:
         groups[_("The clinic")] = [("clinic", _("All calendars in one link"))]
@@ -76,27 +99,12 @@ def _shown_by_others() -> list[Feed]:
     """
     if current_user.why_no_feeds():
         return []
-    mine = Practitioner.select(Practitioner.id).where(Practitioner.user == current_user.id)
-    rows = (
-        Feed.select(Feed, User)
-        .join(User, on=(Feed.user == User.id))
-        .where(
-            Feed.clinic == current_user.clinic_id,
-            Feed.user != current_user.id,
-            Feed.revoked_at.is_null(),
-            Feed.suspended_at.is_null(),
-            User.left_at.is_null(),
-            User.sync_allowed,
-            User.role.in_(("manager", "owner")),
-            (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine),
-        )
-    )
-    return list(rows.order_by(User.name, Feed.id))
+    return owned.shown_by_others(current_user)
 
 
 def _scope(covers: str | None) -> dict:
-    """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty:
-    there is no calendar to show.
+    """The columns for one of `_covers`. A choice that the list did not offer is refused with 403 or
+    404. Empty: there is no calendar to show.
     """
     covers = covers or next((value for choices in _covers().values() for value, __ in choices), "")
     if covers == "clinic":
@@ -116,8 +124,8 @@ def _new_form(**kwargs) -> NewFeed:
 
 
 def _context(**more) -> dict:
-    """What the page of links needs."""
-    own, subject = owned.listed(current_user), shown.sample(current_user, scheduling.utc_now())
+    """The values for the page of links."""
+    own, subject = owned.listed(current_user), preview.sample(current_user, scheduling.utc_now())
     examples = {
         feed.id: face(subject, Policy.of(current_user, current_user.clinic, feed)).title
         for feed in own
@@ -130,6 +138,8 @@ def _context(**more) -> dict:
         "others": _shown_by_others(),
         "calendars": access.calendars(),
         "addresses": feed_address,
+        "rotatable": _rotatable(),
+        "sizes": preview.sizes(own, scheduling.utc_now()),
         "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
         "still_answers": owned.still_answers,
@@ -139,10 +149,10 @@ def _context(**more) -> dict:
 
 
 def _show(
-    status: int = 200, partial: str = "links/_links.html", form: NewFeed | None = None, **more
+    status: int = 200, partial: str = "feeds/_feeds.html", form: NewFeed | None = None, **more
 ) -> Response:
     return htmx.show(
-        "links/index.html",
+        "feeds/index.html",
         partial,
         status,
         **_context(form=form or _new_form(formdata=None), **more),
@@ -154,7 +164,7 @@ def _changed(sentence: str, anchor: str | None = None) -> Response:
     if anchor and htmx.is_partial():
         return _show(said={"at": anchor, "sentence": sentence})
     flash(sentence)
-    return _show() if htmx.is_partial() else htmx.done(url_for("links.index", _anchor=anchor))
+    return _show() if htmx.is_partial() else htmx.done(url_for("feeds.index", _anchor=anchor))
 
 
 @blueprint.get("/")
@@ -173,14 +183,26 @@ def create():
     name = form.name.data or (
         _("Free and busy") if form.kind.data == "availability" else _("My calendar")
     )
+    if form.identifier and form.identifier.data:
+        current_user.change_sync(identifier=form.identifier.data)
     try:
-        feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
+        feed = _generated({"name": name, "kind": form.kind.data, "user": current_user, **columns})
     except NoFeeds as refusal:
         return _refused(form, refusal.why)
     return _changed(
         _("“{feed}” is ready. Copy its address into your calendar app.", feed=feed.name),
         f"link-{feed.id}",
     )
+
+
+def _generated(values: dict) -> Feed:
+    """A link with these values; a second press of the button gives that of the first. Raises
+    NoFeeds.
+    """
+    clinic = current_user.clinic
+    return presses.once(
+        Feed, clinic, current_user, values, lambda: Feed.generate(actor=current_user, **values)
+    )[0]
 
 
 def _refused(form: NewFeed, why: str | None) -> Response:
@@ -193,7 +215,7 @@ def _refused(form: NewFeed, why: str | None) -> Response:
 @login_required
 def edit(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
-    return render_template("links/edit.html", feed=feed, form=settings_form(feed))
+    return render_template("feeds/edit.html", feed=feed, form=settings_form(feed))
 
 
 @blueprint.post("/<int:feed_id>")
@@ -202,7 +224,7 @@ def update(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
     form = settings_form(feed)
     if not form.validate():
-        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
+        return htmx.show("feeds/edit.html", "feeds/_settings.html", 422, feed=feed, form=form)
     try:
         saved = form.store(
             feed,
@@ -212,14 +234,14 @@ def update(feed_id: int):
     except Stopped:  # meanwhile
         abort(404)
     if not saved:
-        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
+        return htmx.show("feeds/edit.html", "feeds/_settings.html", 422, feed=feed, form=form)
     flash(
         _(
             "“{feed}” is changed. Its address stays; apps show the change when they next look.",
             feed=feed.name,
         )
     )
-    return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
+    return htmx.done(url_for("feeds.index", _anchor=f"link-{feed.id}"))
 
 
 @blueprint.get("/<int:feed_id>/rotation")
@@ -227,7 +249,7 @@ def update(feed_id: int):
 def ask_rotation(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
     return _show(
-        partial="links/_rotation.html", rotation=feed, going_stale=sync_words.going_stale(feed)
+        partial="feeds/_rotation.html", rotation=feed, going_stale=sync_words.going_stale(feed)
     )
 
 
@@ -251,10 +273,46 @@ def rotate(feed_id: int):
     )
 
 
+@blueprint.get("/rotation")
+@login_required
+def ask_rotation_of_all():
+    count = len(_rotatable())
+    return _show(partial="feeds/_all_rotation.html", all_rotation=count or abort(404))
+
+
+def _rotatable() -> list[Feed]:
+    """One's own links that are answered, or would be if the person allowed it."""
+    return [
+        feed for feed in owned.living(current_user) if not sync_words.lacks_role(feed, current_user)
+    ]
+
+
+@blueprint.post("/rotation")
+@login_required
+def rotate_all():
+    """Give all of one's own links new addresses: after a device was lost, for instance."""
+    if not current_user.clinic.allows("feed"):
+        abort(403)
+    feeds = _rotatable()
+    for feed in feeds:
+        with suppress(Stopped):  # meanwhile
+            feed.rotate(current_user)
+    return _changed(
+        ngettext(
+            "{count} link has a new address; the old one no longer works. Add the new one in your"
+            " app.",
+            "{count} links have new addresses; the old ones no longer work. Add the new ones in"
+            " your apps.",
+            len(feeds),
+        ),
+        "hide",
+    )
+
+
 @blueprint.get("/<int:feed_id>/revocation")
 @login_required
 def ask_revocation(feed_id: int):
-    return _show(partial="links/_revocation.html", revocation=access.living_feed_of_mine(feed_id))
+    return _show(partial="feeds/_revocation.html", revocation=access.living_feed_of_mine(feed_id))
 
 
 @blueprint.post("/<int:feed_id>/revocation")
@@ -277,7 +335,7 @@ def revoke(feed_id: int):
 @login_required
 def ask_clearing(feed_id: int):
     feed = access.feed_of_mine(feed_id)
-    return _show(partial="links/_clearing.html", clearing=feed if feed.is_stopped else abort(404))
+    return _show(partial="feeds/_clearing.html", clearing=feed if feed.is_stopped else abort(404))
 
 
 @blueprint.post("/<int:feed_id>/clearing")
@@ -312,5 +370,5 @@ def card(feed_id: int):
     return (
         abort(404)
         if feed.is_stopped
-        else render_template("links/card.html", feed=feed, addresses=feed_address)
+        else render_template("feeds/card.html", feed=feed, addresses=feed_address)
     )

@@ -10,7 +10,7 @@ from . import connect_words, reading_words, status_words
 
 
 def why(standing: Standing, zone: ZoneInfo) -> str:
-    """What is wrong, or that all is well, and how it goes on."""
+    """The trouble of the account and what happens next, or that all is well."""
     provider = registry.of(standing.account.kind).name
     return _while_stopped(standing, provider, zone) or _while_synced(standing, provider)
 
@@ -23,7 +23,7 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
             return _(
                 "{name} stopped sync. {unfinished}",
                 name=name,
-                unfinished=status_words.unfinished(account, zone, is_own=False),
+                unfinished=status_words.unfinished(standing, zone, is_own=False),
             )
         case State.REMOVING:
             return _(
@@ -35,11 +35,11 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
             return _(
                 "{provider} is not set up on this server now. Nothing goes there, and {old_times}",
                 provider=provider,
-                old_times=status_words.old_times(account, is_own=False),
+                old_times=status_words.old_times(standing, is_own=False),
             )
-        case State.LOOKING:
+        case State.LISTING:
             return _("{name} has just connected {provider}.", name=name, provider=provider)
-        case State.LOOK_FAILED | State.LOOK_WAITS:
+        case State.LIST_FAILED | State.LIST_WAITS:
             return connect_words.refusal(account.health_word, provider)
         case State.OFF:
             return _("{name} ended sync with {provider}.", name=name, provider=provider)
@@ -54,7 +54,7 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
                 "The clinic’s plan has no sync with {provider}. Nothing goes there, and"
                 " {old_times}",
                 provider=provider,
-                old_times=status_words.old_times(account, is_own=False),
+                old_times=status_words.old_times(standing, is_own=False),
             )
         case State.NOT_ALLOWED:
             return _("{name} has switched sync off.", name=name)

@@ -1,41 +1,37 @@
-"""What the owner's board says: each person's accounts and private links, turned into a state, a
+"""Words of the owner's board: each person's accounts and private links, turned into a state, a
 reason and what helps. Nothing is decided.
 
 It is read by people who are not the owners of those calendars: no client, no external title and no
 name of a calendar outside is in it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from peewee import fn
-
 from base import scheduling
 from base.catalogue import _, ngettext
-from base.tables.outside import ExternalEvent
-from models import Clinic, Feed, User
-from sync.connect import connections
+from models import Feed, User
+from sync.connect import gateway
 from sync.feeds import owned
 from sync.providers import registry
-from sync.tables import mappings
+from sync.tables import account_names
 from sync.tables.accounts import Account
-from sync.tables.notices import Notice
-from sync.tables.runs import SyncRun
-from sync.two_way.standing.state import Standing, State
+from sync.two_way.standing.many import Overview
+from sync.two_way.standing.state import State
 from views.kit import display, sync_words
 
 from . import status_words
+from .health_parts import ICONS
 from .health_reasons import why
 
 WEIGHT = {"trouble": 0, "waiting": 1, "busy": 2, "ok": 3, "off": 4}
-ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "off": "pause"}
 NEW = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Row:
+class PersonRow:
     """One line of the board. `helps`: "resync", "ask" (the person must act) or "" (nothing to do);
     `asked_at`: when they were last asked. `left_outside`: how many of our events the account may
     leave outside if its departure is ended now.
@@ -58,41 +54,42 @@ class Row:
         return ICONS[self.badge]
 
     @property
-    def first_name(self) -> str:
-        return self.user.name.split()[0]
+    def provider(self) -> registry.ProviderRow | None:
+        return registry.of(self.account.kind) if self.account else None
+
+    @property
+    def ask_words(self) -> str:
+        """The words of the button that asks the person to act."""
+        name = self.user.name.split()[0]
+        if self.account and self.account.needs_access:
+            return _("Ask {name} to reconnect", name=name)
+        return _("Ask {name} to decide", name=name)
 
 
-def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
+def rows(
+    people: Sequence[User], overviews: Sequence[Overview], calendars: Set[int], zone: ZoneInfo
+) -> list[PersonRow]:
     """The board, the weightiest first. Everyone who works here with a calendar, an account or a
-    link.
+    feed. `calendars`: the ids of those who have a calendar.
     """
-    accounts: dict[int, list[Account]] = {}
-    for account in (
-        Account.select(Account, User)
-        .join(User)
-        .where(Account.clinic == clinic)
-        .order_by(Account.kind)
-    ):
-        account.clinic = clinic
-        accounts.setdefault(account.user_id, []).append(account)
-    people = [
-        user
-        for user in User.listed(clinic)
-        if user.is_active or any(account.is_stuck_leaving for account in accounts.get(user.id, []))
-    ]
-    people = [
-        user
-        for user in people
-        if user.id in accounts or owned.living(user).exists() or user.calendars().exists()
-    ]
-    found = [row for user in people for row in _of_person(user, accounts.get(user.id, []), zone)]
+    found: list[PersonRow] = []
+    accounts: dict[int, list[Overview]] = {}
+    for one in overviews:
+        accounts.setdefault(one.standing.account.user_id, []).append(one)
+    feeds_of = owned.of_people(people)
+    for user in people:
+        own, feeds = accounts.get(user.id, []), feeds_of[user.id]
+        is_here = user.is_active or any(one.standing.account.is_stuck_leaving for one in own)
+        if is_here and (own or feeds or user.id in calendars):
+            found += _of_person(user, own, feeds, zone)
     return sorted(found, key=lambda row: WEIGHT[row.badge])
 
 
-def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Iterator[Row]:
-    used = [account for account in accounts if account.phase != "off"]
-    feeds = [feed for feed in owned.listed(user) if not feed.is_stopped]
-    yield from (of_account(account, zone) for account in used)
+def _of_person(
+    user: User, accounts: Iterable[Overview], feeds: list[Feed], zone: ZoneInfo
+) -> Iterator[PersonRow]:
+    used = [one for one in accounts if not one.standing.account.is_off]
+    yield from (of_account(one, zone) for one in used)
     if feeds:
         yield _of_feeds(user, feeds)
     if not used and not feeds:
@@ -101,10 +98,10 @@ def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Itera
             if user.sync_allowed
             else _("Sync is off.")
         )
-        yield Row(user, _("Nothing connected"), "off", _("Off"), why)
+        yield PersonRow(user, _("Nothing connected"), "off", _("Off"), why)
 
 
-def summary(board: Iterable[Row]) -> str:
+def summary(board: Iterable[PersonRow]) -> str:
     """Two people need help, one is worth a look, one is up to date, four do not sync: each by what
     is weightiest with them.
     """
@@ -156,7 +153,7 @@ def summary(board: Iterable[Row]) -> str:
 
 
 def _people(count: int) -> str:
-    return _("one person") if count == 1 else _("{count} people", count=count)
+    return ngettext("one person", "{count} people", count)
 
 
 # ---- accounts ----
@@ -164,8 +161,8 @@ def _people(count: int) -> str:
 
 HELPS = {  # what helps, where anything does
     State.REMOVAL_STUCK: "end",
-    State.LOOK_FAILED: "ask",
-    State.LOOK_WAITS: "ask",
+    State.LIST_FAILED: "ask",
+    State.LIST_WAITS: "ask",
     State.UNNAMED: "ask",
     State.RECONNECT: "ask",
     State.CALENDAR_GONE: "ask",
@@ -179,62 +176,43 @@ HELPS = {  # what helps, where anything does
 }
 
 
-def of_account(account: Account, zone: ZoneInfo) -> Row:
+def of_account(one: Overview, zone: ZoneInfo) -> PersonRow:
     """How an account stands, in words for whoever looks after the clinic."""
-    standing, user = Standing(account), account.user
-    asked = (
-        Notice.select(Notice.detail)
-        .where(
-            Notice.account == account, Notice.kind == "sync_reminder", Notice.settled_at.is_null()
-        )
-        .first()
-    )
+    standing, account = one.standing, one.standing.account
     helps = HELPS.get(standing.state, "")
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
-    return Row(
-        user,
-        registry.of(account.kind).name,
+    return PersonRow(
+        account.user,
+        account_names.name_of(account, is_own=False),
         standing.severity,
         _("Waits for a person") if asks else status_words.name_of(standing, zone),
         why(standing, zone),
-        _facts(standing, zone),
+        _facts(one, zone),
         account,
         helps,
-        datetime.fromisoformat(asked.detail["at"]) if asked else None,
+        one.asked_at,
         standing.ended_as_on_trial,
-        mappings.left_outside(account) if helps == "end" else 0,
+        standing.left_outside if helps == "end" else 0,
     )
 
 
-def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
+def _facts(one: Overview, zone: ZoneInfo) -> list[str]:
     """Last check, last change, coverage, live messages where they are possible, and how old the
     consent is.
     """
-    account, due = standing.account, standing.due
-    last = (
-        SyncRun.select(fn.MAX(SyncRun.ended_at))
-        .where(SyncRun.account == account, SyncRun.error == "")
-        .scalar()
-    )
-    blocking = (
-        ExternalEvent.select()
-        .where(
-            ExternalEvent.calendar.in_(account.calendars),
-            ExternalEvent.blocks,
-            ExternalEvent.ends_at > scheduling.utc_now(),
-        )
-        .count()
-    )
+    standing, account, due = one.standing, one.standing.account, one.standing.due
     done = min(standing.in_step, due)
     facts = [
         _("Checked {ago}", ago=display.ago(account.checked_at))
         if account.checked_at
         else _("Never checked yet"),
-        _("Last change {ago}", ago=display.ago(last)) if last else _("No change yet"),
+        _("Last change {ago}", ago=display.ago(one.last_change))
+        if one.last_change
+        else _("No change yet"),
         _("{done} of {due} bookings there", done=f"{done:,}", due=f"{due:,}"),
-        ngettext("{count} busy time from there", "{count} busy times from there", blocking),
+        ngettext("{count} busy time from there", "{count} busy times from there", one.blocking),
     ]
-    if connections.setup().webhook_url:
+    if gateway.setup().webhook_url:
         facts.append(_("Instant updates {live}", live=status_words.live(standing, zone)))
     facts.append(_("Connected {ago}", ago=display.ago(account.consented_at)))
     if account.refresh_expires_at:
@@ -247,10 +225,10 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
     return facts
 
 
-# ---- private links ----
+# ---- feeds ----
 
 
-def _of_feeds(user: User, feeds: list[Feed]) -> Row:
+def _of_feeds(user: User, feeds: list[Feed]) -> PersonRow:
     """The person's links, by the one that is worst off."""
     what = _("{count} private links", count=len(feeds)) if len(feeds) > 1 else _("Private link")
     refusal = user.why_no_feeds()
@@ -260,14 +238,14 @@ def _of_feeds(user: User, feeds: list[Feed]) -> Row:
             if refusal == "plan"
             else _("Does not let bookings appear outside, so the links do not answer.")
         )
-        return Row(user, what, "off", _("Not answering"), why)
+        return PersonRow(user, what, "off", _("Not answering"), why)
     found = [_of_feed(feed) for feed in feeds]
     badge, state, why = min(found, key=lambda one: WEIGHT[one[0]])
-    return Row(user, what, badge, state, why)
+    return PersonRow(user, what, badge, state, why)
 
 
 def _of_feed(feed: Feed) -> tuple[str, str, str]:
-    read = max(feed.reads, key=lambda one: one.last_at, default=None)
+    read = next(iter(sync_words.apps(feed)), None)
     if read is None:
         badge = "ok" if scheduling.utc_now() - feed.created_at < NEW else "waiting"
         return (

@@ -1,13 +1,16 @@
-"""What notices tell of, read with a few queries for all of them: no template asks the database."""
+"""The rows that notices tell of, read with a few queries for all notices: no template asks the
+database."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from peewee import ModelSelect
 
 from base.catalogue import _
-from base.tables.outside import ExternalEvent
-from models import Booking, Patient, Practitioner, Service, User, Venue
+from models import Booking, User
+from sync.events.event import is_much
+from sync.tables import listed
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 
@@ -17,8 +20,10 @@ MOST_NAMED = 100
 def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collection[Notice]):
     """Give notices of one account their account, booking, calendar and event."""
     by_id = {row.id: row for row in calendars}
-    bookings = _by_id(_bookings(account.clinic_id), Booking.id, [one.booking_id for one in notices])
-    events = _by_id(ExternalEvent.select(), ExternalEvent.id, [one.event_id for one in notices])
+    ids = [one.booking_id for one in notices if one.booking_id]
+    booked = _bookings(account.clinic_id).where(Booking.id.in_(ids)) if ids else ()
+    bookings = {row.id: row for row in booked}
+    events = listed.events([one.event_id for one in notices if one.event_id])
     for notice in notices:
         notice.account = account
         notice.booking = bookings.get(notice.booking_id)
@@ -26,35 +31,53 @@ def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collect
         notice.event = events.get(notice.event_id)
 
 
-def _by_id(rows: ModelSelect, key, ids: list[int | None]) -> dict:
-    wanted = [one for one in ids if one is not None]
-    return {row.id: row for row in rows.where(key.in_(wanted))} if wanted else {}
-
-
-def stopped(notice: Notice) -> list[Booking]:
-    """The bookings whose events a stopped plan would delete, soonest first, as many as can be
-    read.
+@dataclass(frozen=True)
+class Stopped:
+    """The deletions of a stopped plan: `count` of `total` events, and how many of these are of
+    bookings, of time off, copies that somebody made, and of bookings not known here. `bookings`:
+    the known ones, soonest first, as many as can be read. `is_much`: it stopped since they are
+    many.
     """
-    uids = [UUID(uid) for uid in notice.detail.get("uids", [])[:MOST_NAMED]]
-    rows = _bookings(notice.clinic_id).where(Booking.uuid.in_(uids))
-    return list(rows.order_by(Booking.starts_at))
+
+    count: int
+    total: int
+    booked: int
+    off: int
+    copies: int
+    unknown: int
+    bookings: list[Booking]
+
+    @property
+    def is_much(self) -> bool:
+        return is_much(self.count, self.total)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some are of bookings and some are not."""
+        return bool(self.booked and (self.copies or self.off or self.unknown))
 
 
-def _bookings(clinic_id: int) -> ModelSelect:
-    """With what their title and times need."""
-    return (
-        Booking.select(Booking, Practitioner, Venue, Patient, Service)
-        .join(Practitioner)
-        .join(Venue)
-        .switch(Booking)
-        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(Booking.clinic == clinic_id)
+def stopped(notice: Notice) -> Stopped:
+    """The deletions of the plan that stopped with this notice."""
+    told = notice.detail
+    uids, off, unknown = told.get("uids", []), told.get("off") or 0, told.get("strange") or 0
+    found = Booking.uuid.in_([UUID(uid) for uid in uids[:MOST_NAMED]])
+    return Stopped(
+        count=told.get("count") or 0,
+        total=told.get("total") or 0,
+        booked=len(uids) - off,
+        off=off,
+        copies=len(told.get("copies", [])) - unknown,
+        unknown=unknown,
+        bookings=list(_bookings(notice.clinic_id).where(found).order_by(Booking.starts_at)),
     )
 
 
+def _bookings(clinic_id: int) -> "ModelSelect[Booking]":
+    return Booking.in_full().where(Booking.clinic == clinic_id)
+
+
 def asker(notice: Notice) -> str:
-    """Who asks the person to look after their calendar sync."""
+    """The person who asked the account's owner to look after their calendar sync."""
     user = User.get_or_none(User.id == notice.detail.get("by", 0), User.clinic == notice.clinic_id)
     return user.name if user else _("Your clinic")

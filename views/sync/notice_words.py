@@ -36,20 +36,42 @@ class Doubles:
         return f"calendar-{self.calendar.id}"
 
 
-def template(notice: Notice | Doubles) -> str:
+@dataclass(frozen=True)
+class Changes:
+    """Changes outside that were put back in one account, as one notice."""
+
+    rows: list[Notice]
+    kind: str = "put_back"
+
+    @property
+    def account(self) -> Account:
+        return self.rows[0].account
+
+    @property
+    def id(self) -> str:
+        """An id that has the number of changes, so that an open page shows more of them."""
+        return f"changes-{self.account.id}-{len(self.rows)}"
+
+
+Shown = Notice | Doubles | Changes
+
+
+def template(notice: Shown) -> str:
     """The file that tells it: one a kind, and one for whatever was changed outside."""
-    name = "changed" if notice.kind in CHANGES else notice.kind
+    name = "one_change" if notice.kind in CHANGES else notice.kind
     return f"sync/notices/{name}.html"
 
 
-def shown(notices: Iterable[Notice]) -> list[Notice | Doubles]:
-    """Open notices as the page shows them, in their order."""
+def shown(notices: Iterable[Notice]) -> list[Shown]:
+    """Open notices in the order of the page."""
     groups = (_as_one(rows) if _is_crowd(rows) else rows for rows in _by_calendar(notices))
     return [notice for rows in groups for notice in rows]
 
 
-def _as_one(rows: list[Notice]) -> list[Doubles]:
-    """Nothing where the last of these double bookings has ended by itself."""
+def _as_one(rows: list[Notice]) -> list[Doubles] | list[Changes]:
+    """Several notices as one; none if the last of these double bookings has ended by itself."""
+    if rows[0].kind in CHANGES:
+        return [Changes(rows)]
     bookings = double_bookings.clashing(rows)
     return (
         [Doubles(rows[0].account, rows[0].calendar, bookings, [row.id for row in rows])]
@@ -59,17 +81,30 @@ def _as_one(rows: list[Notice]) -> list[Doubles]:
 
 
 def _by_calendar(notices: Iterable[Notice]) -> list[list[Notice]]:
-    """Double bookings of a calendar together, everything else by itself."""
+    """Double bookings of a calendar together, and what was put back in an account; everything else
+    by itself, and so are a few.
+    """
     groups: dict[str, list[Notice]] = {}
     for notice in notices:
-        groups.setdefault(
-            f"doubles {notice.calendar_id}" if notice.kind == "double" else f"notice {notice.id}",
-            [],
-        ).append(notice)
-    return list(groups.values())
+        groups.setdefault(_group(notice), []).append(notice)
+    found: list[list[Notice]] = []
+    for rows in groups.values():
+        is_few = rows[0].kind in CHANGES and not _is_crowd(rows)
+        found += [[row] for row in rows] if is_few else [rows]
+    return found
+
+
+def _group(notice: Notice) -> str:
+    if notice.kind == "double":
+        return f"doubles {notice.calendar_id}"
+    if notice.kind in CHANGES and notice.detail.get("is_put_back"):
+        return f"back {notice.account_id}"
+    return f"notice {notice.id}"
 
 
 def _is_crowd(rows: list[Notice]) -> bool:
+    if rows[0].kind in CHANGES:
+        return len(rows) > ONE_BY_ONE
     return rows[0].kind == "double" and (
         len(rows) > ONE_BY_ONE or any(row.booking_id is None for row in rows)
     )
@@ -78,13 +113,14 @@ def _is_crowd(rows: list[Notice]) -> bool:
 def to_decide(notices: Iterable[Notice]) -> int:
     """How many of the open notices wait for a person.
 
-    What is put back already does not; that somebody asks counts where nothing else does.
+    A change that is put back already does not wait. A reminder by a colleague counts only if
+    nothing else does.
     """
     groups = _by_calendar(notices)
     waiting = sum(
         1 if _is_crowd(rows) else len(rows)
         for rows in groups
-        if rows[0].kind != "sync_reminder" and not is_news(rows[0])
+        if rows[0].kind != "sync_reminder" and not all(map(is_news, rows))
     )
     return waiting or any(rows[0].kind == "sync_reminder" for rows in groups)
 

@@ -1,19 +1,20 @@
-"""What waits for a person: each notice with the few things that can be done about it. Every
-decision works once.
+"""Notices that wait for a person, each with its few possible decisions. Every decision works
+once.
 """
+
+from contextlib import suppress
 
 from flask import Blueprint, abort, flash, g, request, url_for
 from flask_login import current_user
-from peewee import JOIN
 
 from base import scheduling
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
-from models import User
+from sync.tables import account_names, listed
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
-from sync.two_way.standing import decisions, state
+from sync.two_way.standing import decisions, many, state
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -54,6 +55,16 @@ _HOW = {  # what is pressed: on which kinds, what it does, what is said then
         ("deletes",),
         lambda notice: decisions.keep_outside(notice),
         lazy("They stay there. We do not ask again."),
+    ),
+    "remove-stray": (
+        ("stray_unknown",),
+        lambda notice: decisions.decide_stray(notice, "remove"),
+        lazy("It is being removed."),
+    ),
+    "keep-stray": (
+        ("stray_unknown",),
+        lambda notice: decisions.decide_stray(notice, "keep"),
+        lazy("It stays there. We do not ask again."),
     ),
     "wait": (
         ("source_empty",),
@@ -99,8 +110,8 @@ def ask_to_cancel(notice_id: int):
 
 
 @blueprint.post(
-    "/<int:notice_id>/<any(leave, move, cancel, 'put-back', 'remove-guests', approve, keep, wait,"
-    " believe, again):what>"
+    "/<int:notice_id>/<any(leave, move, cancel, 'put-back', 'remove-guests', approve, keep,"
+    " 'remove-stray', 'keep-stray', wait, believe, again):what>"
 )
 @login_required
 def decide(notice_id: int, what: str):
@@ -127,32 +138,48 @@ def decide(notice_id: int, what: str):
 def leave_all(calendar_id: int):
     """Leave the double bookings of one calendar that the person has seen."""
     calendar = access.calendar_outside_of_mine(calendar_id)
-    seen = (
-        Notice.id.in_([arg_int(value) for value in request.form.getlist("notice")]),
-        Notice.calendar == calendar,
-        Notice.kind == "double",
-    )
-    is_done = double_bookings.accept(Notice.select().where(*seen))
+    seen = [arg_int(value) for value in request.form.getlist("notice")]
+    is_done = double_bookings.accept(listed.doubles(calendar, seen))
     return sync_page.changed(
         _("They stay as they are.") if is_done else _("That is decided already."), "notices"
     )
 
 
+@blueprint.post("/accounts/<int:account_id>/leave")
+@login_required
+def leave_changes(account_id: int):
+    """Close the notices of an account about changes outside that were put back, those that the
+    person has seen. The bookings stay as they are.
+    """
+    account = access.account_of_mine(account_id)
+    seen = {arg_int(value) for value in request.form.getlist("notice")}
+    rows = Notice.open_of(account)
+    is_done = False
+    for notice in rows.where(Notice.kind.in_(notice_words.CHANGES)):
+        if notice.id in seen and notice.detail.get("is_put_back"):
+            with suppress(decisions.Settled):
+                decisions.leave(notice)
+                is_done = True
+    said = _("The bookings stay as they are.") if is_done else _("That is decided already.")
+    return sync_page.changed(said, "notices")
+
+
 @blueprint.app_template_global()
 def to_decide() -> int:
-    """How many things wait for the signed-in person on Calendar sync, accounts that carry nothing
-    and have no notice among them: for the menu.
+    """For the menu: how many things wait for the signed-in person on Calendar sync. An account that
+    does not sync counts once if it has no notice.
     """
     accounts, notices = _mine()
     return notice_words.to_decide(notices) + len(state.any_of(accounts, state.UNTOLD))
 
 
 @blueprint.app_template_global()
-def stuck_accounts() -> list[tuple[Account, state.State]]:
+def stuck_accounts() -> list[tuple[Account, state.State, str]]:
     """The signed-in person's accounts because of which the calendar shows less than they expect,
-    each with how it stands: for the calendar.
+    each with its state and its name.
     """
-    return state.any_of(_mine()[0], state.BANNER)
+    found = state.any_of(_mine()[0], state.BANNER)
+    return [(account, why, account_names.name_of(account)) for account, why in found]
 
 
 def _mine() -> tuple[list[Account], list[Notice]]:
@@ -172,24 +199,8 @@ def _known() -> tuple[list[Account], list[Notice]]:
     request.
     """
     if "known_accounts" not in g:
-        notice = Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
-        is_own = Account.user == current_user.id
-        is_open = (Notice.account == Account.id) & Notice.settled_at.is_null() & is_own
-        rows = (
-            Account.select(Account, User, *notice, *state.columns())
-            .join(User)
-            .switch(Account)
-            .join(Notice, JOIN.LEFT_OUTER, on=is_open, attr="open_notice")
-            .where(Account.clinic == access.clinic() if current_user.is_manager else is_own)
-            .order_by(Account.id, Notice.id)
-        )
-        accounts, notices = {}, []
-        for row in rows:
-            row.clinic = row.user.clinic = access.clinic()
-            accounts.setdefault(row.id, row)
-            if open_notice := getattr(row, "open_notice", None):  # missing where there is none
-                notices.append(open_notice)
-        g.known_accounts = list(accounts.values()), notices
+        whose = None if current_user.is_manager else current_user.id
+        g.known_accounts = many.with_notices(access.clinic(), current_user.id, whose)
     return g.known_accounts
 
 

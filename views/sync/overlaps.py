@@ -1,11 +1,11 @@
 """Bookings of one person at the same time, on the owner's board.
 
-As the nightly check found them, but for those that somebody moved since.
+The nightly check found them; bookings that were moved since are left out.
 """
 
 from dataclasses import dataclass
 
-from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic
 from views.kit import display
 
 
@@ -19,7 +19,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What the board says.
+    """The overlaps that the board lists.
 
     `nobody`: pairs that nobody agreed to, `agreed`: to come, and somebody did; each with whose they
     are. `counts` of both may be more than are listed.
@@ -31,7 +31,7 @@ class Overlaps:
 
 
 def of(clinic: Clinic) -> Overlaps | None:
-    """What there is to say; None before the first check. One query where there is any."""
+    """The overlaps of the clinic; None before the first check. One query where there are any."""
     if clinic.overlaps_checked_at is None:
         return None
     kept = clinic.overlaps
@@ -46,23 +46,12 @@ def of(clinic: Clinic) -> Overlaps | None:
 def _rows(clinic: Clinic, ids: set[int]) -> dict[int, Booking]:
     if not ids:
         return {}
-    rows = (
-        Booking.select(Booking, Practitioner, User, Venue, Patient, Service)
-        .join(Practitioner)
-        .join(User)
-        .switch(Practitioner)
-        .join(Venue)
-        .switch(Booking)
-        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .switch(Booking)
-        .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(Booking.clinic == clinic, Booking.id.in_(ids))
-    )
+    rows = Booking.in_full().where(Booking.clinic == clinic, Booking.id.in_(ids))
     return {row.id: row for row in rows}
 
 
 def _stands(rows: dict[int, Booking], ids: list[int]) -> bool:
-    """Whether both are still there, and overlap."""
+    """Whether both bookings still exist and overlap."""
     if not all(one in rows and rows[one].is_busy for one in ids):
         return False
     one, two = (rows[one] for one in ids)

@@ -2,79 +2,110 @@
 what can be done.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from flask import request
 from flask_login import current_user
+from wtforms import ValidationError
 
-from base.catalogue import lazy
+from base.catalogue import _, lazy, ngettext
 from free_times.rules import OnlineSettings
-from models import Practitioner, Venue
-from sync.connect import connecting, connections
+from people import calendars
+from sync.connect import calendar_list, gateway
 from sync.providers import registry
-from sync.tables import controls, starting
+from sync.tables import account_names, controls, starting
+from sync.tables import listed as tables
 from sync.tables import sources as blocked
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way.standing import actions, state
+from sync.two_way.standing import actions, many, state
 from sync.two_way.standing.state import QUESTIONS, Standing
 from views.kit import access, htmx, sync_words
+from views.kit.choices import Choice, Several
 from views.kit.forms import Form, Line
 
-from . import action_words, change_words, notice_rows, notice_words, reading_words, status_words
+from . import (
+    action_words,
+    change_words,
+    difference_words,
+    notice_rows,
+    notice_words,
+    reading_words,
+    status_words,
+)
 from . import two_way_words as words
+from .account_settings import chosen_of, is_wide, own_calendars
 
 
 class Naming(Form):
     name = Line(lazy("Name of the new calendar"), 100, lazy("Write a name, such as Kalends"))
     into = Line(lazy("Where to"), 20)  # "": a new calendar; else the number of one that is there
+    direction = Choice(
+        lazy("Which way"),
+        choices=[(key, name) for key, (name, __) in words.DIRECTIONS.items()],
+        default="both",
+    )
+    own = Several(lazy("Which of your calendars go there"), coerce=int, validate_choice=False)
 
     def __init__(self, account: Account, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.account = account
-        for field in (self.name, self.into):  # there may be two on the page
-            field.id = field.label.field_id = f"{field.name}-{account.id}"
+        self.own.choices = [(row.id, row.venue.name) for row in own_calendars(account.user)]
+        # there may be two on the page
+        for one in (self.name, self.into, self.direction):
+            one.id = one.label.field_id = f"{one.name}-{account.id}"
+
+    def validate_own(self, field):
+        if "asked" in request.form and not field.data and self.direction.data != "in":
+            raise ValidationError(_("Choose at least one calendar"))
+
+    def covers(self) -> list[int] | None:
+        """The calendars that go there; None: all of one's own, also where none was asked about."""
+        if is_wide(self.account):
+            return self.account.covers
+        return chosen_of(self.own) if self.own.data else None
 
 
-def context(**more) -> dict:
-    """What the part of the page with all connected accounts needs."""
+def context(is_poll: bool = False, **more) -> dict:
+    """The values for the part of the page with all connected accounts. A poll of an open page,
+    every few seconds, reads only the state of the accounts and what `key` says of them.
+    """
     zone = sync_words.zone(access.calendars(), current_user)
-    accounts = list(Account.select().where(Account.user == current_user.id).order_by(Account.id))
+    known = _known()
+    accounts = [one.account for one in known]
     for account in accounts:
-        account.user = current_user
         if request.method == "GET" and not htmx.is_partial() and controls.is_list_old(account):
             controls.list_anew(account)  # in a job: what was made there appears a moment later
-    panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
+    panels = [panel(one, zone, more.get("naming_form"), is_poll) for one in known]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
-    runs = (
-        SyncRun.select(SyncRun, Account)
-        .join(Account)
-        .where(SyncRun.account.in_(accounts or [0]))
-        .order_by(SyncRun.id.desc())
-        .limit(8)
-    )
     return {
         "panels": panels,
         "notices": notices,
-        "held_back": {row.id: notice_rows.stopped(row) for row in notices if row.kind == "deletes"},
+        "plans_stopped": {
+            row.id: notice_rows.stopped(row) for row in notices if row.kind == "deletes"
+        },
         "askers": {
             row.id: notice_rows.asker(row) for row in notices if row.kind == "sync_reminder"
         },
-        "runs": list(runs),
+        "runs": [] if is_poll else runs_of(accounts, SyncRun.of(accounts).limit(8)),
         "zone": zone,
         "two_way": words,
         "status_words": status_words,
-        "kinds": connections.kinds(),
-        "online": OnlineSettings.of(current_user.clinic),
+        "kinds": gateway.kinds(),
+        "by_password": [kind for kind, row in registry.PROVIDERS.items() if row.by_password],
+        "online": None if is_poll else OnlineSettings.of(current_user.clinic),
         "notice_words": notice_words,
         "change_words": change_words,
-        "is_connected": any(account.phase != "off" for account in accounts),
+        "is_connected": any(not account.is_off for account in accounts),
         "connected": {
             account.kind: registry.of(account.kind).name
             for account in accounts
-            if account.phase in ("active", "paused")
+            if account.has_begun
         },
+        "account_count": len(accounts),
         "by_kind": {account.kind: account for account in accounts},
         "key": key(panels, notices),
         "providers": registry.PROVIDERS,
@@ -85,27 +116,68 @@ def context(**more) -> dict:
     }
 
 
+def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRun]:
+    """Runs of these accounts, each with its account at hand."""
+    by_id, found = {account.id: account for account in accounts}, list(runs)
+    for run in found:
+        run.account = by_id[run.account_id]
+    return found
+
+
+@dataclass
+class Known:
+    """One account, with what is read for all of a person's together."""
+
+    standing: Standing
+    calendars: list[RemoteCalendar] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    skipped: list = field(default_factory=list)
+
+    @property
+    def account(self) -> Account:
+        return self.standing.account
+
+
+def _known() -> list[Known]:
+    """The person's accounts, the oldest first, with a few queries whatever their number."""
+    rows = many.overviews(current_user.clinic, {current_user.id: current_user})
+    found = {one.standing.account.id: Known(one.standing) for one in rows}
+    if not found:
+        return []
+    for row in tables.calendars(found):
+        row.account = found[row.account_id].account
+        found[row.account_id].calendars.append(row)
+    for row in tables.open_notices(found):
+        found[row.account_id].notices.append(row)
+    skipped = words.skipped(one.account for one in found.values())
+    for number, one in found.items():
+        one.skipped = skipped[number]
+    return [found[number] for number in sorted(found)]
+
+
 def _waiting(panel: dict) -> list[Notice]:
     """The open notices of an account. Once it is well, a reminder is no longer shown; the next run
     settles it.
     """
-    rows = list(Notice.open_of(panel["account"]))
+    rows = panel["open_notices"]
     notice_rows.load(panel["account"], panel["calendars"], rows)
-    if panel["status"].badge == "ok" and not any(row.kind in QUESTIONS for row in rows):
+    is_well = panel["standing"].state == state.State.IN_STEP
+    if is_well and not any(row.kind in QUESTIONS for row in rows):
         return [row for row in rows if row.kind != "sync_reminder"]
     return rows
 
 
-def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -> dict:
-    """One account: how it stands, and what can be done."""
-    calendars = list(
-        account.calendars.order_by(
-            RemoteCalendar.is_primary.desc(), RemoteCalendar.name, RemoteCalendar.id
-        )
-    )
+def panel(
+    known: Known, zone: ZoneInfo, naming_form: Naming | None = None, is_poll: bool = False
+) -> dict:
+    """One account: its state, and what can be done. `is_poll`: without the parts that a poll leaves
+    out.
+    """
+    account, standing, calendars = known.account, known.standing, known.calendars
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
-    standing, provider = Standing(account), registry.of(account.kind)
-    may_read = {row.id: connecting.may_read(row, account.clinic) for row in sources}
+    provider = registry.of(account.kind)
+    is_at_rest = account.is_naming or account.is_leaving
+    may_read = {row.id: calendar_list.may_read(row, account.clinic) for row in sources}
     found = {
         "account": account,
         "standing": standing,
@@ -113,46 +185,68 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "menu": action_words.menu(account, actions.in_menu(account)),
         "foot": action_words.foot(account, actions.at_foot(account)),
         "status": status_words.status(standing, zone),
-        "look": status_words.first_look(standing, zone),
-        "is_unused": account.phase == "naming" and account.is_unused,
-        "live": (
-            status_words.live(standing, zone) if account.phase not in ("naming", "leaving") else ""
-        ),
+        "first_list": status_words.first_list(standing, zone),
+        "is_unused": account.is_unused,
+        "live": "" if is_at_rest else status_words.live(standing, zone),
         "run": standing.run,
         "calendars": calendars,
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
         "name": provider.name,
+        "whose_account": account_names.whose(account),
         "makes_calendars": provider.makes_calendars,
+        "reads_only": provider.reads_only,
+        "reach": words.reach(calendars, zone) if provider.reads_only and not is_poll else "",
         "product": provider.product,
         "may_read": may_read,
         "reached": [row for row in sources if row.role == "source" or may_read[row.id]],
-        "skipped": words.skipped(account),
-        "left_out": words.left_out(account),
+        "skipped": known.skipped,
+        "differing": None if is_poll else difference_words.listed(standing),
+        "open_notices": known.notices,
+        "left_out": [] if is_poll else words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
-        "blocking": blocked.blocking(row for row in sources if row.role == "source"),
-        "covered": len(account.practitioners()) if account.covers is not None else 0,
+        "blocking": blocked.blocking(
+            row for row in sources if row.role == "source" and not is_poll
+        ),
+        "whose": "" if is_poll else whose(account),
     }
-    is_filled = found["destination"] is not None and found["destination"].read_at is not None
-    found["shows_sources"] = (
-        bool(sources)
-        and account.phase in ("active", "paused")
-        and bool(is_filled or found["barred"])
-    )
-    if account.phase in ("naming", "off"):
+    found["shows_sources"] = _shows_sources(found)
+    if account.may_begin:
         found |= _to_begin(account, found, naming_form)
     return found
 
 
+def _shows_sources(panel: dict) -> bool:
+    """Whether the other calendars stand there: once ours is filled, or where nothing can be."""
+    account, destination = panel["account"], panel["destination"]
+    is_filled = destination is not None and destination.read_at is not None
+    needs_none = panel["barred"] or registry.of(account.kind).reads_only
+    is_synced = account.has_begun
+    return bool(panel["sources"] and is_synced and (is_filled or needs_none))
+
+
+def whose(account: Account) -> str:
+    """Which calendars go there, where they are not simply all of one's own."""
+    if account.covers is None:
+        return ""
+    rows = account.practitioners()
+    if is_wide(account):
+        return ngettext(
+            "{count} calendar of the clinic", "{count} calendars of the clinic", len(rows)
+        )
+    return ", ".join(row.venue.name for row in rows)
+
+
 def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
-    """What is asked before sync begins: the name of a calendar, or one that is there."""
+    """The questions before sync begins: the name of a new calendar, or which existing one."""
     sources, refused = panel["sources"], panel["destination"]
-    places = [row for row in sources if connecting.may_write(row, account)]
+    places = [row for row in sources if calendar_list.may_write(row, account)]
     return {
         "form": _naming(account, refused, back),
         "due": panel["standing"].due,
-        # where a name was refused another is asked for, whatever the last list told
+        "is_wide": is_wide(account),
+        # after a refused name another is asked for, whatever the last list held
         "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],
         "places": places,
         "taken": starting.taken(account, [row.calendar_id for row in places]),
@@ -165,7 +259,12 @@ def _naming(account: Account, refused: RemoteCalendar | None, back: Naming | Non
     """
     if back and back.account.id == account.id:
         return back
-    data = {"name": _default_name(refused), "into": ""}
+    data = {
+        "name": _default_name(refused),
+        "into": "",
+        "direction": account.direction,
+        "own": account.covers or [value for value, *__ in Naming(account).own.choices],
+    }
     return Naming(account, formdata=None, data=data)
 
 
@@ -173,27 +272,17 @@ def _default_name(refused: RemoteCalendar | None) -> str:
     """The name that the provider refused, to be changed; else one to begin with."""
     if refused:
         return refused.name
-    first = oldest_calendar()
+    first = calendars.oldest(current_user)
     return f"Kalends, {first.venue.name}"[:100] if first else "Kalends"
 
 
-def oldest_calendar() -> Practitioner | None:
-    """The person's oldest calendar; its zone is that of their calendar outside."""
-    rows = (
-        Practitioner.select(Practitioner, Venue)
-        .join(Venue)
-        .where(Practitioner.user == current_user.id, ~Practitioner.archived)
-    )
-    return rows.order_by(Practitioner.id).first()
-
-
-def key(panels: list[dict], notices: list[Notice | notice_words.Doubles]) -> str:
+def key(panels: list[dict], notices: list[notice_words.Shown]) -> str:
     """A short text that changes when more than the sentence of a status does."""
     parts = []
     for panel in panels:
         account, troubles = panel["account"], panel["troubles"]
         parts += [account.id, account.phase, account.health, panel["status"].is_busy]
-        parts += [len(panel["skipped"]), panel["shows_sources"]]
+        parts += [len(panel["skipped"]), panel["shows_sources"], len(panel["standing"].differences)]
         for row in panel["sources"]:
             parts += [row.id, row.role, bool(row.read_at), len(troubles.get(row.id, ()))]
             parts.append(bool(row.gone_since))

@@ -1,6 +1,6 @@
-"""What the pages say about calendars outside that cannot be read, and about single events in them.
+"""Sentences about calendars outside that cannot be read, and about single events in them.
 
-Facts turned into sentences.
+Nothing is decided here.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from base.catalogue import _, lazy, ngettext
-from sync.connect.connections import setup
+from base.outgoing.exchange import SENTENCES
+from sync.connect import gateway
 from sync.providers import registry
-from sync.tables.accounts import RemoteCalendar
-from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.tables.unread import CalendarTrouble
 from sync.two_way.standing.freshness import Freshness
 from sync.two_way.standing.state import Standing
 from views.kit import display
@@ -26,16 +26,28 @@ REASONS = {
     "no_id": lazy("it has no ID"),
     "refused": lazy("access to it was refused"),
 }
+_PUBLISHED = {  # words of `providers.published` that mean something by themselves
+    "page": lazy(
+        "the address leads to a page to be read by people, often one to sign in. Copy the address"
+        " of the calendar itself."
+    ),
+    "no_calendar": lazy("what lies at the address is no calendar, or only a part of one."),
+    "own_link": lazy(
+        "this is a private link of Kalends itself: bookings would block themselves. Use the address"
+        " of the other calendar."
+    ),
+    "password": lazy("it asks for a password. Copy its address again, or with name and password."),
+    "many_events": lazy("it has more than 20,000 events. Publish a shorter stretch of time."),
+    "many_occurrences": lazy(
+        "it has more than 5,000 events within the next twelve months. Publish fewer."
+    ),
+}
 KEPT = lazy("The busy times we last read keep blocking.")
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is the matter with one calendar.
-
-    `may_free`: it is surely gone, so that its times may be freed. `in_part`: the rest of it is
-    read.
-    """
+    """The trouble of one calendar, in words."""
 
     name: str
     sentence: str
@@ -49,10 +61,7 @@ class Trouble:
 
 
 def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
-    """What is the matter with the account's calendars, by calendar.
-
-    Those without trouble are not in it.
-    """
+    """The troubles of the account's calendars, by calendar."""
     found: dict[int, list[Trouble]] = {}
     provider = registry.of(standing.account.kind).name
     for calendar in standing.gone:
@@ -71,7 +80,7 @@ def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
         ]
     for row in standing.troubles:
         if row.kind == "events":
-            found.setdefault(row.calendar_id, []).append(_events(row, provider))
+            found.setdefault(row.calendar_id, []).append(_events(standing, row, provider))
         elif row.calendar.gone_since is None:
             words = f"{_since(row.since, zone)} {why(row, provider)} {KEPT}"
             found.setdefault(row.calendar_id, []).append(Trouble(_("Cannot be read"), words))
@@ -84,6 +93,8 @@ def _since(at: datetime, zone: ZoneInfo) -> str:
 
 def why(row: CalendarTrouble, provider: str) -> str:
     """Why a calendar cannot be read, and what happens next. No name of a calendar is in it."""
+    if said := _PUBLISHED.get(row.word) or SENTENCES.get(row.word):
+        return str(said)
     word = f" ({row.word})" if row.word else ""
     return {
         "forbidden": (
@@ -121,18 +132,18 @@ def why(row: CalendarTrouble, provider: str) -> str:
     )
 
 
-def _events(row: CalendarTrouble, provider: str) -> Trouble:
+def _events(standing: Standing, row: CalendarTrouble, provider: str) -> Trouble:
     helps = _(
         "What we last knew of them stays. Open them in {provider} and save them again, or delete"
         " them.",
         provider=provider,
     )
-    return Trouble(_("Read in part"), f"{unread(row.calendar)} {helps}", in_part=True)
+    return Trouble(_("Read in part"), f"{unread(standing, row)} {helps}", in_part=True)
 
 
-def unread(calendar: RemoteCalendar) -> str:
+def unread(standing: Standing, row: CalendarTrouble) -> str:
     """The line about events that could not be read, such as "2 events could not be read"."""
-    reasons = UnreadEvent.reasons(calendar)
+    reasons = standing.reasons[row.calendar_id]
     total = sum(reasons.values())
     named = sorted(
         (str(REASONS.get(reason, _("not understood"))), count) for reason, count in reasons.items()
@@ -157,14 +168,14 @@ def freshness(known: Freshness) -> str:
     return _(
         "{last}. It is checked every {duration}.",
         last=last,
-        duration=display.duration(setup().poll_seconds),
+        duration=display.duration(gateway.poll_seconds(known.calendar.account.kind)),
     )
 
 
 def coverage(standing: Standing) -> list[str]:
     """For each calendar the line about its events that could not be read."""
     return [
-        f"“{display.called(row.calendar)}”: {unread(row.calendar)}"
+        f"“{display.called(row.calendar)}”: {unread(standing, row)}"
         for row in standing.troubles
         if row.kind == "events"
     ]
@@ -197,4 +208,4 @@ def in_short(standing: Standing) -> tuple[str, str]:
         return _("A calendar cannot be read"), _(
             "One calendar: {why} {kept}", why=why(closed[0], provider), kept=KEPT
         )
-    return _("Read in part"), " ".join(unread(row.calendar) for row in standing.troubles)
+    return _("Read in part"), " ".join(unread(standing, row) for row in standing.troubles)

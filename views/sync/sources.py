@@ -8,9 +8,9 @@ from base import scheduling
 from base.catalogue import _, lazy
 from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
-from sync.connect import connecting
+from sync.connect import calendar_list
 from sync.providers import registry
-from sync.tables import sources
+from sync.tables import account_names, listed, sources
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way.reading import double_bookings
 from sync.two_way.standing import freshness
@@ -39,10 +39,13 @@ class Rules(Merging):
 @login_required
 def start(calendar_id: int):
     row = access.source_of_mine(calendar_id)
-    if not connecting.may_read(row, row.account.clinic):
+    if not calendar_list.may_read(row, row.account.clinic):
         abort(403)
     if why := words.barred(row.account):
         return sync_page.changed(why, f"source-{row.id}")
+    if not row.account.reads:
+        only_out = _("You chose that bookings only go out. Change that in the settings first.")
+        return sync_page.changed(only_out, f"source-{row.id}")
     sources.turn_on(row, current_user)
     return sync_page.changed(None, f"source-{row.id}")
 
@@ -62,7 +65,9 @@ def stop(calendar_id: int):
 @blueprint.get("/<int:calendar_id>")
 @login_required
 def show(calendar_id: int):
-    """What blocks booking and what does not, each with the reason, and the rules that decide."""
+    """The page of a source calendar: which events block booking, each with its reason, and the
+    rules.
+    """
     row = access.source_of_mine(calendar_id)
     return _show(row, Rules(formdata=None, data=row.rules))
 
@@ -88,11 +93,8 @@ def update(calendar_id: int):
 
 def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
     zone = sync_words.zone(access.calendars(), current_user)
-    ahead = ExternalEvent.select().where(
-        ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now()
-    )
     groups: dict[object, list[ExternalEvent]] = {}
-    for event in ahead.order_by(ExternalEvent.starts_at, ExternalEvent.id):
+    for event in listed.ahead(row, scheduling.utc_now()):
         alike = (
             (event.series_id, event.title, event.busy, event.all_day)
             if event.series_id
@@ -111,7 +113,8 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
         two_way=words,
         blocking=sources.blocking([row])[row.id],
         troubles=reading_words.of_account(Standing(row.account), zone).get(row.id, []),
-        name=registry.of(row.account.kind).name,
+        name=account_names.name_of(row.account),
+        provider=registry.of(row.account.kind),
         fresh=_freshness(row),
         online=OnlineSettings.of(row.account.clinic),
         most=MOST_SHOWN,

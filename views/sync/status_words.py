@@ -5,27 +5,25 @@ from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.catalogue import _, lazy, ngettext, paragraph
-from sync.connect import connections
+from sync.connect import gateway
 from sync.providers import registry
-from sync.tables import mappings
-from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
+from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account
 from sync.two_way.standing import state
 from sync.two_way.standing.state import Standing, State
 from views.kit import display
 
-from . import connect_words, reading_words
+from . import connect_words, direction_words, outside_words, reading_words, two_way_words
 
 
 @dataclass(frozen=True)
 class Status:
-    """How an account stands: a badge ("ok", "busy", "waiting", "trouble", "off"), its words, and a
-    sentence.
-    """
+    """An account in words: a badge ("ok", "busy", "waiting", "trouble", "off"), and a sentence."""
 
     badge: str
     name: str
     sentence: str
     is_busy: bool = False  # something moves: look again in a moment
+    differs: bool = False  # up to date, but something stands differently outside
 
     @property
     def tone(self) -> str:
@@ -39,6 +37,8 @@ class Status:
 
     @property
     def icon(self) -> str:
+        if self.differs:
+            return "warn"  # nothing is waited for
         return {
             "ok": "check",
             "busy": "sync",
@@ -52,9 +52,9 @@ NAMES = {  # on the page and on the owner's board alike
     State.REMOVAL_STUCK: lazy("Removal is not finished"),
     State.REMOVING: lazy("Removing our events"),
     State.NOT_SET_UP: lazy("Not set up any more"),
-    State.LOOKING: lazy("Connected"),
-    State.LOOK_FAILED: lazy("Not usable yet"),
-    State.LOOK_WAITS: lazy("Not usable yet"),
+    State.LISTING: lazy("Connected"),
+    State.LIST_FAILED: lazy("Not usable yet"),
+    State.LIST_WAITS: lazy("Not usable yet"),
     State.OFF: lazy("Off"),
     State.UNNAMED: lazy("Not started"),
     State.NO_PLAN: lazy("Not in the plan"),
@@ -71,8 +71,8 @@ NAMES = {  # on the page and on the owner's board alike
 MOVING = (  # something changes by itself: look again in a moment
     State.REMOVAL_STUCK,
     State.REMOVING,
-    State.LOOKING,
-    State.LOOK_WAITS,
+    State.LISTING,
+    State.LIST_WAITS,
     State.WAITING,
     State.RUNNING,
     State.DUE,
@@ -92,6 +92,8 @@ def name_of(standing: Standing, zone: ZoneInfo) -> str:
         return _("Under way") if is_behind else _("Looking for changes")
     if state in (State.UNREADABLE, State.IN_PART):
         return reading_words.in_short(standing)[0]
+    if state == State.IN_STEP and (count := len(standing.differences)):
+        return ngettext("Up to date, but {count} differs", "Up to date, but {count} differ", count)
     return NAMES[state]
 
 
@@ -102,14 +104,15 @@ def status(standing: Standing, zone: ZoneInfo) -> Status:
         name_of(standing, zone),
         _sentence(standing, zone),
         standing.state in MOVING,
+        standing.state == State.IN_STEP and bool(standing.differences),
     )
 
 
-def first_look(standing: Standing, zone: ZoneInfo) -> Status | None:
-    """How the first look at a connected account goes; None once its calendars are known."""
-    looks = State.LOOKING, State.LOOK_FAILED, State.LOOK_WAITS
-    is_unseen = standing.state == State.NOT_SET_UP and standing.account.phase == "naming"
-    return status(standing, zone) if standing.state in looks or is_unseen else None
+def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
+    """How the first list of an account goes; None once its calendars are known."""
+    lists = State.LISTING, State.LIST_FAILED, State.LIST_WAITS
+    is_unseen = standing.state == State.NOT_SET_UP and standing.account.is_naming
+    return status(standing, zone) if standing.state in lists or is_unseen else None
 
 
 def _sentence(standing: Standing, zone: ZoneInfo) -> str:
@@ -124,7 +127,7 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
         case State.REMOVAL_STUCK:
             return _(
                 "{unfinished} What came from there is gone here already.",
-                unfinished=unfinished(account, zone),
+                unfinished=unfinished(standing, zone),
             )
         case State.REMOVING:
             return _(
@@ -138,10 +141,10 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                     " that.",
                     name=name,
                 ),
-                _still_blocking(account),
+                _still_blocking(standing),
             )
-        case State.LOOKING | State.LOOK_FAILED | State.LOOK_WAITS:
-            return _while_looking(standing, name, zone)
+        case State.LISTING | State.LIST_FAILED | State.LIST_WAITS:
+            return _while_listing(standing, name, zone)
         case State.OFF:
             return _while_off(account, name)
         case State.UNNAMED:
@@ -151,7 +154,7 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 "Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
                 " {old_times}",
                 name=name,
-                old_times=old_times(account),
+                old_times=old_times(standing),
             )
         case State.NOT_ALLOWED:
             return _(
@@ -159,15 +162,16 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 " on."
             )
         case State.PAUSED:
-            return _(
+            paused = _(
                 "Nothing goes out and nothing comes in until you go on. Busy times we last saw"
                 " still block."
             )
+            return paragraph(paused, outside_words.left(account))
     return None
 
 
 def _while_off(account: Account, name: str) -> str:
-    if account.kind not in connections.kinds():
+    if account.kind not in gateway.kinds():
         return _("Nothing is synced. {name} is not set up on this server now.", name=name)
     return _(
         "Nothing is synced. {name} is still connected, so you can start again at any time.",
@@ -175,14 +179,14 @@ def _while_off(account: Account, name: str) -> str:
     )
 
 
-def _while_looking(standing: Standing, name: str, zone: ZoneInfo) -> str:
+def _while_listing(standing: Standing, name: str, zone: ZoneInfo) -> str:
     """While the provider is asked for the account's calendars."""
-    if standing.state == State.LOOKING:
+    if standing.state == State.LISTING:
         return _(
             "We are asking {name} which calendars you have. You can leave this page.", name=name
         )
     why = connect_words.refusal(standing.account.health_word, name)
-    if standing.state == State.LOOK_FAILED:
+    if standing.state == State.LIST_FAILED:
         return why
     if standing.waits:
         return _(
@@ -230,12 +234,14 @@ def _while_synced(standing: Standing, name: str) -> str:
                 "{why_waiting} The rest follows by itself.", why_waiting=why_waiting(account, name)
             )
         case State.RUNNING:
-            return _(
-                "{done} of {total} changes are in {name}. You can leave this page: it carries on.",
+            how_far_on = _(
+                "{done} of {total} changes are in {name}.",
                 done=f"{standing.run.done:,}",
                 total=f"{standing.run.total:,}",
                 name=name,
             )
+            leave = _("You can leave this page: it carries on.")
+            return paragraph(how_far_on, two_way_words.time_left(standing.run), leave)
         case State.DUE:
             return how_far(standing)
     return _counted(standing)
@@ -243,6 +249,8 @@ def _while_synced(standing: Standing, name: str) -> str:
 
 def _counted(standing: Standing) -> str:
     account = standing.account
+    if not account.sends:
+        return direction_words.counted(standing, how_changes_arrive(standing))
     done, due = min(standing.in_step, standing.due), standing.due
     counted = _(
         "{done} of {due} bookings, checked {ago}",
@@ -256,8 +264,10 @@ def _counted(standing: Standing) -> str:
 
 
 def how_far(standing: Standing) -> str:
-    """How many bookings are in step while an account is being looked at."""
+    """How many bookings are in step while an account is compared."""
     done, due = standing.in_step, standing.due
+    if not standing.account.sends:
+        return direction_words.leaving(done)
     rest = _("; the rest is on its way") if done < due else ""
     return _(
         "{done} of {due} bookings are up to date{rest}.",
@@ -267,30 +277,26 @@ def how_far(standing: Standing) -> str:
     )
 
 
-def _still_blocking(account: Account) -> str:
-    return (
-        ""
-        if account.phase == "naming"
-        else _("Nothing goes there, and {old_times}", old_times=old_times(account))
-    )
+def _still_blocking(standing: Standing) -> str:
+    if standing.account.is_naming:
+        return ""
+    return _("Nothing goes there, and {old_times}", old_times=old_times(standing))
 
 
-def old_times(account: Account, is_own: bool = True) -> str:
-    """What becomes of busy times that are read no more; the buttons are on the person's page."""
-    reads = account.calendars.where(
-        RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False)
-    ).exists()
-    if not reads:
+def old_times(standing: Standing, is_own: bool = True) -> str:
+    """How busy times go on that are read no more; the buttons are on the person's page."""
+    if not standing.reads_times:
         return _("no busy times come from there.")
     how = _(": stop a calendar below to free them") if is_own else ""
     return _("busy times that we read last still block booking{how}.", how=how)
 
 
-def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
+def unfinished(standing: Standing, zone: ZoneInfo, is_own: bool = True) -> str:
     """Why our events could not be removed yet, how many are left, and what happens next. Names of
     calendars are for the person whose they are.
     """
-    name, count = registry.of(account.kind).name, mappings.left_outside(account)
+    account, count = standing.account, standing.left_outside
+    name = registry.of(account.kind).name
     left = (
         ngettext(
             "Up to {count} of our events is still there.",
@@ -300,8 +306,8 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         if count
         else _("We could not make sure that none is left.")
     )
-    left = paragraph(left, _unsearched(account, is_own))
-    if account.health == "reconnect":
+    left = paragraph(left, _unsearched(standing.unsearched, is_own))
+    if account.needs_access:
         return _(
             "{name} does not let us in any more. {left} Connect again and we remove them, or end"
             " now and remove them by hand.",
@@ -313,15 +319,14 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
     )
     again = (
         _("We try again at {wait_until}.", wait_until=display.moment(account.wait_until, zone))
-        if Standing(account).waits
+        if standing.waits
         else ""
     )
     return paragraph(why, left, again)
 
 
-def _unsearched(account: Account, is_own: bool) -> str:
-    """Which calendars we could not look into: somebody may have moved events of ours there."""
-    places = account.unsearched()
+def _unsearched(places: list[str], is_own: bool) -> str:
+    """The calendars that we could not search: somebody may have moved events of ours there."""
     if not places:
         return ""
     if not is_own:
@@ -361,12 +366,13 @@ def since(account: Account) -> str:
 
 def how_changes_arrive(standing: Standing) -> str:
     """ "Instant" is said only where messages are known to arrive."""
+    most = gateway.poll_seconds(standing.account.kind) * 1.25
     return (
         _("instant updates on")
         if standing.is_live
         else _(
             "changes arrive within {duration}",
-            duration=display.duration(connections.setup().poll_seconds * 1.25),
+            duration=display.duration(most),
         )
     )
 
@@ -378,8 +384,8 @@ def live(standing: Standing, zone: ZoneInfo) -> str:
             "none while {words}",
             words="paused" if standing.state == State.PAUSED else "disconnected",
         )
-    every = display.duration(connections.setup().poll_seconds)
-    if not connections.setup().webhook_url or not standing.has_channels:
+    every = display.duration(gateway.poll_seconds(standing.account.kind))
+    if not gateway.setup().webhook_url or not standing.has_channels:
         return _("not possible here; we check every {every}", every=every)
     rows = standing.channels
     if not rows:

@@ -1,5 +1,6 @@
-"""Switches that save themselves. Each sends the state that it wants and the one that its page
-showed, so that a second press, or a press on an older page, reverses nothing.
+"""Forms of one field of the signed-in person. Switches save themselves. Each sends the state that
+it wants and the one that its page showed, so that a second press, or a press on an older page,
+reverses nothing.
 """
 
 from flask_login import current_user
@@ -7,6 +8,7 @@ from wtforms import BooleanField
 
 from base.catalogue import lazy
 from models import User
+from views.kit.choices import Options
 from views.kit.merging import Merging
 
 
@@ -22,6 +24,22 @@ class Hide(_Switch):
     hide_sensitive = BooleanField(lazy("Hide sensitive information in all my links"))
 
 
+class Titles(Merging):
+    titles_for = Options(
+        lazy("Who sees the titles of my events from other calendars"),
+        choices=[
+            ("nobody", lazy("Only me. Others see “Busy”")),
+            ("managers", lazy("Managers, too")),
+            ("everyone", lazy("Everyone who works here")),
+        ],
+    )
+
+
+def titles(user: User, **kwargs) -> Titles:
+    """The colleagues who read the titles of the person's external events."""
+    return Titles(data={"titles_for": user.titles_for}, **kwargs)
+
+
 def opt_in(user: User, **kwargs) -> OptIn:
     """Whether the person's bookings may leave."""
     return OptIn(data={"allow": user.sync_allowed}, **kwargs)
@@ -33,8 +51,8 @@ def hide(user: User, **kwargs) -> Hide:
 
 
 def saved(kind, form: Merging, column: str) -> bool:
-    """Store the one field of the signed-in person's form in `column`, where nothing has to be
-    decided first.
+    """Store the one field of the signed-in person's form in `column`, if nothing has to be decided
+    first.
     """
     user = current_user._get_current_object()
     (field,) = form.stored()

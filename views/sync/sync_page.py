@@ -9,36 +9,36 @@ from flask import Response, flash, url_for
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _, ngettext
+from base.catalogue import _, listed, ngettext
 from base.text import IDENTIFIERS, cut
 from sync.events.face import Policy, face, identifier_of
-from sync.feeds import owned, shown
+from sync.feeds import owned, preview
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
 
-from . import booking_page, feed_address, panels, switches
+from . import booking_page, feed_address, panels, previews, switches
 from .identifier import Identifier, identifier_form
 
 WHOLE = "sync/_sync.html"
 ACCOUNTS = "sync/_two_way.html"  # the part of it with connected accounts
-_PREVIEWED, _HISTORY = 3, 8
+_HISTORY = 8
 
 
 def context(form: Identifier | None = None, opt_in: Merging | None = None, **more) -> dict:
-    """What the page needs; `form` holds an identifier that is looked at but not saved."""
+    """The values for the page; `form` holds an identifier that is previewed and not saved."""
     user, now = current_user, scheduling.utc_now()
     looked_at = (
         form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
     )
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
-    subject = shown.sample(user, now)
+    subject = preview.sample(user, now)
     feeds = owned.listed(user)
     living = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
         "chosen": chosen,
-        "panes": shown.preview(user, chosen, now, _PREVIEWED),
+        "panes": previews.panes(user, chosen, now),
         "examples": {
             key: face(subject, Policy(identifier=identifier_of(key, user.clinic))).title
             for key in IDENTIFIERS
@@ -69,7 +69,7 @@ def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
 
 
 def _what_saving_does(shown: list[dict]) -> str:
-    """What becomes outside of another identifier."""
+    """The effect outside of saving another identifier, in words."""
     events = [
         ngettext(
             "{count} event in {provider}",
@@ -78,13 +78,13 @@ def _what_saving_does(shown: list[dict]) -> str:
             provider=one["name"],
         )
         for one in shown
-        if one["account"].phase == "active"
+        if one["account"].is_active
     ]
     if not events:
         return _("Private links show a change when they are next read.")
     return _(
         "Saving rewrites {events}, in place. Private links show it when they are next read.",
-        events=_(" and ").join(events),
+        events=listed(events),
     )
 
 

@@ -30,35 +30,52 @@ def allow():
     off first asks what becomes of them.
     """
     form = switches.opt_in(current_user)
-    if (
-        not form.allow.data
-        and form.seen.data == {"allow": True}
-        and Account.select()
-        .where(Account.user == current_user.id, Account.phase.in_(("active", "paused")))
-        .exists()
-    ):
+    is_switched_off = not form.allow.data and form.seen.data == {"allow": True}
+    if is_switched_off and Account.of(current_user, "active", "paused").exists():
         flash(_("Nothing has changed yet: say first what becomes of your bookings outside."))
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     if not switches.saved(switches.opt_in, form, "sync_allowed"):
         return sync_page.show(422, sync_page.WHOLE, opt_in=form)
+    return sync_page.changed(_allowed(bool(form.allow.data)), "opt-in", sync_page.WHOLE)
+
+
+def _allowed(is_on: bool) -> str:
+    """The result of the switch, in words."""
     count = sync_words.count(owned.living(current_user).count(), "link")
-    if form.allow.data:
-        return sync_page.changed(
-            _(
-                "Your bookings may appear in outside calendars. {count} of yours can be read.",
-                count=count,
-            ),
-            "opt-in",
-            sync_page.WHOLE,
-        )
-    return sync_page.changed(
-        _(
-            "Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
-            " they answer as before.",
+    if is_on:
+        return _(
+            "Your bookings may appear in outside calendars. {count} of yours can be read.",
             count=count,
-        ),
-        "opt-in",
-        sync_page.WHOLE,
+        )
+    return _(
+        "Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
+        " they answer as before.",
+        count=count,
+    )
+
+
+@blueprint.get("/titles")
+@login_required
+def show_titles():
+    """Set who reads the titles of the person's events from other calendars."""
+    form = switches.titles(current_user, formdata=None)
+    return htmx.show("sync/titles.html", "sync/_titles.html", 200, titles=form)
+
+
+@blueprint.post("/titles")
+@login_required
+def set_titles():
+    form = switches.titles(current_user)
+    is_saved = form.validate() and switches.saved(switches.titles, form, "titles_for")
+    if is_saved and not htmx.is_partial():
+        flash(_("Saved."))
+        return htmx.done(url_for("sync_settings.show"))
+    return htmx.show(
+        "sync/titles.html",
+        "sync/_titles.html",
+        200 if is_saved else 422,
+        titles=switches.titles(current_user, formdata=None) if is_saved else form,
+        titles_saved=is_saved,
     )
 
 
@@ -79,9 +96,7 @@ def choose():
         lambda: user.change_sync(identifier=form.identifier.data),
     ):
         return sync_page.show(422, sync_page.WHOLE, form=form)
-    connected = (
-        Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
-    )
+    connected = Account.of(current_user, "active").exists()
     return sync_page.changed(
         paragraph(
             _("Saved. Private links show it when they are next read."),

@@ -2,43 +2,33 @@
 the ways out of it.
 """
 
-from typing import ClassVar
-
-from flask import Blueprint, Response, flash, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_login import current_user
-from wtforms import BooleanField, SelectMultipleField
 
 from base.catalogue import _, lazy
-from base.tables.outside import ExternalEvent
-from models import Practitioner, User
-from sync.connect import connecting
+from people import calendars
+from sync.connect import calendar_list
 from sync.feeds import owned
 from sync.providers import registry
-from sync.tables import controls, ending, mappings, starting
+from sync.tables import account_names, controls, ending, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarTaken
-from sync.two_way import first_look
-from sync.two_way.reading import strays
-from sync.two_way.standing import state
-from sync.two_way.standing.state import Standing
+from sync.two_way import first_list
+from sync.two_way.reading import double_bookings, strays
+from sync.two_way.standing import differences, many, state
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.display import Page
-from views.kit.forms import Choice, arg_int
-from views.kit.merging import Merging
+from views.kit.forms import arg_int
 
-from . import panels, status_words, sync_page
+from . import panels, status_words, switches, sync_page
 from . import two_way_words as words
+from .account_settings import Settings, coverable, settings_form
 
 blueprint = Blueprint("two_way", __name__)
 
 GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"}
-WINDOWS = {
-    "30 365": lazy("30 days back, 12 months ahead"),
-    "30 183": lazy("30 days back, 6 months ahead"),
-    "365 730": lazy("12 months back, 24 months ahead"),
-}
 LEFT = {  # said then
     "one-way": lazy(
         "One way from now on. What came from outside is gone here; your private links go on."
@@ -50,24 +40,13 @@ NO_NEW_START = lazy(
     "Start over is not possible now: sync is off, so nothing could be created again."
     " Nothing was removed."
 )
+TAKEN = lazy(
+    "A colleague’s bookings already go to this calendar. Choose another one, or a new calendar"
+)
 OPTED_OUT = lazy(
     "Nothing leaves any more: two-way sync stops, and your private links stopped"
     " answering. Your bookings here are as they were."
 )
-
-
-class Settings(Merging):
-    together: ClassVar = {lazy("Whose bookings go there"): ("others", "covers")}
-
-    edits = Choice(
-        lazy("If someone edits a booking there"),
-        choices=[(key, name) for key, (name, __) in words.EDITS.items()],
-    )
-    window = Choice(lazy("Which bookings go there"), choices=list(WINDOWS.items()))
-    lock_sign = BooleanField(lazy("Put a padlock in front of each title"))
-    time_off = BooleanField(lazy("Show my time off there as “Away”"))
-    others = BooleanField(lazy("Choose calendars of the clinic, in place of my own"))
-    covers = SelectMultipleField(lazy("Whose bookings go there"), coerce=int, validate_choice=False)
 
 
 # ---- watching ----
@@ -75,17 +54,15 @@ class Settings(Merging):
 
 @blueprint.get("/status")
 @login_required
-def look():
+def status():
     """Asked again and again by an open page: the sentences alone, or everything where more
     changed.
     """
-    now = panels.context(mode=request.args.get("mode"))
+    now = panels.context(is_poll=True, mode=request.args.get("mode"))
     if request.args.get("key") == now["key"]:
-        shown = [
-            panel for panel in now["panels"] if panel["account"].phase not in ("naming", "off")
-        ]
+        shown = [panel for panel in now["panels"] if not panel["account"].may_begin]
         return "".join(
-            render_template("sync/_status.html", panel=panel, is_look=True, **now)
+            render_template("sync/_status.html", panel=panel, is_update=True, **now)
             for panel in shown
         )
     return htmx.show_instead(
@@ -96,24 +73,19 @@ def look():
 @blueprint.get("/history")
 @login_required
 def history():
-    accounts = list(Account.select().where(Account.user == current_user.id))
-    rows = (
-        SyncRun.select(SyncRun, Account)
-        .join(Account)
-        .where(SyncRun.account.in_(accounts or [0]))
-        .order_by(SyncRun.id.desc())
-    )
-    page = Page.of(rows, arg_int(request.args.get("page"), 1))
-    by_kind = {account.kind: account for account in accounts}
+    known = many.overviews(current_user.clinic, {current_user.id: current_user})
+    accounts = [one.standing.account for one in known]
+    page = Page.of(SyncRun.of(accounts), arg_int(request.args.get("page"), 1))
     zone = sync_words.zone(access.calendars(), current_user)
     return render_template(
         "sync/history.html",
         page=page,
-        by_kind=by_kind,
+        runs=panels.runs_of(accounts, page.rows),
+        account_count=len(accounts),
         standing=[
-            (account, status_words.status(Standing(account), zone))
-            for account in accounts
-            if account.phase != "off"
+            (one.standing.account, status_words.status(one.standing, zone))
+            for one in known
+            if not one.standing.account.is_off
         ],
         zone=zone,
         two_way=words,
@@ -129,7 +101,7 @@ def start(account_id: int):
     """Name the calendar, and begin. A second press finds it begun."""
     account = access.account_of_mine(account_id)
     form = panels.Naming(account)
-    if account.phase not in ("naming", "off"):
+    if not account.may_begin:
         return sync_page.changed(None)
     if why := words.no_start(account):
         flash(_("Nothing can start now. {why}", why=why), "warning")
@@ -137,38 +109,39 @@ def start(account_id: int):
     into = _place(account, form) if form.validate() else None
     if form.errors:
         return sync_page.show(422, naming_form=form)
-    zone = panels.oldest_calendar()
     try:
-        starting.start(
-            account,
-            current_user,
-            into.name if into else form.name.data,
-            zone.venue.zone_name if zone else "UTC",
-            into and into.calendar_id,
-        )
+        _start(account, form, into)
     except CalendarTaken:
-        form.fault(
-            "into",
-            _(
-                "A colleague’s bookings already go to this calendar. Choose another one, or a new"
-                " calendar"
-            ),
-        )
+        form.fault("into", TAKEN)
         return sync_page.show(422, naming_form=form)
     return sync_page.changed(
         _("Started. You can leave this page; it carries on."), f"account-{account.id}"
     )
 
 
+def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> None:
+    """Begin with what was filled in. Raises CalendarTaken."""
+    first = calendars.oldest(current_user)
+    starting.start(
+        account,
+        current_user,
+        into.name if into else form.name.data,
+        first.venue.zone_name if first else "UTC",
+        into and into.calendar_id,
+        form.direction.data,
+        form.covers(),
+    )
+
+
 def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
-    """The calendar to write to; None: a new one. Puts a fault into the form for one that may not
-    be.
+    """The calendar to write to; None: a new one. A calendar that may not be written to puts a fault
+    into the form.
     """
     into = form.into.data or ""
     if not into and registry.of(account.kind).makes_calendars:
         return None
     row = access.calendar_of_account(account, arg_int(into))
-    if row is None or not connecting.may_write(row, account):
+    if row is None or not calendar_list.may_write(row, account):
         form.fault("into", _("Choose one from the list"))
         return None
     form.name.data = form.name.data or row.name
@@ -188,43 +161,53 @@ def act(account_id: int, what: str):
         "pause": _("Paused. Everything stays as it is until you go on."),
         "resumption": _("Going on. What was missed is made good."),
     }[what]
-    if what != "pause" and account.phase in ("active", "paused") and (why := words.barred(account)):
+    if what != "pause" and account.has_begun and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
     if what == "pause":
         controls.pause(account, current_user)
     elif what == "resumption":
         controls.resume(account, current_user)
-    elif account.phase == "active":
+    elif account.is_active:
         controls.ask(account, what, current_user)
     elif what == "check":
-        first_look.ask(account)
+        first_list.ask(account)
+    return sync_page.changed(said, f"account-{account.id}")
+
+
+@blueprint.post("/<int:account_id>/differences")
+@login_required
+def put_right(account_id: int):
+    """Have one event that is different outside put right. A second press finds it done."""
+    account = access.account_of_mine(account_id)
+    if account.is_active and (why := words.barred(account)):
+        return sync_page.changed(why, f"account-{account.id}")
+    is_done = differences.put_right(account, request.form.get("uid", "")[:36])
+    said = _("It is being put right.") if is_done else _("That is decided already.")
     return sync_page.changed(said, f"account-{account.id}")
 
 
 @blueprint.get("/<int:account_id>/settings")
 @login_required
 def edit(account_id: int):
-    account = access.account_of_mine(account_id)
-    return _show_settings(account, _settings_form(account, formdata=None))
+    account = _with_settings(account_id)
+    return _show_settings(account, settings_form(account, formdata=None))
 
 
 @blueprint.post("/<int:account_id>/settings")
 @login_required
 def update(account_id: int):
-    account = access.account_of_mine(account_id)
-    form = _settings_form(account)
-    if not form.validate():
-        return _show_settings(account, form, 422)
-    if form.others and form.others.data and not _chosen(form):
-        form.fault("covers", _("Choose at least one calendar, or untick the box above them"))
+    account = _with_settings(account_id)
+    form = settings_form(account)
+    if not (form.validate() and form.is_complete() and form.may_be_lost()):
         return _show_settings(account, form, 422)
     if not form.store(
         account,
-        lambda row: _settings_form(row, formdata=None),
-        lambda: controls.change(account, current_user, **_columns(form)),
+        lambda row: settings_form(row, formdata=None),
+        lambda: controls.change(account, current_user, **form.columns()),
     ):
         return _show_settings(account, form, 422)
-    name = registry.of(account.kind).name
+    double_bookings.end_doubles(account)
+    name = account_names.name_of(account)
     flash(
         _("Saved. It counts once there is sync with {name} again.", name=name)
         if state.barred(account)
@@ -233,49 +216,10 @@ def update(account_id: int):
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
 
 
-def _chosen(form: Settings) -> list[int]:
-    """The calendars that were chosen and may be."""
-    return sorted(set(form.covers.data) & {row.id for row in _coverable()})
-
-
-def _columns(form: Settings) -> dict:
-    back, ahead = (int(days) for days in form.window.data.split())
-    covers = {"covers": _chosen(form) if form.others.data else None} if form.others else {}
-    return {
-        "edits": form.edits.data,
-        "lock_sign": form.lock_sign.data,
-        "time_off": form.time_off.data,
-        "past_days": back,
-        "future_days": ahead,
-        **covers,
-    }
-
-
-def _settings_form(account: Account, **kwargs) -> Settings:
-    """The form; only a manager chooses whose bookings go there."""
-    window = f"{account.past_days} {account.future_days}"
-    form = Settings(
-        data={
-            "edits": account.edits,
-            "lock_sign": account.lock_sign,
-            "time_off": account.time_off,
-            "covers": account.covers or [],
-            "others": account.covers is not None,
-            "window": window if window in WINDOWS else "30 365",
-        },
-        **kwargs,
-    )
-    form.covers.choices = [(row.id, f"{row.user.name}, {row.venue.name}") for row in _coverable()]
-    if not current_user.is_manager:
-        del form.others, form.covers
-    return form
-
-
-def _coverable() -> list[Practitioner]:
-    """Calendars whose bookings a manager may send to their own calendar: of people who let theirs
-    leave.
-    """
-    return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
+def _with_settings(account_id: int) -> Account:
+    """An account of one's own to which bookings go, or could."""
+    account = access.account_of_mine(account_id)
+    return abort(404) if registry.of(account.kind).reads_only else account
 
 
 def _show_settings(account: Account, form: Settings, status: int = 200) -> Response:
@@ -286,8 +230,9 @@ def _show_settings(account: Account, form: Settings, status: int = 200) -> Respo
         account=account,
         form=form,
         two_way=words,
-        name=registry.of(account.kind).name,
-        coverable=_coverable() if current_user.is_manager else [],
+        name=account_names.name_of(account),
+        coverable=coverable() if current_user.is_manager else [],
+        titles=switches.titles(current_user, formdata=None),
     )
 
 
@@ -298,27 +243,21 @@ def _show_settings(account: Account, form: Settings, status: int = 200) -> Respo
 @blueprint.get("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
 @login_required
 def ask_to_leave(goal: str, account_id: int | None = None):
-    """What would happen, in numbers, before anything does."""
+    """The question before sync ends: its effects, in numbers."""
     return sync_page.show(partial="sync/_leaving.html", leaving=_leaving(goal, account_id))
 
 
 def _leaving(goal: str, account_id: int | None) -> dict:
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     counts = {account.id: mappings.counts(account)["synced"] for account in accounts}
-    mirrored = {
-        account.id: (
-            ExternalEvent.select()
-            .join(RemoteCalendar)
-            .where(RemoteCalendar.account == account)
-            .count()
-        )
-        for account in accounts
-    }
+    external = {account.id: account.external().count() for account in accounts}
     return {
         "goal": goal,
         "accounts": accounts,
+        "names": {account.id: account_names.name_of(account) for account in accounts},
+        "whose": {account.id: account_names.whose(account) for account in accounts},
         "counts": counts,
-        "mirrored": mirrored,
+        "external": external,
         "out_of_reach": {account.id: strays.out_of_reach(account) for account in accounts},
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
@@ -328,12 +267,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
 
 
 def _syncing() -> list[Account]:
-    return list(
-        Account.select().where(
-            Account.user == current_user.id,
-            Account.phase.in_(("active", "paused", "naming")) | (Account.goal == "restart"),
-        )
-    )
+    return [account for account in Account.of(current_user) if account.may_leave]
 
 
 @blueprint.post("/<any('one-way', disconnection, 'new-start'):goal>")
@@ -383,6 +317,6 @@ def end(account_id: int):
         _(
             "Ended. What is left of our events in {provider} stays there;"
             " you can remove it by hand.",
-            provider=registry.of(account.kind).name,
+            provider=account_names.name_of(account),
         )
     )

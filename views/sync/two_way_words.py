@@ -1,15 +1,16 @@
-"""What the pages say about connected accounts: rows turned into sentences, nothing decided."""
+"""Sentences about connected accounts: rows turned into sentences, nothing decided."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import day_names, scheduling
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext, paragraph
+from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
-from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account
-from sync.tables.mappings import MappingRow
+from sync.tables import account_names, mappings, sources
+from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.two_way.plans import local
@@ -17,6 +18,9 @@ from sync.two_way.standing import decisions, state
 from sync.two_way.standing.state import State
 from views.kit import display
 
+MOST_SKIPPED = 50  # bookings not in step that an account's panel lists
+# words of a server that makes no calendar for us
+UNMADE = ("cannot_create", "too_many_calendars")
 EDITS = {
     "put_back": (
         lazy("Put it back and tell me"),
@@ -33,9 +37,22 @@ EDITS = {
         ),
     ),
 }
+DIRECTIONS = {
+    "both": (
+        lazy("Both ways"),
+        lazy("Bookings go there, and busy times there block booking here."),
+    ),
+    "out": (
+        lazy("Only out: my bookings go there"),
+        lazy("Nothing from there shows or blocks here."),
+    ),
+    "in": (
+        lazy("Only in: my busy times come from there"),
+        lazy("No booking goes there. Busy times there block booking here."),
+    ),
+}
 PROBLEMS = {
     "undone": lazy("something there undoes it each time; we try again in an hour"),
-    "kept": lazy("you chose to keep it there"),
     "invalid": lazy("the provider does not take it"),
     "unreadable": lazy("its event there cannot be read; we try again by ourselves"),
 }
@@ -60,7 +77,8 @@ WHAT = (
     ("adopted", lazy("already there")),
     ("followed", lazy("followed")),
     ("failed", lazy("not taken")),
-    ("held", lazy("held")),
+    ("stopped", lazy("stopped")),
+    ("held", lazy("stopped")),
 )
 BUSY_NAMES = {
     "busy": lazy("Busy"),
@@ -71,6 +89,38 @@ BUSY_NAMES = {
 }
 
 
+def time_left(run: SyncRun) -> str:
+    """How long the rest of a run takes, in words; "" while nobody can tell."""
+    left = run.left(scheduling.utc_now())
+    if left is None:
+        return ""
+    minutes = round(left.total_seconds() / 60)
+    if minutes < 1:
+        return _("Less than a minute left.")
+    return ngettext("About {count} minute left.", "About {count} minutes left.", minutes)
+
+
+def reach(calendars: list[RemoteCalendar], zone: ZoneInfo) -> str:
+    """From when to when the one calendar of an account is read, and where its events end; "" before
+    the first reading.
+    """
+    read = [row for row in calendars if row.role == "source" and row.window_from and row.window_to]
+    if not read:
+        return ""
+    days = [
+        day_names.plain(at.astimezone(zone).date())
+        for at in (read[0].window_from, read[0].window_to)
+    ]
+    covered = _("{first} to {last}.", first=days[0], last=days[1])
+    last = sources.last_end(read[0])
+    if last is None:
+        return covered
+    end = day_names.plain(last.astimezone(zone).date())
+    return paragraph(
+        covered, _("Its last event ends on {day}: nothing is known of later times.", day=end)
+    )
+
+
 def covers(account: Account) -> tuple[str, str]:
     """First and last day whose bookings go out."""
     bounds = local.window(account)
@@ -78,29 +128,24 @@ def covers(account: Account) -> tuple[str, str]:
     return tuple(day_names.plain(day) for day in days)
 
 
-def skipped(account: Account) -> list[tuple[Booking | None, str]]:
-    """Bookings that are not in step, each with the reason."""
-    rows = (
-        MappingRow.select(MappingRow, Booking)
-        .left_outer_join(Booking)
-        .where(MappingRow.account == account, MappingRow.problem != "")
-        .limit(50)
-    )
-    return [
-        (
-            row.booking,
-            PROBLEMS.get(
-                row.problem,
-                _("the provider says “{problem}”; we try again by ourselves", problem=row.problem),
-            ),
+def skipped(accounts: Iterable[Account]) -> dict[int, list[tuple[Booking | None, str]]]:
+    """For each account its bookings that are not in step, as many as can be read, each with the
+    reason.
+    """
+    found: dict[int, list[tuple[Booking | None, str]]] = {row.id: [] for row in accounts}
+    for row in mappings.with_problems(found, MOST_SKIPPED * max(len(found), 1)):
+        said = PROBLEMS.get(
+            row.problem,
+            _("the provider says “{problem}”; we try again by ourselves", problem=row.problem),
         )
-        for row in rows
-    ]
+        if len(found[row.account_id]) < MOST_SKIPPED:
+            found[row.account_id].append((row.booking, said))
+    return found
 
 
 def barred(account: Account) -> str | None:
     """Why the account cannot do now what was asked, as a sentence; None: it can."""
-    name = registry.of(account.kind).name
+    name = account_names.name_of(account, is_own=False)
     why = {
         State.NOT_SET_UP: _("{name} is not set up on this server", name=name),
         State.NO_PLAN: _("the clinic’s plan has no sync with {name}", name=name),
@@ -111,7 +156,7 @@ def barred(account: Account) -> str | None:
 
 def no_start(account: Account) -> str | None:
     """Why sync cannot be started now, and what helps; None: it can."""
-    name = registry.of(account.kind).name
+    name = account_names.name_of(account)
     return {
         State.NOT_SET_UP: _("{name} is not set up on this server.", name=name),
         State.NO_PLAN: _("Your clinic’s plan has no two-way sync with {name}.", name=name),
@@ -123,12 +168,7 @@ def no_start(account: Account) -> str | None:
 
 def left_out(account: Account) -> list[str]:
     """How many bookings are not sent, and why, so that nobody looks for them outside."""
-    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
-    own = Booking.select().where(Booking.practitioner.in_(calendars))
-    going = Booking.status.in_(list(TWO_WAY))
-    inside = Booking.touching(bounds.starts_at, bounds.ends_at)
-    beyond = own.where(going).count() - own.where(going, *inside).count()
-    unfit = own.where(~going, *inside).count()
+    beyond, unfit = local.left_out(account)
     said = (
         (beyond, _("{beyond} outside these dates", beyond=f"{beyond:,}")),
         (unfit, _("{unfit} offered, cancelled or no-show", unfit=f"{unfit:,}")),
@@ -158,6 +198,18 @@ def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
     )
 
 
+def stands_at(notice: Notice, zone: ZoneInfo) -> str:
+    """When an event is that a notice tells of: "Friday 20 November, 14:30–15:20"."""
+    start, end = notice.detail["starts_at"], notice.detail["ends_at"]
+    try:
+        if "T" in start:
+            return display.from_to(Span(*map(datetime.fromisoformat, (start, end))), zone)
+        last = date.fromisoformat(end) - timedelta(days=1)
+        return display.from_to(scheduling.whole_days(date.fromisoformat(start), last, zone), zone)
+    except (scheduling.BadTime, OverflowError):
+        return _("At a time that no booking can have")
+
+
 # ---- calendars outside ----
 
 
@@ -179,13 +231,13 @@ def why(event: ExternalEvent, rules: dict) -> str:
 
 
 def to_there(run: SyncRun) -> str:
-    """What a run did outside: "3 added, 1 removed"."""
+    """The changes of a run outside: "3 added, 1 removed"."""
     done = [f"{run.counts[key]:,} {word}" for key, word in WHAT if run.counts.get(key)]
     return ", ".join(done) or _("nothing new")
 
 
 def from_there(run: SyncRun) -> str:
-    """What a run took in."""
+    """The changes that a run read."""
     read = [
         f"{run.counts[key]:,} {word}"
         for key, word in (("imported", _("new")), ("changed", _("changed")), ("removed", _("gone")))
@@ -215,7 +267,7 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
             )
             + again,
         )
-    if run.counts.get("held"):
+    if run.was_stopped:
         return "waiting", "warn", _("Waits for you")
     return (
         "ok",

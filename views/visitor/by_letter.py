@@ -1,38 +1,27 @@
-"""What the link in a letter opens: an appointment that the team booked, and the end of reminders.
+"""The page behind the link in a letter: an appointment that the team booked, and the end of
+reminders.
 
 Looking changes nothing, since programs that check mail follow every link.
 """
 
-from collections.abc import Callable
-from functools import wraps
+from flask import Blueprint, redirect, request, url_for
 
-from flask import Blueprint, redirect, url_for
-
-from base import scheduling
+from base import region, scheduling
+from base.bookings.changes import ChangedMeanwhile
 from base.catalogue import _
 from free_times.online import by_letter
 from free_times.online.managing import TooLate
 from free_times.rules import OnlineSettings
 from models import Booking
-from views.kit import display
+from views.kit import display, given, wanted
 
-from . import choosing, pages
+from . import asking, pages
 
 blueprint = Blueprint("by_letter", __name__, url_prefix="/appointment/<uuid>/<token>")
+_opened = pages.by_link(by_letter.find)
 
 
-def _opened(view: Callable) -> Callable:
-    """Give the view the booking. Every link that opens none has the same answer."""
-
-    @wraps(view)
-    def shown(uuid: str, token: str):
-        booking = by_letter.find(uuid, token)
-        return pages.missing() if booking is None else view(booking)
-
-    return shown
-
-
-def _page(template: str, booking: Booking, status: int = 200, notice: str = ""):
+def _page(template: str, booking: Booking, status: int = 200, notice: str = "", **more):
     settings, calendar = OnlineSettings.of(booking.clinic), booking.practitioner
     zone = calendar.zone
     today = scheduling.local_day(scheduling.utc_now(), zone)
@@ -46,16 +35,23 @@ def _page(template: str, booking: Booking, status: int = 200, notice: str = ""):
         calendar=calendar,
         service=booking.service or {"name": _("Appointment")},
         day=display.near_day(scheduling.local_day(booking.starts_at, zone), today),
-        clock=choosing.clock(booking.starts_at, zone),
-        ends=choosing.clock(booking.ends_at, zone),
+        clock=region.clock_in(booking.starts_at, zone),
+        ends=region.clock_in(booking.ends_at, zone),
         zone=zone,
         until=by_letter.until(booking, settings),
         may_cancel=by_letter.may_cancel(booking, settings),
         is_over=booking.ends_at < scheduling.utc_now(),
         is_reminded=client is not None and client.unreminded_at is None,
-        way={"uuid": booking.uuid, "token": by_letter.token(booking)},
+        way=_way(booking),
         notice=notice,
+        earlier=wanted.card(booking, by_letter.may_move(booking, settings)),
+        earlier_url=url_for(".ask_earlier", **_way(booking)),
+        **more,
     )
+
+
+def _way(booking: Booking) -> dict:
+    return {"uuid": booking.uuid, "token": by_letter.token(booking)}
 
 
 @blueprint.get("/")
@@ -68,9 +64,15 @@ def show(booking: Booking):
 @_opened
 def cancel(booking: Booking):
     try:
-        by_letter.cancel(booking)
+        by_letter.cancel(booking, given.instant(request.form.get("shown", "")))
     except TooLate:
         notice = _("It is too late to change this online. Nothing was changed.")
+        return _page("appointment.html", booking, 409, notice)
+    except ChangedMeanwhile:
+        notice = _(
+            "Someone else changed the time of your appointment. Look at it first."
+            " Nothing was changed."
+        )
         return _page("appointment.html", booking, 409, notice)
     return _to("show", booking)
 
@@ -78,14 +80,14 @@ def cancel(booking: Booking):
 @blueprint.get("/reminders")
 @_opened
 def ask_leave(booking: Booking):
-    """Whether to send no more reminders: nothing happens before the button is pressed."""
+    """Ask whether to end the reminders: nothing happens before the button is pressed."""
     return _page("reminders.html", booking)
 
 
 @blueprint.post("/reminders")
 @_opened
 def leave(booking: Booking):
-    """No more reminders. Mail programs send this by themselves when somebody unsubscribes (RFC
+    """End the reminders. Mail programs send this by themselves when somebody unsubscribes (RFC
     8058).
     """
     by_letter.set_reminded(booking, False)
@@ -99,6 +101,30 @@ def come_back(booking: Booking):
     return _to("ask_leave", booking)
 
 
+@blueprint.get("/earlier")
+@_opened
+def ask_earlier(booking: Booking):
+    return asking.shown(_place(booking))
+
+
+@blueprint.post("/earlier")
+@_opened
+def wait(booking: Booking):
+    return asking.answered(_place(booking))
+
+
+def _place(booking: Booking) -> asking.Place:
+    way = _way(booking)
+    return asking.Place(
+        booking,
+        by_letter.offered(booking),
+        by_letter.may_move(booking, OnlineSettings.of(booking.clinic)),
+        lambda notice, status: _page("appointment.html", booking, status, notice),
+        lambda template, status, **more: _page(template, booking, status, **more),
+        url_for(".ask_earlier", **way),
+        url_for(".show", **way),
+    )
+
+
 def _to(endpoint: str, booking: Booking):
-    way = {"uuid": booking.uuid, "token": by_letter.token(booking)}
-    return redirect(url_for(f".{endpoint}", **way), 303)
+    return redirect(url_for(f".{endpoint}", **_way(booking)), 303)

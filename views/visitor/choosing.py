@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from flask import redirect, request, url_for
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, ngettext, paragraph
+from free_times.earlier.entries import EarlierSettings
 from free_times.finding import Free
 from free_times.offers import Terms
 from free_times.online import forms, taking, times
@@ -18,8 +19,8 @@ from models import User, Venue
 from views.kit import display, given
 
 from . import pages
-from .asked import Asked
 from .pages import with_page
+from .picked import Picked
 
 blueprint = pages.blueprint(__name__)
 
@@ -30,7 +31,7 @@ TWO_DAYS, MOMENT = timedelta(days=2), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Line:
+class OfferLine:
     """A service as it is offered at a venue, and where choosing it leads."""
 
     name: str
@@ -48,7 +49,7 @@ class Time:
 
 
 @dataclass(frozen=True)
-class Day:
+class BookableDay:
     """A day with free times."""
 
     day: date
@@ -57,8 +58,8 @@ class Day:
 
 
 def way(rule: str) -> Callable:
-    """The address of a question. It is also posted to by whoever has typed something already, which
-    belongs in no address.
+    """The address of a question. Visitors who have typed something post to it, since that belongs
+    in no address.
     """
     return blueprint.route(rule, methods=["GET", "POST"])
 
@@ -88,8 +89,8 @@ def first_page(
     status: int = 200,
     **shown: object,
 ):
-    """What can be booked, by venue."""
-    venues, zone = [venue] if venue else page.venues, Asked.of(page, request.values).zone
+    """The first page: the services that can be booked, by venue."""
+    venues, zone = [venue] if venue else page.venues, Picked.of(page, request.values).zone
     if len(venues) > MOST_VENUES and person is None:
         places = [
             (one, url_for("choosing.place", name=page.name, place=word, zone=zone or None))
@@ -109,18 +110,18 @@ def first_page(
     )
 
 
-def _lines(page: Page, venue: Venue, person: User | None) -> list[Line]:
+def _lines(page: Page, venue: Venue, person: User | None) -> list[OfferLine]:
     found = []
-    zone = Asked.of(page, request.values).zone
+    zone = Picked.of(page, request.values).zone
     for service in page.services:
         terms = page.at(service, venue, person)
         if not terms or (person and not taking.is_choice(service, anyone=False)):
             continue
-        asked = Asked(page, service, venue, person, zone)
+        picked = Picked(page, service, venue, person, zone)
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
         endpoint = "choosing.people" if needs_choice else "choosing.free"
-        url = url_for(endpoint, name=page.name, **asked.said())
-        found.append(Line(service.name, facts(page, terms), url))
+        url = url_for(endpoint, name=page.name, **picked.said())
+        found.append(OfferLine(service.name, facts(page, terms), url))
     return found
 
 
@@ -141,24 +142,31 @@ def facts(page: Page, terms: list[Terms]) -> str:
 @way("/people")
 @with_page
 def people(page: Page):
-    """With whom: a person, or whoever is free first."""
-    asked = Asked.of(page, request.values)
-    if asked.service is None or not asked.terms:
+    """The question with whom: a person, or whoever is free first."""
+    picked = Picked.of(page, request.values)
+    if picked.service is None or not picked.terms:
         return gone(page)
+    return people_page(picked)
+
+
+def people_page(picked: Picked, status: int = 200, **shown: object):
+    """The page to choose one of several people of a service."""
+    page = picked.page
     choices = [
-        (one.name, url_for("choosing.free", name=page.name, **replace(asked, person=one).said()))
-        for one in asked.people
+        (one.name, url_for("choosing.free", name=page.name, **replace(picked, person=one).said()))
+        for one in picked.people
     ]
     anyone = (
-        url_for("choosing.free", name=page.name, **replace(asked, person=None).said())
-        if taking.is_choice(asked.service, anyone=True)
+        url_for("choosing.free", name=page.name, **replace(picked, person=None).said())
+        if taking.is_choice(picked.service, anyone=True)
         else ""
     )
-    return pages.show("people.html", page, asked=asked, choices=choices, anyone=anyone)
+    shown |= {"picked": picked, "choices": choices, "anyone": anyone}
+    return pages.show("people.html", page, status, **shown)
 
 
 def gone(page: Page, kept: list[tuple[str, str]] | None = None):
-    """What was chosen is not offered, any more or ever. `kept`: what was typed, where this request
+    """Say that the choice is not offered, any more or ever. `kept`: the typed text, if this request
     does not bring it.
     """
     kept = pages.typed() if kept is None else kept
@@ -167,50 +175,62 @@ def gone(page: Page, kept: list[tuple[str, str]] | None = None):
 
 
 def with_kept(notice: str, kept: list[tuple[str, str]]) -> str:
-    """The sentence, and that nothing typed is lost where something was typed."""
+    """The sentence; if something was typed, also that it is not lost."""
     return paragraph(notice, _("What you typed is kept.") if kept else "")
 
 
 @way("/times")
 @with_page
 def free(page: Page):
-    """When."""
-    asked = Asked.of(page, request.values)
-    if asked.service is None or asked.is_lost:
+    """The question when."""
+    picked = Picked.of(page, request.values)
+    if picked.service is None or picked.is_lost:
         return gone(page)
-    if asked.venue is None and len(asked.venues) > 1:
-        choices = [
-            (one, url_for("choosing.free", name=page.name, **replace(asked, venue=one).said()))
-            for one in asked.venues
-        ]
-        return pages.show("where.html", page, asked=asked, choices=choices)
-    if not asked.terms:
+    if picked.venue is None and len(picked.venues) > 1:
+        return where_page(picked)
+    if not picked.terms:
         return gone(page)
-    if asked.person is None and not taking.is_choice(asked.service, anyone=True):
-        if len(asked.people) > 1:
-            return redirect(url_for("choosing.people", name=page.name, **asked.said()))
-        asked = replace(asked, person=asked.people[0])
-    return times_page(asked, since=request.values.get("from", ""))
+    if picked.person is None and not taking.is_choice(picked.service, anyone=True):
+        if len(picked.people) > 1:
+            return redirect(url_for("choosing.people", name=page.name, **picked.said()))
+        picked = replace(picked, person=picked.people[0])
+    return times_page(picked, since=request.values.get("from", ""))
 
 
-def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 200, **more):
-    """The free times of what was chosen, from a day on."""
-    page, service, terms = asked.page, asked.service, asked.terms
+def where_page(picked: Picked, status: int = 200, **shown: object):
+    """The page to choose one of several venues of a service."""
+    page = picked.page
+    choices = [
+        (one, url_for("choosing.free", name=page.name, **replace(picked, venue=one).said()))
+        for one in picked.venues
+    ]
+    return pages.show("where.html", page, status, picked=picked, choices=choices, **shown)
+
+
+def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 200, **more):
+    """The free times of what was chosen, from a day on; or where or with whom, while that is open:
+    times of several venues in one list would be told on the clock of one of them.
+    """
+    if picked.venue is None and len(picked.venues) > 1:
+        return where_page(picked, status, notice=notice, **more)
+    if picked.is_open:
+        return people_page(picked, status, notice=notice, **more)
+    page, service, terms = picked.page, picked.service, picked.terms
     zone = terms[0].calendar.zone
-    if asked.other_zone and not in_zone(scheduling.utc_now(), zone, asked.other_zone):
-        asked = replace(asked, zone="")
+    if picked.other_zone and not in_zone(scheduling.utc_now(), zone, picked.other_zone):
+        picked = replace(picked, zone="")
     last = times.latest(page, service, terms)
-    visitor = forms.visitor_of(asked.form, page.clinic.id)
+    visitor = forms.visitor_of(picked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:
         return times.free_times(page, service, terms, begin, end, visitor=visitor, proposes=False)
 
-    days, later, is_first = look(find, zone, asked.other_zone, since, last)
+    days, later, is_first = days_from(find, zone, picked.other_zone, since, last)
     return pages.show(
         "times.html",
         page,
         status,
-        asked=asked,
+        picked=picked,
         visit=secrets.token_hex(16),
         service=service,
         facts=facts(page, terms),
@@ -218,26 +238,35 @@ def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 20
         venue=terms[0].calendar.venue,
         days=days,
         is_first=is_first,
-        soonest=url_for("choosing.free", name=page.name, **asked.said()),
+        soonest=url_for("choosing.free", name=page.name, **picked.said()),
         later=later
-        and url_for("choosing.free", name=page.name, **asked.said(**{"from": str(later)})),
-        change=_change(asked),
+        and url_for("choosing.free", name=page.name, **picked.said(**{"from": str(later)})),
+        change=_change(picked),
         notice=notice,
-        others=[] if days else _elsewhere(asked, last),
+        others=[] if days else _elsewhere(picked, last),
         zones=scheduling.zone_names(),
+        listing=_listing(picked),
         **more,
     )
 
 
-def look(
+def _listing(picked: Picked) -> str:
+    """The address of the waiting list's form; "" if the clinic does not let clients ask."""
+    page = picked.page
+    is_open = EarlierSettings.of(page.clinic).visitors_ask
+    return url_for("listing.show", name=page.name, **picked.said(form="")) if is_open else ""
+
+
+def days_from(
     find: Callable[[datetime, datetime], Iterator[Free]],
     zone: ZoneInfo,
     other: ZoneInfo | None,
     since: str,
     last: datetime,
-) -> tuple[list[Day], date | None, bool]:
-    """The first days with free times from the day `since` on (else today), where to look on (None:
-    no further), and whether it began today. `find` gives free times between two instants.
+) -> tuple[list[BookableDay], date | None, bool]:
+    """The first days with free times from the day `since` on (else today), the day to search on
+    from (None: no further), and whether the search began today. `find` gives the free times between
+    two instants.
     """
     now = scheduling.utc_now()
     today = scheduling.local_day(now, zone)
@@ -255,8 +284,8 @@ def look(
 
 
 def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
-    """The midnight before this instant, so that each day is shown whole or not at all; never far
-    after `last`.
+    """The midnight before this instant, so that each day is shown whole or not at all. It is never
+    far after `last`.
     """
     soon_after = last + TWO_DAYS  # surely another day, however long a day is
     return scheduling.midnight(scheduling.local_day(min(at, soon_after), zone), zone)
@@ -264,7 +293,7 @@ def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
 
 def _days(
     free_times: Iterable[Free], zone: ZoneInfo, other: ZoneInfo | None
-) -> tuple[list[Day], date | None]:
+) -> tuple[list[BookableDay], date | None]:
     """The first days with free times, and the day after them that has some, too."""
     found: dict[date, list[Time]] = {}
     today = scheduling.local_day(scheduling.utc_now(), zone)
@@ -274,20 +303,13 @@ def _days(
             return _named(found, today), day
         value = str(int(free.starts_at.timestamp()))
         found.setdefault(day, []).append(
-            Time(value, clock(free.starts_at, zone), in_zone(free.starts_at, zone, other))
+            Time(value, region.clock_in(free.starts_at, zone), in_zone(free.starts_at, zone, other))
         )
     return _named(found, today), None
 
 
-def _named(found: dict[date, list[Time]], today: date) -> list[Day]:
-    return [Day(day, display.near_day(day, today), every) for day, every in found.items()]
-
-
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """14:30; in the hour that the clocks show twice with the name of its time: 01:30 BST."""
-    local = at.astimezone(zone)
-    is_twice = local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
-    return f"{local:%H:%M %Z}" if is_twice else f"{local:%H:%M}"
+def _named(found: dict[date, list[Time]], today: date) -> list[BookableDay]:
+    return [BookableDay(day, display.near_day(day, today), every) for day, every in found.items()]
 
 
 def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
@@ -298,21 +320,23 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
     if here.utcoffset() == there.utcoffset():
         return ""
     day = f"{display.short_day(there)}, " if here.date() != there.date() else ""
-    return f"{day}{there:%H:%M}"
+    return f"{day}{region.clock(there)}"
 
 
-def _change(asked: Asked) -> str:
-    """Where another person is chosen; nothing where there is nobody else, or no choice."""
-    if len(asked.people) < 2 or not taking.is_choice(asked.service, anyone=False):
+def _change(picked: Picked) -> str:
+    """The address to choose another person; nothing if there is nobody else, or no choice."""
+    if len(picked.people) < 2 or not taking.is_choice(picked.service, anyone=False):
         return ""
-    return url_for("choosing.people", name=asked.page.name, **replace(asked, person=None).said())
+    return url_for("choosing.people", name=picked.page.name, **replace(picked, person=None).said())
 
 
-def _elsewhere(asked: Asked, last: datetime) -> list[tuple[str, str, str]]:
-    """Where else the service has free times: who or where, the earliest time, and the way there."""
-    now, page, service = scheduling.utc_now(), asked.page, asked.service
+def _elsewhere(picked: Picked, last: datetime) -> list[tuple[str, str, str]]:
+    """Other places or people with free times for the service: the name, the earliest time, and the
+    address.
+    """
+    now, page, service = scheduling.utc_now(), picked.page, picked.service
     found = []
-    others = [one for one in page.at(service) if one not in asked.terms]
+    others = [one for one in page.at(service) if one not in picked.terms]
     if taking.is_choice(service, anyone=False):
         ways = [(f"{one.calendar.user.name}, {one.calendar.venue.name}", [one]) for one in others]
     else:
@@ -324,7 +348,7 @@ def _elsewhere(asked: Asked, last: datetime) -> list[tuple[str, str, str]]:
             calendar = terms[0].calendar
             day = scheduling.local_day(free.starts_at, calendar.zone)
             person = calendar.user if taking.is_choice(service, anyone=False) else None
-            way = Asked(page, service, calendar.venue, person, asked.zone)
+            way = Picked(page, service, calendar.venue, person, picked.zone)
             url = url_for("choosing.free", name=page.name, **way.said())
             at = f"{display.day(day)}, {display.clock(free.starts_at, calendar.zone)}"
             found.append((name, at, url))

@@ -11,13 +11,13 @@ from datetime import timedelta
 from flask import make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _
 from free_times.finding import Free
 from free_times.online import (
     bookings,
+    chosen_time,
     forms,
-    hold_bounds,
     holds,
     managing,
     proofs,
@@ -32,13 +32,13 @@ from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
 from free_times.online.waiting import CannotCheck, Sent
 from models import Service
-from sync.two_way.standing.freshness import Outcome
+from sync.two_way.standing.freshness import Certainty
 from views.kit import brakes, display, given
 
 from . import choosing, gate, pages
-from .asked import Asked
 from .details_form import DetailsForm
 from .pages import with_page
+from .picked import Picked
 
 blueprint = pages.blueprint(__name__)
 
@@ -49,43 +49,49 @@ JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 @blueprint.post("/hold")
 @with_page
 def choose(page: Page):
-    """A time was chosen. Whoever has typed something already goes on with it."""
-    asked = Asked.of(page, request.form)
-    if asked.service is None or not asked.terms:
+    """The form for the chosen time; a visitor who has typed something goes on with it."""
+    picked = Picked.of(page, request.form)
+    if picked.service is None or not picked.terms:
         return choosing.gone(page)
-    if asked.person is None and not taking.is_choice(asked.service, anyone=True):
-        return redirect(url_for("choosing.people", name=page.name, **asked.said()), 303)
+    if picked.person is None and not taking.is_choice(picked.service, anyone=True):
+        return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
     at = given.instant(request.form.get("time", ""))
-    nonce = _visit(page, ticket_of(page, asked.form))
+    nonce = _visit(page, ticket_of(page, picked.form))
     visitor = nonce and forms.visitor(nonce)
     free = at and next(
-        times.free_times(page, asked.service, asked.terms, at, at, visitor=visitor), None
+        times.free_times(page, picked.service, picked.terms, at, at, visitor=visitor), None
     )
     if not free:
-        return _just_taken(page, asked)
-    terms = page.terms_of(asked.service, free.wish.calendar.id)
-    chosen = {
-        "service": asked.service.id,
-        "calendar": terms.calendar.id,
-        "anyone": asked.person is None,
-        "minutes": terms.minutes,
-        "price_cents": terms.price_cents,
-        "starts_at": free.starts_at,
-    }
-    ticket = Ticket.issue(nonce, clinic=page.clinic.id, **chosen)
+        return _just_taken(page, picked)
+    ticket = _ticket(page, picked, nonce, free)
     try:
-        hold_bounds.hold(page, ticket, _origin(), (asked.service, free))
+        chosen_time.hold(page, ticket, _origin(), (picked.service, free))
     except JustTaken:
-        return _just_taken(page, asked)
+        return _just_taken(page, picked)
     if pages.typed():
         return _go_on(page, ticket)
-    address = url_for(".details", name=page.name, form=ticket.text, zone=asked.zone or None)
+    address = url_for(".details", name=page.name, form=ticket.text, zone=picked.zone or None)
     return redirect(address, 303)
 
 
+def _ticket(page: Page, picked: Picked, nonce: str | None, free: Free) -> Ticket:
+    """The ticket of the chosen time, which the form carries."""
+    terms = page.terms_of(picked.service, free.wish.calendar.id)
+    return Ticket.issue(
+        nonce,
+        clinic=page.clinic.id,
+        service=picked.service.id,
+        calendar=terms.calendar.id,
+        anyone=picked.person is None,
+        minutes=terms.minutes,
+        price_cents=terms.price_cents,
+        starts_at=free.starts_at,
+    )
+
+
 def _visit(page: Page, before: Ticket | None) -> str | None:
-    """The nonce of the visit, unless something was booked with it: of the form that was filled in
-    before, else of the list of times.
+    """The nonce of the visit: that of the form that was filled in before, else that of the list of
+    times. A nonce with which something was booked does not count.
     """
     nonces = [before.nonce] if before else []
     if visit := request.form.get("visit", "")[:64]:
@@ -98,7 +104,7 @@ def _origin() -> str:
 
 
 def ticket_of(page: Page, text: str) -> Ticket | None:
-    """What the form carried; None where no page of this clinic did."""
+    """The ticket that the form carried; None where no page of this clinic made it."""
     try:
         return Ticket.read(text[:400], page.clinic.id) if text else None
     except NoForm:
@@ -123,23 +129,31 @@ def details(page: Page):
     return answer
 
 
-def ask_again(page: Page, ticket: Ticket):
-    """The form, empty: what was sent is not there any more."""
-    return _ask(page, ticket, DetailsForm(page))
+def not_booked(page: Page, ticket: Ticket, said: MultiDict[str, str]):
+    """The last look once more, with the data that was sent; or the form, if that data is gone."""
+    notice = _("Your time is not booked yet. Look at it once more, then press the button again.")
+    if said:
+        return _check(page, ticket, notice, said=said)
+    return _ask(page, ticket, DetailsForm(page), notice=notice)
 
 
-def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200):
+def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
     """The form, as long as the time is free."""
     if made := taking.earlier(page, ticket):
         return _used(page, ticket, made)
     try:
         service, free = taking.still_free(page, ticket)
     except JustTaken:
-        return _just_taken(page, _asked(page, ticket))
+        return _just_taken(page, _picked(page, ticket))
     if ticket.is_old:
         ticket = ticket.again()
     return pages.show(
-        "details.html", page, status, form=form, **_summary(page, ticket, service, free)
+        "details.html",
+        page,
+        status,
+        form=form,
+        notice=notice,
+        **_summary(page, ticket, service, free),
     )
 
 
@@ -152,16 +166,16 @@ def check(page: Page):
         return choosing.gone(page)
     if request.form.get("extend") and not taking.earlier(page, ticket):
         try:
-            hold_bounds.hold(page, ticket, _origin())
+            chosen_time.hold(page, ticket, _origin())
         except JustTaken:
-            return _just_taken(page, _asked(page, ticket))
+            return _just_taken(page, _picked(page, ticket))
     if request.form.get("change") or request.form.get("extend") == "form":
         return _ask(page, ticket, DetailsForm(page, request.form))
     return _check(page, ticket)
 
 
 def _go_on(page: Page, ticket: Ticket):
-    """With what was typed for another time: to the last look, or to what is missing still."""
+    """Go on with what was typed for another time: to the last look, or to what is still missing."""
     if DetailsForm(page, request.form).validate():
         return _check(page, ticket)
     return _ask(page, ticket, DetailsForm(page, request.form))
@@ -184,7 +198,7 @@ def _check(
     try:
         service, free = taking.still_free(page, ticket)
     except JustTaken:
-        return _just_taken(page, _asked(page, ticket), said)
+        return _just_taken(page, _picked(page, ticket), said)
     if ticket.is_old:
         ticket = ticket.again()
     return pages.show(
@@ -215,41 +229,51 @@ def book(page: Page):
         return _check(page, ticket, _("This form was a day old. Please look at it once more."))
     said = form.details(_zone())
     if seconds := gate.wait_seconds(said):
-        notice = _(
-            "Wait {minutes}, then press the button again. Nothing is booked yet.",
-            minutes=display.minutes(seconds),
-        )
-        answer = _check(page, ticket, notice, 429)
-        answer.headers["Retry-After"] = str(seconds)
-        return answer
+        return _slow_down(page, ticket, seconds)
     if made := taking.earlier(page, ticket):
         return booked(page, made)
+    return _send(page, ticket, said)
+
+
+def _slow_down(page: Page, ticket: Ticket, seconds: int):
+    notice = _(
+        "Wait {minutes}, then press the button again. Nothing is booked yet.",
+        minutes=display.minutes(seconds),
+    )
+    answer = _check(page, ticket, notice, 429)
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
+
+
+def _send(page: Page, ticket: Ticket, said: Details):
+    """Book it, or wait on a page of its own while calendars outside are asked."""
     try:
         sent = gate.sent(ticket, said, dict(pages.typed()))
-        outcome = waiting.ask(page, ticket)
-        if outcome == Outcome.ASKING:
-            waiting.begin(page, ticket, sent, _origin())
+        outcome, judged = waiting.ask(page, ticket)
+        if outcome == Certainty.ASKING:
+            waiting.begin(page, ticket, sent, _origin(), judged)
             way = url_for("wait.show", name=page.name, form=ticket.text, zone=_zone() or None)
             return redirect(way, 303)
     except NeedsCode:
         return _ask_code(page, ticket, said)
     except JustTaken:
         return _taken_meanwhile(page, ticket)
-    return finish(page, ticket, sent, outcome)
+    return finish(page, ticket, sent, outcome, judged=judged)
 
 
 def finish(
     page: Page,
     ticket: Ticket,
     sent: Sent,
-    outcome: Outcome,
+    outcome: Certainty,
     said: MultiDict[str, str] | None = None,
+    judged: Free | None = None,
 ):
     """Book with what was sent, once it is known whether the time is free outside. `said`: as
-    `_check` has it.
+    `_check` has it; `judged`: as `waiting.finish` has it.
     """
     try:
-        made = waiting.finish(page, ticket, sent, outcome)
+        made = waiting.finish(page, ticket, sent, outcome, judged)
     except NeedsCode:
         return _ask_code(page, ticket, sent.details, said)
     except TooMany:
@@ -279,23 +303,23 @@ def booked(page: Page, made: OnlineBooking):
 
 
 def _used(page: Page, ticket: Ticket, made: OnlineBooking):
-    """Somebody came back to a form that was sent: a moment later on to the booking, else the way
-    to another one. The address alone does not lead to a booking of long ago.
+    """Answer a form that was sent before: a moment later with its booking, else with the way to
+    another booking. The address alone does not lead to a booking of long ago.
     """
     if made.made_at > scheduling.utc_now() - JUST_MADE:
         return booked(page, made)
-    asked = replace(_asked(page, ticket), form="")
-    if asked.service is None or not asked.terms:
+    picked = replace(_picked(page, ticket), form="")
+    if picked.service is None or not picked.terms:
         return choosing.gone(page)
     notice = _("You have already booked with this form. To book once more, choose another time.")
-    return choosing.times_page(asked, notice=notice)
+    return choosing.times_page(picked, notice=notice)
 
 
 def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | None = None):
-    """By somebody else; or by this very form, pressed twice."""
+    """Answer that the time was taken: by somebody else, or by this very form, pressed twice."""
     if made := taking.earlier(page, ticket):
         return booked(page, made)
-    return _just_taken(page, _asked(page, ticket), said)
+    return _just_taken(page, _picked(page, ticket), said)
 
 
 def _ask_code(
@@ -311,9 +335,9 @@ def _ask_code(
 
 
 def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
-    """What is being booked, in words."""
+    """The chosen booking, in words."""
     calendar = free.wish.calendar
-    asked, hold = _asked(page, ticket), holds.alive(ticket.visitor)
+    picked, hold = _picked(page, ticket), holds.alive(ticket.visitor)
     day = scheduling.local_day(free.starts_at, calendar.zone)
     today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
     return {
@@ -321,33 +345,38 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
         "service": service,
         "calendar": calendar,
         "day": display.near_day(day, today),
-        "clock": choosing.clock(free.starts_at, calendar.zone),
-        "ends": choosing.clock(ticket.ends_at, calendar.zone),
-        "there": choosing.in_zone(free.starts_at, calendar.zone, asked.other_zone),
+        "clock": region.clock_in(free.starts_at, calendar.zone),
+        "ends": region.clock_in(ticket.ends_at, calendar.zone),
+        "there": choosing.in_zone(free.starts_at, calendar.zone, picked.other_zone),
         "zone": calendar.zone,
-        "asked": asked,
+        "picked": picked,
         "price": pages.price(ticket.price_cents, page),
         "hold": hold,
         "hold_minutes": hold and -(-(hold.expires_at - scheduling.utc_now()) // _MINUTE),
-        "other_time": url_for("choosing.free", name=page.name, **asked.said()),
+        "other_time": url_for("choosing.free", name=page.name, **picked.said()),
     }
 
 
-def _asked(page: Page, ticket: Ticket) -> Asked:
-    """What the ticket is for, as far as the page offers it still."""
-    calendar = next((one for one in page.calendars if one.id == ticket.calendar), None)
-    person = calendar.user if calendar and not ticket.anyone else None
-    venue = calendar and calendar.venue
-    return Asked(page, page.service(ticket.service), venue, person, _zone(), ticket.text)
+def _picked(page: Page, ticket: Ticket) -> Picked:
+    """The choices of the ticket, as far as the page still offers them. Where the person is gone the
+    venue stays, if the service is still offered there.
+    """
+    service = page.service(ticket.service)
+    calendar = page.calendar(ticket.calendar)
+    is_meant = calendar in page.calendars and not ticket.anyone
+    person = calendar.user if calendar and is_meant else None
+    there = [one for one in page.venues if calendar and one.id == calendar.venue_id]
+    venue = there[0] if there and service and page.at(service, there[0], person) else None
+    return Picked(page, service, venue, person, _zone(), ticket.text)
 
 
-def _just_taken(page: Page, asked: Asked, said: Mapping[str, str] | None = None):
-    """Somebody was faster, or it is not offered any more: the next times, and nothing typed is
-    lost.
+def _just_taken(page: Page, picked: Picked, said: Mapping[str, str] | None = None):
+    """Answer that somebody was faster, or that the time is not offered any more: show the next
+    times, and lose nothing that was typed.
     """
     notice = _("This time was just taken. Nothing was booked. Choose another one.")
     kept = pages.typed(said)
-    if asked.service is None or not asked.terms:
+    if picked.service is None or not picked.terms:
         return choosing.gone(page, kept)
     notice = choosing.with_kept(notice, kept)
-    return choosing.times_page(asked, notice=notice, status=409, kept=kept)
+    return choosing.times_page(picked, notice=notice, status=409, kept=kept)

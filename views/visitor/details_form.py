@@ -1,4 +1,4 @@
-"""Who comes: the form that a visitor fills in."""
+"""The form with which a visitor gives their details."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,34 +7,39 @@ from wtforms import BooleanField
 
 from base import text
 from base.catalogue import _, lazy
+from base.tables.texts import TextSettings
 from free_times.online.page import Page
 from free_times.online.taking import Details
-from views.kit.forms import Email, Form, Line, Paragraph
+from people.text_numbers import number
+from views.kit.forms import NO_NUMBER, Email, Form, Line, Paragraph
 
 LONGEST_NOTE = 500
 
 
-# A field for programs that fill in whatever they find. Nobody else sees it.
+# A field that only programs fill in: nobody sees it.
 _UNSEEN = {"autocomplete": "off", "tabindex": "-1"}
 
 
 class DetailsForm(Form):
-    """Who comes. What the clinic does not ask for is not there."""
+    """A visitor's details. The form has only the fields that the clinic asks for."""
 
     name = Line(lazy("Your name"), 120, lazy("Write your name"), render_kw={"autocomplete": "name"})
     email = Email(lazy("E-mail"), render_kw={"autocomplete": "email"})
     phone = Line(lazy("Phone"), 40, render_kw={"autocomplete": "tel", "inputmode": "tel"})
     note = Paragraph(lazy("Note for the clinic (optional)"), LONGEST_NOTE)
+    texts = BooleanField(lazy("Send me text messages about my appointments"))
     agrees = BooleanField(lazy("I agree"))
     website = Line(lazy("Leave this empty"), 200, render_kw=_UNSEEN)
 
     def __init__(self, page: Page, said: Mapping[str, str] | None = None):
         super().__init__(formdata=said, meta={"csrf": False})
-        self.asks = page.settings.asks
+        self.asks, self.clinic = page.settings.asks, page.clinic
         if self.asks == "phone":
             del self.email
         if self.asks == "email":
             del self.phone
+        if "phone" not in self or not TextSettings.of(page.clinic).sends:
+            del self.texts
         if not page.settings.note_allowed:
             del self.note
         if page.settings.consent:
@@ -55,6 +60,9 @@ class DetailsForm(Form):
             self.fault("name", _("Write a shorter name"))
         if self._said("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
             self.fault("phone", _("Write a phone number, such as +44 7700 900123"))
+        wants_texts = "texts" in self and self.texts.data
+        if wants_texts and not self.phone.errors and not number(self.clinic, self._said("phone")):
+            self.fault("phone", NO_NUMBER)
         if not self.errors.keys() & {"email", "phone"} and not (
             self._said("email") or self._said("phone")
         ):
@@ -74,10 +82,11 @@ class DetailsForm(Form):
         return (self[name].data or "") if name in self else ""
 
     def details(self, zone: str) -> Details:
-        """What was typed, cleaned."""
+        """The typed details, cleaned."""
         agrees = bool("agrees" in self and self.agrees.data)
+        texts = bool("texts" in self and self.texts.data)
         said = {name: self._said(name) for name in ("name", "email", "phone", "note")}
-        return Details(**said, agrees=agrees, zone_name=zone)
+        return Details(**said, agrees=agrees, texts=texts, zone_name=zone)
 
 
 _NEEDED = {

@@ -1,4 +1,4 @@
-"""What a visitor reads where a page of ours cannot answer: without the words of the team's pages,
+"""The page for a visitor where a page of ours cannot answer: without the words of the team's pages,
 and without a question to the database, which may be what is wrong.
 """
 
@@ -8,7 +8,7 @@ from base.catalogue import lazy
 
 from . import pages
 
-PREFIX = "/book/"
+PREFIXES = ("/book/", "/appointment/", "/earlier/")
 _AGAIN = lazy("Go back, reload the page and try again.")
 _WORDS = {  # status → heading, what to do
     400: (lazy("That did not arrive whole"), _AGAIN),
@@ -30,7 +30,7 @@ _WORDS = {  # status → heading, what to do
 
 def is_visitor() -> bool:
     """Whether this request is for a page of visitors, also for one that there is not."""
-    return request.path.startswith(PREFIX)
+    return request.path.startswith(PREFIXES)
 
 
 def show(status: int) -> Response:

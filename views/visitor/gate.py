@@ -12,6 +12,7 @@ from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details
 from free_times.online.waiting import Sent
+from models import Clinic
 from people.credentials import Throttle
 from people.mailed_codes import MailedCode
 from views.kit import brakes
@@ -20,8 +21,8 @@ LONGEST_CODE = 40
 
 
 def wait_seconds(details: Details) -> int:
-    """Count this press and give 0; or, where too many came from this network or for this contact,
-    how long to wait.
+    """Count this press and return 0; if too many came from this network or for this contact, the
+    seconds to wait.
     """
     contacts = (details.email.casefold(), text.phone_tail(details.phone))
     return Throttle.admit(
@@ -33,9 +34,8 @@ def wait_seconds(details: Details) -> int:
 
 
 def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
-    """What the form brought. Raises NeedsCode where nothing in it stands for a proof, and a code
-    can be sent.
-    """
+    """The values that the form sent. Raises NeedsCode if it holds no proof and a code can
+    be sent."""
     code = request.form.get("code", "")[:LONGEST_CODE]
     brought = Sent(
         details,
@@ -50,11 +50,25 @@ def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
     return brought
 
 
+def is_shown(visitor: str, details: Details) -> bool:
+    """Whether the form has a proof of work, which is used up now, or the code that was sent."""
+    code = request.form.get("code", "")[:LONGEST_CODE]
+    proof = request.form.get("proof", "")[: proofs.LONGEST + 1]
+    return proofs.spend(proofs.nonce_of(proof, visitor)) or (
+        bool(code) and MailedCode.accept(visitor, details.email, code)
+    )
+
+
 def may_mail(details: Details) -> bool:
     """Whether a code can be sent to the visitor."""
     return bool(details.email) and outbox.is_set_up()
 
 
 def send_code(page: Page, ticket: Ticket, details: Details) -> bool:
-    """Send the visitor a code, or let the one count that went out. False: too many did."""
+    """Send the visitor a code, unless one that was sent still counts. False: too many were sent."""
     return MailedCode.send(page.clinic, ticket.visitor, details.email)
+
+
+def send_code_to(clinic: Clinic, visitor: str, email: str) -> bool:
+    """Send the visitor a code for a visit without a chosen time. False: too many were sent."""
+    return MailedCode.send(clinic, visitor, email)

@@ -8,22 +8,24 @@ from datetime import datetime
 
 from flask import make_response, redirect, request, url_for
 
-from base import scheduling
+from base import region, scheduling
 from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _
 from free_times.finding import Free
-from free_times.online import managing, requests
+from free_times.online import answering, managing
+from free_times.online.answering import NotOffered
 from free_times.online.bookings import OnlineBooking
 from free_times.online.managing import TooLate
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
+from free_times.online.waiting import CannotCheck
 from sync.events import visit
 from sync.events.event import Event, Face
 from sync.feeds import ical
-from sync.two_way.standing.freshness import Outcome
-from views.kit import brakes, display, given
+from sync.two_way.standing.freshness import Certainty
+from views.kit import brakes, display, given, wanted
 
 from . import choosing, pages
 from .pages import with_any_link, with_booking
@@ -35,14 +37,16 @@ _WAY = "/booking/<uuid>/<token>"
 @blueprint.get(_WAY)
 @with_booking
 def show(page: Page, made: OnlineBooking):
-    return _show(page, made)
+    return booking_page(page, made)
 
 
-def _show(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
-    return pages.show("booking.html", page, status, notice=notice, **_facts(page, made))
+def booking_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
+    """The page of a visitor's booking."""
+    return pages.show("booking.html", page, status, notice=notice, **facts(page, made))
 
 
-def _facts(page: Page, made: OnlineBooking) -> dict:
+def facts(page: Page, made: OnlineBooking) -> dict:
+    """The facts for every page about it."""
     booking = made.booking
     calendar = booking.practitioner
     zone = calendar.zone
@@ -51,7 +55,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
     way = {"name": page.name, "uuid": booking.uuid, "token": managing.token(made)}
     other = pages.zone_of(made.zone_name)
     place = calendar.venue.address
-    entry = visit.title(page.clinic.name), booking.starts_at, booking.ends_at, place
+    days = (booking.starts_on, booking.ends_on) if booking.all_day else None
+    entry = visit.title(page.clinic.name), booking.starts_at, booking.ends_at, place, days
     return {
         "made": made,
         "booking": booking,
@@ -59,8 +64,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "service": booking.service,
         "price": pages.price(managing.price_cents(page, made), page),
         "day": display.near_day(day, today),
-        "clock": choosing.clock(booking.starts_at, zone),
-        "ends": choosing.clock(booking.ends_at, zone),
+        "clock": region.clock_in(booking.starts_at, zone),
+        "ends": region.clock_in(booking.ends_at, zone),
         "zone": zone,
         "there": choosing.in_zone(booking.starts_at, zone, other),
         "other_zone": other,
@@ -72,11 +77,15 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "google_url": visit.google_url(*entry),
         "outlook_url": visit.outlook_url(*entry),
         "letter": _letter(made),
+        "earlier": wanted.card(booking, managing.may_move(page, made)),
+        "earlier_url": url_for("asking.show", **way),
     }
 
 
 def _letter(made: OnlineBooking) -> dict | None:
-    """What is known of the last letter about it: whether it left, and to which address, hidden."""
+    """The state of the last letter about the booking: whether it was sent, and to which address, in
+    part.
+    """
     row = next(iter(client_letters.of_booking(made.booking)), None)
     if row is None or row.phase not in ("waiting", "sent"):
         return None
@@ -84,7 +93,7 @@ def _letter(made: OnlineBooking) -> dict | None:
 
 
 def _hidden(address: str) -> str:
-    """Enough of an address for whoever typed it, and nothing for anybody else: n•••@…"""
+    """A part of an address: enough for the person who typed it, and nothing for others: n•••@…"""
     return f"{address[:1]}•••@…"
 
 
@@ -105,6 +114,8 @@ def appointment(page: Page, made: OnlineBooking):
         booking.created_at,
         booking.updated_at,
         zone_name,
+        booking.starts_on,
+        booking.ends_on,
     )
     answer = make_response(ical.calendar(_("Appointment"), zone_name, [entry]))
     answer.content_type = "text/calendar; charset=utf-8"
@@ -115,10 +126,10 @@ def appointment(page: Page, made: OnlineBooking):
 @blueprint.get(f"{_WAY}/cancel")
 @with_booking
 def ask_cancel(page: Page, made: OnlineBooking):
-    """Whether to cancel: nothing happens before the button is pressed."""
+    """Ask whether to cancel: nothing happens before the button is pressed."""
     if not managing.may_change(page, made):
-        return _show(page, made)
-    return pages.show("cancel.html", page, **_facts(page, made))
+        return booking_page(page, made)
+    return pages.show("cancel.html", page, **facts(page, made))
 
 
 @blueprint.post(f"{_WAY}/cancel")
@@ -127,7 +138,7 @@ def cancel(page: Page, made: OnlineBooking):
     try:
         managing.cancel(page, made, _shown())
     except TooLate:
-        return _show(page, made, _too_late(), 409)
+        return booking_page(page, made, _too_late(), 409)
     except ChangedMeanwhile:
         return _changed(page, made)
     return _done(page, made)
@@ -139,21 +150,61 @@ def _shown() -> datetime | None:
 
 
 def _changed(page: Page, made: OnlineBooking):
-    notice = _("The time of your booking changed meanwhile. Look at it first. Nothing was changed.")
-    return _show(page, made, notice, 409)
+    notice = _(
+        "Someone else changed the time of your booking. Look at it first. Nothing was changed."
+    )
+    return booking_page(page, made, notice, 409)
 
 
 @blueprint.post(f"{_WAY}/accept")
 @with_booking
 def accept(page: Page, made: OnlineBooking):
     """Take the other time that the clinic offered."""
+    at: datetime | None = given.instant(request.form.get("time", ""))
     try:
-        if not requests.accept(made, given.instant(request.form.get("time", ""))):
-            return _show(page, made, _("This time is not offered any more."), 409)
+        outcome = answering.ask(made, at)
+    except NotOffered:
+        return _not_offered(page, made)
+    if outcome == Certainty.ASKING:
+        return _to("managed.wait_offered", page, made)
+    return _take_offered(page, made, at, outcome)
+
+
+@blueprint.get(f"{_WAY}/accept/wait")
+@with_booking
+def wait_offered(page: Page, made: OnlineBooking):
+    """Take the time as soon as it is known to be free: the visitor has pressed the button. If
+    nobody pressed, nothing happens.
+    """
+    outcome = answering.outcome_of(made)
+    if outcome is None:
+        return booking_page(page, made)
+    if outcome == Certainty.ASKING:
+        return pages.show("wait.html", page, again=request.path)
+    return _take_offered(page, made, made.booking.starts_at, outcome)
+
+
+def _take_offered(page: Page, made: OnlineBooking, at: datetime | None, outcome: Certainty):
+    try:
+        answering.accept(made, at, outcome)
+    except NotOffered:
+        return _not_offered(page, made)
     except SlotTaken:
+        answering.stop_asking(made)
         notice = _("This time was just taken. Choose another time, or wait for the clinic.")
-        return _show(page, made, notice, 409)
+        return booking_page(page, made, notice, 409)
+    except CannotCheck:
+        answering.stop_asking(made)
+        notice = _(
+            "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
+            " again in a minute, or call the clinic."
+        )
+        return booking_page(page, made, notice, 409)
     return _done(page, made)
+
+
+def _not_offered(page: Page, made: OnlineBooking):
+    return booking_page(page, made, _("This time is not offered any more."), 409)
 
 
 def _too_late() -> str:
@@ -163,25 +214,25 @@ def _too_late() -> str:
 @blueprint.get(f"{_WAY}/move")
 @with_booking
 def ask_move(page: Page, made: OnlineBooking):
-    """Other times for it."""
+    """The page of other times for the booking."""
     if not managing.may_move(page, made):
-        return _show(page, made)
+        return booking_page(page, made)
     return _move_page(page, made)
 
 
 def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
     if not managing.may_move(page, made):
         sentence = _("The booking cannot be moved online any more. Nothing was changed.")
-        return _show(page, made, sentence, 409)
-    facts = _facts(page, made)
+        return booking_page(page, made, sentence, 409)
+    found = facts(page, made)
 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:
         return managing.other_times(page, made, begin, end)
 
-    days, later, __ = choosing.look(
+    days, later, __ = choosing.days_from(
         find,
-        facts["zone"],
-        facts["other_zone"],
+        found["zone"],
+        found["other_zone"],
         request.args.get("from", ""),
         managing.latest(page, made),
     )
@@ -190,10 +241,10 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
         page,
         status,
         days=days,
-        later=later and url_for(".ask_move", **facts["way"], **{"from": str(later)}),
+        later=later and url_for(".ask_move", **found["way"], **{"from": str(later)}),
         notice=notice,
         asks=managing.needs_approval(page, made),
-        **facts,
+        **found,
     )
 
 
@@ -212,10 +263,10 @@ def move(page: Page, made: OnlineBooking, is_old: bool):
     except ChangedMeanwhile:
         return _changed(page, made)
     except TooLate:
-        return _show(page, made, _too_late(), 409)
+        return booking_page(page, made, _too_late(), 409)
     except JustTaken:
         return _taken(page, made)
-    if outcome == Outcome.ASKING:
+    if outcome == Certainty.ASKING:
         return _to("managed.wait", page, made)
     return _carry_out(page, made, at, outcome)
 
@@ -223,26 +274,27 @@ def move(page: Page, made: OnlineBooking, is_old: bool):
 @blueprint.get(f"{_WAY}/move/wait")
 @with_any_link
 def wait(page: Page, made: OnlineBooking, is_old: bool):
-    """Move as soon as it is known whether the time is free: the visitor has pressed the button.
-    Where nobody has, nothing happens.
+    """Move as soon as the time is known to be free: the visitor has pressed the button. If nobody
+    pressed, nothing happens.
     """
     if is_old:
         is_now = managing.was_moved_just_now(made, made.booking.starts_at)
         return _done(page, made) if is_now else pages.no_link(page, is_old)
-    waits = managing.look_again(page, made)
-    if waits is None:
-        return _show(page, made)
+    waits = managing.outcome_of(page, made)
+    if waits is None:  # moving changes the link
+        is_there = made.booking.status != "cancelled"
+        return booking_page(page, made, _("Your booking was not moved.") if is_there else "")
     at, outcome = waits
-    if outcome == Outcome.ASKING:
+    if outcome == Certainty.ASKING:
         return pages.show("wait.html", page, again=request.path)
     return _carry_out(page, made, at, outcome)
 
 
-def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Outcome):
-    """Move it, unless a calendar outside could not be asked and the clinic wants it asked: what
-    is booked is not given up for what may be taken.
+def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Certainty):
+    """Move the booking. If a calendar outside could not be asked, and the clinic does not book
+    then, the booking stays: the new time may be taken.
     """
-    if outcome == Outcome.UNANSWERED and page.settings.when_stale != "open":
+    if outcome == Certainty.UNANSWERED and page.settings.when_stale != "open":
         managing.give_up(made)
         notice = _(
             "We cannot make sure at the moment that this time is free. Your booking is unchanged."
@@ -254,7 +306,7 @@ def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Outcome):
     except ChangedMeanwhile:
         return _changed(page, made)
     except TooLate:
-        return _show(page, made, _too_late(), 409)
+        return booking_page(page, made, _too_late(), 409)
     except JustTaken:
         return _taken(page, made)
 

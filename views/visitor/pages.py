@@ -1,16 +1,17 @@
-"""What all pages for visitors share: whose page it is, and how an answer is made.
+"""Shared parts of all pages for visitors: whose page it is, and how an answer is made.
 
 They use no session: nothing here asks who is signed in, and no answer sets a cookie.
 """
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, request, url_for
 
-from base import scheduling
+from base import region, scheduling
 from free_times.online import forms, managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.online.page import Page
@@ -18,7 +19,7 @@ from free_times.rules import OnlineSettings
 from views.kit import display
 
 STYLESHEETS = ("app.css", "layout.css", "components.css", "screens.css", "visitor.css")
-DETAILS = ("name", "email", "phone", "note", "agrees")  # what a visitor says of themselves
+DETAILS = ("name", "email", "phone", "note", "agrees", "texts")  # what a visitor says of themselves
 
 
 def blueprint(module: str) -> Blueprint:
@@ -48,9 +49,28 @@ def with_page(view: Callable) -> Callable:
     return shown
 
 
+def by_link(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
+    """Give the view what the link in a letter opens; `find` reads it from the link's two parts.
+    Every link that opens nothing has the same answer.
+    """
+
+    def opened(view: Callable) -> Callable:
+        @wraps(view)
+        def shown(uuid: str, token: str):
+            row = find(uuid, token)
+            if row is None:
+                return missing()
+            region.begin(row.clinic.region)
+            return view(row)
+
+        return shown
+
+    return opened
+
+
 def _closed(name: str) -> Response:
-    """The answer where there is no page: to whoever shows by a form of it that there was one a
-    while ago, that it is closed.
+    """The answer if there is no page. A visitor whose form shows that there was one a while ago
+    reads that it is closed.
     """
     clinic = forms.clinic_of(request.values.get("form", "")[:400])
     found = clinic and names.of_clinic(name, clinic)
@@ -63,8 +83,8 @@ def _closed(name: str) -> Response:
 
 
 def with_booking(view: Callable) -> Callable:
-    """Give a view the clinic's page and the visitor's own booking. What its address does not open
-    is refused here, and so is a link from before the booking was moved.
+    """Give a view the clinic's page and the visitor's own booking. Other links are refused here,
+    and so are links from before the booking was moved.
     """
 
     def unless_old(page: Page, made: OnlineBooking, is_old: bool, **kwargs):
@@ -74,9 +94,10 @@ def with_booking(view: Callable) -> Callable:
 
 
 def with_any_link(view: Callable) -> Callable:
-    """The same, and whether the link is from before the booking was moved.
+    """Give a view the clinic's page, the visitor's own booking, and whether the link is from before
+    the booking was moved.
 
-    A link outlives the name that stands in it, and a page that is switched off.
+    A link still works after the clinic's name changed, and while the page is switched off.
     """
 
     @wraps(view)
@@ -105,6 +126,7 @@ def no_link(page: Page, is_old: bool = False) -> Response:
 
 
 def _on(view: Callable, row: names.PageName, settings: OnlineSettings, kwargs: dict):
+    region.begin(row.clinic.region)
     g.visited = Page.of(row.clinic, row.name, settings)
     return view(g.visited, **kwargs)
 
@@ -138,7 +160,7 @@ def missing() -> Response:
 
 
 def render(template: str, **shown) -> str:
-    """A template without what every page for the team is given: that asks who is signed in."""
+    """Render a template without the values that team pages get: those ask who is signed in."""
     return current_app.jinja_env.get_template(f"visitor/{template}").render(
         sheets=STYLESHEETS, **shown
     )
@@ -155,13 +177,15 @@ def _frame(response: Response) -> Response:
 
 
 def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """What the visitor has typed, to be carried on: from this request's form, or from `said`."""
+    """The text that the visitor has typed, to be carried on: from this request's form, or from
+    `said`.
+    """
     there = request.form if said is None else said
     return [(name, there[name]) for name in DETAILS if there.get(name)]
 
 
 def is_zone(name: str) -> bool:
-    """Whether it names a zone that a visitor may be in."""
+    """Whether the text names a zone that a visitor may be in."""
     return len(name) <= 60 and scheduling.is_zone(name)
 
 

@@ -10,7 +10,7 @@ from free_times.online import holds, waiting
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
-from sync.two_way.standing.freshness import Outcome
+from sync.two_way.standing.freshness import Certainty
 
 from . import choosing, details, pages
 from .pages import with_page
@@ -32,12 +32,12 @@ def show(page: Page):
         sent = waiting.sent_with(hold)
     except vault.CannotOpen:
         holds.stop_asking(hold)
-        return details.ask_again(page, ticket)
+        return _over(page, ticket)
     try:
-        outcome = waiting.look_again(page, ticket, hold)
+        outcome = waiting.outcome_of(page, ticket, hold)
     except JustTaken:
-        outcome = Outcome.FRESH  # which says it
-    if outcome == Outcome.ASKING:
+        outcome = Certainty.FRESH  # which says it
+    if outcome == Certainty.ASKING:
         said = {word: request.args[word] for word in ("form", "zone") if word in request.args}
         again = url_for("wait.show", name=page.name, **said)
         return pages.show("wait.html", page, again=again)
@@ -47,5 +47,5 @@ def show(page: Page):
 
 
 def _over(page: Page, ticket: Ticket):
-    """Nothing waits any more: the same page was asked for twice, or too late."""
-    return details.ask_again(page, ticket)
+    """The answer where nothing waits any more: asked for twice, or it could not be booked."""
+    return details.not_booked(page, ticket, MultiDict(waiting.typed_with(ticket)))

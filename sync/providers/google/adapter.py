@@ -1,8 +1,8 @@
 """Google Calendar: https://developers.google.com/workspace/calendar/api/v3/reference
 
 Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to
-nobody. Ids are our own, so a write whose answer was lost is found again by its id. What the shapes
-and refusals mean stands in `mapping.py` and `errors.py`.
+nobody. Ids are our own, so a write whose answer was lost is found again by its id. `shapes.py` and
+`errors.py` know the meaning of shapes and refusals.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from base.outgoing.line import Client
 from sync.events.event import Delta, Mark, RemoteEvent, Window
 from sync.providers.base import Calendar, Operation, Pages, Result
 from sync.providers.errors import (
@@ -17,7 +18,6 @@ from sync.providers.errors import (
     Gone,
     SyncTokenExpired,
 )
-from sync.providers.line import Client
 from sync.providers.multipart import Call
 from sync.providers.parsing import (
     all_apart,
@@ -37,7 +37,7 @@ from sync.providers.writing import carried_out, told_by
 from .calendar_api import LIST, CalendarApi
 from .channels import GoogleChannels
 from .gathering import Gathered, living
-from .mapping import EVENT_FIELDS, INSTALLATION, event_id, is_tombstone, to_calendar, to_mark
+from .shapes import EVENT_FIELDS, INSTALLATION, is_tombstone, to_calendar, to_mark
 from .writing import (
     ANSWER,
     calendar_path,
@@ -51,8 +51,8 @@ from .writing import (
 BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
 OUTLINE_FIELDS = "id,etag,status,recurringEventId,extendedProperties/private"
 PAGE_SIZE, LIST_SIZE = 2500, 250
-# single occurrences outside the window in one increment; a complete pull, which has bounds, is
-# cheaper
+# with so many single occurrences outside the window in one increment, a complete pull, which has
+# limits, is cheaper
 MOST_OUTSIDE = 5000
 # whole days have no zone here, so windows are compared with a day to spare
 EDGE = timedelta(days=1)
@@ -63,8 +63,8 @@ class Google:
     a sandbox.
     """
 
-    kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
-    marks_occurrences, keeps_ids = True, False
+    batch_size, longest_window = BATCH_SIZE, timedelta(days=200 * 365)
+    marks_occurrences, keeps_ids, may_have_none = True, False, False
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._api = CalendarApi(http, access_token, api_url)
@@ -74,7 +74,7 @@ class Google:
         self._api.kept = pages
 
     def email(self) -> str:
-        """The id of a primary calendar is the account's address, as implementers report."""
+        """The id of the primary calendar: it is the account's address, as implementers report."""
         with reading():
             return sure_identity(self._api.json("GET", f"{LIST}/primary", params={"fields": "id"}))
 
@@ -82,7 +82,7 @@ class Google:
 
     def calendars(self) -> list[Calendar]:
         with reading():
-            # one of ours that was hidden is there all the same
+            # a hidden event of ours still exists
             pages = self._api.pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})
             return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
@@ -132,7 +132,7 @@ class Google:
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
         if sync_token and gathered.told_both:
-            # one of the two is wrong: everything tells which
+            # one of the two answers is wrong: a complete list shows which
             raise SyncTokenExpired("removed and living")
         return Delta(
             tuple(gathered.changed.values()),
@@ -158,7 +158,9 @@ class Google:
         closely: bool = False,
         is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
-        """As closely in any case: what was deleted is told as a tombstone."""
+        """Look up events by id. `closely` changes nothing: a deleted event always comes as a
+        tombstone.
+        """
         found: dict[str, RemoteEvent | None] = {}
         for start in range(0, len(remote_ids), BATCH_SIZE):
             some = remote_ids[start : start + BATCH_SIZE]
@@ -214,7 +216,7 @@ class Google:
             return all_apart(self._all(calendar_id, EVENT_FIELDS, **ours), living)[0]
 
     def _all(self, calendar_id: str, fields: str, **choice: str) -> Iterator[dict[str, Any]]:
-        """Every event, a repeat as one; `choice`: what else to ask for."""
+        """Every event, a repeat as one; `choice`: further parameters."""
         query = {
             "maxResults": PAGE_SIZE,
             "singleEvents": "false",
@@ -229,14 +231,11 @@ class Google:
 
     # ---- writing ----
 
-    def new_id(self, mark: Mark, secret: bytes) -> str:
-        return event_id(mark, secret)
-
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
         return carried_out(operations, BATCH_SIZE, lambda group: self._write(calendar_id, group))
 
     def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
-        """One batch, and a look at what lies at ids that were taken."""
+        """Write one batch, and look up the events whose ids were taken."""
         answers = self._api.send([to_call(calendar_id, operation) for operation in group])
         results = [
             to_result(operation, answer) for operation, answer in zip(group, answers, strict=True)

@@ -1,4 +1,4 @@
-"""Requests to Google Calendar and its batches, and what becomes of each. Refusals are raised."""
+"""Requests to Google Calendar and its batches, and their results. Refusals are raised."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import httpx
 
+from base.outgoing.line import Client
 from sync.providers import multipart
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import ProviderError, Unanswered, Unavailable
-from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import following, is_of_another_shape, reading
 from sync.providers.wire import AccessToken, Wire
@@ -39,13 +39,13 @@ class CalendarApi:
         return _body(answer)
 
     def done_if_gone(self, method: str, path: str, **parts: Any) -> None:
-        """One request; what is gone already needs none."""
+        """Send one request; a missing object counts as success."""
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         if answer.status_code not in (404, 410):
             self._refuse(answer)
 
     def _refuse(self, answer: httpx.Response) -> None:
-        """Raises the error that a refusal stands for."""
+        """Raise the error that a refusal means."""
         if answer.status_code >= 300:
             try:
                 body = answer.json()
@@ -54,8 +54,8 @@ class CalendarApi:
             raise self._wire.judged(error_of(answer.status_code, body, answer.headers))
 
     def pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Every page of one query; a page may be empty and not the last. What is no page is an
-        error, not an empty list.
+        """Every page of one query; a page may be empty and not the last. An answer of another shape
+        is an error, not an empty list.
         """
         seen: set[str] = set()
         while True:
@@ -72,8 +72,8 @@ class CalendarApi:
             query = {**query, "pageToken": place}
 
     def send(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """What each call came to. Those that met a dead access token, or one another, did nothing
-        and are sent once more.
+        """The result of each call. Calls that met an expired access token, or each other, did
+        nothing and are sent once more.
         """
         answers = answers_to(calls, self._send_once)
         again = [number for number, answer in enumerate(answers) if may_pass_now(answer)]
@@ -88,7 +88,7 @@ class CalendarApi:
         return judged(answers, failure, self._wire.judged)
 
     def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. Raises what refuses it as a whole."""
+        """The answers to one batch. Raises the error of a batch that was refused as a whole."""
         content_type, content = multipart.written(calls)
         answer = self._wire.send(
             "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}

@@ -1,4 +1,4 @@
-"""Being called when a calendar changes:
+"""Messages about changes of a calendar:
 https://developers.google.com/workspace/calendar/api/guides/push
 """
 
@@ -39,11 +39,11 @@ class GoogleChannels:
             return OpenChannel(answer["id"], answer["resourceId"], ends_at)
 
     def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
-        """None: Google knows no renewal."""
+        """None: Google has no renewal."""
         return None
 
     def close(self, channel: OpenChannel) -> None:
-        """Close the channel; one that is gone already is no trouble."""
+        """Close the channel; a missing one counts as closed."""
         self._api.done_if_gone(
             "POST",
             "/channels/stop",
@@ -55,7 +55,7 @@ class GoogleWebhook:
     """See `base.Webhook`."""
 
     def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
-        """Everything stands in the headers. "sync" only says that the channel was made."""
+        """The message is in the headers alone. "sync" only says that the channel was made."""
         channel_id = headers.get("X-Goog-Channel-ID", "")
         state = headers.get("X-Goog-Resource-State", "")
         if not channel_id or state not in ("sync", "exists", "not_exists"):
@@ -72,6 +72,6 @@ class GoogleWebhook:
         """None: Google asks nothing."""
         return None
 
-    def answer(self, is_believed: bool) -> int:
-        """404 tells Google that there is nobody."""
-        return 200 if is_believed else 404
+    def answer(self, is_genuine: bool) -> int:
+        """404 tells Google that nobody is here."""
+        return 200 if is_genuine else 404

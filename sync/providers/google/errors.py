@@ -1,4 +1,5 @@
-"""What Google's refusals mean: https://developers.google.com/workspace/calendar/api/guides/errors
+"""The meaning of Google's refusals:
+https://developers.google.com/workspace/calendar/api/guides/errors
 
 Decided by HTTP code and `errors[].reason`, never by the message.
 """
@@ -23,7 +24,7 @@ from sync.providers.errors import (
 )
 
 RATE_REASONS = ("rateLimitExceeded", "userRateLimitExceeded")  # with 403 as with 429
-# too many calendars, events or calls; Google recovers after hours
+# too many calendars, events or calls; it takes hours until Google accepts more
 USE_LIMITS = (
     "quotaExceeded",
     "dailyLimitExceeded",
@@ -59,7 +60,7 @@ def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> P
 
 
 def is_collision(status: int, body: dict[str, Any]) -> bool:
-    """Whether items of one batch got into each other's way."""
+    """Whether items of one batch collided with each other."""
     return status == 409 and _reason(body)[0] == "conflict"
 
 

@@ -1,16 +1,17 @@
-"""What the pages of one pull add up to."""
+"""The combined result of the pages of one pull."""
 
 from typing import Any
 
 from sync.events.event import RemoteEvent, Unread, Window
 from sync.providers.parsing import apart, identity, reading
 
-from .mapping import is_tombstone, to_event
+from .shapes import is_tombstone, to_event
 
 
 class Gathered:
-    """What the pages of one pull add up to; the last word on an event that lives counts, and
-    `told_both` are those told as deleted as well. With a window, what lies outside counts as gone.
+    """The combined result of the pages of one pull. The last state of an existing event counts, and
+    `told_both` are events that were also reported as deleted. With a window, events outside it
+    count as gone.
     """
 
     def __init__(self, window: Window | None):
@@ -23,7 +24,7 @@ class Gathered:
         self.told_both: set[str] = set()
 
     def add(self, page: dict[str, Any]) -> None:
-        """Take in one page. Raises Unavailable for one of another shape."""
+        """Add a page. Raises Unavailable for one of another shape."""
         with reading():
             for item in page.get("items", ()):
                 found = apart(item, living)

@@ -1,4 +1,4 @@
-"""One call for one operation, and what its answer means."""
+"""One call for each operation, and the meaning of its answer."""
 
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,7 +10,7 @@ from sync.providers.parsing import answered
 
 from .errors import error_of, is_collision
 from .gathering import living
-from .mapping import EVENT_FIELDS, from_event, from_event_with_guests
+from .shapes import EVENT_FIELDS, from_event, from_event_with_guests
 
 API = "/calendar/v3"
 ANSWER = {"fields": EVENT_FIELDS}
@@ -23,7 +23,7 @@ def calendar_path(calendar_id: str) -> str:
 
 
 def item_address(calendar_id: str, remote_id: str, query: dict[str, Any]) -> str:
-    """Where an item of a batch goes."""
+    """The address of an item in a batch."""
     return f"{API}{event_path(calendar_id, remote_id)}?{urlencode(query)}"
 
 
@@ -33,8 +33,8 @@ def event_path(calendar_id: str, remote_id: str) -> str:
 
 
 def to_call(calendar_id: str, operation: Operation) -> Call:
-    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and
-    restores the event as a whole.
+    """The call for an operation. PUT rather than PATCH, unless there may be guests: it costs a
+    third of the quota, and restores the whole event.
     """
     if isinstance(operation, Create):
         body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
@@ -55,26 +55,26 @@ def to_call(calendar_id: str, operation: Operation) -> Call:
 
 
 def may_pass_now(answer: Answer | ProviderError) -> bool:
-    """Whether the call did nothing and may pass when it is sent once more."""
+    """Whether the call did nothing and may succeed when it is sent once more."""
     return isinstance(answer, Answer) and (
         answer.status == 401 or is_collision(answer.status, answer.body)
     )
 
 
 def failure(answer: Answer | ProviderError) -> ProviderError | None:
-    """The error that the answer to a call of a batch stands for; None when it is a good one."""
+    """The error that the answer to a call of a batch means; None for a good one."""
     if isinstance(answer, ProviderError):
         return answer
     return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
 
 
 def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
-    """What became of an operation."""
+    """The result of an operation."""
     if isinstance(answer, ProviderError):
         return Result(operation, error=answer)
     if answer.status >= 300:
         error = error_of(answer.status, answer.body, answer.headers)
-        # a taken id says something of a creation alone
+        # a taken id matters only for a creation
         is_verdict = isinstance(operation, Create) or not isinstance(error, Exists)
         return Result(
             operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
@@ -88,7 +88,7 @@ def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
 
 
 def lies_there(answer: Answer | ProviderError) -> ProviderError:
-    """What lies at an id that was taken."""
+    """The result for an id that is taken, with the event that has it."""
     if isinstance(answer, ProviderError):
         return answer
     if answer.status >= 300:

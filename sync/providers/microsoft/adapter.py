@@ -1,13 +1,13 @@
 """Microsoft Graph, calendars in Outlook:
 https://learn.microsoft.com/graph/api/resources/calendar?view=graph-rest-1.0
 
-What changed is told by the delta of a calendar's view,
-https://learn.microsoft.com/graph/delta-query-events, which knows neither marks nor
-whole occurrences, and calls removed what only left its window. So it says where to look, and lists
-say what stands there.
+Changes come from the delta of a calendar's view,
+https://learn.microsoft.com/graph/delta-query-events, which knows neither marks nor whole
+occurrences, and reports events as removed that only left its window. So the delta says where to
+look, and lists give the present state.
 
-What the shapes and refusals mean stands in `mapping.py` and `errors.py`; a calendar of ours is read
-in `contents.py` and written in `writing.py`; channels are in `channels.py`.
+`shapes.py` and `errors.py` know the meaning of shapes and refusals; a calendar of ours is read in
+`contents.py` and written in `writing.py`; channels are in `channels.py`.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from base import scheduling
+from base.outgoing.line import Client
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
 from sync.providers.base import Calendar, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
-from sync.providers.line import Client
 from sync.providers.parsing import (
     all_apart,
     all_told,
@@ -37,7 +37,7 @@ from .channels import GraphChannels
 from .contents import PAGE_SIZE, Contents, calendar_path
 from .graph import Graph
 from .items import bounds, event_of, is_hidden, is_of_series
-from .mapping import (
+from .shapes import (
     ACCOUNT,
     MARK,
     NOTE,
@@ -45,7 +45,6 @@ from .mapping import (
     VIEW_FIELDS,
     expanded,
     is_provisional,
-    provisional_id,
     target,
     to_calendar,
     to_event,
@@ -53,7 +52,7 @@ from .mapping import (
 from .writing import Writer
 
 LIST_SIZE = 100
-FEW_TOLD = 60  # more than this, and the whole list costs fewer requests than a look at each
+FEW_TOLD = 60  # with more than this, the whole list costs fewer requests than one for each event
 FEW_SERIES = 10
 
 
@@ -62,8 +61,8 @@ class Microsoft:
     https://graph.microsoft.com/v1.0, or a sandbox.
     """
 
-    kind, batch_size, longest_window = "microsoft", json_batch.MOST, timedelta(days=4 * 365)
-    marks_occurrences, keeps_ids = False, True
+    batch_size, longest_window = json_batch.MOST, timedelta(days=4 * 365)
+    marks_occurrences, keeps_ids, may_have_none = False, True, False
 
     def __init__(
         self,
@@ -84,7 +83,7 @@ class Microsoft:
             return mail or name
 
     def _addresses(self) -> tuple[str, str]:
-        """The mailbox's address, where there is one, and the name to sign in with."""
+        """The mailbox's address, if it has one, and the name to sign in with."""
         person = self._graph.json("GET", target("/me", {"$select": "mail,userPrincipalName"}))
         return person.get("mail") or "", person["userPrincipalName"]
 
@@ -96,7 +95,7 @@ class Microsoft:
             return all_told(self._calendars(), lambda item: to_calendar(item, own))
 
     def _calendars(self) -> list[dict[str, Any]]:
-        """With the notes by which ours are found again, if these can be had."""
+        """The calendars, with the notes by which ours are recognised, if these can be read."""
         query = {"$top": LIST_SIZE}
         try:
             noted = target("/me/calendars", query | {"$expand": expanded(NOTE)})
@@ -114,8 +113,8 @@ class Microsoft:
             )
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
-        """Calendars have no zone of their own, and no description: it becomes a property that
-        nobody sees.
+        """A new calendar. Graph's calendars have no zone, and no description: it becomes a property
+        that nobody sees.
         """
         note = {PROPERTIES: [{"id": NOTE, "value": description}]} if description else {}
         try:
@@ -159,7 +158,7 @@ class Microsoft:
                 {event_of(item) for item in living if is_of_series(item) == is_series}
                 for is_series in (False, True)
             )
-            # removed, and living: the list knows
+            # removed and existing: the list decides
             if len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles:
                 return self._everything(calendar_id, window, unrolled)
             looks = self._shown(calendar_id, singles, series, window)
@@ -179,8 +178,8 @@ class Microsoft:
     def _shown(
         self, calendar_id: str, singles: set[str], series: set[str], window: Window
     ) -> list[RemoteEvent | Unread] | None:
-        """The events at these ids and the occurrences of these series; None where one of them was
-        told and is not shown: one of the two answers is wrong.
+        """The events at these ids and the occurrences of these series; None if one of them was
+        reported and is not shown: one of the two answers is wrong.
         """
         looks: list[RemoteEvent | Unread] = []
         for one in Contents(self._graph, calendar_id, counts_guests=False).surely(singles).values():
@@ -195,9 +194,10 @@ class Microsoft:
         return looks
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
-        """A sync token first, then a list: changes in between will be told again. Of our own
-        calendar, events of all times. What the round before the token told, and the list lacks,
-        went in between, or another event that went hides it: histories lag.
+        """Everything in the calendar: first a sync token, then a list, so that changes in between
+        are told again. For our own calendar the list holds events of all times. If the first
+        round reported an event that the list lacks, the event was deleted in between, or another
+        deleted event hides it: histories may be late.
         """
         told, _, token, _ = self._round(
             target(f"{calendar_path(calendar_id)}/calendarView/delta", bounds(window))
@@ -217,7 +217,7 @@ class Microsoft:
         )
 
     def _tells(self, place: str | None) -> bool:
-        """Whether the history tells anything since a place in it, or cannot say."""
+        """Whether the history has any change since this token, or is not available."""
         try:
             told, removed, _ = self._since(place or "")
         except SyncTokenExpired:
@@ -225,15 +225,15 @@ class Microsoft:
         return bool(told or removed)
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None]:
-        """The history since a sync token, as `_round` gives it. A token that Graph cannot read has
-        expired, too.
+        """The history since a sync token, as from `_round`. A token that Graph cannot read counts
+        as expired.
         """
         if not self._graph.is_ours(sync_token):
             raise SyncTokenExpired("another service")
         try:
             living, removed, token, nameless = self._round(sync_token)
             if nameless:
-                raise SyncTokenExpired("no id")  # the list tells what it is
+                raise SyncTokenExpired("no id")  # the list shows its present state
             return living, removed, token
         except ProviderError as error:
             if error.status == 400:
@@ -241,9 +241,9 @@ class Microsoft:
             raise
 
     def _round(self, address: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None, bool]:
-        """All pages of one delta: what exists, by id; what was removed; the address of the next
-        delta; and whether something in it had no id. An event that was moved away and back is in
-        both, and needs a look.
+        """All pages of one delta: existing events by id, ids of removed events, the address of the
+        next delta, and whether an item had no id. An event that was moved away and back is in both
+        sets, and needs a look.
         """
         living: dict[str, dict[str, Any]] = {}
         removed: set[str] = set()
@@ -261,8 +261,8 @@ class Microsoft:
             return living, removed, page.get("@odata.deltaLink"), nameless
 
     def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent | Unread] | None:
-        """The occurrences of one series; None where it is not shown. The delta tells only some of
-        them, and perhaps no removal.
+        """The occurrences of one series; None if it is not shown. The delta has only some of them,
+        and perhaps no removal.
         """
         query = bounds(window) | {
             "$select": VIEW_FIELDS,
@@ -281,9 +281,9 @@ class Microsoft:
     def _ours(
         self, calendar_id: str, living: set[str], removed: set[str], token: str | None
     ) -> Delta:
-        """The state of our calendar where the delta points. "Removed" may also mean out of its
-        window, and a look may find nothing where an event exists, or find a deleted one. The list
-        decides both. An event that it lacks and nobody removed is not told.
+        """The changes in our calendar that the delta points to. "Removed" may also mean out of its
+        window, and a look may find nothing for an existing event, or find a deleted one. The
+        list decides both. An event that it lacks and nobody removed is not reported.
         """
         contents, looked_at = Contents(self._graph, calendar_id), living - removed
         stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
@@ -343,10 +343,6 @@ class Microsoft:
 
     # ---- writing ----
 
-    def new_id(self, mark: Mark, secret: bytes) -> str:
-        """A provisional id: Graph gives its own."""
-        return provisional_id(mark, secret)
-
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
         return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)
 
@@ -354,8 +350,8 @@ class Microsoft:
 def _as_listed(
     contents: Contents, found: dict[str, RemoteEvent | None], is_again: bool
 ) -> dict[str, RemoteEvent | None]:
-    """What was found, but for events that were deleted and can still be looked up: of ours None, of
-    others nothing, or None where a list lacked them before (`is_again`).
+    """The events found, except those that were deleted and can still be looked up: None for ours,
+    left out for others, or None if a list lacked them before (`is_again`).
     """
     by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
     external = [event for event in by_id.values() if event.mark is None]

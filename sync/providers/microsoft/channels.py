@@ -1,7 +1,7 @@
-"""Being called when a calendar changes:
+"""Messages about changes of a calendar:
 https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 
-Microsoft calls such a channel a subscription. It lives for less than seven days, and is renewed.
+Microsoft calls a channel a subscription. It lives for less than seven days, and is renewed.
 """
 
 import json
@@ -18,7 +18,7 @@ from sync.providers.values import written
 from .contents import calendar_path
 from .graph import Graph
 
-# a little less than what the newer and the older page allow
+# a little less than the limits on Microsoft's newer and older pages
 LIVES = (
     timedelta(minutes=10_070),
     timedelta(minutes=4_220),
@@ -40,8 +40,8 @@ class GraphChannels:
     def open(
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
-        """A channel, in place of those that an answer of Graph's was lost about: it allows one for
-        each resource. Graph gives its own id.
+        """A new channel, in place of one whose answer was lost: Graph allows one for each resource,
+        and gives its own id.
         """
         resource = f"{calendar_path(calendar_id)}/events"
         body = {
@@ -60,14 +60,14 @@ class GraphChannels:
         return self._until(expires_at, "POST", "/subscriptions", body)
 
     def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel:
-        """The channel, open for longer. Raises ProviderError."""
+        """The channel with a later end. Raises ProviderError."""
         try:
             return self._until(expires_at, "PATCH", _path(channel.channel_id), {})
-        except NoMailbox as error:  # Graph may use the same word for a channel that is gone
+        except NoMailbox as error:  # Graph may use the same word for a missing channel
             raise Gone(error.reason, error.status) from None
 
     def close(self, channel: OpenChannel) -> None:
-        """Close the channel; one that is gone already is no trouble."""
+        """Close the channel; a missing one counts as closed."""
         try:
             self._graph.send("DELETE", _path(channel.channel_id))
         except (Gone, NoMailbox):
@@ -76,7 +76,7 @@ class GraphChannels:
     def _until(
         self, expires_at: datetime, method: str, path: str, body: dict[str, Any]
     ) -> OpenChannel:
-        """The channel with the end that was asked for, or the latest that Graph allows."""
+        """The channel with the requested end, or the latest that Graph allows."""
         ends = sorted({min(expires_at, self._clock() + life) for life in LIVES}, reverse=True)
         for ends_at in ends:
             try:
@@ -108,7 +108,9 @@ class GraphWebhook:
     """See `base.Webhook`."""
 
     def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
-        """Several channels may be in one request, and anybody may have sent it."""
+        """The messages of a request. It may be about several channels, and anybody may have sent
+        it.
+        """
         try:
             items = json.loads(body)["value"] if len(body) <= LONGEST_BODY else ()
             return [call for call in map(_call, items[:MOST_CALLS]) if call]
@@ -116,11 +118,11 @@ class GraphWebhook:
             return []
 
     def handshake(self, query: Mapping[str, str]) -> str | None:
-        """The token that Graph wants back while a channel is being opened."""
+        """The token that Graph expects back while a channel is being opened."""
         return query.get("validationToken")
 
-    def answer(self, is_believed: bool) -> int:
-        """202 in any case: anything else is called again and again, and then no more."""
+    def answer(self, is_genuine: bool) -> int:
+        """202 in any case: after any other answer Graph calls again and again, and then stops."""
         return 202
 
 
@@ -142,8 +144,8 @@ def _call(item: object) -> ChannelCall | None:
 
 
 def _version(item: dict[str, Any]) -> tuple[str, str]:
-    """Id and etag of the event that was made or changed; no etag for one that was deleted, and
-    nothing where they are not told.
+    """Id and etag of the event that was made or changed; no etag for a deleted one, and nothing if
+    they are not named.
     """
     data, change = item.get("resourceData"), item.get("changeType")
     if not isinstance(data, dict) or change not in ("created", "updated", "deleted"):

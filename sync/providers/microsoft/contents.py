@@ -1,4 +1,4 @@
-"""What stands in one calendar, with its marks:
+"""The events of one calendar with their marks:
 https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
 """
 
@@ -15,7 +15,7 @@ from sync.providers.values import written
 from sync.providers.writing import OF_ANY_LOOK
 
 from .graph import Graph, failure
-from .mapping import (
+from .shapes import (
     ACCOUNT,
     EVENT_FIELDS,
     MARK,
@@ -40,8 +40,8 @@ Listed = tuple[list[RemoteEvent], list[Unread]]
 
 
 class Contents:
-    """Lists and single looks. `counts_guests`: only in a calendar of ours, since Graph names those
-    whom it is to count.
+    """Lists and single reads of one calendar. `counts_guests`: only for a calendar of ours, since
+    Graph names the guests.
     """
 
     def __init__(self, graph: Graph, calendar_id: str, counts_guests: bool = True):
@@ -53,15 +53,13 @@ class Contents:
         }
 
     def everything(self) -> Listed:
-        """Every event there, whenever it takes place: a repeat as one. Surer than any of Graph's
-        filters.
-        """
+        """Every event, at any time, a repeat as one. More reliable than Graph's filters."""
         return all_apart(
             self._graph.items(target(self._path, self._own | {"$top": PAGE_SIZE})), to_event
         )
 
     def outline(self) -> Iterator[tuple[str, str, Mark | None]]:
-        """Id, etag and mark of every event there, and nothing more."""
+        """Id, etag and mark of every event, and nothing more."""
         items = self._graph.items(
             target(
                 self._path, {"$select": "id", "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
@@ -80,9 +78,9 @@ class Contents:
     ) -> Listed:
         """Single events and occurrences within a window.
 
-        The next page of a list says how many items to skip, so that what goes in between hides
-        another. Where `is_in_doubt` says so of the ids in a list of several pages, it is read once
-        more, with its pages cut elsewhere, and what either tells is there.
+        The next page of a list says how many items to skip, so an event that is deleted in between
+        hides another. If `is_in_doubt` says so for the ids in a list of several pages, it is read
+        once more with other page ends, and the events of both lists exist.
         """
         changed, unread, is_long = self._view(bounds, PAGE_SIZE)
         if not is_long or not is_in_doubt(
@@ -129,7 +127,7 @@ class Contents:
         return f"{self._path}/{quote(remote_id, safe='')}"
 
     def get(self, remote_id: str) -> RemoteEvent | None:
-        """The event with an id, or with a provisional id; None where there is none, nor a
+        """The event with an id, or with a provisional id; None if there is none, or no such
         calendar.
         """
         (found,) = self.looks([remote_id])
@@ -138,15 +136,15 @@ class Contents:
         return None if isinstance(found, Gone) else found
 
     def holds(self, remote_id: str) -> bool:
-        """Whether the event stands in this calendar, and not only among deleted things, where a
-        look finds it as well.
+        """Whether the event is in this calendar, and not only among deleted ones, which a look by
+        id also finds.
         """
         found = self.get(remote_id)
         return found is not None and self.standing([found]).get(found.remote_id, True)
 
     def looks(self, remote_ids: Sequence[str]) -> list[Found]:
-        """The event at each of these ids, or why that is not known. Gone for a provisional id:
-        there is no such calendar.
+        """The event at each of these ids, or the reason why it is unknown. Gone for a provisional
+        id: there is no such calendar.
         """
         where = [
             self._by_provisional_id(one)
@@ -168,16 +166,16 @@ class Contents:
         return found
 
     def surely(self, remote_ids: Iterable[str]) -> dict[str, RemoteEvent | Unread | None]:
-        """What stands at each of these ids; where Graph refuses to show one event,
-        `Unread("refused")`. Raises what meets all of them.
+        """The event at each of these ids; `Unread("refused")` if Graph refuses to show one. Raises
+        errors that all of them meet.
         """
         stands = dict(zip(asked := sorted(remote_ids), self.looks(asked), strict=True))
         return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
 
     def standing(self, events: Iterable[RemoteEvent]) -> dict[str, bool]:
-        """Whether each of these events of ours stands in this calendar, as its own filter tells by
-        their marks: a look by id also finds what lies among deleted things. One of which that
-        cannot be told is left out.
+        """Whether each of these events of ours is in this calendar, by its own filter for their
+        marks: a look by id also finds deleted events. Events for which that stays unknown are
+        left out.
         """
         marks = {event.remote_id: event.mark for event in events if event.mark}
         answers = self._graph.together(
@@ -198,8 +196,8 @@ class Contents:
             }
 
     def shown(self, events: Sequence[RemoteEvent]) -> dict[str, bool]:
-        """Whether the calendar's view shows each of these events at its own times. One of which
-        that cannot be told is left out. Raises what meets all of them.
+        """Whether the calendar's view shows each of these events at its own times. Events for which
+        that stays unknown are left out. Raises errors that all of them meet.
         """
         answers = self._graph.together([Call("GET", self._at(event)) for event in events])
         for error in map(failure, answers):
@@ -214,7 +212,7 @@ class Contents:
             }
 
     def _at(self, event: RemoteEvent) -> str:
-        """The view of the times of an event; whole days lie on the clock of the calendar."""
+        """The view of the times of an event; whole days are on the clock of the calendar."""
         spare = timedelta(days=1) if event.starts_on else timedelta(seconds=1)
         bounds = {
             "startDateTime": written(event.starts_at - spare),
@@ -233,8 +231,8 @@ class Contents:
         return target(self._path, self._own | {"$filter": found_by(PROVISIONAL, provisional_id)})
 
     def _searched(self, provisional_ids: list[str]) -> list[Found]:
-        """The events with these provisional ids, where Graph does not filter one calendar by our
-        properties, as some report.
+        """The events with these provisional ids, for servers on which Graph does not filter one
+        calendar by our properties, as some report.
         """
         if not provisional_ids:
             return []
@@ -291,7 +289,7 @@ def calendar_path(calendar_id: str) -> str:
 
 
 def _first(items: list[dict[str, Any]]) -> RemoteEvent | None:
-    """A person may have copied the event with its provisional id; the plan finds the copy by its
-    mark.
+    """The first item as an event. A person may have copied the event with its provisional id; the
+    plan finds the copy by its mark.
     """
     return min(map(to_event, items), key=lambda event: event.remote_id, default=None)

@@ -1,6 +1,6 @@
-"""What Graph's refusals mean: https://learn.microsoft.com/graph/errors
+"""The meaning of Graph's refusals: https://learn.microsoft.com/graph/errors
 
-Decided by HTTP code and the most exact code in the body, never by the message.
+Decided by HTTP code and the most specific code in the body, never by the message.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ NO_MAILBOX = (
 NAME_TAKEN = ("errorfolderexists", "namealreadyexists")
 LOST_TOKEN = ("syncstatenotfound", "syncstateinvalid", "resyncrequired")
 TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")
-DEEPEST = 5  # how far errors are nested
+DEEPEST = 5  # levels of errors inside errors
 
 
 def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> ProviderError:
@@ -57,7 +57,7 @@ def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> P
 
 
 def _codes(body: dict[str, Any]) -> list[str]:
-    """Microsoft's words for it, the most exact first; empty for a body of another shape."""
+    """Microsoft's words for it, most specific first; empty for a body of another shape."""
     codes: list[str] = []
     try:
         detail = body["error"]

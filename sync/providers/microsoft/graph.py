@@ -1,4 +1,4 @@
-"""HTTP as Microsoft Graph wants it: https://learn.microsoft.com/graph/use-the-api
+"""HTTP for Microsoft Graph: https://learn.microsoft.com/graph/use-the-api
 
 One request at a time for one mailbox: Outlook refuses more than four at once, and Graph works on
 four calls of a batch at a time.
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from base.outgoing.line import Client
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import (
     Gone,
@@ -21,7 +22,6 @@ from sync.providers.errors import (
     Unavailable,
     Unsent,
 )
-from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import following, is_of_another_shape, reading, within
 from sync.providers.wire import AccessToken, Wire
@@ -29,11 +29,11 @@ from sync.providers.writing import HOPELESS, answers_to, judged
 
 from . import json_batch
 from .errors import error_of
-from .mapping import target
+from .shapes import target
 
-# Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
+# Ids that stay the same after a move, plain text, UTC: on every request, since each needs them.
 # https://learn.microsoft.com/graph/outlook-immutable-id
-NAMING = "POST", "/me/calendars"  # the one call that can be told that a name is taken
+NAMING = "POST", "/me/calendars"  # the only call that may be refused because a name is taken
 PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
 
 
@@ -49,18 +49,20 @@ class Graph:
         self.kept: Pages = Unkept()
 
     def is_ours(self, address: str) -> bool:
-        """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
+        """Whether a complete address, as Graph gives it for further pages, leads to
+        Graph itself.
+        """
         return urlsplit(address)[:2] == urlsplit(self._url)[:2]
 
     def json(self, method: str, path: str, prefer: str = "", **parts: Any) -> dict[str, Any]:
-        """The body of an answer, as `send` gets it."""
+        """The body of an answer, as from `send`."""
         answer = self.send(method, path, prefer, **parts)
         with reading():
             return dict(answer.json())
 
     def send(self, method: str, path: str, prefer: str = "", **parts: Any) -> httpx.Response:
-        """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands
-        for.
+        """A good answer. `path` may be a complete address of Graph's. Raises the meaning of a
+        refusal.
         """
         address = path if self.is_ours(path) else f"{self._url}{path}"
         headers = {"Prefer": f"{PREFER}, {prefer}"} if prefer else {}
@@ -73,8 +75,8 @@ class Graph:
     def pages(
         self, path: str, prefer: str = "", is_short: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """Every page of one list; a page may be empty and not the last. What is no page is an
-        error, not an empty list. `is_short`: see `parsing.following`.
+        """Every page of one list; a page may be empty and not the last. An answer of another shape
+        is an error, not an empty list. `is_short`: see `parsing.following`.
         """
         seen, address = {path}, path
         while True:
@@ -89,18 +91,18 @@ class Graph:
             address = following(seen, link, is_short)
 
     def items(self, path: str, is_short: bool = False) -> Iterator[dict[str, Any]]:
-        """What the pages of one list hold."""
+        """The items on the pages of one list."""
         pages = self.pages(path, is_short=is_short)
         return (item for page in pages for item in page["value"])
 
     # ---- batches ----
 
     def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
-        """What each call came to. The calls of one batch do not wait for each other: Graph works on
-        four of them at a time, which is as many as a mailbox allows, and so one batch is sent after
-        another. None of them may stand on another one.
+        """The result of each call. Graph works on four calls of a batch at a time, as many as a
+        mailbox allows, so batches are sent one after another. No call may depend on another of
+        its batch.
 
-        After RateLimited, or a batch in which nothing went through, the rest is Unsent.
+        After RateLimited, or a batch in which nothing succeeded, the rest is Unsent.
         """
         answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
         for start in range(0, len(calls), json_batch.MOST):
@@ -114,8 +116,8 @@ class Graph:
         return answers
 
     def _batch_once_more(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. Calls that met a dead access token did nothing, and are sent
-        once more with another.
+        """The answers to one batch. Calls that met an expired access token did nothing, and are
+        sent once more with another.
         """
         answers = answers_to(calls, self._batch)
         refused = _unsigned(answers)
@@ -127,11 +129,11 @@ class Graph:
             ):
                 answers[number] = answer
         elif refused:
-            return answers  # no other token could be had
+            return answers  # there is no other token
         return judged(answers, failure, self._wire.judged)
 
     def _renew(self) -> bool:
-        """Whether another access token could be had."""
+        """Get another access token; whether there is one."""
         try:
             self._wire.renew()
         except ProviderError:
@@ -139,7 +141,7 @@ class Graph:
         return True
 
     def _batch(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. Raises what refuses it as a whole."""
+        """The answers to one batch. Raises the error of a batch that was refused as a whole."""
         document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
         with reading():
             answers = json_batch.read(document, len(calls))
@@ -147,7 +149,7 @@ class Graph:
 
 
 def _unsigned(answers: Sequence[Answer | ProviderError]) -> list[int]:
-    """Which answers refuse the access token."""
+    """The indexes of answers that refuse the access token."""
     return [
         number
         for number, answer in enumerate(answers)
@@ -156,13 +158,13 @@ def _unsigned(answers: Sequence[Answer | ProviderError]) -> list[int]:
 
 
 def failure(answer: Answer | ProviderError) -> ProviderError | None:
-    """The error that the answer to a call of a batch stands for; None when it is a good one."""
+    """The error that the answer to a call of a batch means; None for a good one."""
     if isinstance(answer, ProviderError):
         return answer
     if answer.status < 300:
         return None
     error = error_of(answer.status, answer.body, answer.headers)
-    # no call has a place in a history
+    # no call has a sync token
     return (
         Gone(error.reason, error.status)
         if isinstance(error, SyncTokenExpired)
@@ -171,7 +173,7 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
 
 
 def _nameless(error: ProviderError) -> ProviderError:
-    """What a name that is taken means where no name was asked for."""
+    """The meaning of "name taken" for a call without a name."""
     return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
 
 

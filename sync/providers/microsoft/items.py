@@ -1,4 +1,4 @@
-"""What an item of a list or of a delta is about."""
+"""The meaning of an item of a list or of a delta."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def bounds(window: Window) -> dict[str, str]:
 
 
 def is_hidden(found: RemoteEvent | Unread | None) -> bool:
-    """Whether a look did not show what the delta tells of. The list may."""
+    """Whether a look did not show an event that the delta reports. The list may show it."""
     return found is None or (isinstance(found, Unread) and found.reason == "refused")
 
 
@@ -25,7 +25,5 @@ def is_of_series(item: dict[str, Any]) -> bool:
 
 
 def event_of(item: dict[str, Any]) -> str:
-    """The event that an item of a delta is about: itself, or the series of which it is one
-    occurrence.
-    """
+    """The event of an item in a delta: itself, or the series of which it is one occurrence."""
     return identity(item.get("seriesMasterId")) or item["id"]

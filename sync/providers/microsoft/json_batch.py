@@ -1,4 +1,4 @@
-"""Many HTTP calls as one JSON body, and their answers, as Graph's batches have them.
+"""Many HTTP calls as one JSON body, and their answers, in the form of Graph's batches.
 
 Pure.
 
@@ -30,9 +30,9 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict[str, Any]
 
 
 def read(document: dict[str, Any], count: int) -> list[Answer | None]:
-    """The answers in the order of the calls, in whatever order they came.
+    """The answers in the order of the calls, in any order of arrival.
 
-    None where none can be read. Raises KeyError, TypeError.
+    None for one that cannot be read. Raises KeyError, TypeError.
     """
     answers: list[Answer | None] = [None] * count
     for item in document["responses"]:

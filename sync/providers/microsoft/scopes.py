@@ -1,6 +1,8 @@
-"""What to ask an account's owner for: https://learn.microsoft.com/graph/permissions-reference"""
+"""The scopes to ask an account's owner for:
+https://learn.microsoft.com/graph/permissions-reference
+"""
 
 
 def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
-    """The same for every use: Graph has no narrower permission that lets a calendar be made."""
+    """The scopes, the same for every use: Graph has no narrower permission to make a calendar."""
     return ("offline_access", "User.Read", "Calendars.ReadWrite")

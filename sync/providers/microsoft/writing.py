@@ -1,9 +1,9 @@
 """Writing to one calendar in Outlook:
 https://learn.microsoft.com/graph/api/user-post-events?view=graph-rest-1.0
 
-The server gives a new event its id. So an event of which only a provisional id is known is looked
-for first, and Graph's doubtful answers are checked: a repeated creation, an etag that is said to be
-outdated, a deletion that is refused.
+The server gives a new event its id. So an event with only a provisional id is looked for first, and
+doubtful answers of Graph are checked: a repeated creation, an etag that is called outdated, a
+refused deletion.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from sync.providers.parsing import answered
 
 from .contents import Contents, Found, calendar_path
 from .graph import Graph, failure
-from .mapping import is_provisional, to_create, to_event, to_restore
+from .shapes import is_provisional, to_create, to_event, to_restore
 
 
 class Writer:
@@ -28,7 +28,7 @@ class Writer:
         self._contents = Contents(graph, calendar_id)
 
     def write(self, group: list[Operation]) -> list[Result]:
-        """One result per operation. No two of them may be of one event."""
+        """One result per operation. No two of them may be about one event."""
         found = self._look_for(
             [operation.remote_id for operation in group if _is_unsure(operation)]
         )
@@ -72,12 +72,12 @@ class Writer:
             condition,
         )
 
-    # ---- what became of it ----
+    # ---- results ----
 
     def _judged(self, operation: Operation, call: Call, answer: Answer | ProviderError) -> Result:
         error = failure(answer)
         try:
-            if isinstance(answer, ProviderError):  # nothing is known of this one
+            if isinstance(answer, ProviderError):  # the state of this one is unknown
                 return Result(operation, error=error)
             if isinstance(operation, Create):
                 return self._created(operation, answer, error)
@@ -97,8 +97,8 @@ class Writer:
     def _created(
         self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None
     ) -> Result:
-        """The event that was made; or that there is one already, which Graph may tell by refusing
-        or by answering with the first one, even with one that is deleted by now.
+        """The event that was made; or Exists, if Graph refuses or answers with the first event,
+        even one that is deleted by now.
         """
         if error and error.status == 409:
             return _exists(operation, self._contents.get(operation.remote_id))
@@ -116,8 +116,8 @@ class Writer:
     def _tried_again(
         self, operation: Update | Delete, call: Call, error: PreconditionFailed
     ) -> Result:
-        """Once more if the event is still the version that we know: Graph may say 412 for a moment
-        without a reason.
+        """The result of a second try, if the event still has the version that we know: Graph may
+        answer 412 for a moment without a reason.
         """
         now = self._contents.get(operation.remote_id)
         if now is None:
@@ -135,10 +135,10 @@ def _is_unsure(operation: Operation) -> bool:
 
 
 def _settled(operation: Operation, found: Found) -> Result | None:
-    """What a look for the event tells already; None when there is a call to make."""
+    """The result, if a look for the event shows it already; None if a call is needed."""
     if isinstance(operation, Create) and not isinstance(found, ProviderError):
         return _exists(operation, found) if found else None
-    if isinstance(operation, Delete) and found is None:  # a search, which found nothing
+    if isinstance(operation, Delete) and found is None:  # a search that found nothing
         return Result(operation)
     if found is None:
         return Result(operation, error=Gone("provisional", 404))

@@ -1,1 +1,3 @@
-"""What our events outside should be, and which steps lead there. Nothing here asks a provider."""
+"""The wanted state of our events outside, and the steps that lead there. Nothing here calls a
+provider.
+"""

@@ -1,6 +1,6 @@
-"""Time off in two-way sync: as busy "Away" in the person's own calendar outside, and nothing of its
-kind or note. Each stretch is an event of its own with the UID that it has for ever
-(`TimeOff.uid`), and then goes out under the same laws as a booking. Other hours on a date do not.
+"""Time off in two-way sync: a busy event "Away" in the person's own calendar outside, without its
+kind or note. Each stretch is an event with a UID that never changes (`TimeOff.uid`), and follows
+the same laws as a booking. Other hours on a date are not sent.
 """
 
 from collections.abc import Collection
@@ -15,26 +15,26 @@ from sync.tables.accounts import Account
 
 FACE = Face("Away")
 DAY = timedelta(days=1)
-BEYOND = 800 * DAY  # past the end of the window: what was written there before it became shorter
-_ZONE = ZoneInfo("UTC")  # whole days are dates outside, in whichever zone
+BEYOND = 800 * DAY  # after the window, for events written before it became shorter
+_ZONE = ZoneInfo("UTC")  # whole days are dates outside, in any zone
 
 
 @dataclass(frozen=True)
 class Away:
-    """The time off of one account's person: by UID the entry and the day on which it begins."""
+    """The time off of one account's person: by UID the row and the day on which it begins."""
 
     places: dict[str, tuple[TimeOff, date]]
-    goes_out: bool  # the person wants it there
+    goes_out: bool  # whether the person wants it sent
 
     def events(self, uids: Collection[str]) -> dict[str, Event]:
-        """Those of these that are to stand outside, whenever they are."""
+        """By UID, the events of these entries that should exist outside, at any time."""
         if not self.goes_out:
             return {}
         found = ((uid, self._event(uid)) for uid in uids if uid in self.places)
         return {uid: event for uid, event in found if event}
 
     def within(self, window: Window) -> dict[str, Event]:
-        """Those that lie in the window, in part at least."""
+        """By UID, the events that lie in the window, at least in part."""
         spare, first, last = 2 * DAY, window.starts_at.date(), window.ends_at.date()
         near = [
             uid
@@ -68,12 +68,25 @@ class Away:
 
 
 def of(account: Account, window: Window) -> Away:
-    """The time off of the account's person that may stand outside, now or from earlier: one
-    query.
-    """
-    last = min((window.ends_at + BEYOND).date(), scheduling.LAST_DAY)
+    """The time off of the account's person that is or was sent: one query."""
+    last = _last(window)
     rows = TimeOff.select().where(
         TimeOff.user == account.user_id, TimeOff.removed_at.is_null(), TimeOff.first_on <= last
     )
     places = {str(row.uid(day)): (row, day) for row in rows for day in row.off.days(last)}
-    return Away(places, account.time_off)
+    return Away(places, account.time_off and account.sends)
+
+
+def ever(account: Account, window: Window) -> set[str]:
+    """UIDs of all time off of the account's person in our rows, also of removed time off and of
+    skipped days of a repeat: one query.
+    """
+    found = set()
+    for row in TimeOff.select().where(TimeOff.user == account.user_id):
+        row.skipped = []
+        found |= {str(row.uid(day)) for day in row.off.days(_last(window))}
+    return found
+
+
+def _last(window: Window) -> date:
+    return min((window.ends_at + BEYOND).date(), scheduling.LAST_DAY)

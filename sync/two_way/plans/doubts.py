@@ -1,4 +1,4 @@
-"""What is not certain about our events outside, and when it is checked.
+"""Uncertain facts about our events outside, and when they are checked.
 
 One answer "not there" is a doubt. It is stored with the mapping, and the event is left alone until
 a later complete list decides. An event that we wrote and that no reading has reported since is
@@ -26,16 +26,16 @@ from sync.tables.mappings import MappingRow
 # a list asked for at once could be as outdated as the first answer
 LATER = timedelta(seconds=30)
 LONGEST = timedelta(hours=6)
-ECHO = timedelta(minutes=2)  # after a write, until incremental readings should report it
-NIGHT_MINUTES = 300  # from midnight, over which the comparisons are spread
+ECHO = timedelta(minutes=2)  # after a write: by then incremental readings should report it
+NIGHT_MINUTES = 300  # after midnight: the time over which the comparisons are spread
 
 
 # ---- doubts ----
 
 
 def note(account: Account, uids: Iterable[str]) -> None:
-    """One answer said that the events of these mappings are not there. Inside the account's lease.
-    The wait grows while answers contradict each other.
+    """Store that one answer said that the events of these mappings do not exist. Call it inside the
+    account's lease. The wait grows while answers contradict each other.
     """
     _doubt(account, MappingRow.uid.in_(list(uids)))
 
@@ -67,8 +67,8 @@ def _due(account: Account, at: datetime) -> tuple[Any, ...]:
 
 
 def due_since(account: Account, at: datetime) -> datetime | None:
-    """The time of the newest doubt that a complete list can decide now, if it was asked for after
-    that time; None: there is none.
+    """The time of the newest doubt that a complete list can decide now, if the list was requested
+    after it; None: there is none.
     """
     newest: datetime | None = (
         MappingRow.select(fn.MAX(MappingRow.doubted_at)).where(*_due(account, at)).scalar()
@@ -92,10 +92,11 @@ def soonest(account: Account, at: datetime) -> datetime | None:
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
     """Ids of our events that a complete reading of our calendar lacks although the mappings say
-    that they are there or in doubt, past events last. And whether the reading holds none of ours.
+    that they are there or in doubt, past events last. And whether the reading holds none of
+    ours.
 
-    Where the calendar holds an event without a readable id, that one could be any of them: none
-    counts as lacking.
+    If the calendar holds an event without a readable id, it could be any of them: none counts as
+    lacking.
     """
     told = _there(delta)
     standing = MappingRow.phase.in_(("synced", "frozen", "deleting")) & (
@@ -114,7 +115,7 @@ def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
 
 def settle(account: Account, delta: Delta, at: datetime) -> None:
     """After a complete reading: end the doubts about events that it holds or knows to be gone. Ids
-    that it is `unsure` of become doubts. Inside the account's lease.
+    that it is `unsure` of become doubts. Call it inside the account's lease.
     """
     if "" in _there(delta):
         return
@@ -151,7 +152,7 @@ def known_gone(account: Account) -> frozenset[str]:
 
 
 def note_told(account: Account, delta: Delta) -> None:
-    """A reading reported these events. Inside the account's lease."""
+    """Note that a reading reported these events. Call it inside the account's lease."""
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
@@ -167,7 +168,7 @@ def note_told(account: Account, delta: Delta) -> None:
 
 
 def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:
-    """These events need not be asked for any more."""
+    """Note that these events need not be asked for any more."""
     for some in portions(remote_ids):
         MappingRow.update(written_at=None).where(
             MappingRow.account == account, MappingRow.remote_id.in_(some)
@@ -175,7 +176,7 @@ def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:
 
 
 def fresh(account: Account, at: datetime) -> set[str]:
-    """Ids of the events that we wrote so lately that no reading need hold them yet."""
+    """Ids of the events that we wrote so recently that a reading may still lack them."""
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at > at - ECHO
     )
@@ -212,8 +213,8 @@ def differs(
     destination: RemoteCalendar,
     outline: Mapping[str, tuple[str, Mark | None]],
 ) -> bool:
-    """Whether ids and versions of the events with our mark differ from the mappings, or the
-    external events beside them from those that are mirrored.
+    """Whether ids and versions of the events with our mark differ from the mappings; if busy times
+    are read there, also whether the ids of others' events differ from our external events.
     """
     own = {"", earlier.part(account)} | earlier.parts_of(account)
     rows = MappingRow.select(MappingRow.remote_id, MappingRow.etag, MappingRow.phase).where(
@@ -227,7 +228,7 @@ def differs(
         if (key in mapped or (mark and mark.account in own)) and key not in account.kept_copies
     }
     external = {key for key, (_, mark) in outline.items() if mark is None and key not in known}
-    if external != _mirrored(destination):
+    if account.reads and external != _external_ids(destination):
         return True
     lost = any(
         phase in ("synced", "frozen") and key not in there for key, (_, phase) in mapped.items()
@@ -238,8 +239,8 @@ def differs(
     )
 
 
-def _mirrored(calendar: RemoteCalendar) -> set[str]:
-    """Ids of the events of others that are mirrored of a calendar, of a repeat its own."""
+def _external_ids(calendar: RemoteCalendar) -> set[str]:
+    """Ids of the external events of a calendar, for a repeat its own."""
     rows = ExternalEvent.select(ExternalEvent.remote_id, ExternalEvent.series_id).where(
         ExternalEvent.calendar == calendar
     )

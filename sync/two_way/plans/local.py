@@ -1,5 +1,5 @@
-"""Our side of two-way sync: the events that bookings and time off should be outside, and the
-mappings as rows.
+"""Our side of two-way sync: the wanted events of bookings and time off, and the rows of
+mappings.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,11 +9,10 @@ from uuid import UUID
 
 from peewee import fn
 
-from base import feed_presets, scheduling
+from base import scheduling
 from base.tables.many import portions, tuples
 from models import Booking, Clinic, Practitioner, User
-from sync.events.event import Delta, Event, EventMapping, Terms, Window
-from sync.events.face import Choices, Policy
+from sync.events.event import UNWRITTEN, Delta, Event, EventMapping, Terms, Window
 from sync.feeds import shown
 from sync.providers.base import Calendar, Provider
 from sync.providers.errors import Unavailable
@@ -21,10 +20,10 @@ from sync.tables import earlier
 from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 
-from . import away, marks
+from . import away, marks, showing
 
 LOCK = "\N{LOCK} "
-# calendars outside are read a little wider than bookings go out
+# calendars outside are read for a little longer than bookings are sent
 WIDER = (
     timedelta(days=7),
     timedelta(days=35),
@@ -46,7 +45,7 @@ SHARED = (
 
 
 def window(account: Account) -> Window:
-    """From when to when bookings go out: whole UTC days around today."""
+    """The window in which bookings are sent: whole UTC days around today."""
     midnight = datetime.combine(scheduling.utc_now().date(), time.min, UTC)
     return Window(
         midnight - timedelta(days=account.past_days),
@@ -55,9 +54,21 @@ def window(account: Account) -> Window:
 
 
 def reach(account: Account) -> Window:
-    """From when to when calendars outside are read."""
+    """The window in which calendars outside are read."""
     inner = window(account)
     return Window(inner.starts_at - WIDER[0], inner.ends_at + WIDER[1])
+
+
+def left_out(account: Account) -> tuple[int, int]:
+    """The number of bookings of the account's calendars that are not sent: outside its dates, and
+    within them because of their status.
+    """
+    bounds, calendars = window(account), [row.id for row in account.practitioners()]
+    own = Booking.select().where(Booking.practitioner.in_(calendars))
+    going = Booking.status.in_(list(TWO_WAY))
+    inside = Booking.touching(bounds.starts_at, bounds.ends_at)
+    beyond = own.where(going).count() - own.where(going, *inside).count()
+    return beyond, own.where(~going, *inside).count()
 
 
 def terms(account: Account) -> Terms:
@@ -67,31 +78,18 @@ def terms(account: Account) -> Terms:
         account.generation,
         window(account),
         account.edits,
-        refresh=is_shown_otherwise(account),
+        refresh=showing.is_otherwise(account),
         account=earlier.part(account),
         settled=scheduling.utc_now() - BEHIND,
     )
 
 
-def shown_as(account: Account) -> str:
-    """The rules by which clients are shown now, as a short text."""
-    rules = Policy.of(account.user, account.clinic, _choices(account))
-    return f"{rules.identifier}|{rules.title}|{rules.details}|{rules.hide_sensitive}"[:200]
-
-
-def is_shown_otherwise(account: Account) -> bool:
-    """Whether events outside were written by other rules than today's, so that events outside the
-    window must be checked too.
-    """
-    return account.shown_as not in ("", shown_as(account))
-
-
 def calendars(provider: Provider) -> list[Calendar]:
-    """The calendars of an account. There is always at least one: an empty list is an error, or our
+    """The calendars of an account. If it always has at least one, an empty list is an error: our
     calendar would be made twice, or left behind.
     """
     listed = provider.calendars()
-    if not listed:
+    if not listed and not provider.may_have_none:
         raise Unavailable("no calendars")
     return listed
 
@@ -100,8 +98,8 @@ def calendars(provider: Provider) -> list[Calendar]:
 
 
 def revision(account: Account) -> int:
-    """The newest change here that a run sees from now on. Read it before the bookings: later
-    changes have a larger one.
+    """The newest revision here that a run sees from now on. Read it before the bookings: later
+    changes get a greater one.
     """
     is_wide = account.covers is not None
     calendars = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
@@ -114,7 +112,7 @@ def revision(account: Account) -> int:
     )
     own = User.select(User.away_rev).where(User.id == account.user_id)
     newest = Clinic.select(
-        Clinic.faces_rev, calendars, people, *([own] if account.time_off else [])
+        Clinic.faces_rev, calendars, people, *([own] if account.time_off and account.sends else [])
     ).where(Clinic.id == account.clinic_id)
     (revisions,) = tuples(newest)
     return max(revision or 0 for revision in revisions)
@@ -127,10 +125,10 @@ def events(
     mappings: Sequence[EventMapping],
     kept: Iterable[str],
 ) -> dict[str, Event | None]:
-    """What `plan` needs: by uid the event of every booking that goes out and is in the window, has
-    a mapping that is not frozen or gone, or is named by the delta; None for one that has a mapping
-    or is named and should not be outside. `sent`: the calendars whose bookings go out. `kept`: uids
-    that are not to be decided now.
+    """The events for `plan`: by uid the event of every booking that is sent and is in the window,
+    has a mapping that is not frozen or gone, or is named by the delta; None for one that has a
+    mapping or is named and should not be outside. `sent`: the calendars whose bookings go out.
+    `kept`: uids that are not to be decided now.
     """
     bounds, kept, off = window(account), set(kept), _away(account)
     found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
@@ -140,10 +138,12 @@ def events(
     asked |= {
         mapping.uid
         for mapping in mappings
-        if mapping.phase not in ("frozen", "gone") or mapping.remote_id in told
+        if mapping.phase not in ("frozen", "gone")
+        or mapping.remote_id in told
+        or mapping.wanted == UNWRITTEN
     }
     asked |= _withdrawn(account, sent) - (off.places.keys() if off.goes_out else set())
-    if is_shown_otherwise(account):
+    if showing.is_otherwise(account):
         asked |= {mapping.uid for mapping in mappings if mapping.phase == "frozen"}
     found |= _signed(account, off.events(asked - found.keys()))
     found |= _bookings(account, sent, asked - found.keys())
@@ -153,12 +153,16 @@ def events(
 def going_out(
     account: Account, sent: Sequence[Practitioner], uids: Iterable[str]
 ) -> dict[str, Event]:
-    """By uid the events of those bookings and times off that should be outside, whenever they take
-    place.
-    """
+    """The wanted events of these bookings and times off, by uid, at any time."""
     uids = set(uids)
     found = _signed(account, _away(account).events(uids))
     return found | _bookings(account, sent, uids - found.keys())
+
+
+def next_ones(account: Account, user: User, at: datetime, most: int) -> list[Event]:
+    """The next bookings as events outside, as if `user` were the account's person."""
+    bounds = window(account)
+    return list(_shown(account, account.practitioners(), at, bounds.ends_at, user=user, most=most))
 
 
 def is_away(account: Account, uid: str) -> bool:
@@ -166,8 +170,22 @@ def is_away(account: Account, uid: str) -> bool:
     return uid in _away(account).places
 
 
+def unknown(account: Account, uids: Iterable[str]) -> set[str]:
+    """The UIDs among these that are in no row here as a booking or time off, cancelled and removed
+    ones included. Rows of bookings are never deleted, so an unknown UID means that an earlier
+    state of the database was restored.
+    """
+    left = {uid for uid in uids if marks.is_uuid(uid)}
+    for some in portions([UUID(uid) for uid in left]):
+        rows = Booking.select(Booking.uuid).where(
+            Booking.clinic == account.clinic_id, Booking.uuid.in_(some)
+        )
+        left -= {str(found) for (found,) in tuples(rows)}
+    return left - away.ever(account, window(account)) if left else left
+
+
 def count_away(account: Account, uids: Sequence[str]) -> int:
-    """How many of these mappings are of time off, also of what was deleted here."""
+    """The number of these mappings that are of time off, even if it was deleted here."""
     mine = MappingRow.account == account, MappingRow.is_away
     return sum(
         MappingRow.select().where(*mine, MappingRow.uid.in_(some)).count()
@@ -194,35 +212,30 @@ def _shown(
     start: datetime | None = None,
     end: datetime | None = None,
     only: Sequence[UUID] | None = None,
+    user: User | None = None,
+    most: int | None = None,
 ) -> Iterator[Event]:
-    """Bookings as they look outside: as in a private link of the person's, apart from the
-    statuses.
-    """
+    """Bookings as events outside: as in a private link of the person, apart from the statuses."""
     for event in shown.events(
-        account.user,
+        user or account.user,
         account.clinic,
-        _choices(account),
+        showing.choices(account),
         {row.id: row for row in sent},
         start,
         end,
-        only=only,
+        most,
+        only,
     ):
         yield _sign(event) if account.lock_sign else event
 
 
 def _signed(account: Account, events: dict[str, Event]) -> dict[str, Event]:
-    """With a padlock before each title where the person wants one."""
+    """The events with a padlock before each title if the person wants one."""
     return {uid: _sign(event) for uid, event in events.items()} if account.lock_sign else events
 
 
 def _sign(event: Event) -> Event:
     return replace(event, face=replace(event.face, title=LOCK + event.face.title))
-
-
-def _choices(account: Account) -> Choices:
-    """What a new private link of the person's would show, apart from the statuses."""
-    preset = feed_presets.preset(account.clinic.feed_preset, account.clinic.notes_may_leave)
-    return Choices(preset["title"], preset["details"], TWO_WAY)
 
 
 def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
@@ -235,11 +248,15 @@ def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
 
 
 def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable[str]) -> set[str]:
-    """Which of these are bookings of people who do not (any more) let them leave, or time off that
-    the person does not want there. Those are deleted outside without asking.
+    """The UIDs among these that are deleted outside without asking: bookings of people who do not
+    allow them outside (any more) or of calendars that are not sent, and time off that is not
+    sent. All of them, if nothing is sent.
     """
     uids = set(uids)
+    if not account.sends:
+        return uids
     allowed, found = [row.id for row in sent], set()
+    others = [] if account.covers is not None else [Practitioner.user != account.user_id]
     for some in portions([uid for uid in uids if marks.is_uuid(uid)]):
         rows = (
             Booking.select(Booking.uuid)
@@ -247,7 +264,7 @@ def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable
             .where(
                 Booking.uuid.in_([UUID(uid) for uid in some]),
                 Booking.practitioner.not_in(allowed),
-                Practitioner.user != account.user_id,
+                *others,
             )
         )
         found |= {str(row.uuid) for row in rows}
@@ -257,8 +274,8 @@ def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable
 
 
 def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
-    """Uids of frozen mappings whose booking should no longer be outside: nothing else would check
-    them.
+    """Uids of frozen mappings whose booking should no longer be outside: no other check
+    finds them.
     """
     calendars = [row.id for row in sent]
     left = (
@@ -285,8 +302,15 @@ def mappings(account: Account) -> list[EventMapping]:
     return [EventMapping(**{name: getattr(row, name) for name in SHARED}) for row in rows]
 
 
+def mapped_ids(account: Account, uids: Iterable[str]) -> set[str]:
+    """Ids outside of the events of these mappings."""
+    rows = MappingRow.select(MappingRow.remote_id).where(MappingRow.account == account)
+    found = (tuples(rows.where(MappingRow.uid.in_(some))) for some in portions(uids))
+    return {remote_id for some in found for (remote_id,) in some if remote_id}
+
+
 def is_unfinished(account: Account) -> bool:
-    """Whether something that was begun, or that failed, is still to be done."""
+    """Whether something begun, or failed, must still be done."""
     rows = MappingRow.select().where(
         MappingRow.account == account,
         MappingRow.phase.in_(("creating", "deleting"))
@@ -297,8 +321,8 @@ def is_unfinished(account: Account) -> bool:
 
 
 def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set[str]:
-    """Uids that are not to be touched now: failed writes that wait for their retry, and events that
-    a person kept outside while their booking is not sent.
+    """UIDs that must not be touched now: failed writes that wait for another try, and events that a
+    person kept outside while their booking is not sent.
     """
     calendars = [row.id for row in sent]
     goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)

@@ -1,7 +1,7 @@
-"""Whose event it is: a mark names the installation, the booking and the account that wrote it.
+"""The writer of an event: a mark names the installation, the booking and the account that wrote it.
 
-Several people may write to one calendar. What a colleague's account wrote is neither ours, to
-change or delete, nor external, to block time. Marks of earlier versions name no account: see
+Several people may write to one calendar. An event of a colleague's account is neither ours, to be
+changed or deleted, nor external, to block time. Marks of earlier versions name no account: see
 `claimed`.
 """
 
@@ -29,7 +29,7 @@ def is_of_clinic(seen: Mark | None, account: Account) -> TypeGuard[Mark]:
 
 
 def is_ours(seen: Mark | None, account: Account) -> TypeGuard[Mark]:
-    """Whether this account wrote the event. For events that `claimed` gave."""
+    """Whether this account wrote the event. For events from `claimed`."""
     return is_of_clinic(seen, account) and seen.account == part(account)
 
 
@@ -39,11 +39,11 @@ def claimed(
     """The events of one calendar without those that colleagues' accounts wrote; this account's
     events get its whole mark.
 
-    `is_made`: we made the calendar for this person. Events with our mark in it are theirs, unless
-    an account of a colleague wrote them. So is what a disconnected account of this person wrote, in
-    any calendar. Marks of earlier versions name no account: such an event is ours where one of our
-    mappings has it; else where no colleague's mapping has it, and the calendar or the booking is
-    this person's.
+    `is_made`: we made the calendar for this person. Events with our mark in it are this person's,
+    unless a colleague's account wrote them. Events that a disconnected account of this person wrote
+    are theirs in any calendar. Marks of earlier versions name no account: the event is ours if one
+    of our mappings has it; else if no colleague's mapping has it, and the calendar or the booking
+    is this person's.
     """
     own = part(account)
     doubtful = [
@@ -73,7 +73,7 @@ def ours(account: Account, seen: Sequence[RemoteEvent], is_made: bool) -> list[R
 
 
 def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> set[str]:
-    """Ids of those events with another mark that are this account's all the same."""
+    """Ids of events with a different mark that are still this account's."""
     colleagues = list(
         Account.select().where(Account.clinic == account.clinic_id, Account.id != account.id)
     )
@@ -96,7 +96,7 @@ def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> s
 
 
 def _mapped(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
-    """Which of these ids the accounts' mappings have."""
+    """The ids among these that the accounts' mappings have."""
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account.in_(accounts), MappingRow.phase != "gone"
     )
@@ -112,7 +112,7 @@ def _mapped(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
 
 
 def _of_person(account: Account, references: Iterable[str]) -> set[str]:
-    """Which of these references are bookings of this account's person, or bookings that it
+    """The references among these that are bookings of this account's person, or bookings that it
     sends.
     """
     sent = [row.id for row in account.practitioners()]
@@ -129,7 +129,9 @@ def _of_person(account: Account, references: Iterable[str]) -> set[str]:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a mark's reference can be a booking's: anyone may have copied and changed a mark."""
+    """Whether a mark's reference may be a booking's uid: anyone may have copied and
+    changed a mark.
+    """
     try:
         return str(UUID(text)) == text
     except ValueError:

@@ -19,7 +19,7 @@ Its laws (cited below by number):
 7. What was begun is resumed: a creation is looked for before it is repeated, a deletion goes on.
 8. Leaving the window freezes an event and never deletes it. Only the event of a booking that is
    known not to go out is deleted. A frozen event keeps its text, unless the terms say that less may
-   be shown now.
+   be shown now, or said so and it could not be written.
 9. A booking changes only where the terms say that it follows.
 """
 
@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sync.events.event import (
+    UNWRITTEN,
     AdoptRemote,
     Ask,
     CreateRemote,
@@ -49,6 +50,7 @@ from sync.events.event import (
     Terms,
     UpdateRemote,
     Write,
+    is_much,
 )
 from sync.events.fingerprint import fingerprint, span, times, wanted
 
@@ -72,10 +74,10 @@ def plan(
     *,
     approved: bool = False,
 ) -> Plan:
-    """What to do. `local`, by uid: the event of every booking that goes out and is in the window,
-    has a mapping that is neither frozen nor gone, or is named by a mark in the delta; None for one
-    that has a mapping or is named and should not be outside (any more). A uid that is not in it is
-    unknown, so nothing is done about it. `approved`: a person has agreed to what law 5 stops.
+    """The steps to take. `local`, by uid: the event of every booking that is sent and is in the
+    window, has a mapping that is neither frozen nor gone, or is named by a mark in the delta;
+    None if it has a mapping or is named and should not be outside (any more). For a uid that is
+    not in it nothing is done. `approved`: a person has agreed to the steps that law 5 stops.
     """
     known = {mapping.uid: mapping for mapping in mappings}
     reading = read(remote, known.values(), terms.installation, terms.account, terms.settled)
@@ -87,7 +89,7 @@ def plan(
 
 
 def agreed(step: Write, echo: RemoteEvent) -> EventMapping:
-    """The mapping to store once the provider has answered with the event."""
+    """The mapping to store after the provider has answered with the event."""
     then = step.then if isinstance(step, UpdateRemote | CreateRemote) else "synced"
     return replace(
         step.mapping,
@@ -102,7 +104,7 @@ def agreed(step: Write, echo: RemoteEvent) -> EventMapping:
     )
 
 
-# ---- deciding about one booking ----
+# ---- one booking ----
 
 
 def _decide(
@@ -129,7 +131,7 @@ def _decide(
 def _adoptable(
     mapping: EventMapping | None, seen: RemoteEvent | None, is_gone: bool, copies: list[RemoteEvent]
 ) -> RemoteEvent | None:
-    """The event to keep: the one whose id was chosen, or, where the mapping has none, the best of
+    """The event to keep: the one whose id was chosen, or, if the mapping has none, the best of
     those with the mark.
     """
     if mapping and mapping.phase == "creating" and seen:
@@ -155,7 +157,7 @@ def _create(event: Event, terms: Terms) -> list[Step]:
 
 
 def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
-    """The booking should not be outside."""
+    """The steps for a booking that should not be outside."""
     if is_gone or (mapping.phase == "gone" and seen is None):
         forgotten = replace(mapping, phase="gone", wanted="")
         return [] if forgotten == mapping else [Forget(forgotten)]
@@ -165,7 +167,7 @@ def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) ->
 def _settle(
     event: Event, mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool, terms: Terms
 ) -> list[Step]:
-    """The booking goes out and has a mapping."""
+    """The steps for a booking that is sent and has a mapping."""
     then = _then(event, terms)
     if mapping.phase == "creating" and not is_gone:
         return [CreateRemote(mapping, event, resume=True, then=then)]
@@ -177,17 +179,16 @@ def _settle(
         )
     if mapping.phase in ("frozen", "gone") and then == "frozen":
         if (
-            terms.refresh
-            and mapping.phase == "frozen"
+            (terms.refresh or mapping.wanted == UNWRITTEN)
             and not is_gone
             and mapping.wanted != wanted(event)
         ):
-            return [UpdateRemote(replace(_as_seen(mapping, seen), wanted=""), event, then)]
+            return [UpdateRemote(replace(_as_seen(mapping, seen), wanted=UNWRITTEN), event, then)]
         return _let_be(mapping, seen, is_gone)
     if (
         mapping.phase != "synced"
-        # a deletion that is no longer wanted, or a return to the window: changes went unnoticed, so
-        # it is written again
+        # a deletion that is no longer wanted, or a return to the window: changes in between were
+        # not seen, so the event is written again
     ):
         mapping = replace(mapping, phase="synced", wanted="")
     if is_gone:
@@ -203,7 +204,7 @@ def _settle(
 
 
 def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
-    """Law 8. Changes outside are only stored."""
+    """The steps for a change outside that is only stored (law 8)."""
     if is_gone:
         return [Forget(replace(mapping, phase="gone", wanted=""))]
     frozen = replace(_as_seen(mapping, seen), phase="frozen")
@@ -211,7 +212,9 @@ def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> l
 
 
 def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[Step]:
-    """Somebody deleted it outside, or our own deletion or creation failed (`wanted` "")."""
+    """The steps for an event that somebody deleted outside, or that our own deletion or creation
+    left missing (`wanted` "").
+    """
     if then == "frozen":
         return [Forget(replace(mapping, phase="gone", wanted=""))]
     if terms.edits == "ask" and mapping.wanted == wanted(event):
@@ -222,8 +225,8 @@ def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[
 def _edited(
     event: Event, mapping: EventMapping, seen: RemoteEvent, then: str, terms: Terms
 ) -> list[Step]:
-    """It changed outside (law 1). While a write of ours is under way nobody can tell whose change
-    it is: ours is written again.
+    """The steps for an event that changed outside (law 1). While our own write is under way the
+    change may be ours: ours is written again.
     """
     news = _as_seen(mapping, seen)
     unchanged_here = mapping.wanted == wanted(event)
@@ -246,7 +249,7 @@ def _edited(
 
 
 def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step]:
-    """Law 9: the booking takes the new times, and the text stays ours."""
+    """The steps for a booking that gets the new times from outside; the text stays ours (law 9)."""
     there = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
     moved, news = replace(event, sequence=event.sequence + 1, **there), _as_seen(mapping, seen)
     if news.fingerprint.partition(" ")[2] == mapping.fingerprint.partition(" ")[2]:
@@ -258,8 +261,8 @@ def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step
 
 
 def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
-    """Laws 1 and 3. An event that is known to repeat stays a repeat, whichever of its occurrences
-    the delta holds.
+    """Whether an event has changed, by laws 1 and 3. An event that is known to repeat stays a
+    repeat, whichever of its occurrences the delta holds.
     """
     still_repeats = seen.is_series and mapping.fingerprint.endswith(" repeats")
     return (
@@ -268,7 +271,7 @@ def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
 
 
 def _as_seen(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
-    """The mapping, brought up to date with the event outside."""
+    """The mapping with the present state of the event outside."""
     if seen is None or seen.etag == mapping.etag:
         return mapping
     return replace(
@@ -281,7 +284,7 @@ def _as_seen(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
 
 
 def _agree(mapping: EventMapping, before: EventMapping, event: Event, then: str) -> list[Step]:
-    """Both sides are as they should be: store that."""
+    """The step that stores that both sides agree."""
     now = replace(mapping, phase=then, wanted=wanted(event), sequence=event.sequence)
     return [] if now == before else [Freeze(now) if then == "frozen" else Relink(now)]
 
@@ -301,7 +304,7 @@ def _mapping_of(found: RemoteEvent, phase: str) -> EventMapping:
 
 
 def _anew(mapping: EventMapping, terms: Terms) -> EventMapping:
-    """The mapping of a new event: an id of this booking that was never used."""
+    """The mapping of a new event, with an id of this booking that was never used."""
     return EventMapping(
         mapping.uid,
         "",
@@ -317,13 +320,15 @@ def _then(event: Event, terms: Terms) -> str:
     return "synced" if terms.window.touches(event.starts_at, event.ends_at) else "frozen"
 
 
-# ---- the plan as a whole ----
+# ---- the whole plan ----
 
 
 def _stop(
     steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: Terms
 ) -> SafetyStop | None:
-    """Law 5. A deletion under way was approved before; frozen mappings are not counted."""
+    """The safety stop of law 5. A deletion that was begun was approved before, and frozen mappings
+    do not count.
+    """
     synced = [mapping for mapping in mappings.values() if mapping.phase == "synced"]
     gone = sum(map(reading.is_gone, synced))
     told = [mapping for mapping in synced if mapping.remote_id in reading.told]
@@ -336,15 +341,14 @@ def _stop(
         for step in deletes
     )
     total = stale + sum(mapping.phase not in ("frozen", "gone") for mapping in mappings.values())
-    return (
-        SafetyStop("deletes", count, total)
-        if count > terms.few and count > total * terms.share
-        else None
-    )
+    asks = is_much(count, total, terms.few, terms.share)
+    return SafetyStop("deletes", count, total) if asks else None
 
 
 def _order(step: Step) -> tuple[Any, ...]:
-    """Law 6: deletions, steps without a call, updates, creations; then by start and uid."""
+    """The steps in the order of law 6: deletions, steps without a call, updates, creations; then by
+    start and UID.
+    """
     event = getattr(step, "event", None)
     starts_at = (
         event.starts_at

@@ -1,5 +1,5 @@
-"""From an account's rows to the steps of a round, for the run and for the dry run alike: what is
-done now, and what a person must decide first.
+"""The steps of a round from an account's rows, for the run and for the dry run: those to take now,
+and those that a person must decide first.
 """
 
 from collections.abc import Sequence
@@ -25,21 +25,23 @@ from .plan import plan
 
 @dataclass(frozen=True)
 class Planned:
-    """`events`: those that the plan was made from. `steps`: what to do now. `waiting`: what waits
-    for a person's answer to `stop`. `is_approved`: the plan stopped, and a person has said yes to
-    it.
+    """The steps of a round. `events`: the events from which the plan was made. `steps`: the steps
+    to take now. `waiting`: steps that wait for a person's answer to `stop`; `unknown`: how many
+    of these are for events of unknown bookings. `is_approved`: the plan stopped, and a person
+    has agreed to it.
     """
 
     events: dict[str, Event | None]
     steps: list[Step]
     waiting: list[Step]
     stop: SafetyStop | None = None
+    unknown: int = 0
     is_approved: bool = False
 
 
 def planned(account: Account, sent: Sequence[Practitioner], delta: Delta, at: datetime) -> Planned:
-    """What to do about a delta of our calendar. `sent`: the calendars whose bookings go out. What
-    was withdrawn (by the person, or by a colleague) is deleted without asking.
+    """The plan for a delta of our calendar. `sent`: the calendars whose bookings are sent. Events
+    whose sending was ended (by the person, or by a colleague) are deleted without asking.
     """
     mappings, terms = local.mappings(account), local.terms(account)
     kept = local.waiting(account, sent, at)
@@ -49,15 +51,32 @@ def planned(account: Account, sent: Sequence[Practitioner], delta: Delta, at: da
     withdrawn = plan(dict.fromkeys(lost), delta, mappings, terms, approved=True).steps
     judged = {uid: event for uid, event in events.items() if uid not in lost}
     made = plan(judged, delta, mappings, terms)
-    if made.stop is None:
-        return Planned(events, [*withdrawn, *made.steps], [])
-    everything = plan(judged, delta, mappings, terms, approved=True).steps
-    doubtful = {_about(step) for step in everything if _is_doubtful(step, made.stop)}
+    everything, stop, doubtful = made.steps, made.stop, set()
+    if stop is not None:
+        everything = plan(judged, delta, mappings, terms, approved=True).steps
+        doubtful = {_about(step) for step in everything if _is_doubtful(step, stop)}
+    unknown = _unknown(account, everything)
+    if stop is None and unknown:
+        total = sum(mapping.phase not in ("frozen", "gone") for mapping in mappings)
+        stop = SafetyStop("deletes", len(unknown), len(unknown) + total)
+    doubtful |= unknown
+    if stop is None:
+        return Planned(events, [*withdrawn, *everything], [])
     if account.approved is not None and doubtful <= set(account.approved):
         return Planned(events, [*withdrawn, *everything], [], is_approved=True)
     now = [step for step in everything if _about(step) not in doubtful]
     waiting = [step for step in everything if _about(step) in doubtful]
-    return Planned(events, [*withdrawn, *now], waiting, made.stop)
+    return Planned(events, [*withdrawn, *now], waiting, stop, len(unknown))
+
+
+def _unknown(account: Account, steps: Sequence[Step]) -> set[str]:
+    """The stale events among these whose bookings are unknown here, by their keys. After a restore
+    of an earlier database they may be all that is left of a booking, so even a few are never
+    deleted without asking.
+    """
+    stale = [step for step in steps if step.mapping.phase == "stale"]
+    unknown = local.unknown(account, {step.mapping.uid for step in stale}) if stale else set()
+    return {_about(step) for step in stale if step.mapping.uid in unknown}
 
 
 def without_kept(account: Account, delta: Delta) -> Delta:
@@ -68,7 +87,7 @@ def without_kept(account: Account, delta: Delta) -> Delta:
 
 
 def _about(step: Step) -> str:
-    """What a step is about: a booking, or one copy of it."""
+    """The key of a step: its booking, or one copy of its event."""
     return step.mapping.remote_id if step.mapping.phase == "stale" else step.mapping.uid
 
 

@@ -1,4 +1,4 @@
-"""A delta, sorted: events with a mapping, others with our mark, and external ones."""
+"""A delta in groups: events with a mapping, others with our mark, and external ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,24 +8,24 @@ from datetime import datetime, timedelta
 from sync.events.event import Delta, EventMapping, RemoteEvent
 from sync.events.fingerprint import times
 
-# between a provider's own clocks, and between the precisions of its answers
+# seconds between a provider's own clocks, and between the precisions of its answers
 SKEW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A delta, sorted. Laws by number: see `plan`."""
+    """A delta in groups. Numbers of laws: see `plan`."""
 
     told: dict[str, RemoteEvent]  # by id
-    # ours by their mark, in no mapping; the one to keep comes first
+    # ours by their mark, without a mapping; the one to keep comes first
     copies: dict[str, list[RemoteEvent]]
     external: tuple[RemoteEvent, ...]
     delta: Delta
     settled: datetime | None = None
 
     def seen(self, mapping: EventMapping) -> RemoteEvent | None:
-        """The event of a mapping as the delta tells it, unless it is outdated (law 3). An event in
-        a complete delta exists, even where it was known as gone.
+        """The event of a mapping in the delta, unless it is outdated (law 3). An event in a
+        complete delta exists, even if it was known as gone.
         """
         seen = self.told.get(mapping.remote_id)
         if seen is None or (
@@ -39,7 +39,7 @@ class Reading:
         return None if is_behind and not is_settled else seen
 
     def is_gone(self, mapping: EventMapping) -> bool:
-        """Whether a mapping's event is certainly gone (law 2)."""
+        """Whether a mapping's event certainly does not exist (law 2)."""
         unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
         unread |= self.delta.unsure
         if not mapping.remote_id or mapping.remote_id in self.told or mapping.remote_id in unread:
@@ -58,7 +58,7 @@ def read(
     account: str = "",
     settled: datetime | None = None,
 ) -> Reading:
-    """The delta, sorted by mappings and by the mark of this installation and account (law 4)."""
+    """The delta in groups, by mappings and by the mark of this installation and account (law 4)."""
     told = _whole(delta.changed)
     mapped = {mapping.remote_id for mapping in mappings}
     copies: defaultdict[str, list[RemoteEvent]] = defaultdict(list)

@@ -1,1 +1,3 @@
-"""Reading calendars outside: our own, those that block time, and what of ours lies elsewhere."""
+"""Reading calendars outside: our own, those that block time, and events of ours in
+other calendars.
+"""

@@ -1,4 +1,4 @@
-"""Push channels: opened where the provider can reach us, renewed before they end, closed when no
+"""Push channels: opened if the provider can reach us, renewed before they end, closed when no
 longer needed. Polling goes on in any case.
 """
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from base import scheduling
 from base.database import database
-from sync.connect import connections
-from sync.providers.base import Channels, OpenChannel, Provider
+from sync.connect import gateway
+from sync.providers.base import ChannelCall, Channels, OpenChannel, Provider
 from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel, hash_of
@@ -24,15 +24,15 @@ LEFT = 5  # renewed when a fifth of its life is left
 LONGEST = 200  # characters of an id or a secret of ours
 RETRY = timedelta(hours=1)  # after a provider refused to open one
 LONGEST_WAIT_SECONDS = 86_400
-# why an account is due: a message came during a run, and may be about that run's own writing
+# why an account is due: a message came during a run, and may be about that run's own write
 TOLD = "told"
 
 
 def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destination")) -> None:
-    """Ensure that every synced calendar has one open channel. A provider that refuses is not asked
+    """Open a channel for every synced calendar without one. A provider that refuses is not asked
     again for a while: polling goes on.
     """
-    base, pace = connections.setup().webhook_url, context.pace
+    base, pace = gateway.setup().webhook_url, context.pace
     for channel in (
         Channel.select(Channel)
         .join(RemoteCalendar)
@@ -62,7 +62,7 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
                 )
                 pace.channels_wait_until = scheduling.utc_now() + timedelta(seconds=seconds)
                 pace.save()
-                # the row prepared for it; the stored time counts
+                # a row was prepared for it; the stored time counts
                 Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()
                 return
 
@@ -76,7 +76,7 @@ def is_live(calendar: RemoteCalendar) -> bool:
         Channel.expires_at > at,
         Channel.wants == "",
     )
-    return bool(connections.setup().webhook_url and living.exists())
+    return bool(gateway.setup().webhook_url and living.exists())
 
 
 def _is_well(channel: Channel) -> bool:
@@ -113,8 +113,8 @@ def _renew(
 
 
 def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channel | None:
-    """The channel with a later end; None where the provider cannot extend it, or no longer knows
-    it.
+    """The channel with a later end; None if the provider cannot extend it, or no longer
+    knows it.
     """
     try:
         kept = outside.renew(_as_kept(channel), scheduling.utc_now() + LIFE)
@@ -149,8 +149,8 @@ def _open(context: RunContext, outside: Channels, calendar: RemoteCalendar, base
 
 
 def close(provider: Provider, channel: Channel) -> None:
-    """Close a channel and delete its row. One that the provider does not close ends by itself; its
-    calls then find no row.
+    """Close a channel and delete its row. A channel that the provider does not close ends by
+    itself; its calls then find no row.
     """
     if channel.is_open and provider.channels is not None:
         try:
@@ -164,25 +164,17 @@ def _as_kept(channel: Channel) -> OpenChannel:
     return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
 
 
-def called(
-    kind: str,
-    uuid: str,
-    channel_id: str,
-    secret: str,
-    what: str,
-    remote_id: str = "",
-    etag: str = "",
-) -> bool:
-    """A call to a channel's webhook; what there is to read is due then. Whether its secret was
-    right.
+def called(kind: str, uuid: str, call: ChannelCall) -> bool:
+    """Handle a call to a channel's webhook, whose address ends in `uuid`, and set its calendar due.
+    Returns whether the secret was right.
 
-    The row is found by the provider's id, or by the address while the answer with that id is not
-    stored yet. Only the secret authenticates the call: without it nothing is written and nothing
+    The row is found by the provider's id, or by the address until the answer with that id is
+    stored. Only the secret authenticates the call: without it nothing is written and nothing
     locked.
     """
     if not all(
         text.isascii() and text.isprintable() and len(text) <= LONGEST
-        for text in (channel_id, secret)
+        for text in (call.channel_id, call.secret)
     ):
         return False
     rows = (
@@ -192,36 +184,34 @@ def called(
         .join(RemoteCalendar)
         .where(Account.kind == kind)
     )
-    row = (channel_id and rows.where(Channel.channel_id == channel_id).first()) or rows.where(
-        Channel.uuid == uuid
-    ).first()
-    if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
+    by_id = call.channel_id and rows.where(Channel.channel_id == call.channel_id).first()
+    row = by_id or rows.where(Channel.uuid == uuid).first()
+    if row is None or not hmac.compare_digest(hash_of(call.secret), row.secret_hash):
         return False
-    with database.atomic():  # the account before its calendars and channels, as every run has it
-        if what != "opened":
-            _pass_on(row, what, remote_id, etag)
-        wants = {"wants": what} if what in ("renew", "removed") else {}
+    with database.atomic():  # the account first, as in every run
+        if call.what != "opened":
+            _pass_on(row, call)
+        wants = {"wants": call.what} if call.what in ("renew", "removed") else {}
         Channel.update(called_at=scheduling.utc_now(), **wants).where(
             Channel.id == row.id
         ).execute()
     return True
 
 
-def _pass_on(row: Channel, what: str, remote_id: str, etag: str) -> None:
-    """Mark the calendar for reading, unless the message only reports a version that we wrote
-    ourselves. During a run the versions that we wrote are not all stored yet: the run compares
-    later.
+def _pass_on(row: Channel, call: ChannelCall) -> None:
+    """Mark the calendar for reading, unless the message is only about a version that we wrote
+    ourselves. During a run the written versions are not all stored yet: the run compares later.
     """
     if row.calendar.role == "source":
         Account.update(because="live").where(Account.id == row.account_id).execute()
         RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
         database.will_wake("account", row.account_id)
         return
-    if remote_id and what == "changed":
-        if is_known(row.account_id, remote_id, etag):
+    if call.remote_id and call.what == "changed":
+        if is_known(row.account_id, call.remote_id, call.etag):
             return
         if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
-            ToldChange.create(account=row.account_id, remote_id=remote_id, etag=etag)
+            ToldChange.create(account=row.account_id, remote_id=call.remote_id, etag=call.etag)
             Account.be_due(row.account_id, scheduling.utc_now(), TOLD)
             return
     Account.wake(row.account_id, "live")

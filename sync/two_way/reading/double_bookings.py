@@ -1,4 +1,4 @@
-"""Busy time from outside that lies over bookings: found, told, and settled."""
+"""Busy time outside that overlaps bookings: found, reported, and settled."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ from sync.tables.notices import Notice
 
 from .incoming import SPARE
 
-MANY = 20  # double bookings found at once: more are told in one notice
-ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person left
+MANY = 20  # more double bookings at once are in one notice
+ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person accepted
 
 
 class Ahead:
@@ -36,7 +36,7 @@ class Ahead:
         )
 
     def under(self, event: ExternalEvent) -> list[Booking]:
-        """Those that overlap the event."""
+        """The person's bookings that overlap the event."""
         if not event.blocks or not self._rows:
             return []
         # an event may be very long
@@ -55,9 +55,7 @@ Doubles = dict[str, tuple[ExternalEvent, Booking]]
 
 
 def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
-    """Where a new or moved busy time overlaps a booking. Reads only: it takes long where both are
-    many.
-    """
+    """Double bookings of new or moved busy time. Reads only: it takes long if both are many."""
     if not moved:
         return {}
     ahead = Ahead(account)
@@ -69,10 +67,10 @@ def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
 
 
 def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool) -> None:
-    """Tell the person of double bookings; of many, or of a calendar's first read, in one notice.
+    """Give notices of double bookings; one notice for many, or for a calendar's first read.
 
-    A double booking that the person accepted is not told again, however often the calendar is read
-    anew.
+    A double booking that the person accepted is not reported again, however often the calendar is
+    read anew.
     """
     if not near:
         return
@@ -117,7 +115,7 @@ def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_f
 
 
 def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
-    """The rows of these events, by their id outside."""
+    """The ids of the rows of these events, by their id outside."""
     rows = ExternalEvent.select(ExternalEvent.remote_id, ExternalEvent.id).where(
         ExternalEvent.calendar == calendar
     )
@@ -186,8 +184,9 @@ def clashing(notices: Sequence[Notice]) -> list[Booking]:
 
 
 def accept(notices: Iterable[Notice]) -> bool:
-    """The person accepts these double bookings. The notices are kept when the rows of their events
-    go, so that no later reading tells the same again. False where all of them were decided before.
+    """Accept these double bookings for the person. The notices are kept when the rows of their
+    events are deleted, so that no later reading reports the same again. False if all of them
+    were decided before.
     """
     ids = [notice.id for notice in notices]
     rows = Notice.update(settled_at=scheduling.utc_now(), settled_as=ACCEPTED, event=None).where(

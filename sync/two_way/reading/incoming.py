@@ -17,50 +17,50 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.plans import marks
 
-SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
+SUDDEN = 3  # if so many events disappear at once and none is left, a person is asked
 SPARE = timedelta(
     days=1
     # a whole day has no zone: it begins up to 14 hours before its UTC midnight and ends up to 12
     # after
 )
-PORTION = 1000  # rows written in one transaction
+PORTION = 1000  # rows in one transaction
 _COLUMNS = ("series_id", "title", "busy", "blocks", "starts_at", "ends_at", "starts_on", "ends_on")
 _TIMES = {"starts_at", "ends_at", "starts_on", "ends_on", "blocks"}
 
 
 @dataclass
 class Change:
-    """What one pull changes in the mirror of a calendar. `is_sudden`: it would empty the mirror,
-    which a person must confirm. `is_empty`: the pull holds everything, and that is nothing.
-    `lacking`: rows that it does not hold and would hold if their events existed.
+    """The changes that one pull makes in the mirror of a calendar. `is_sudden`: it would empty the
+    mirror, which a person must confirm. `is_empty`: the pull is complete and has no events.
+    `lacking`: rows that are missing in it and would be there if their events existed.
     """
 
     gone: list[int] = field(default_factory=list)
     changed: list[ExternalEvent] = field(default_factory=list)
     fresh: list[ExternalEvent] = field(default_factory=list)
-    # now take time that they did not take before; fresh ones have no id here
+    # rows that take time now and did not before; new ones have no id yet
     moved: list[ExternalEvent] = field(default_factory=list)
     is_sudden: bool = False
     is_empty: bool = False
     lacking: list[ExternalEvent] = field(default_factory=list)
-    # lacking rows that stay for now, and such rows that are told again
+    # lacking rows that stay for now, and earlier ones that are listed again
     doubted: list[int] = field(default_factory=list)
     certain: list[int] = field(default_factory=list)
 
     def doubt(self, rows: Sequence[ExternalEvent]) -> None:
-        """Keep a doubt about the list that lacked these rows, though their events are there."""
+        """Keep a doubt about a list that lacked these rows, though their events exist."""
         ids = {row.id for row in rows}
         self.doubted += [row.id for row in rows if row.doubted_at is None]
         self.certain = [one for one in self.certain if one not in ids]
 
     def portions(self) -> Iterator["Change"]:
-        """The same in parts, each for one short transaction."""
+        """The change in portions, each for one short transaction."""
         yield from (Change(gone=some) for some in chunked(self.gone, PORTION))
         yield from (Change(changed=some) for some in chunked(self.changed, PORTION))
         yield from (Change(fresh=some) for some in chunked(self.fresh, PORTION))
 
     def store(self) -> dict[str, int]:
-        """Write the change, inside the caller's transaction. Gives the counts for the history."""
+        """Write the change, inside the caller's transaction. Returns the counts for the history."""
         if self.gone:
             ExternalEvent.delete().where(ExternalEvent.id.in_(self.gone)).execute()
         update_many_rows(ExternalEvent, self.changed, _COLUMNS)
@@ -72,7 +72,7 @@ class Change:
         }
 
     def store_doubts(self) -> None:
-        """Write which rows are in doubt, inside the caller's transaction."""
+        """Store which rows are in doubt, inside the caller's transaction."""
         for rows, at in ((self.doubted, scheduling.utc_now()), (self.certain, None)):
             for some in portions(rows):
                 ExternalEvent.update(doubted_at=at).where(ExternalEvent.id.in_(some)).execute()
@@ -81,12 +81,12 @@ class Change:
 def compare(
     account: Account, calendar: RemoteCalendar, delta: Delta, mapped: Iterable[str] = ()
 ) -> Change:
-    """What a pull changes. Reads only. `mapped`: ids of events of ours in the calendar.
+    """The changes by a pull. Reads only. `mapped`: ids of events of ours in the calendar.
 
-    A complete pull also removes what it lacks, and a series that was listed anew its occurrences,
-    unless the pull is unsure of it. An event in the pull takes precedence over a tombstone of its
-    series. Of an event that cannot be read, the last known state stays. Where an event has no id it
-    could be any, so that nothing counts as missing.
+    A complete pull also removes events that it lacks, and missing occurrences of a series that was
+    listed anew, unless the pull is unsure. An event in the pull counts more than a tombstone of its
+    series. An event that cannot be read keeps its last known state. An event without an id could be
+    any, so nothing then counts as missing.
     """
     mapped, unread = set(mapped), {one.remote_id for one in delta.unread}
     external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
@@ -126,7 +126,7 @@ def _fill(
     inside: Mapping[str, RemoteEvent],
     kept: Mapping[str, ExternalEvent],
 ) -> None:
-    """Add what is new, what is different, and what lies at another time."""
+    """Add new and different events, and those at another time."""
     for key, seen in inside.items():
         row, columns = kept.get(key), _columns(calendar, seen)
         if row is None:
@@ -149,8 +149,8 @@ def _fill(
 
 
 def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
-    """Store which events of a pull could not be read, until they can be read or are gone. An event
-    without an id is stored by its number.
+    """Store the events of a pull that could not be read, until they can be read or are gone. An
+    event without an id is stored by its number.
     """
     found = {one.remote_id or f"?{number}": one.reason for number, one in enumerate(delta.unread)}
     over = None if delta.complete else {seen.remote_id for seen in delta.changed} | delta.tombstones
@@ -164,7 +164,7 @@ def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
 def _rows(
     calendar: RemoteCalendar, delta: Delta, told: dict[str, RemoteEvent]
 ) -> Iterable[ExternalEvent]:
-    """The mirrored events that the pull may be about."""
+    """The external events that the pull may be about."""
     rows = ExternalEvent.select().where(ExternalEvent.calendar == calendar)
     if delta.complete:
         return rows
@@ -186,8 +186,8 @@ def _is_told_gone(
     repeats: set[str | None],
     unread: set[str],
 ) -> bool:
-    """Whether the pull says that a mirrored event, which it does not hold, is gone: also where it
-    is a repeat now.
+    """Whether the pull says that an external event, which it does not list, is gone: also if it is
+    a repeat now.
     """
     if row.remote_id in told or row.remote_id in delta.tombstones:
         return True
@@ -196,13 +196,13 @@ def _is_told_gone(
     if row.remote_id in repeats:
         return True
     series = told.get(row.series_id) if row.series_id else None
-    # no repeat any more: not every provider reports each removed occurrence
+    # a repeat no longer: not every provider reports each removed occurrence
     made_single = series is not None and not series.is_series
     return made_single or row.series_id in delta.tombstones
 
 
 def _is_lacking(row: ExternalEvent, delta: Delta, unread: set[str]) -> bool:
-    """Whether the pull would hold a mirrored event if it existed."""
+    """Whether the pull would list an external event if it existed."""
     if {row.remote_id, row.series_id} & unread:
         return False
     return row.series_id in delta.relisted or (delta.complete and "" not in unread)

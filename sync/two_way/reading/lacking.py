@@ -1,11 +1,10 @@
-"""Busy time that a reading of a calendar outside lacks, without saying that it is gone.
+"""Busy time that a reading of a calendar outside lacks, without a tombstone.
 
-A list may omit events. Time that is given free on its word lets clients double-book. So the events
-of the future that it lacks are asked for by their ids, as many as one batch takes. What the answers
-leave open stays, and blocks, until a second list a little later lacks it, too, and is asked for
-again. A look that is refused confirms nothing: only where lists lack an event for most of a day,
-it is gone without a look. A list that lacks an event which is there may lack new ones, too, so the
-calendar is read again.
+A list may omit events. If it alone made time free, clients could double-book. So the future events
+that it lacks are asked for by their ids, as many as fit one batch. Events that stay uncertain keep
+blocking, until a second list a little later lacks them, too, and they are asked for again. A
+refused look confirms nothing: an event is gone without a look only if lists lack it for most of a
+day. A list that lacks an existing event may lack new ones, too, so the calendar is read again.
 """
 
 import logging
@@ -27,19 +26,18 @@ from .incoming import Change
 log = logging.getLogger("kalends.pull")
 
 LATER = timedelta(seconds=30)  # a list asked for at once could be as outdated as the first
-LONGEST = timedelta(hours=20)  # so long lists are doubted about what looks do not tell
-MOST_ASKED = 200  # of those that a list lacked before
+LONGEST = timedelta(hours=20)  # how long lists are doubted if looks give no answer
+MOST_ASKED = 200  # for events that a list lacked before
 
 
 def made_sure(
     context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change
 ) -> tuple[Delta, set[str]]:
-    """The pull with the events that it lacks: each becomes an event, a tombstone, or `unsure`; and
-    the ids of those that are there all the same. At most two requests for what is lacked for the
-    first time. Raises errors of the whole account.
+    """The pull with the events that it lacks, each as an event, a tombstone, or `unsure`; and the
+    ids of those that exist after all. At most two requests for events that are lacked for the first
+    time. Raises errors of the whole account.
 
-    An empty list, none of whose events is found, counts for all: a person is then asked, and needs
-    the whole number.
+    An empty list, if none of its events is found, counts for all: a person is asked about it.
     """
     asked_for = _ahead(delta, change)
     if not asked_for or (change.is_empty and calendar.may_empty):
@@ -69,8 +67,8 @@ def made_sure(
 
 
 def _ahead(delta: Delta, change: Change) -> list[ExternalEvent]:
-    """The lacking rows that are not over and that lie in the window of the pull, those that block
-    time first, and the soonest first.
+    """The lacking rows in the future and in the window of the pull: those that block time first,
+    then the soonest.
     """
     at, window = scheduling.utc_now(), delta.window
     rows = [
@@ -104,9 +102,8 @@ def _looks(
 
 @dataclass(frozen=True)
 class Doubts:
-    """Busy time of a calendar that is in doubt: since when at most and at least, and when all of
-    the calendar is to be read again. That is half a minute after a doubt arose, and while it lasts
-    after waits that grow with it.
+    """The busy time of a calendar that is in doubt: the oldest and the newest doubt, and when the
+    whole calendar is read again: half a minute after a doubt, and then after growing waits.
     """
 
     newest: datetime | None
@@ -132,7 +129,7 @@ class Doubts:
         return self.due_at is not None and self.due_at <= scheduling.utc_now()
 
     def before(self, regular: datetime) -> datetime:
-        """When the calendar is read next, if nothing else asks for it before `regular`."""
+        """The next reading of the calendar; `regular`: the one without doubts."""
         if self.due_at is None:
             return regular
         return min(regular, scheduling.utc_now() + LATER if self.is_due else self.due_at)

@@ -1,5 +1,5 @@
-"""Events that a complete reading of our calendar lacks are asked for by id before they count as
-gone: a list may omit some, and those would then be made twice.
+"""Events that a complete reading of our calendar lacks. They are asked for by id before they count
+as gone: a list may omit some, and those would then be made twice.
 """
 
 import logging
@@ -16,7 +16,7 @@ from . import strays
 
 log = logging.getLogger("kalends.pull")
 
-MOST_ASKED = 200  # at once; the others wait for the next complete reading
+MOST_ASKED = 200  # at once; the rest waits for the next complete reading
 
 
 def made_sure(
@@ -25,10 +25,10 @@ def made_sure(
     """The reading with the events that it lacked: each becomes an event, or a tombstone where there
     is none. The rest is `unsure`. Raises errors of the whole account.
 
-    What we wrote a moment ago is unsure: lists and filters may not know it yet. Where a person asks
-    for all to be read anew, it is looked for all the same, without a filter.
+    Events that we wrote a moment ago are unsure: lists and filters may not know them yet. If a
+    person asked to read everything anew, they are looked for anyway, without a filter.
 
-    Where neither the list nor any of many looks finds one of ours, all count as gone: a person is
+    If neither the list nor any of many looks finds one of ours, all count as gone: a person is
     asked, and needs the whole number.
     """
     lacking, has_none = doubts.lacking(context.account, delta)
@@ -62,14 +62,15 @@ def _looks(
 
 
 def _gone_since(context: RunContext, destination: RemoteCalendar, asked: list[str]) -> set[str]:
-    """Which of these events, written a moment ago, are not in our calendar any more. One that is in
-    another calendar by now is not, though some providers show it by its id all the same.
+    """The events among these, written a moment ago, that are no longer in our calendar. An event
+    that was moved to another calendar counts as gone, though some providers still show it by its
+    id.
     """
     try:
         looks = context.provider.look(destination.made_id, asked)
         if context.provider.keeps_ids and any(looks.values()):
             for calendar in strays.elsewhere(context.account, context.provider.calendars()):
-                moved = strays.look(context, calendar.calendar_id)
+                moved = strays.find(context, calendar.calendar_id)
                 looks |= dict.fromkeys(looks.keys() & moved.keys())
     except OF_THE_ACCOUNT:
         raise

@@ -13,7 +13,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.two_way.plans import doubts, local, marks
 
-from . import missing, second_look
+from . import missing, second_reading
 from .pull import Reader
 from .sources import take_in
 
@@ -21,9 +21,9 @@ log = logging.getLogger("kalends.pull")
 
 
 def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
-    """What changed in our calendar; a complete reading where there are doubts (see `doubts`)."""
+    """The changes in our calendar; a complete reading if there are doubts (see `doubts`)."""
     account, at = reader.account, scheduling.utc_now()
-    is_second = second_look.is_due(destination)
+    is_second = second_reading.is_due(destination)
     agrees = (
         _agrees(reader, destination)
         if destination.sync_token and (is_second or doubts.is_night(account, destination, at))
@@ -40,7 +40,7 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
     )
     looks = {} if delta.complete else _look_for_untold(reader, destination, delta, at)
     living = [event for event in looks.values() if event]
-    if len(living) < len(looks):  # one is not there, it is said: a complete reading decides
+    if len(living) < len(looks):  # an event is said to be missing: a complete reading decides
         delta, window = reader.pull(destination, unrolled=False, anew=True)
     elif living:
         delta = replace(delta, changed=(*delta.changed, *living))
@@ -59,8 +59,9 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
 
 
 def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
-    """Whether our calendar agrees with the mappings; None where that is not known now. Not while
-    a person is asked about what a complete reading found: another one tells whether it is over.
+    """Whether our calendar agrees with the mappings; None if that is unknown now. False while a
+    person is asked about the result of a complete reading, so that it is read again and the
+    question ends once it is over.
     """
     if (asked := Notice.question(reader.account)) and asked.is_of_whole:
         return False
@@ -79,8 +80,8 @@ def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
 def _look_for_untold(
     reader: Reader, destination: RemoteCalendar, delta: Delta, at: datetime
 ) -> dict[str, RemoteEvent | None]:
-    """What is at the ids that we wrote and that no reading has reported, this one included. An id
-    that cannot be looked up waits.
+    """The events at the ids that we wrote and that no reading has reported so far. An id that
+    cannot be looked up waits.
     """
     told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
     asked = [remote_id for remote_id in doubts.untold(reader.account, at) if remote_id not in told]
@@ -95,8 +96,10 @@ def _look_for_untold(
 
 def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -> bool:
     """Mirror events that people keep in our calendar. Repeats are read again as single occurrences,
-    since this pull has them whole. False: a person must decide first.
+    since this pull has them as one event. False: a person must decide first.
     """
+    if not reader.account.reads:
+        return True
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == reader.account, MappingRow.remote_id != ""
     )
@@ -114,7 +117,7 @@ def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -
             )
         except OF_THE_ACCOUNT:
             raise
-        except ProviderError as error:  # bookings go out all the same, and the sync token stays
+        except ProviderError as error:  # bookings are sent anyway, and the sync token stays
             reader.note_trouble(destination, error)
             return False
         singles = (seen for seen in unrolled.changed if seen.series_id in repeats)

@@ -1,4 +1,4 @@
-"""Reading calendars outside, and up to which sync token all changes are taken in."""
+"""Reading calendars outside, and the sync token up to which all changes are stored."""
 
 import logging
 import random
@@ -25,7 +25,7 @@ from sync.two_way.plans import doubts, local
 from sync.two_way.worker.context import RunContext
 from sync.two_way.worker.paging import KeptPages
 
-from . import lacking, second_look
+from . import lacking, second_reading
 
 log = logging.getLogger("kalends.pull")
 
@@ -35,15 +35,15 @@ ENDLESS_WAIT = timedelta(days=1)
 
 
 class Reader:
-    """Reads the calendars of one account within one run; where somebody waits (`is_urgent`) what
-    changed alone, and not everything once a day.
+    """Reads the calendars of one account within one run. `is_urgent`: somebody waits, so only
+    changes are read, and never everything.
     """
 
     def __init__(self, context: RunContext, poll_seconds: float, is_urgent: bool = False):
         self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
         self.is_urgent = is_urgent
-        self._whole: set[int] = set()  # calendars that this pass reads as a whole
-        self._proved: set[int] = set()  # those whose first reading a second look confirms
+        self._whole: set[int] = set()  # calendars that this run reads completely
+        self._proved: set[int] = set()  # calendars whose first reading the second confirms
         self.pages = KeptPages(context)
         context.provider.keep_pages(self.pages)
 
@@ -55,23 +55,26 @@ class Reader:
         after: datetime | None = None,
     ) -> tuple[Delta, Window]:
         """Changes since the last reading; a complete reading where there was none, the window moved
-        on, the provider dropped the sync token, or it is wanted `anew`: pages that were read up to
-        `after` are then not used. Gives the window that the new sync token belongs to. Raises
-        OutOfTime at a page; the next slice continues there.
+        on, the provider dropped the sync token, or it is asked for (`anew`): pages that were
+        read up to `after` are then not used. Returns also the window of the new sync token.
+        Raises OutOfTime at a page; the next slice continues there.
         """
-        calendar.account = self.account  # at hand: whoever asks need not read it again
-        calendar.due_at = scheduling.utc_now()  # for `plan_next`; a read that breaks off stays due
+        calendar.account = self.account  # loaded, so that the caller need not read it again
+        calendar.due_at = scheduling.utc_now()  # for `plan_next`; unfinished, it stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(*same(calendar)).execute()
         doubted = lacking.Doubts.of(calendar)
         after = max((at for at in (after, doubted.newest) if at), default=None)
         with self.pages.of(calendar, after=after):
             anew |= doubted.is_due and not self.is_urgent
             delta, window = self._pull(calendar, unrolled, anew)
+        if delta.called and delta.called != calendar.name:
+            calendar.name = delta.called
+            RemoteCalendar.update(name=calendar.name).where(*same(calendar)).execute()
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
     def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:
-        """Give occurrences of an event of ours, which somebody made repeat in another calendar, its
-        mark: they are not external.
+        """Give occurrences of an event of ours the event's mark, if somebody made it repeat in
+        another calendar: they are not external.
         """
         provider = self.context.provider
         if provider.marks_occurrences or not any(
@@ -99,18 +102,13 @@ class Reader:
     def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
         provider, reach = self.context.provider, local.reach(self.account)
         window, told = local.window(self.account), None
-        kept = calendar.window_to and replace(
-            reach, starts_at=calendar.window_from, ends_at=calendar.window_to
-        )
-        is_inside = (
-            kept
-            and kept.ends_at > window.ends_at + timedelta(days=2)
-            and kept.starts_at <= window.starts_at
-        )
+        kept = calendar.window
         if (
             not anew
             and calendar.sync_token
-            and is_inside
+            and kept is not None
+            and kept.ends_at > window.ends_at + timedelta(days=2)
+            and kept.starts_at <= window.starts_at
             and not (unrolled and not self.is_urgent and self._is_due_whole(calendar))
         ):
             try:
@@ -121,18 +119,18 @@ class Reader:
             except SyncTokenExpired:
                 pass
             else:
-                is_second = unrolled and not self.is_urgent and second_look.is_due(calendar)
-                told = second_look.told(self.context, calendar, kept) if is_second else None
-                if told is None or told <= second_look.known(calendar, delta):
+                is_second = unrolled and not self.is_urgent and second_reading.is_due(calendar)
+                told = second_reading.told(self.context, calendar, kept) if is_second else None
+                if told is None or told <= second_reading.known(calendar, delta):
                     self._proved |= set() if told is None else {calendar.id}
                     return delta, kept
         self._whole.add(calendar.id)
         delta = provider.pull(calendar.made_id, None, reach, unrolled=unrolled)
         if unrolled:
-            if told is not None and told <= second_look.ids_of(delta):
+            if told is not None and told <= second_reading.ids_of(delta):
                 self._proved.add(calendar.id)
             return delta, reach
-        # wherever they lie, so that none is made twice
+        # at any time, so that none is made twice
         marked = provider.find_marked(calendar.made_id, self.account.clinic.installation)
         told = {seen.remote_id for seen in delta.changed}
         return replace(
@@ -141,24 +139,25 @@ class Reader:
         ), reach
 
     def _is_due_whole(self, calendar: RemoteCalendar) -> bool:
-        """Whether the calendar is to be read completely. Incremental readings may lose a change,
-        and do not report what left the window: so once a day, each calendar at another time.
+        """Whether the calendar must be read completely. Incremental readings may lose a change, and
+        do not report events that left the window: so once a day, each calendar at another time.
         """
         interval = WHOLE + timedelta(minutes=calendar.id * 37 % WHOLE_SPREAD_MINUTES)
         return calendar.whole_at is None or calendar.whole_at <= scheduling.utc_now() - interval
 
     def prove(self, calendar: RemoteCalendar) -> None:
-        """A second look was taken at what was read for the first time."""
+        """Note that the second reading of a new calendar is done."""
         self._proved.add(calendar.id)
 
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
-        """All changes are taken in: store the sync token."""
+        """Store the sync token, after all changes were stored."""
         at = scheduling.utc_now()
         calendar.whole_at = at if calendar.id in self._whole else calendar.whole_at
         if calendar.read_at is None:
             calendar.unproved_since = at
-        elif calendar.id in self._proved:
-            calendar.unproved_since = None
+        agreed = calendar.id in self._proved and calendar.read_at is not None
+        if agreed:
+            second_reading.agree(calendar, at)
         columns = {
             "sync_token": sync_token,
             "read_at": at,
@@ -169,13 +168,13 @@ class Reader:
             "window_to": window.ends_at,
             "whole_at": calendar.whole_at,
             "unproved_since": calendar.unproved_since,
-        }
+        } | ({"compared_at": at} if agreed else {})
         unchanged = (
             RemoteCalendar.sync_token == calendar.sync_token
             if calendar.sync_token
             else RemoteCalendar.sync_token.is_null()
         )
-        # somebody may have asked meanwhile for everything to be read anew
+        # somebody may have asked meanwhile to read everything anew
         with self.context.writing():
             RemoteCalendar.update(**columns).where(*same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")
@@ -184,14 +183,16 @@ class Reader:
                 self.context.read_on(at)
 
     def plan_next(self, calendar: RemoteCalendar) -> None:
-        """Set the next regular read, unless somebody asked for one since this read began: then
-        `due_at` differs from what `pull` wrote.
+        """Set the next regular reading, unless somebody asked for one since this reading began:
+        then `due_at` differs from the value that `pull` wrote.
         """
         not_asked = *same(calendar), RemoteCalendar.due_at == calendar.due_at
         RemoteCalendar.update(due_at=self._next_poll(calendar)).where(*not_asked).execute()
 
     def note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
-        """Store why a calendar cannot be read. One that has no end is not read for a day."""
+        """Store why a calendar cannot be read. A calendar whose list has no end is not read for a
+        day.
+        """
         log.warning("calendar %s cannot be read: %s", calendar.id, error)
         with self.context.writing():
             until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
@@ -204,23 +205,23 @@ class Reader:
             )
 
     def _next_poll(self, calendar: RemoteCalendar) -> datetime:
-        """The next regular read, spread so that accounts do not all come at once; sooner where
-        busy time is in doubt, or a first reading is.
+        """The next regular reading, spread so that accounts do not all come at once; sooner if busy
+        time or a first reading is in doubt.
         """
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         regular = scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
-        return lacking.Doubts.of(calendar).before(second_look.before(calendar, regular))
+        return lacking.Doubts.of(calendar).before(second_reading.before(calendar, regular))
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:
-    """The calendar's row, unless a person turned it on or wanted it read anew since it was
-    loaded.
+    """The condition for the calendar's row, unless a person turned it on or asked to read it anew
+    since it was loaded.
     """
     return RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn
 
 
 def reason_of(error: ProviderError) -> str:
-    """Why a calendar cannot be read, as a reason of `CalendarTrouble`."""
+    """The reason of `CalendarTrouble` why a calendar cannot be read."""
     if isinstance(error, Unavailable | Unanswered) and error.reason == "unreadable answer":
         return "unreadable"
     reasons = (

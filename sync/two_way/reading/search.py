@@ -5,11 +5,12 @@ from collections.abc import Mapping, Set
 from datetime import datetime, timedelta
 
 from base import scheduling
-from sync.connect import connecting
+from sync.connect import calendar_list
 from sync.events.event import RemoteEvent
 from sync.providers.errors import OF_THE_ACCOUNT, Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
 from sync.tables.strays import Stray
+from sync.tables.wordy import Wordy
 from sync.two_way.worker.context import RunContext, word_of
 from sync.two_way.worker.paging import KeptPages
 
@@ -17,13 +18,13 @@ from . import strays
 
 log = logging.getLogger("kalends.sync")
 
-ENDLESS_WAIT = timedelta(days=7)  # each try costs as many requests as there are pages at most
-MOST_LISTED = 5  # calendars of which a search lists everything, those first that waited longest
+ENDLESS_WAIT = timedelta(days=7)  # each try costs up to as many requests as there are pages
+MOST_LISTED = 5  # calendars that a search lists completely, the longest waiting first
 
 
 def search(context: RunContext, pages: KeptPages) -> bool:
-    """Search every calendar that the account can write to, where that is due. True: it was. Raises
-    OutOfTime; the next slice continues.
+    """Search every calendar to which the account can write, if that is due. True: it was searched.
+    Raises OutOfTime; the next slice continues.
     """
     account, at = context.account, scheduling.utc_now()
     if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
@@ -35,7 +36,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
         with context.writing():
             _put_off(account, at)
         return False
-    rows = connecting.note_new(account, listed)
+    rows = calendar_list.note_new(account, listed)
     whole = _to_list(rows, {calendar.calendar_id for calendar in listed}, at)
     for calendar in listed:
         row = rows.get(calendar.calendar_id)
@@ -58,21 +59,24 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             settle(row)
     shown = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
-        Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(shown)).execute()
+        for table in (Stray, Wordy):
+            table.delete().where(
+                table.account == account, table.calendar_id.not_in(shown)
+            ).execute()
         _put_off(account, at)
     return True
 
 
 def _is_listed(row: RemoteCalendar, at: datetime) -> bool:
-    """Whether everything in a calendar was listed lately, or is not to be listed now."""
+    """Whether a calendar was listed completely a short time ago, or must not be listed now."""
     return row.sought_at is not None and row.sought_at > at - SEARCH_EVERY
 
 
 def _to_list(
     rows: Mapping[str, RemoteCalendar], calendar_ids: Set[str], at: datetime
 ) -> list[RemoteCalendar]:
-    """Of which calendars everything is listed now: of those that are not read, since the filter
-    that finds ours in them is the provider's alone.
+    """The calendars to list completely now. Only those that are not read anyway: for them we rely
+    on the provider's filter, which may miss some of our events.
     """
     due = [
         row
@@ -85,7 +89,7 @@ def _to_list(
 
 
 def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: str) -> None:
-    """Note what a list of everything in a calendar shows of ours, where it can be had."""
+    """Store our events in a complete list of a calendar, if it can be had."""
     found, sought_at = None, scheduling.utc_now()
     try:
         with pages.of(row, "search all"):
@@ -105,7 +109,7 @@ def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: 
 
 
 def _put_off(account: Account, at: datetime) -> None:
-    """The next search is a day from this one, unless somebody asked meanwhile."""
+    """Set the next search a day from this one, unless somebody asked meanwhile."""
     asked = (
         Account.searched_at.is_null()
         if account.searched_at is None
@@ -115,7 +119,7 @@ def _put_off(account: Account, at: datetime) -> None:
 
 
 def is_searched(row: RemoteCalendar | None) -> bool:
-    """Whether a calendar was searched lately, or is not to be searched now."""
+    """Whether a calendar was searched a short time ago, or must not be searched now."""
     return row is not None and row.search_at is not None and row.search_at > scheduling.utc_now()
 
 
@@ -126,14 +130,14 @@ def seek(
     row: RemoteCalendar | None,
     is_quick: bool = True,
 ) -> dict[str, RemoteEvent]:
-    """`look`, in slices where it is long. Raises the error that prevents it and stores it on the
-    calendar's row; a list without an end is not tried again for a week.
+    """Look for events of ours, in slices if it takes long. An error that prevents it is stored on
+    the calendar's row and raised; a list without an end is not tried again for a week.
     """
     if row is None:
-        return strays.look(context, calendar_id, is_quick)
+        return strays.find(context, calendar_id, is_quick)
     try:
         with pages.of(row, "search"):
-            return strays.look(context, calendar_id, is_quick)
+            return strays.find(context, calendar_id, is_quick)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
@@ -144,7 +148,7 @@ def seek(
 
 
 def settle(row: RemoteCalendar | None, until: datetime | None = None, word: str = "") -> None:
-    """Store that a calendar was searched to its end, or (`word`) why it could not be."""
+    """Store that a calendar was searched to its end, or the reason (`word`) why it could not be."""
     if row is not None:
         row.search_at = until if word else scheduling.utc_now() + SEARCH_EVERY
         row.search_word = word

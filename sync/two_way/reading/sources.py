@@ -13,7 +13,7 @@ from sync.tables.unread import CalendarTrouble
 from . import double_bookings, incoming, lacking, strays
 from .pull import Reader, same
 
-SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
+SURE, DOUBTED = 2, timedelta(minutes=5)  # tries without it, and how long, before "not found" counts
 
 
 def read(reader: Reader) -> None:
@@ -25,8 +25,8 @@ def read(reader: Reader) -> None:
 
 
 def read_asked(reader: Reader) -> None:
-    """Between two batches of a long first filling: read the calendars that somebody asked for, or
-    that are due.
+    """Read the calendars that somebody asked for, or that are due, between two batches of a long
+    first filling.
     """
     at = scheduling.utc_now()
     asked = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at)
@@ -39,7 +39,9 @@ def read_asked(reader: Reader) -> None:
 
 
 def _due(reader: Reader) -> list[RemoteCalendar]:
-    """Those that are due, or soon will be; but not a second look (`second_look`) that is early."""
+    """The source calendars that are due now or soon, without second readings that would
+    be early.
+    """
     at = scheduling.utc_now()
     soon = RemoteCalendar.due_at <= at + timedelta(seconds=reader.poll_seconds / 2)
     rows = reader.account.calendars.where(
@@ -52,8 +54,8 @@ def _due(reader: Reader) -> list[RemoteCalendar]:
 
 
 def read_one(reader: Reader, source: RemoteCalendar) -> bool:
-    """Read one calendar into the mirror. One that cannot be read keeps blocking, and does not stop
-    the rest. False: it is not up to date.
+    """Read one calendar into the mirror. A calendar that cannot be read keeps blocking, and does
+    not stop the others. False: it is not up to date.
     """
     try:
         delta, window = reader.pull(source, unrolled=True)
@@ -71,8 +73,8 @@ def read_one(reader: Reader, source: RemoteCalendar) -> bool:
 
 
 def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -> None:
-    """Store why, and try again later. A calendar counts as gone once several looks and the list of
-    calendars say so.
+    """Store the reason, and try again later. A calendar counts as gone once several tries and the
+    list of calendars say so.
     """
     trouble = reader.note_trouble(source, error)
     gone_since = source.gone_since if trouble.reason == "not_found" and trouble.looks > 1 else None
@@ -89,7 +91,9 @@ def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -
 
 
 def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
-    """Whether the account's list of calendars still has it; also where the list cannot be read."""
+    """Whether the account's list of calendars still has it; True also if the list
+    cannot be read.
+    """
     try:
         return any(
             calendar.calendar_id == source.calendar_id
@@ -104,8 +108,8 @@ def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
 def take_in(
     reader: Reader, calendar: RemoteCalendar, delta: Delta, mapped: Set[str] = frozenset()
 ) -> bool:
-    """Write a pull to the mirror, by the rules that hold now, in short transactions. False: a
-    person must decide first, or turned the calendar off meanwhile.
+    """Write a pull to the mirror, by the present rules, in short transactions. False: a person must
+    decide first, or turned the calendar off meanwhile.
     """
     change = incoming.compare(reader.account, calendar, delta, mapped)
     if change.lacking:
@@ -165,7 +169,7 @@ def _write(
 
 
 def _as_it_is(reader: Reader, calendar: RemoteCalendar) -> RemoteCalendar | None:
-    """The calendar's row; None where it was turned off, or off and on again, since this read
-    began.
+    """The calendar's row; None if it was turned off, or off and on again, since this
+    reading began.
     """
     return RemoteCalendar.get_or_none(*same(calendar), RemoteCalendar.role == calendar.role)

@@ -1,13 +1,15 @@
 """Strays: events of ours that somebody dragged or copied into another calendar of the account. They
-are not external, and are deleted.
+are not external, and are deleted. If their bookings are unknown here, they may be all that is
+left of them after an earlier state of the database was restored: a person decides about each.
 
-Calendars that are read show strays by themselves; the others that the account can write to are
-searched once a day and at a resync. Each stray is a row until a look no longer finds it: the answer
-to a deletion alone is not enough.
+Readings of calendars find strays; the other calendars to which the account can write are searched
+once a day and at a resync. Each stray is a row until a look no longer finds it: the answer to a
+deletion alone is not enough.
 """
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
@@ -29,12 +31,14 @@ from sync.tables.channels import hash_of
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.strays import Stray
-from sync.two_way.plans import local, marks
+from sync.tables.wordy import Wordy
+from sync.two_way.plans import local, marks, most
 from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.sync")
 
-PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next look tries again
+MOST_ASKED = 20  # notices at once about strays of unknown bookings
+PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next search tries again
 
 # ---- finding ----
 
@@ -47,7 +51,7 @@ def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
 
 
 def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
-    """The calendars that the account can write to, except the one that our events go to."""
+    """The calendars to which the account can write, except the one to which our events go."""
     destination = account.destination
     ours = destination and destination.calendar_id
     return [calendar for calendar in listed if calendar.can_write and calendar.calendar_id != ours]
@@ -55,7 +59,7 @@ def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
 
 def out_of_reach(account: Account) -> list[str]:
     """The names of calendars that others share with the account for writing, and that its consent
-    does not let us search: whether one of our events lies there cannot be made sure.
+    does not let us search: an event of ours may be there.
     """
     row = registry.of(account.kind)
     wider = set(row.scopes(shared=True)) - set(row.scopes())
@@ -65,7 +69,7 @@ def out_of_reach(account: Account) -> list[str]:
     return [name for (name,) in tuples(RemoteCalendar.select(RemoteCalendar.name).where(*shared))]
 
 
-def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
+def find(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
     """This account's events in another calendar, by the id of the whole event. `is_quick`: use the
     provider's own filter.
     """
@@ -75,7 +79,9 @@ def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[s
 
 
 def listed(context: RunContext, calendar_id: str) -> dict[str, RemoteEvent]:
-    """The same from a list of everything there, without a filter: some do not show all."""
+    """This account's events in another calendar, found in a full list without a filter: the filters
+    of some providers omit events.
+    """
     provider, installation = context.provider, context.account.clinic.installation
     bearing = [
         one for one, (_, mark) in provider.outline(calendar_id, installation).items() if mark
@@ -107,8 +113,8 @@ def remember(
     found: Mapping[str, RemoteEvent],
     told: Set[str] | None = None,
 ) -> dict[str, Stray]:
-    """The rows of the strays in a calendar. Rows of what was told (None: of all) and not found are
-    deleted.
+    """The rows of the strays in a calendar. Rows of checked events (`told`; None: all) that were
+    not found are deleted.
     """
     kept = {
         row.remote_id: row
@@ -124,14 +130,18 @@ def remember(
         reference = found[key].own_mark.reference
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
-    if gone := [
-        row.id for key, row in kept.items() if key not in found and (told is None or key in told)
-    ]:
-        Stray.delete().where(Stray.id.in_(gone)).execute()
+    most.note(account, calendar_id, list(found.values()))
+    if gone := [key for key in kept if key not in found and (told is None or key in told)]:
+        for table in (Stray, Wordy):
+            table.delete().where(
+                table.account == account,
+                table.calendar_id == calendar_id,
+                table.remote_id.in_(gone),
+            ).execute()
     return rows
 
 
-# ---- taking away ----
+# ---- deleting ----
 
 
 def clear(context: RunContext, is_searched: bool) -> None:
@@ -144,38 +154,55 @@ def clear(context: RunContext, is_searched: bool) -> None:
         .where(Stray.account == account, *([] if is_searched else [Stray.problem == ""]))
         .order_by(Stray.calendar_id)
     )
-    events, homes = (
-        (
-            local.going_out(account, account.practitioners(), {row.uid for row in rows}),
-            _at_home(context, rows),
-        )
-        if rows
-        else ({}, {})
-    )
-    for _, group in groupby(rows, key=attrgetter("calendar_id")):
-        some = list(group)
-        if any(not _may_stay(row, events, homes) for row in some):
-            context.check_time()
-            _clear(context, some, events, homes)
+    if rows:
+        known = _Known.of(context, rows)
+        for _, group in groupby(rows, key=attrgetter("calendar_id")):
+            some = list(group)
+            if any(not known.lets_stay(row) for row in some):
+                context.check_time()
+                _clear(context, some, known)
     _settle(account)
+    _ask(account)
 
 
-def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str]) -> bool:
-    """Whether it is the only event of its booking outside, and shows what it may: then a person has
-    yet to decide about the one in our calendar.
+@dataclass(frozen=True)
+class _Known:
+    """The facts about the bookings of strays: the wanted events, the ids of those in our calendar,
+    and the unknown bookings; all by uid.
     """
-    event = events.get(row.uid)
-    return (
-        event is not None
-        and homes.get(row.uid, row.remote_id) == row.remote_id
-        and row.fingerprint == wanted(event)
-    )
+
+    events: Mapping[str, Event]
+    homes: Mapping[str, str]
+    unknown: Set[str]
+
+    @classmethod
+    def of(cls, context: RunContext, rows: Sequence[Stray]) -> "_Known":
+        account, uids = context.account, {row.uid for row in rows}
+        return cls(
+            local.going_out(account, account.practitioners(), uids),
+            _at_home(context, rows),
+            local.unknown(account, uids),
+        )
+
+    def lets_stay(self, row: Stray) -> bool:
+        """Whether a stray may stay for now. A stray of an unknown booking stays until a person
+        wants it removed. Another stray stays while a stopped plan waits for a person: it is then
+        the only event of its booking outside, and shows no more than allowed.
+        """
+        if row.uid in self.unknown:
+            return row.decided != "remove"
+        event = self.events.get(row.uid)
+        return (
+            event is not None
+            and self.homes.get(row.uid, row.remote_id) == row.remote_id
+            and row.fingerprint == wanted(event)
+        )
 
 
 def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
-    """By uid the ids of the events that are certainly in our calendar; not those that a stopped
-    plan would write again. "" for one that has the same id as the stray and is in both calendars,
-    as Google's may be.
+    """The ids of the events that are certainly in our calendar, by uid, without those that a
+    stopped plan would write again. "" for an event with the same id as the stray, which is in
+    both calendars, as Google's may be.
     """
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen")), MappingRow.doubted_at.is_null()
@@ -204,17 +231,16 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
 
 def _clear(
     context: RunContext,
-    known: Sequence[Stray],
-    events: Mapping[str, Event],
-    homes: Mapping[str, str],
+    some: Sequence[Stray],
+    known: _Known,
 ) -> None:
-    """Clear one calendar of the strays that are `known` there, by what is there now: an event may
-    have been dragged on, or back, meanwhile.
+    """Delete these strays in one calendar, by its present state: an event may have been dragged on,
+    or back, meanwhile.
     """
-    calendar_id, name = known[0].calendar_id, known[0].name
+    calendar_id, name = some[0].calendar_id, some[0].name
     try:
-        found = look(context, calendar_id)
-        if {row.remote_id for row in known} - found.keys():
+        found = find(context, calendar_id)
+        if {row.remote_id for row in some} - found.keys():
             found |= listed(context, calendar_id)
     except OF_THE_ACCOUNT:
         raise
@@ -223,7 +249,7 @@ def _clear(
         return
     with context.writing():
         rows = remember(context.account, calendar_id, name, found)
-        goes = {key: row for key, row in rows.items() if not _may_stay(row, events, homes)}
+        goes = {key: row for key, row in rows.items() if not known.lets_stay(row)}
     deletes = [Delete(key, "" if found[key].series_id else found[key].etag) for key in goes]
     results = list(context.provider.write(calendar_id, deletes)) if deletes else []
     with context.writing():
@@ -238,7 +264,7 @@ def _clear(
 
 
 def _tell(account: Account, row: Stray, error: ProviderError) -> None:
-    """Tell the person once of each stray that they must delete."""
+    """Give one notice of each stray that the person must delete."""
     is_news, row.problem = not row.problem, (error.reason or type(error).__name__)[:60]
     row.save(only=[Stray.problem])
     if is_news:
@@ -255,6 +281,28 @@ def _tell(account: Account, row: Stray, error: ProviderError) -> None:
         Notice.give(
             account, "stray", _topic(row.calendar_id), calendar=calendar, detail={"count": count}
         )
+
+
+def _ask(account: Account) -> None:
+    """Ask the person about each stray of an unknown booking, a few at a time."""
+    rows = list(Stray.select().where(Stray.account == account).order_by(Stray.id))
+    unknown = local.unknown(account, {row.uid for row in rows}) if rows else set()
+    asked = [row for row in rows if row.uid in unknown and not row.decided][:MOST_ASKED]
+    still_open = list(Notice.open_of(account).where(Notice.kind == "stray_unknown"))
+    topics = {
+        row.id: f"stray {hash_of(f'{row.calendar_id} {row.remote_id}')[:24]}" for row in asked
+    }
+    for notice in still_open:
+        if notice.topic not in topics.values():
+            notice.close("over")
+    for row in asked:
+        if not any(notice.topic == topics[row.id] for notice in still_open):
+            calendar = RemoteCalendar.get_or_none(
+                RemoteCalendar.account == account, RemoteCalendar.calendar_id == row.calendar_id
+            )
+            starts_at, ends_at = row.fingerprint.partition(" ")[0].split("/")
+            detail = {"stray": row.id, "starts_at": starts_at, "ends_at": ends_at}
+            Notice.give(account, "stray_unknown", topics[row.id], calendar=calendar, detail=detail)
 
 
 def _topic(calendar_id: str) -> str:

@@ -1,1 +1,1 @@
-"""How a connected account stands, and what a person can do about it. Decided from rows alone."""
+"""The state of a connected account, and a person's actions on it. Decided from rows alone."""

@@ -1,14 +1,17 @@
-"""What a person can do with a connected account, decided from its rows. Pages word it."""
+"""The actions that a person can take on a connected account, decided from its rows. Pages have
+their words.
+"""
 
 from enum import StrEnum
 
+from sync.providers import registry
 from sync.tables.accounts import Account
 
 from . import state
 
 
 class Action(StrEnum):
-    """One thing that a person can do with an account."""
+    """One action on an account."""
 
     CHECK = "check"
     RESYNC = "resync"
@@ -24,13 +27,16 @@ class Action(StrEnum):
 
 
 def in_menu(account: Account) -> tuple[Action, ...]:
-    """What the menu of an account offers, in order; nothing while we take our events away."""
-    if account.phase == "leaving":
+    """The actions in the menu of an account, in order; none while our events are being deleted."""
+    if account.is_leaving:
         return ()
     leaving = Action.CHANGE_ACCOUNT, Action.DISCONNECT
-    if account.phase not in ("active", "paused"):
+    if not account.has_begun:
         return leaving
     is_barred = state.barred(account) is not None
+    if registry.of(account.kind).reads_only:
+        own = (Action.RESYNC, Action.PAUSE) if account.is_active else (Action.RESUME,)
+        return (*(() if is_barred else own), Action.RECONNECT, Action.DISCONNECT)
     if account.phase == "paused":
         first: tuple[Action, ...] = () if is_barred else (Action.RESUME,)
     elif is_barred:
@@ -41,13 +47,13 @@ def in_menu(account: Account) -> tuple[Action, ...]:
 
 
 def at_foot(account: Account) -> tuple[Action, ...]:
-    """What stands below how the account stands: what helps next, if anything does."""
-    needs_access = account.health == "reconnect"
+    """The actions below the account's state: the most useful ones, if any."""
+    needs_access = account.needs_access
     if account.is_stuck_leaving:
         return (Action.RECONNECT, Action.END_NOW) if needs_access else (Action.END_NOW,)
     if account.phase == "paused":
         return (Action.RESUME,)
-    if account.phase != "active" or state.barred(account):
+    if not account.is_active or state.barred(account):
         return ()
     if needs_access:
         return (Action.RECONNECT,)

@@ -1,4 +1,4 @@
-"""What a person decides about a notice. A decision works once: for the second of two presses it
+"""A person's decisions about a notice. A decision counts once: for the second of two presses it
 raises Settled.
 """
 
@@ -14,17 +14,18 @@ from sync.tables import controls, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
+from sync.tables.strays import Stray
 
 FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Settled(Exception):
-    """Somebody has decided already."""
+    """Somebody has already decided."""
 
 
 @contextmanager
 def _deciding(notice: Notice, how: str) -> Iterator[Account]:
-    """One transaction that settles the notice and carries out the decision. Raises Settled."""
+    """Settle the notice and carry out the decision, in one transaction. Raises Settled."""
     with database.atomic():
         notice.clinic.lock()
         if not notice.close(how):
@@ -39,8 +40,8 @@ def leave(notice: Notice) -> None:
 
 
 def proposed(notice: Notice) -> Span | None:
-    """The time to which our event was moved outside, as a span for the booking; None where no
-    booking can have it.
+    """The time to which our event was moved outside, as a span for the booking; None if no booking
+    can have it.
     """
     if notice.booking is None:
         return None
@@ -58,8 +59,8 @@ def proposed(notice: Notice) -> Span | None:
 
 
 def move_booking(notice: Notice, actor: User) -> None:
-    """The move outside was intended: the booking follows. Raises SlotTaken, or BadTime where no
-    booking can have that time; the notice then stays open.
+    """Move the booking to the event's new time, as the person intended. Raises SlotTaken, or
+    BadTime if no booking can have that time; the notice then stays open.
     """
     booking, span = notice.booking, proposed(notice)
     if booking is None or span is None:
@@ -70,14 +71,14 @@ def move_booking(notice: Notice, actor: User) -> None:
 
 
 def cancel_booking(notice: Notice, actor: User) -> None:
-    """The deletion or the move outside meant a cancellation: cancel the booking."""
+    """Cancel the booking, as the person meant by deleting or moving the event."""
     with _deciding(notice, "cancelled"):
         if notice.booking:
             notice.booking.cancel(actor)
 
 
 def put_back(notice: Notice) -> None:
-    """Undo what was changed outside."""
+    """Undo the change outside."""
     with _deciding(notice, "put_back") as account:
         _write_again(account, notice)
         controls.ask(account, "check")
@@ -102,8 +103,8 @@ def remove_guests(notice: Notice) -> None:
 
 
 def approve(notice: Notice) -> None:
-    """Let the plan delete these events, or write them again. Applies to these events only: a later
-    plan asks again.
+    """Let the plan delete these events, or write them again. This counts for these events only: a
+    later plan asks again.
     """
     with _deciding(notice, "approved") as account:
         Account.update(
@@ -116,8 +117,8 @@ def approve(notice: Notice) -> None:
 
 
 def keep_outside(notice: Notice) -> None:
-    """Keep outside what the plan would delete. Nobody is asked again about it while it stays as it
-    is.
+    """Keep the events outside that the plan would delete. Nobody is asked again while they stay
+    unchanged.
     """
     with _deciding(notice, "kept") as account:
         MappingRow.update(problem="kept", retry_at=FOR_GOOD).where(
@@ -130,8 +131,18 @@ def keep_outside(notice: Notice) -> None:
         controls.ask(account, "check")
 
 
+def decide_stray(notice: Notice, decided: str) -> None:
+    """Decide about an event of ours in another calendar whose booking is unknown here: "remove" or
+    "keep".
+    """
+    with _deciding(notice, "removed" if decided == "remove" else "kept") as account:
+        mine = Stray.account == account, Stray.id == notice.detail["stray"]
+        Stray.update(decided=decided, problem="").where(*mine).execute()
+        controls.ask(account, "check")
+
+
 def accept_empty(notice: Notice) -> None:
-    """The calendar outside really is empty."""
+    """Accept that the calendar outside really is empty."""
     with _deciding(notice, "believed") as account:
         anew = {"may_empty": True, "due_at": None, "sync_token": None}
         RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
@@ -139,7 +150,7 @@ def accept_empty(notice: Notice) -> None:
 
 
 def keep_source(notice: Notice) -> None:
-    """Keep blocking the times that the calendar held. We ask again when something changes there, or
+    """Keep blocking the times that the calendar had. We ask again when something changes there, or
     in a day.
     """
     with _deciding(notice, "kept"):
@@ -148,7 +159,7 @@ def keep_source(notice: Notice) -> None:
 
 
 def make_again(notice: Notice, actor: User) -> None:
-    """Our calendar was deleted outside: make a new one with all bookings in it."""
+    """Make a new calendar with all bookings, after ours was deleted outside."""
     with _deciding(notice, "made_again") as account:
         was = account.destination
         starting.start(

@@ -1,7 +1,8 @@
-"""The state of a connected account, decided here alone, from its rows. The page, the banner and the
-badges, the owner's board, the history and the letters ask for it and word it.
+"""The state of a connected account, decided only here, from its rows. The page, the banner and the
+badges, the owner's board, the history and the letters ask for it and have their own words.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
@@ -10,41 +11,44 @@ from peewee import Expression, Node, fn
 
 from base import scheduling
 from models import Booking, Clinic, User
-from sync.connect import connections
+from sync.connect import gateway
 from sync.providers import registry
+from sync.tables import mappings
 from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.tables.unread import CalendarTrouble
+from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.plans import local
+
+from .differences import Differing
 
 
 class State(StrEnum):
     """In order of importance: the first that applies is the account's state."""
 
-    REMOVAL_STUCK = "removal_stuck"  # our events could not be taken away; a person may end it
+    REMOVAL_STUCK = "removal_stuck"  # our events could not be deleted; a person may end it
     REMOVING = "removing"
-    NOT_SET_UP = "not_set_up"  # the provider was taken out of the settings
-    LOOKING = "looking"  # its calendars are asked for, for the first time
-    LOOK_FAILED = "look_failed"  # and the person must connect once more
-    LOOK_WAITS = "look_waits"
+    NOT_SET_UP = "not_set_up"  # the provider was removed from the settings
+    LISTING = "listing"  # its calendars are being listed for the first time
+    LIST_FAILED = "list_failed"  # and the person must connect once more
+    LIST_WAITS = "list_waits"
     OFF = "off"
     UNNAMED = "unnamed"  # its calendar has no name yet, so nothing has begun
-    NO_PLAN = "no_plan"  # the clinic's plan has not this provider
-    NOT_ALLOWED = "not_allowed"  # the person lets no bookings leave
+    NO_PLAN = "no_plan"  # the clinic's plan does not include this provider
+    NOT_ALLOWED = "not_allowed"  # the person does not allow bookings outside
     PAUSED = "paused"
     RECONNECT = "reconnect"
-    CALENDAR_GONE = "calendar_gone"  # ours was deleted outside
-    OPERATOR = "operator"  # whoever runs Kalends must act
+    CALENDAR_GONE = "calendar_gone"  # our calendar was deleted outside
+    OPERATOR = "operator"  # the operator of Kalends must act
     ASKS = "asks"  # a safety stop: a person must decide
     ASKS_SOURCE = "asks_source"  # a calendar is suddenly empty: a person must decide
     UNREADABLE = "unreadable"  # a calendar that blocks time is gone, or cannot be read
-    WAITING = "waiting"  # until a time, by itself
+    WAITING = "waiting"  # until a time, without anybody's help
     RUNNING = "running"
     IN_PART = "in_part"  # some events of a calendar cannot be read
-    DUE = "due"  # to be looked at now, or being looked at
+    DUE = "due"  # to be run now, or running
     FAILED = "failed"  # some bookings could not be written
     IN_STEP = "in_step"
 
@@ -53,9 +57,9 @@ SEVERITY = {
     State.REMOVAL_STUCK: "trouble",
     State.REMOVING: "waiting",
     State.NOT_SET_UP: "waiting",
-    State.LOOKING: "busy",
-    State.LOOK_FAILED: "trouble",
-    State.LOOK_WAITS: "waiting",
+    State.LISTING: "busy",
+    State.LIST_FAILED: "trouble",
+    State.LIST_WAITS: "waiting",
     State.OFF: "off",
     State.UNNAMED: "waiting",
     State.NO_PLAN: "waiting",
@@ -74,16 +78,16 @@ SEVERITY = {
     State.FAILED: "waiting",
     State.IN_STEP: "ok",
 }
-QUESTIONS = ("deletes", "empty", "source_empty")  # kinds of notices: a person must say yes or no
-# nothing is carried, and no notice says so: the badge of the menu counts these
+QUESTIONS = ("deletes", "empty", "source_empty")  # kinds of notices that need yes or no
+# nothing is synced, and no notice says so: the badge of the menu counts these
 UNTOLD = (
     State.REMOVAL_STUCK,
     State.NOT_SET_UP,
-    State.LOOK_FAILED,
+    State.LIST_FAILED,
     State.NO_PLAN,
     State.UNREADABLE,
 )
-# told above the calendar, since it shows less than a person expects
+# states above the calendar page, which shows less than a person expects
 BANNER = (
     State.NOT_SET_UP,
     State.NO_PLAN,
@@ -91,7 +95,7 @@ BANNER = (
     State.CALENDAR_GONE,
     State.UNREADABLE,
 )
-STOPPED = (  # nothing goes out, and nothing comes in
+STOPPED = (  # nothing is sent or read
     State.NOT_SET_UP,
     State.OFF,
     State.NO_PLAN,
@@ -109,54 +113,62 @@ _HEALTH = {
 
 
 def barred(account: Account) -> State | None:
-    """Why nothing can be synced now, whatever is pressed; None: it can."""
+    """The reason why nothing can be synced now, whatever is pressed; None: it can."""
     return barred_from(account.kind, account.clinic, account.user)
 
 
 def barred_from(kind: str, clinic: Clinic, user: User) -> State | None:
-    """Why this person of the clinic cannot sync with a provider, connected or not; None: they
-    can.
+    """The reason why this person of the clinic cannot sync with a provider, connected or not; None:
+    they can.
     """
-    if kind not in connections.kinds():
+    if kind not in gateway.kinds():
         return State.NOT_SET_UP
     if not clinic.allows(kind):
         return State.NO_PLAN
     return None if user.sync_allowed else State.NOT_ALLOWED
 
 
+def may_run(account: Account) -> bool:
+    """Whether a run only has to wait for its time."""
+    return account.is_active and account.is_usable and barred(account) is None
+
+
 def at_rest(account: Account) -> State | None:
-    """The state that the account's own row (with its person and clinic) tells; None where sync goes
-    on, and other rows count. No query.
+    """The state by the account's own row (with its person and clinic); None: sync goes on. No
+    query.
     """
-    if account.phase == "leaving":
+    if account.is_leaving:
         return State.REMOVAL_STUCK if account.is_stuck_leaving else State.REMOVING
-    is_known = account.kind in connections.kinds()
-    if account.phase in ("naming", "off") and account.listed_at is None and is_known:
-        return {"ok": State.LOOKING, "reconnect": State.LOOK_FAILED}.get(
-            account.health, State.LOOK_WAITS
+    is_known = account.kind in gateway.kinds()
+    if account.may_begin and account.listed_at is None and is_known:
+        return {"ok": State.LISTING, "reconnect": State.LIST_FAILED}.get(
+            account.health, State.LIST_WAITS
         )
-    if account.phase == "off":
+    if account.is_off:
         return State.OFF
     if not is_known:
         return State.NOT_SET_UP
-    if account.phase == "naming":
+    if account.is_naming:
         return State.UNNAMED
     if why := barred(account):
         return why
     return State.PAUSED if account.phase == "paused" else _HEALTH.get(account.health)
 
 
-class Standing:
-    """An account with its state and the facts that pages word; each is queried once, when first
-    needed.
-    """
+class Standing(Differing):
+    """An account with its state and the facts for pages; each is queried once, when needed."""
+
+    # mappings that are counted, and calendars whose busy times were read
+    IN_STEP = (MappingRow.phase == "synced", MappingRow.wanted != "", ~MappingRow.is_away)
+    FAILED = MappingRow.problem.not_in(("", "kept"))
+    READS = (RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False))
 
     def __init__(self, account: Account):
         self.account, self.at = account, scheduling.utc_now()
 
     @cached_property
     def state(self) -> State:
-        """How the account stands now."""
+        """The account's state now."""
         return at_rest(self.account) or self._at_work()
 
     def _at_work(self) -> State:
@@ -176,12 +188,13 @@ class Standing:
 
     @property
     def severity(self) -> str:
-        """ "ok", "busy" (something moves), "waiting", "trouble" or "off"."""
-        return SEVERITY[self.state]
+        """ "ok", "busy" (a run is active), "waiting" (or something differs), "trouble" or "off"."""
+        differs = self.state == State.IN_STEP and self.differences
+        return "waiting" if differs else SEVERITY[self.state]
 
     @property
     def is_well(self) -> bool:
-        """Whether all is in step, or about to be: so it can be asked during a run."""
+        """Whether both sides agree, or will after the present run."""
         return self.state in (State.IN_STEP, State.DUE) and not self.failed
 
     @property
@@ -196,25 +209,29 @@ class Standing:
 
     @cached_property
     def is_due(self) -> bool:
-        """Whether a run is under way or may begin now."""
+        """Whether a run is active or may begin now."""
         return self.is_leased or Account.due(self.at).where(Account.id == self.account.id).exists()
 
     @cached_property
     def run(self) -> SyncRun | None:
-        """The run under way, if it has progress to show."""
+        """The active run, if it has progress to show."""
         mine = SyncRun.select().where(SyncRun.account == self.account)
         row = mine.order_by(SyncRun.id.desc()).first() if self.is_leased else None
         return row if row and row.ended_at is None and row.total else None
 
     @cached_property
     def question(self) -> Notice | None:
-        """What a person must answer with yes or no; a safety stop before anything else."""
-        rows = list(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
-        return min(rows, key=lambda row: row.kind == "source_empty", default=None)
+        """The open question that a person must answer; a safety stop before all others."""
+        return self.weightiest(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
+
+    @staticmethod
+    def weightiest(questions: Iterable[Notice]) -> Notice | None:
+        """The most important of these open questions."""
+        return min(questions, key=lambda row: row.kind == "source_empty", default=None)
 
     @cached_property
     def gone(self) -> list[RemoteCalendar]:
-        """Calendars that block time and are certainly gone."""
+        """Calendars that block time and certainly no longer exist."""
         return list(
             self.account.calendars.where(
                 RemoteCalendar.role == "source", RemoteCalendar.gone_since.is_null(False)
@@ -223,8 +240,18 @@ class Standing:
 
     @cached_property
     def troubles(self) -> list[CalendarTrouble]:
-        """What cannot be read of its calendars, as a whole or in part."""
+        """The troubles of its calendars, complete or partial."""
         return CalendarTrouble.open_ones(self.account)
+
+    @property
+    def read_in_part(self) -> list[int]:
+        """The ids of the calendars some of whose events cannot be read."""
+        return [row.calendar_id for row in self.troubles if row.kind == "events"]
+
+    @cached_property
+    def reasons(self) -> dict[int, Counter[str]]:
+        """For each of these, the number of events that cannot be read, by reason."""
+        return UnreadEvent.reasons(self.read_in_part)
 
     @property
     def closed(self) -> list[CalendarTrouble]:
@@ -237,7 +264,7 @@ class Standing:
 
     @cached_property
     def due(self) -> int:
-        """How many bookings should be outside now."""
+        """The number of bookings that should be outside now."""
         bounds = local.window(self.account)
         calendars = [row.id for row in self.account.practitioners()]
         return (
@@ -252,61 +279,81 @@ class Standing:
 
     @cached_property
     def in_step(self) -> int:
-        """How many bookings are outside as they should be. Time off is not counted."""
-        mine = (
-            MappingRow.account == self.account,
-            MappingRow.phase == "synced",
-            MappingRow.wanted != "",
-        )
-        return MappingRow.select().where(*mine, ~MappingRow.is_away).count()
+        """The number of bookings whose events outside are up to date, without time off."""
+        return MappingRow.select().where(MappingRow.account == self.account, *self.IN_STEP).count()
 
     @cached_property
     def failed(self) -> int:
-        """How many bookings could not be written."""
-        mine = MappingRow.account == self.account, MappingRow.problem.not_in(("", "kept"))
-        return MappingRow.select().where(*mine).count()
+        """The number of bookings that could not be written."""
+        return MappingRow.select().where(MappingRow.account == self.account, self.FAILED).count()
+
+    @cached_property
+    def reads_times(self) -> bool:
+        """Whether busy times were ever read there, which block."""
+        return bool(self.account.calendars.where(*self.READS).exists())
+
+    @cached_property
+    def left_outside(self) -> int:
+        """The number of events of ours that are still outside by our records."""
+        return mappings.left_outside(self.account)
+
+    @cached_property
+    def unsearched(self) -> list[str]:
+        """Names of the calendars that could not be searched for events of ours."""
+        rows = self.account.calendars.where(RemoteCalendar.search_word != "")
+        return [row.name for row in rows.order_by(RemoteCalendar.name)]
 
     @property
     def has_channels(self) -> bool:
         """Whether the provider reports changes by itself."""
         return registry.of(self.account.kind).has_channels
 
+    @property
+    def may_be_live(self) -> bool:
+        """Whether messages should reach us: the provider sends them, and nothing prevents it."""
+        return self.has_channels and self.account.is_active and self.account.is_usable
+
     @cached_property
     def channels(self) -> list[Channel]:
-        """Its open channels, the one that ends first before the others."""
+        """Its open channels, by their end."""
         mine = Channel.account == self.account, Channel.is_open, Channel.expires_at > self.at
         return list(Channel.select().where(*mine).order_by(Channel.expires_at))
 
     @property
     def is_live(self) -> bool:
-        """Whether messages are known to reach us: a first one came, or the provider opens no
-        channel before we answered it. A firewall blocks that first message, so that an open channel
-        alone proves nothing.
+        """Whether messages are known to reach us: a first one came, or the provider opens a channel
+        only after we have answered it. A firewall blocks that first message, so that an open
+        channel alone proves nothing.
         """
-        calls_first = registry.of(self.account.kind).calls_first
-        return any(calls_first or channel.called_at for channel in self.channels)
+        return any(self.proves(channel) for channel in self.channels)
+
+    def proves(self, channel: Channel) -> bool:
+        """Whether messages are known to come by this open channel."""
+        return registry.of(self.account.kind).calls_first or channel.called_at is not None
 
     @property
     def ended_as_on_trial(self) -> bool:
-        """Whether access ended since the operator's application is not published."""
+        """Whether access ended because the operator's application is not published."""
         return self.state == State.RECONNECT and ended_as_on_trial(self.account)
 
 
 def are_live() -> Expression:
-    """`Standing.is_live`, for all channels of a query."""
+    """The condition of `Standing.is_live` for all channels of a query."""
     sure = [kind for kind, row in registry.PROVIDERS.items() if row.calls_first]
     of_these = Account.select(Account.id).where(Account.kind.in_(sure))
     return Channel.called_at.is_null(False) | Channel.account.in_(of_these)
 
 
 def ended_as_on_trial(account: Account) -> bool:
-    """Whether access ended as long after consent as it does while an application is unpublished."""
+    """Whether access ended as long after consent as it does for an unpublished application."""
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
     return registry.of(account.kind).ends_as_on_trial(days)
 
 
 def columns() -> tuple[Node, ...]:
-    """What a query selects beside `Account` so that `in_short` needs no further query."""
+    """The columns that a query selects besides `Account` so that `in_short` needs no
+    further query.
+    """
     notice = Notice.alias()
     question = notice.select(notice.id).where(
         notice.account == Account.id, notice.settled_at.is_null(), notice.kind.in_(QUESTIONS)
@@ -333,19 +380,21 @@ def columns() -> tuple[Node, ...]:
 
 
 def in_short(account: Account) -> State | None:
-    """The state of an account that was selected with `columns`; None where nothing of it needs a
-    person. For what stands on every page, in one query.
+    """The state of an account that was selected with `columns`; None if it needs no person. No
+    query.
     """
     if found := at_rest(account):
         return found
-    found_too = vars(account)  # columns of the query alone
+    found_too = vars(account)  # columns of the query only
     if found_too["is_asking"]:
         return State.ASKS
     return State.UNREADABLE if found_too["is_unreadable"] else None
 
 
 def any_of(accounts: Iterable[Account], states: Iterable[State]) -> list[tuple[Account, State]]:
-    """Those accounts with one of these states, each with its state; selected with `columns`."""
+    """The accounts in one of these states, each with its state. They were
+    selected with `columns`.
+    """
     known = ((account, in_short(account)) for account in accounts)
     wanted = set(states)
     return [(account, found) for account, found in known if found is not None and found in wanted]

@@ -1,1 +1,1 @@
-"""One worker at one account: its lease, its slices of time, and what an error means."""
+"""One worker at one account: its lease, its time slices, and the meaning of errors."""

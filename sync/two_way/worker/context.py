@@ -1,4 +1,4 @@
-"""One run of one worker for one account: the lease, the provider, the time slice, and what was done
+"""One run of one worker for one account: the lease, the provider, the time slice, and the work done
 so far.
 """
 
@@ -17,15 +17,15 @@ from sync.tables.accounts import SURE, Account
 from sync.tables.pace import Pace
 from sync.tables.runs import SyncRun
 
-GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the next one counts on
+GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the next slice counts on
 
 
 class OutOfTime(Exception):
-    """The time slice is over with work left. What was done is stored; the next run continues."""
+    """The time slice is over with work left. Finished work is stored; the next run continues."""
 
 
 def word_of(reason: str, otherwise: str = "Unavailable") -> str:
-    """A trouble in one word for the account's row: the provider's own word where there is one."""
+    """The trouble in one word for the account's row: the provider's own word if there is one."""
     return (reason or otherwise)[:60]
 
 
@@ -41,9 +41,9 @@ class RunContext:
     run: SyncRun | None = None
     counts: Counter[str] = field(default_factory=Counter)
     has_begun: bool = False
-    has_got_on: bool = False  # something went through
-    has_read_on: bool = False  # a long read got further, and goes on there
-    # uids of events that were called changed and had not changed
+    has_got_on: bool = False  # an operation succeeded
+    has_read_on: bool = False  # a long read got further, and continues there
+    # UIDs of events that the provider called changed though they had not changed
     called_changed: set[str] = field(default_factory=set)
 
     @contextmanager
@@ -58,7 +58,7 @@ class RunContext:
 
     @property
     def batch_size(self) -> int:
-        """How many operations the provider takes at once now."""
+        """The number of operations that the provider accepts at once now."""
         most = self.provider.batch_size
         return min(most, self.pace.batch or most)
 
@@ -68,18 +68,18 @@ class RunContext:
         return Pace.of(self.account)
 
     def was_said(self, reason: str) -> bool:
-        """Whether the last several looks ended with this word of the provider's."""
+        """Whether the last several tries ended with this word of the provider."""
         return self.account.failures >= SURE and self.account.health_word == word_of(reason)
 
     def learn(self, sent: int, done: int, is_limited: bool) -> None:
-        """Adapt the batch size to the result of a batch: not larger than what went through, and
-        growing again. Inside the transaction that stores the result.
+        """Adapt the batch size to the result of a batch: at most as many as succeeded, and growing
+        again. Call it inside the transaction that stores the result.
         """
         pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
         before = pace.batch, pace.rest_seconds, pace.limited_at
         if done:
             pace.went_on(at)
-        if is_limited:  # after others it may be all together that was too much
+        if is_limited:  # after other batches the sum may have been too much
             pace.batch = (
                 max(1, self.batch_size * 3 // 4)
                 if self.has_got_on
@@ -92,7 +92,9 @@ class RunContext:
             pace.save()
 
     def read_on(self, at: datetime) -> None:
-        """Something was read at this instant that need not be read again, though not all was."""
+        """Note that something was read at this instant that need not be read again, though not
+        everything was.
+        """
         self.has_read_on = True
         if self.pace.went_on(at):
             self.pace.save()
@@ -112,12 +114,12 @@ class RunContext:
         row.save(only=[SyncRun.total, SyncRun.word])
 
     def stop_for_now(self) -> None:
-        """The slice is over. The next one continues this run."""
+        """Note that the slice is over. The next one continues this run."""
         run = self.begin(0)
         SyncRun.update(word=GOES_ON).where(SyncRun.id == run.id).execute()
 
     def begin(self, total: int) -> SyncRun:
-        """Add to the total of the progress bar. Gives the run."""
+        """Add to the total of the progress bar. Returns the run."""
         if self.run is None:
             self.run = self._begun()
         if total:
@@ -134,12 +136,12 @@ class RunContext:
         )
 
     def drop(self, number: int) -> None:
-        """Subtract what need not be done any more."""
+        """Subtract steps that are no longer needed."""
         if number:
             self.begin(-number)
 
     def note(self, done: int = 0, **counts: int) -> None:
-        """Count what was done, inside the transaction that did it."""
+        """Count finished steps, inside the transaction that did them."""
         self.counts.update({name: number for name, number in counts.items() if number})
         if self.run is None:
             self.run = self._begun(done=done, counts=dict(self.counts))

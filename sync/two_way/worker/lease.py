@@ -1,4 +1,4 @@
-"""Holding an account's lease as long as its work goes on, and no longer than its worker lives."""
+"""Holding an account's lease while its work goes on, and no longer than its worker lives."""
 
 import logging
 import threading
@@ -19,8 +19,8 @@ RENEWED_EVERY = LEASE_SECONDS / 4
 def leased(account_id: int) -> Iterator[str | None]:
     """The holder of a lease that is renewed until the block ends; None while another worker has it.
 
-    A thread renews it, so that it lasts through one slow call. The thread ends with the process:
-    after a kill the account is free within LEASE_SECONDS.
+    A thread renews it, so that it outlasts a slow call. The thread ends with the process: after a
+    kill the account is free within LEASE_SECONDS.
     """
     holder = Account.take(account_id)
     if holder is None:
@@ -44,7 +44,7 @@ def _renew(account_id: int, holder: str, over: threading.Event) -> None:
         try:
             with database.connection_context():
                 if not Account.renew(account_id, holder):
-                    return  # lost: the next transaction of the run says so
+                    return  # lost: the next transaction of the run raises that
         except Exception as error:  # a database that is away for a moment may be back in time
             log.warning(
                 "lease of account %s not renewed: %s at %s",

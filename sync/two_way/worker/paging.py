@@ -41,10 +41,10 @@ class KeptPages:
         after: datetime | None = None,
         stays: bool = False,
     ) -> Iterator[None]:
-        """Around one read of a calendar. Pages are kept, sealed, if the read is cut short, and
-        deleted when it is complete or refused for good. Pages that were not read `after` an instant
-        are not used. `stays`: one that was cut short is kept when it is complete, too, until
-        `forget`.
+        """Keep pages during one read of a calendar. Pages are kept, sealed, if the read is cut
+        short, and deleted when it is complete or refused for good. Pages that were not read
+        `after` an instant are not used. `stays`: one that was cut short is kept when it is
+        complete, too, until `forget`.
         """
         self._purpose = purpose
         rows = list(ReadPage.select().where(*self._mine(calendar)))
@@ -73,8 +73,8 @@ class KeptPages:
             self._calendar = None
 
     def _are_old(self, rows: list[ReadPage]) -> bool:
-        """Whether the read began too long ago, or nobody went on with it. Waiting as long as the
-        provider wants is going on.
+        """Whether the read began too long ago, or nobody continued it. Waiting as long as the
+        provider asked for counts as continuing.
         """
         if not rows:
             return False
@@ -98,12 +98,12 @@ class KeptPages:
             ReadPage.insert(**row).on_conflict_ignore().execute()
 
     def was_kept(self, calendar: RemoteCalendar, purpose: str) -> bool:
-        """Whether pages of a read that is not complete are kept."""
+        """Whether pages of an unfinished read are kept."""
         mine = ReadPage.calendar == calendar, ReadPage.purpose == purpose
         return ReadPage.select().where(*mine).exists()
 
     def forget(self, calendar: RemoteCalendar, purposes: Iterable[str]) -> None:
-        """Delete what is kept of reads."""
+        """Delete the kept pages of reads."""
         mine = ReadPage.calendar == calendar, ReadPage.purpose.in_(list(purposes))
         ReadPage.delete().where(*mine).execute()
 
@@ -114,7 +114,7 @@ class KeptPages:
         return ReadPage.calendar == calendar, ReadPage.purpose == self._purpose
 
     def kept(self, address: str) -> dict[str, Any] | None:
-        """The page that was kept under this address; None: read it."""
+        """The page kept under this address; None: read it."""
         if self._calendar is None:
             return None
         place = self._place(self._calendar, address)
@@ -134,8 +134,8 @@ class KeptPages:
             raise OutOfTime
 
     def _place(self, calendar: RemoteCalendar, address: str) -> str:
-        """The key of a page. It changes with a fresh start of the account, and when a person wants
-        the calendar read anew.
+        """The key of a page. It changes with a fresh start of the account, and when a person asks
+        to read the calendar anew.
         """
         since = f"{calendar.account.generation} {calendar.turn} {self._purpose}"
         return hashlib.sha256(f"{since} {calendar.calendar_id} {address}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What an error means for an account: when it is tried again, and who must act."""
+"""The meaning of an error for an account: when it is tried again, and who must act."""
 
 import random
 from datetime import datetime, timedelta
@@ -7,8 +7,10 @@ from base import scheduling
 from base.database import in_one_transaction
 from sync.providers.errors import (
     AuthExpired,
+    CannotMake,
     Endless,
     Forbidden,
+    Misaddressed,
     NameTaken,
     NoMailbox,
     NotConfigured,
@@ -25,12 +27,14 @@ from .context import RunContext, word_of
 
 FIRST_WAIT_SECONDS = 5
 OPERATOR_WAIT = timedelta(minutes=30)
-# so often we try again to take away what a provider does not let us take away
+# tries to delete events that a provider does not let us delete
 DAILY = timedelta(days=1)
 PATIENCE = timedelta(hours=6)
-ENDLESS_WAIT = timedelta(hours=6)  # each try costs as many requests as there are pages at most
+ENDLESS_WAIT = timedelta(hours=6)  # each try costs up to as many requests as there are pages
+TOO_BUSY = 503
 JITTER = 0.25
-RENAMED: dict[str, object] = {  # columns of an account whose calendar needs another name
+# columns of an account whose calendar needs another name, or another server
+RENAMED: dict[str, object] = {
     "phase": "naming",
     "wait_until": None,
     "due_at": None,
@@ -56,7 +60,7 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         account.generation,
     ):
         return  # the person changed the account meanwhile: that is due, and the error is outdated
-    # some work got through, or a long read got on: this trouble is a new one
+    # some work succeeded, or a long read got further: this trouble is a new one
     got_on = context.has_got_on or context.has_read_on
     failures = 1 if got_on else row.failures + 1
     health, wait_until = consequence(
@@ -67,6 +71,9 @@ def write_down(context: RunContext, error: ProviderError) -> None:
     failing_since = at if got_on or row.failing_since is None else row.failing_since
     if health == "waiting" and failing_since < at - PATIENCE:
         health = "operator"  # it has not passed: somebody should look
+    if isinstance(error, RateLimited) or error.status == TOO_BUSY:
+        context.pace.halve(at)
+        context.pace.save()
     columns = {
         "health": health,
         "health_word": _health_word(error),
@@ -74,9 +81,9 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         "failures": failures,
         "wait_until": wait_until,
     }
-    if isinstance(error, NameTaken) and _is_unmade(account):
+    if isinstance(error, (CannotMake, NameTaken)) and _is_unmade(account):
         columns |= RENAMED
-    if wait_until:  # not where somebody asked meanwhile
+    if wait_until:  # unless somebody asked meanwhile
         Account.be_due(account.id, wait_until)
     Account.update(**columns).where(Account.id == account.id).execute()
     if health in ("reconnect", "calendar_gone") and account.phase != "leaving":
@@ -89,21 +96,21 @@ def write_down(context: RunContext, error: ProviderError) -> None:
 
 
 def _health_word(error: ProviderError) -> str:
-    """Providers have many words for "too much": pages say the same for all of them."""
+    """The word for an error; one for all "too many requests", for which providers have many."""
     if isinstance(error, RateLimited):
         return TOO_MUCH_AT_ONCE
     return word_of(error.reason, type(error).__name__)
 
 
 def _is_unmade(account: Account) -> bool:
-    """Whether our calendar is still to be made: only then may a person change its name."""
+    """Whether our calendar must still be made: only then may a person change its name."""
     destination = account.destination
     return destination is not None and destination.calendar_id is None
 
 
 def _rest(context: RunContext, error: ProviderError) -> float:
-    """How many seconds to pause after a provider that took something and then refused: a little
-    less than it last refused.
+    """Seconds to pause after a provider that accepted something and then refused: a little less
+    than its last refusal lasted.
     """
     if not isinstance(error, RateLimited):
         return FIRST_WAIT_SECONDS
@@ -116,7 +123,7 @@ def _rest(context: RunContext, error: ProviderError) -> float:
 def _note(
     context: RunContext, error: ProviderError, health: str, wait_until: datetime | None
 ) -> None:
-    """Store it in the history; the same trouble again is only counted."""
+    """Store the trouble in the history; a repetition is only counted."""
     word = word_of(error.reason, type(error).__name__)
     last = (
         SyncRun.select()
@@ -142,10 +149,13 @@ def _note(
 def consequence(
     error: ProviderError, failures: int, first: float = FIRST_WAIT_SECONDS
 ) -> tuple[str, datetime | None]:
-    """Who must act after an error, and when we try again: after `first` seconds, and twice as long
-    each time in a row.
+    """The party that must act after an error, and the time of the next try: after the time that the
+    provider named, unless that is over at once; else after `first` seconds, doubled for each
+    failure in a row.
     """
     at = scheduling.utc_now()
+    if isinstance(error, Misaddressed):
+        return "reconnect", None
     if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)) and (
         _is_final(error) or failures > SURE
     ):
@@ -159,15 +169,17 @@ def consequence(
     seconds = (
         getattr(error, "retry_after_seconds", None) if isinstance(error, RateLimited) else None
     )
-    if seconds is None:
+    if seconds is not None:  # some refuse again where one waits only as long as they say
+        seconds = max(seconds, min(2.0 * 2 ** min(failures, 12), LONGEST_REST_SECONDS))
+    if seconds is None or seconds < FIRST_WAIT_SECONDS:
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_REST_SECONDS) * spread
     return "waiting", at + timedelta(seconds=min(seconds, 86400))
 
 
 def _is_final(error: ProviderError) -> bool:
-    """Whether access has certainly ended: the provider refuses a fresh access token. That it
-    refuses one it just gave, or says "not allowed" or "not there", may pass: it must be said again,
-    and is tried again.
+    """Whether access has certainly ended: the provider refuses a fresh access token. A refusal of a
+    token that it just gave, or "not allowed" or "not there", may pass: it must come again, and
+    is tried again.
     """
     return isinstance(error, AuthExpired) and error.status != 401

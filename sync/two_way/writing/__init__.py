@@ -1,1 +1,1 @@
-"""Writing to our calendar outside, and taking away what we made."""
+"""Writing to our calendar outside, and deleting our events."""

@@ -1,4 +1,4 @@
-"""Steps that go out in one batch. Mappings are stored before the call and after it."""
+"""Steps that are sent in one batch. Mappings are stored before the call and after it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from base import scheduling
-from sync.connect import connections
+from sync.connect import gateway
 from sync.events.event import (
+    UNWRITTEN,
     CreateRemote,
     DeleteRemote,
     EventMapping,
@@ -17,6 +18,7 @@ from sync.events.event import (
     Sent,
     UpdateRemote,
 )
+from sync.providers import registry
 from sync.providers.base import Create, Delete, Operation, Result, Update
 from sync.providers.errors import (
     AuthExpired,
@@ -52,7 +54,7 @@ STOPPING = (
     Unanswered,
     Unavailable,
 )
-# errors after which the operation was certainly not done
+# errors that mean that the operation was not done
 NOT_DONE = (
     AuthExpired,
     Forbidden,
@@ -62,10 +64,10 @@ NOT_DONE = (
     ScopeMissing,
     Unsent,
 )
-MOST_WRITES = 12  # of one event an hour; more means that something outside undoes them
+MOST_WRITES = 12  # writes of one event in an hour; more means that something outside undoes them
 SEVERAL = 5
 LONGEST_RETRY = timedelta(hours=6)
-LONGEST_FAULT = timedelta(minutes=30)  # the same after a fault of the provider, which may pass
+LONGEST_FAULT = timedelta(minutes=30)  # the same after an error of the provider, which may pass
 MOST_FRUITLESS = 3
 COUNTED: dict[type[Sent], str] = {
     DeleteRemote: "deleted",
@@ -75,7 +77,7 @@ COUNTED: dict[type[Sent], str] = {
     Recreate: "put_back",
 }
 
-# the columns of a mapping after a good answer
+# the columns of a mapping that change with a good answer
 SETTLED: dict[str, object] = {
     "problem": "",
     "tries": 0,
@@ -93,7 +95,7 @@ class Batch:
         self.account, self.provider = context.account, context.provider
 
     def send(self, steps: list[Sent]) -> set[str]:
-        """Store the mappings, call the provider, store the results. Gives the uids of the steps
+        """Store the mappings, call the provider, store the results. Returns the uids of the steps
         that failed.
         """
         before = {
@@ -113,7 +115,7 @@ class Batch:
             self.provider.write(self.destination.made_id, [self._operation(step) for step in steps])
         )
         looks = {
-            n: self._look(result)
+            n: self._event_now(result)
             for n, result in enumerate(results)
             if isinstance(result.error, PreconditionFailed)
         }
@@ -143,21 +145,23 @@ class Batch:
         return failed
 
     def _judge_faults(self, results: Sequence[Result]) -> None:
-        """A fault is the whole provider's where everything meets it."""
+        """Decide whose fault it is: if everything failed, the provider has trouble, not
+        one event.
+        """
         is_fruitless = all(is_fault(result.error) for result in results)
         self.outcome.fruitless = self.outcome.fruitless + 1 if is_fruitless else 0
         if is_fruitless and (len(results) >= SEVERAL or self.outcome.fruitless >= MOST_FRUITLESS):
             self.outcome.trouble = self.outcome.trouble or results[0].error
 
     def _prepare(self, step: Sent, row: MappingRow | None) -> Sent | None:
-        """Store the mapping as it is before the call. Gives the step with it; None where an event
+        """Store the mapping as it is before the call. Returns the step with it; None if an event
         was written so often that something must be undoing it.
         """
         mapping, at = step.mapping, scheduling.utc_now()
         if isinstance(step, CreateRemote | Recreate) and not mapping.remote_id:
             mapping = replace(
                 mapping,
-                remote_id=self.provider.new_id(
+                remote_id=registry.of(self.account.kind).new_id(
                     marks.mark(self.account, mapping), self.context.secret
                 ),
             )
@@ -173,7 +177,7 @@ class Batch:
             undone = {
                 "problem": "undone",
                 "retry_at": counted_at + timedelta(hours=1),
-                "wanted": "",
+                "wanted": UNWRITTEN if mapping.wanted == UNWRITTEN else "",
             }
             MappingRow.update(**undone).where(MappingRow.id == row.id).execute()
             return None
@@ -200,8 +204,8 @@ class Batch:
             resume=isinstance(step, CreateRemote) and step.resume,
         )
 
-    def _look(self, result: Result) -> RemoteEvent | ProviderError | None:
-        """The event after somebody changed it."""
+    def _event_now(self, result: Result) -> RemoteEvent | ProviderError | None:
+        """The event with somebody's change."""
         try:
             return self.provider.get(self.destination.made_id, result.operation.remote_id)
         except ProviderError as error:
@@ -214,7 +218,7 @@ class Batch:
         former: MappingRow | None,
         seen: RemoteEvent | ProviderError | None,
     ) -> bool:
-        """Store the result of a step. Whether the step is done."""
+        """Store the result of a step. Returns whether the step is done."""
         error, mapping = result.error, step.mapping
         if error is None and isinstance(step, DeleteRemote):
             if mapping.phase != "stale":
@@ -224,15 +228,15 @@ class Batch:
             written = SETTLED | {"written_at": scheduling.utc_now()}
             local.store(self.account, agreed(step, result.event), **written)
             return True
-        # written, and answered as deleted: somebody deleted it at the same moment
+        # written, and reported as deleted: somebody deleted it at the same moment
         error = self._meant(error or PreconditionFailed("deleted"))
         if mapping.phase == "stale":
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
-            # not written: the mapping is as before
-            local.store(
-                self.account, EventMapping(**{name: getattr(former, name) for name in local.SHARED})
-            )
+            # not written: the mapping is as before, and a frozen one must still be written
+            before = EventMapping(**{name: getattr(former, name) for name in local.SHARED})
+            is_due = mapping.wanted == UNWRITTEN
+            local.store(self.account, replace(before, wanted=UNWRITTEN) if is_due else before)
         creates = isinstance(step, CreateRemote | Recreate)
         stopping: tuple[type[ProviderError], ...] = STOPPING
         is_of_look = False
@@ -258,8 +262,8 @@ class Batch:
         return False
 
     def _meant(self, error: ProviderError) -> ProviderError:
-        """An error, or what it means where the person's consent really lacks something."""
-        if isinstance(error, ScopeDoubted) and connections.allows_too_little(self.account):
+        """The error, or its meaning if a permission is really missing in the person's consent."""
+        if isinstance(error, ScopeDoubted) and gateway.allows_too_little(self.account):
             return ScopeMissing(error.reason, error.status)
         return error
 
@@ -270,8 +274,8 @@ class Batch:
         seen: RemoteEvent,
         error: ProviderError,
     ) -> None:
-        """The event changed, so that it is decided anew. One that was called changed twice, and is
-        the version that was asked for, is refused: it waits.
+        """Note that the event changed, so that it is decided anew. An event that is called changed
+        twice although it has the requested version is refused, and waits.
         """
         is_changed = isinstance(operation, Create) or seen.etag != operation.etag
         if is_changed or mapping.uid not in self.context.called_changed:
@@ -282,23 +286,23 @@ class Batch:
             self.context.called_changed.add(mapping.uid)
 
     def _put_off(self, mapping: EventMapping, error: ProviderError) -> None:
-        """This event cannot be written as it is. The other events are not affected."""
+        """Try this event again later. The other events are not affected."""
         self.context.note(failed=1)
         if row := _row(self.account, mapping):
             _put_off(row, error, LONGEST_RETRY)
 
 
 def is_fault(error: ProviderError | None) -> bool:
-    """Whether the provider failed over one event: some do so for as long as that event is broken,
-    and over all while they are.
+    """Whether the provider failed (5xx): some do so for one broken event, others for all while they
+    are down.
     """
     return type(error) is Unavailable and error.status >= 500
 
 
 def judge(context: RunContext, outcome: Outcome) -> None:
-    """Whose faults they were that ended nothing. Where others got through, or the same event met
-    one again and again while its calendar could be read, it is that event's, and waits by itself;
-    else it is trouble of the account.
+    """Decide about failures that did not end the run. If other events succeeded, or an event failed
+    in several runs while its calendar could be read, only that event waits; otherwise the
+    account has trouble.
     """
     if outcome.trouble or not outcome.faults:
         return
@@ -316,14 +320,14 @@ def judge(context: RunContext, outcome: Outcome) -> None:
 
 
 def _row(account: Account, mapping: EventMapping) -> MappingRow | None:
-    """The row of a mapping; None for what no row remembers."""
+    """The row of a mapping; None if there is none."""
     if mapping.phase == "stale":
         return None
     return MappingRow.get(MappingRow.account == account, MappingRow.uid == mapping.uid)
 
 
 def _put_off(row: MappingRow, error: ProviderError, longest: timedelta) -> None:
-    """It is tried again later, and the page says so."""
+    """Set when the event is tried again, and the problem for the page."""
     wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), longest)
     problem = "unreadable" if isinstance(error, Unreadable) else error.reason or "refused"
     MappingRow.update(

@@ -1,24 +1,27 @@
-"""Our calendar outside: finding or making it, and what it means when it is not found."""
+"""Our calendar outside: finding or making it, and the meaning of "not found" for it."""
 
-from sync.connect import connecting
+from base.tables.outside import ExternalEvent
+from sync.connect import calendar_list
 from sync.providers.base import Calendar
 from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
 from sync.tables import earlier
 from sync.tables.accounts import RemoteCalendar
+from sync.tables.mappings import MappingRow
 from sync.two_way.plans import local
 from sync.two_way.worker.context import RunContext
 from sync.two_way.worker.trouble import CalendarGone
 
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:
-    """Our calendar: one of an earlier connection, one whose answer was lost, or a new one. A list
-    may omit it, and a second calendar would hold every booking twice, so we look twice.
+    """Find or make our calendar: one of an earlier connection, one whose answer was lost, or a new
+    one. A list may omit it, and a second calendar would hold every booking twice, so it is
+    looked for twice.
     """
     account, provider = context.account, context.provider
-    mine = connecting.reference(account.clinic, account.user_id)
+    mine = calendar_list.reference(account.clinic, account.user_id)
     found = _left_there(context) or _listed(context, mine)
     found = found or provider.create_calendar(
-        destination.name, destination.zone_name, connecting.description(mine)
+        destination.name, destination.zone_name, calendar_list.description(mine)
     )
     with context.writing():
         earlier.remember(account, None)
@@ -38,7 +41,7 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
 
 def _left_there(context: RunContext) -> Calendar | None:
     """Our calendar from before the account was disconnected, asked for by its id, since lists may
-    omit it. That it is gone must be said several times.
+    omit it. It counts as gone only after several answers.
     """
     calendar_id = earlier.calendar_of(context.account)
     try:
@@ -64,8 +67,8 @@ def _listed(context: RunContext, mine: str) -> Calendar | None:
 
 
 def missing(context: RunContext, destination: RemoteCalendar, error: Gone) -> ProviderError:
-    """What "not found" means for our calendar. Providers also say so of changes that have not
-    reached all their servers. So it must be said several times, and the list of calendars must
+    """The meaning of "not found" for our calendar. Providers also say so about changes that have
+    not reached all their servers. So it must come several times, and the list of calendars must
     agree.
     """
     listed = {calendar.calendar_id for calendar in context.provider.calendars()}
@@ -75,3 +78,19 @@ def missing(context: RunContext, destination: RemoteCalendar, error: Gone) -> Pr
         if is_gone
         else Unavailable(error.reason, error.status)
     )
+
+
+def forget(context: RunContext, destination: RemoteCalendar) -> None:
+    """Note that our calendar was deleted outside while nothing is sent there: the next one is made
+    when something is.
+    """
+    with context.writing():
+        ExternalEvent.delete().where(ExternalEvent.calendar == destination).execute()
+        MappingRow.update(phase="gone", wanted="").where(
+            MappingRow.account == context.account
+        ).execute()
+        destination.calendar_id = destination.sync_token = destination.read_at = None
+        destination.save(
+            only=[RemoteCalendar.calendar_id, RemoteCalendar.sync_token, RemoteCalendar.read_at]
+        )
+        context.account.show_anew()

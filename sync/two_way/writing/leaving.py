@@ -1,8 +1,8 @@
-"""Deleting what we made outside and nothing else. Events are found by mark and reference, whether
-or not our records know them.
+"""Deleting what we made outside and nothing else. Events are found by mark and reference, even if
+they are not in our records.
 
-This goes on until a complete list holds no event with our mark, or a person ends it and leaves
-them. A refusal never ends it: it is raised, tried again, and shown on the pages.
+This goes on until a complete list has no event with our mark, or a person ends it and leaves them.
+A refusal never ends it: it is raised, tried again, and shown on the pages.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +15,9 @@ from peewee import chunked
 from base import scheduling
 from base.database import database
 from base.tables.many import portions, tuples
-from sync.connect import connecting, revoking
+from sync.connect import calendar_list, revoking
 from sync.events.event import Delta, RemoteEvent, Window
+from sync.providers import registry
 from sync.providers.base import Calendar, Delete
 from sync.providers.errors import (
     OF_THE_ACCOUNT,
@@ -40,9 +41,9 @@ from sync.two_way.reading import channels, search, strays
 from sync.two_way.worker.context import RunContext
 from sync.two_way.worker.paging import KeptPages
 
-# the two lists that must agree before a calendar is deleted
+# between the two lists that must agree before a calendar is deleted
 FIRST, SECOND = "leave", "leave, again"
-# phases of mappings whose events stand there, as far as we know
+# phases of mappings whose events exist, as far as we know
 STANDING = (
     "synced",
     "frozen",
@@ -52,23 +53,25 @@ BEGUN = ("creating",)  # the answer may have been lost
 
 
 def leave(context: RunContext, pages: KeptPages) -> None:
-    """Carry out what a person asked for: close channels, delete our events where asked, and let the
-    account become its goal.
+    """Carry out a person's request: close channels, delete our events if asked, and let the account
+    reach its goal.
 
-    Raises ProviderError when an event is left, or when that is not known: the run is tried again.
+    Raises ProviderError if an event is left, or if that is unknown: the run is tried again.
     """
     account = context.account
     for channel in list(Channel.select().where(Channel.account == account)):
         channels.close(context.provider, channel)
-    gone = _Removal(context, pages).carry_out() if account.removes else False
-    account.refresh()  # somebody may want it to go further by now
+    # nothing of ours is there if nothing is sent
+    removes = account.removes and not registry.of(account.kind).reads_only
+    gone = _Removal(context, pages).carry_out() if removes else False
+    account.refresh()  # somebody may have chosen a goal that ends more by now
     if account.goal == "disconnect":
         revoking.revoke(account)
     let_go(account, gone)
 
 
 def let_go(account: Account, is_gone: bool) -> None:
-    """Let the account become its goal, and note our calendar there as left, unless it `is_gone`."""
+    """Let the account reach its goal, and note our calendar there as left, unless it `is_gone`."""
     destination = account.destination
     is_left = destination is not None and destination.is_ours and not is_gone
     with database.atomic():
@@ -89,16 +92,16 @@ class _Removal:
         self.rows: dict[str, RemoteCalendar] = {}
 
     def carry_out(self) -> bool:
-        """Delete our calendars, or only our events where others keep events among them, and check
-        that none is left. Whether our destination calendar itself is gone.
+        """Delete our calendars, or only our events if others keep events among them, and check that
+        none is left. Returns whether our destination calendar itself is gone.
         """
         destination, is_mapped = self.account.destination, self._is_mapped()
         known = destination.calendar_id if destination else None
-        mine = connecting.reference(self.account.clinic, self.account.user_id)
+        mine = calendar_list.reference(self.account.clinic, self.account.user_id)
         listed = local.calendars(self.provider)
-        self.rows = connecting.note_new(self.account, listed)
+        self.rows = calendar_list.note_new(self.account, listed)
         for row in self.rows.values():
-            row.account = self.account  # at hand for each page
+            row.account = self.account  # loaded for each page
         made = [
             calendar
             for calendar in listed
@@ -124,31 +127,31 @@ class _Removal:
         }:
             raise Unavailable("calendar is left")
         if is_mapped and not (self.found or removed):
-            self._believe_later(Unavailable("nothing found"))
+            self._raise_until_repeated(Unavailable("nothing found"))
         return known is None or known in removed
 
     def _is_ours(self, calendar_id: str) -> bool:
-        """Whether our records say that we made the calendar, whatever its description says now."""
+        """Whether we made the calendar by our records, whatever its description says now."""
         row = self.rows.get(calendar_id)
         return row is not None and row.is_ours
 
     def _is_mapped(self) -> bool:
-        """Whether our records know of events there."""
+        """Whether our records have events there."""
         return (
             MappingRow.select()
             .where(MappingRow.account == self.account, MappingRow.phase.in_(STANDING))
             .exists()
         )
 
-    def _believe_later(self, error: ProviderError) -> None:
-        """Raise this error, unless it was said several times."""
+    def _raise_until_repeated(self, error: ProviderError) -> None:
+        """Raise this error until several runs in a row have met it."""
         if not self.context.was_said(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:
         """Delete the whole calendar, unless others keep events of their own in it or write to it.
-        Whether it was deleted. A wrong list would cost others their events, so two lists must
-        agree, with each other and with our records.
+        Returns whether it was deleted. With a wrong list others would lose their events, so two
+        lists must agree with each other and with our records.
         """
         row = self.rows.get(calendar.calendar_id)
         delta = self._everything(calendar, FIRST)
@@ -159,7 +162,7 @@ class _Removal:
             or bool(starting.taken(self.account, [calendar.calendar_id]))
         )
         if not there and self._is_mapped():
-            self._believe_later(Unavailable("nothing found"))
+            self._raise_until_repeated(Unavailable("nothing found"))
         try:
             is_all_ours = not is_shared and len(
                 marks.ours(self.account, there, is_made=True)
@@ -169,8 +172,7 @@ class _Removal:
                 self._note_gone([seen.remote_id for seen in there])
                 return True
         except Forbidden:
-            # whose calendar it is may be seen otherwise after a new consent; the events bear our
-            # mark
+            # a new consent may change how the calendar's owner is shown; the events have our mark
             pass
         self._remove_events(
             calendar.calendar_id,
@@ -184,8 +186,8 @@ class _Removal:
     def _is_told_again(
         self, calendar: Calendar, row: RemoteCalendar | None, there: tuple[RemoteEvent, ...]
     ) -> bool:
-        """Whether a second list tells the same events. One that took several slices is old where it
-        began: the history since then must tell nothing. Raises Unavailable where it does.
+        """Whether a second list has the same events. The beginning of a list that took several
+        slices is old: the history since then must be empty. Raises Unavailable if it is not.
         """
         is_long = row is not None and self.pages.was_kept(row, SECOND)
         delta = self._everything(calendar, SECOND)
@@ -205,12 +207,12 @@ class _Removal:
         return since.complete or bool(since.changed or since.tombstones or since.unread)
 
     def _everything(self, calendar: Calendar, purpose: str) -> Delta:
-        """All events of a calendar, in slices where it is long."""
+        """All events of a calendar, in slices if it takes long."""
         with self._in_slices(self.rows.get(calendar.calendar_id), purpose, stays=True):
             return self.provider.pull(calendar.calendar_id, None, self._all_times(), unrolled=False)
 
     def _all_times(self) -> Window:
-        """The longest window, the same for the whole of a day."""
+        """The longest window, the same for a whole day."""
         today, far = scheduling.utc_now().date(), self.provider.longest_window / 2
         midnight = scheduling.midnight(today, ZoneInfo("UTC"))
         return Window(midnight - far, midnight + far)
@@ -234,7 +236,8 @@ class _Removal:
 
     def _remove_from_own(self, calendar_id: str, is_made: bool, is_listed: bool) -> bool:
         """Delete our events in one of the person's own calendars, or in one that the list lacks.
-        Whether the calendar itself is gone; one that is listed is not, whatever an answer says.
+        Returns whether the calendar itself is gone; a listed one is not, whatever an answer
+        says.
         """
         try:
             self._remove_events(
@@ -243,13 +246,13 @@ class _Removal:
         except Gone as error:
             if is_listed:
                 raise
-            self._believe_later(error)
+            self._raise_until_repeated(error)
             return True
         return False
 
     def _remove_hidden(self, told: set[str | None]) -> None:
-        """Delete our events in calendars that we know and the list lacks, since a list may omit
-        one. Calendars that are refused several times do not exist.
+        """Delete our events in known calendars that the list lacks, since a list may omit one.
+        Calendars that are refused several times do not exist.
         """
         hidden = {
             row.made_id: row.is_ours
@@ -262,10 +265,10 @@ class _Removal:
             try:
                 self._remove_from_own(calendar_id, hidden[calendar_id], is_listed=False)
             except (Forbidden, ScopeMissing) as error:
-                self._believe_later(error)
+                self._raise_until_repeated(error)
 
     def _remove_strays(self, calendar_id: str) -> Unavailable | None:
-        """Delete our events in another calendar. Gives the refusal, if any, so that the other
+        """Delete our events in another calendar. Returns the refusal, if any, so that the other
         calendars are still searched.
         """
         row = self.rows.get(calendar_id)
@@ -291,13 +294,13 @@ class _Removal:
         return None
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
-        """Our events, and no colleague's, in a calendar that we wrote to."""
+        """Our events, without any colleague's, in a calendar to which we wrote."""
         listed = self._listed(calendar_id, "find ours")
         return self._by_id((*listed, *self._filtered(calendar_id)), is_made)
 
     def _filtered(self, calendar_id: str) -> list[RemoteEvent]:
-        """The events there with our mark by the provider's own filter: a list may omit some. Where
-        it cannot filter, by another list.
+        """The events with our mark by the provider's own filter: a list may omit some. Without a
+        filter, by another list.
         """
         try:
             return self.provider.find_marked(
@@ -324,21 +327,21 @@ class _Removal:
         find: Callable[[], dict[str, RemoteEvent]],
         known: Iterable[str] = (),
     ) -> None:
-        """Delete the events that are `known`, and those that are found after that, and check that
-        they are gone. Raises the refusal of one that is left; OutOfTime between two batches.
+        """Delete the `known` events, and those that are found after that, and check that they are
+        gone. Raises the refusal of a remaining one; OutOfTime between two batches.
         """
         tried = set(known)
         refusals = self._delete(calendar_id, tried)
         found = find()
         if more := found.keys() - (tried if refusals else set()):
             refusals += self._delete(calendar_id, more)
-        if refusals:  # about the account first: a limit tells how long to wait
+        if refusals:  # errors of the account first: a limit says how long to wait
             raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
         if found and find():
             raise Unavailable("events are left")
 
     def _delete(self, calendar_id: str, remote_ids: Iterable[str]) -> list[ProviderError]:
-        """Delete these events. Gives the refusals."""
+        """Delete these events. Returns the refusals."""
         deletions = [Delete(remote_id) for remote_id in sorted(remote_ids)]
         refusals: list[ProviderError] = []
         left = len(deletions)
@@ -362,7 +365,7 @@ class _Removal:
         return refusals
 
     def _note_gone(self, remote_ids: Iterable[str]) -> None:
-        """These are deleted: count them, and remove their mappings."""
+        """Count deleted events, and remove their mappings."""
         ids = list(remote_ids)
         self.found += len(ids)
         with self.context.writing():

@@ -1,4 +1,4 @@
-"""Changes while a plan is carried out. They are taken in between two batches, so that today's
+"""Changes while a plan is carried out. They are included between two batches, so that today's
 changes need not wait for the end of a first filling.
 """
 
@@ -15,12 +15,12 @@ from sync.two_way.reading.pull import Reader
 from sync.two_way.worker.context import RunContext
 
 NOTHING = Delta((), frozenset(), None, False)
-FEW = 40  # more bookings than this that changed lately are a filling themselves, such as an import
+FEW = 40  # if more bookings changed recently, they are a filling themselves, such as an import
 
 
 class Meanwhile:
-    """What one round has planned, and what has changed since. `revision`: the newest change here
-    that it has seen.
+    """The plan of one round, and the changes since. `revision`: the newest one here that it has
+    read.
     """
 
     def __init__(self, context: RunContext, reader: Reader, revision: int):
@@ -35,9 +35,9 @@ class Meanwhile:
         self._planned = events
 
     def overtake(self) -> tuple[list[Step], set[str]]:
-        """Read the calendars outside that somebody asked to have read. Gives the steps for bookings
-        that changed since the plan was made, and the uids whose planned steps are void. Raises
-        Overtaken where a person gave the account something else to do.
+        """Read the calendars outside that somebody asked to have read. Returns the steps for
+        bookings that changed since the plan was made, and the uids whose planned steps are void.
+        Raises Overtaken if a person gave the account something else to do.
         """
         sources.read_asked(self._reader)
         revision = local.revision(self._account)
@@ -61,7 +61,7 @@ class Meanwhile:
         return list(made.steps), void
 
     def _refresh(self) -> None:
-        """What may be shown could have changed too."""
+        """Read again which text may be shown: it may have changed too."""
         before = self._account.phase, self._account.generation
         self._account.refresh()
         if (self._account.phase, self._account.generation) != before:
@@ -71,9 +71,9 @@ class Meanwhile:
 def in_order(
     steps: Iterable[Step], recent: set[str], at: datetime
 ) -> tuple[list[Step], list[Step]]:
-    """The steps in the order to take them: bookings that changed lately (`recent`, uids) first,
-    then the others by time, within the plan's own order. The second list holds the creations that
-    only their booking asks for, which may as well be planned anew.
+    """The steps in their order: bookings that changed recently (`recent`, uids) first, then the
+    others by time, within the plan's own order. The second list holds creations that only depend
+    on their booking, and may be planned anew.
     """
     steps = list(steps)
     kinds = {
@@ -93,7 +93,7 @@ def in_order(
 
 
 def _distance(step: Step, at: datetime) -> tuple[bool, float]:
-    """Past events come after coming ones."""
+    """The distance of an event from now, with past events after future ones."""
     event = getattr(step, "event", None)
     return (
         (event.ends_at < at, abs((event.starts_at - at).total_seconds())) if event else (False, 0.0)

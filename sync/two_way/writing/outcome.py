@@ -12,8 +12,9 @@ from sync.two_way.worker.context import RunContext
 
 @dataclass
 class Outcome:
-    """What refusals told (`changed`, `gone`), whether all was done that no mapping remembers
-    (`taken_in`), what met a fault of the provider, and the error that ended it.
+    """The results of steps. `changed`, `gone`: the new states in refusals. `taken_in`: whether all
+    steps without a mapping were done. Also the steps that met an error of the provider, and the
+    error that ended the run.
     """
 
     changed: dict[str, RemoteEvent] = field(default_factory=dict)
@@ -21,7 +22,7 @@ class Outcome:
     taken_in: bool = True
     plan_again: bool = False
     faults: list[tuple[EventMapping, ProviderError]] = field(default_factory=list)
-    fruitless: int = 0  # batches in a row that met nothing but faults
+    fruitless: int = 0  # batches in a row that met only errors of the provider
     trouble: ProviderError | None = None
 
     def learn(self, remote_id: str, event: RemoteEvent | None) -> None:
@@ -39,14 +40,14 @@ class Outcome:
 
 
 def tell(context: RunContext, step: Step, refused: str = "") -> None:
-    """Tell the person what was changed outside and what we did about it. `refused`: a change that
-    the booking could not follow.
+    """Give a notice of a change outside and of our answer to it. `refused`: a change that the
+    booking could not follow.
     """
     change = refused or getattr(step, "change", "")
     if not change:
         return
     seen = getattr(step, "seen", None)
-    detail = {
+    detail: dict[str, object] = {
         "is_put_back": not isinstance(step, Ask),
         **({"could_not_follow": True} if refused else {}),
     }
@@ -56,6 +57,7 @@ def tell(context: RunContext, step: Step, refused: str = "") -> None:
             "ends_at": seen.ends_at.isoformat(),
             "starts_on": seen.starts_on and seen.starts_on.isoformat(),
             "ends_on": seen.ends_on and seen.ends_on.isoformat(),
+            "seen": step.mapping.fingerprint,
         }
     booking = Booking.get_or_none(
         Booking.uuid == step.mapping.uid, Booking.clinic == context.account.clinic_id

@@ -1,9 +1,8 @@
-"""Carrying out the steps of a plan, a batch at a time: first the mappings, with what a person is
-told; then the call; then the mappings again.
+"""Carrying out the steps of a plan, one batch at a time: first the mappings and the notices are
+stored; then the provider is called; then the mappings are stored again.
 
-After a kill in between, the mappings say what was begun, and the next plan resumes it. A refusal
-that tells something new (the event changed, the id is taken) becomes a small delta for the next
-plan.
+After a kill in between, the mappings show what was begun, and the next plan resumes it. A refusal
+with something new (the event changed, the id is taken) becomes a small delta for the next plan.
 """
 
 from collections import Counter
@@ -50,7 +49,7 @@ def carry_out(
     outcome: Outcome | None = None,
 ) -> Outcome:
     """Carry out the steps in order, as far as provider and time allow. After each batch `overtake`
-    gives steps that come before the rest, and the uids whose planned steps are void. Raises
+    returns steps that go before the rest, and the uids whose planned steps are void. Raises
     OutOfTime, LeaseLost, Overtaken.
     """
     outcome = outcome or Outcome()
@@ -92,7 +91,7 @@ def carry_out(
 
 
 def _batches(context: RunContext, steps: Sequence[Step]) -> Iterator[tuple[str, list[Step]]]:
-    """Steps that may go out together, as many as the provider takes now."""
+    """Steps that may be sent together, as many as the provider accepts now."""
     for kinds, group in groupby(steps, key=_group):
         rest = list(group)
         while rest:
@@ -102,8 +101,8 @@ def _batches(context: RunContext, steps: Sequence[Step]) -> Iterator[tuple[str, 
 
 
 def _group(step: Step) -> str:
-    """Steps of one group may go out together; steps for one booking depend on each other only
-    across groups.
+    """The group of a step. Steps of one group may be sent together; steps for one booking depend on
+    each other only across groups.
     """
     if isinstance(step, DeleteRemote):
         return "delete"
@@ -135,7 +134,7 @@ def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> Non
 
 
 def _move(account: Account, step: MoveLocal) -> bool:
-    """Move the booking, where its new time is free and valid. False: it stays."""
+    """Move the booking, if its new time is free and valid. False: it stays."""
     booking = Booking.get_or_none(
         Booking.uuid == step.event.uid, Booking.clinic == account.clinic_id
     )

@@ -1,18 +1,18 @@
 """Reading our calendar outside, and writing to it until it agrees with the bookings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from base import scheduling
 from models import Practitioner
-from sync.events.event import Delta, SafetyStop, Sent, Step
+from sync.events.event import Delta, Event, RemoteEvent, SafetyStop, Sent, Step
 from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
-from sync.two_way.plans import local, marks
-from sync.two_way.plans.planning import planned, without_kept
+from sync.two_way.plans import local, marks, most, showing
+from sync.two_way.plans.planning import Planned, planned, without_kept
 from sync.two_way.reading import channels, ours
 from sync.two_way.reading.pull import Reader
 from sync.two_way.worker.context import RunContext
@@ -23,11 +23,11 @@ from .meanwhile import NOTHING, Meanwhile, in_order
 from .outgoing import carry_out
 
 JUST_READ = timedelta(minutes=2)
-MOST_PLANS = 6  # of one round: each is made because a refusal taught something
+MOST_PLANS = 6  # plans of one round: each is made because of a refusal
 
 
 class Sender:
-    """What one round sends. `goes_on`: with what the last time slice left. `is_stopped`: a person
+    """The sending of one round. `goes_on`: it continues the last time slice. `is_stopped`: a person
     must decide about the plan first.
     """
 
@@ -35,18 +35,19 @@ class Sender:
         self.context, self.account, self.reader = context, context.account, reader
         self.revision, self.goes_on, self.is_stopped = revision, goes_on, False
         self.meanwhile = Meanwhile(context, reader, revision)
-        self.sent: list[Practitioner] = []  # whose bookings the plan at hand sends
+        self.sent: list[Practitioner] = []  # the calendars whose bookings this plan sends
+        self.events: Mapping[str, Event | None] = {}  # what this plan was made from
 
     def send(self, destination: RemoteCalendar) -> None:
-        """Take in the changes in our calendar, and write ours."""
-        if self._must_look(destination) or not self._send_blindly(destination):
-            self._look_and_send(destination)
+        """Read the changes in our calendar, and write ours."""
+        if self._must_read(destination) or not self._send_blindly(destination):
+            self._read_and_send(destination)
 
-    def _must_look(self, destination: RemoteCalendar) -> bool:
-        """Whether our calendar is to be read before it is written. Not where channels report every
-        change in it, its regular read is not due and nobody asked: an event that changed a moment
-        ago refuses the write by its etag, and is then read. Nor where a first filling continues
-        just after the calendar was read.
+    def _must_read(self, destination: RemoteCalendar) -> bool:
+        """Whether our calendar must be read before it is written. Not if channels report every
+        change in it, its regular reading is not due and nobody asked: an event that changed a
+        moment ago refuses the write by its etag, and is then read. Nor if a first filling
+        continues just after the calendar was read.
         """
         account, at = self.account, scheduling.utc_now()
         if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:
@@ -58,11 +59,11 @@ class Sender:
             and channels.is_live(destination)
         )
         was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
-        return not (is_told or was_read) or self._is_stopped() or local.is_shown_otherwise(account)
+        return not (is_told or was_read) or self._is_stopped() or showing.is_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
-        """Write what changed here without reading first. False: it is so much, or so doubtful, that
-        our calendar is to be read first.
+        """Write the changes here without reading first. False: there are so many, or such doubtful
+        ones, that our calendar must be read first.
         """
         at, delta = scheduling.utc_now(), NOTHING
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
@@ -75,9 +76,9 @@ class Sender:
             return False
         return self._carry_out(destination, steps, at)
 
-    def _look_and_send(self, destination: RemoteCalendar) -> None:
-        """Keep the old sync token while a decision is pending or a stale copy could not be deleted,
-        so that the provider reports it again.
+    def _read_and_send(self, destination: RemoteCalendar) -> None:
+        """Read our calendar and carry out the plan. Keep the old sync token while a decision is
+        pending or a stale copy could not be deleted, so that the provider reports it again.
         """
         if destination.read_at and CalendarTrouble.is_put_off(destination):
             self._send_unseen(destination)
@@ -88,7 +89,7 @@ class Sender:
             raise missing(self.context, destination, error) from None
         except Endless as error:
             self.reader.note_trouble(destination, error)
-            if destination.read_at is None:  # events from earlier would be made twice
+            if destination.read_at is None:  # earlier events would be made twice
                 raise
             self._send_unseen(destination)
             return
@@ -97,9 +98,13 @@ class Sender:
         )
         at = scheduling.utc_now()
         taken_in = ours.mirror_external(self.reader, destination, delta)
-        sync_token = delta.sync_token
+        sync_token, everything = delta.sync_token, delta.changed
         delta = without_kept(self.account, delta)
+        if any(marks.is_ours(event.mark, self.account) for event in delta.changed):
+            with self.context.writing():
+                most.refresh_frozen(self.account, delta.changed)
         steps = self._decide(delta, at)
+        self._note_wordy(destination, everything, steps)
 
         def remember() -> None:
             if taken_in and not self.is_stopped:
@@ -109,9 +114,24 @@ class Sender:
         if not taken_in or self.is_stopped:
             self.reader.plan_next(destination)
 
+    def _note_wordy(
+        self, destination: RemoteCalendar, seen: Sequence[RemoteEvent], steps: Sequence[Step]
+    ) -> None:
+        """Note the events of ours among these that the plan neither writes nor deletes, and that
+        show too much.
+        """
+        ours = [event for event in seen if marks.is_ours(event.mark, self.account)]
+        goes_out = [uid for uid, event in self.events.items() if event]
+        done = {step.mapping.remote_id for step in steps}
+        done |= local.mapped_ids(self.account, goes_out) if ours else set()
+        left = [event for event in ours if most.id_of(event) not in done]
+        if left:
+            with self.context.writing():
+                most.note(self.account, destination.made_id, left)
+
     def _send_unseen(self, destination: RemoteCalendar) -> None:
-        """Write what changed here although our calendar cannot be read now: the answer to each
-        write tells what changed there. What waits for a person goes on waiting.
+        """Write the changes here although our calendar cannot be read now: the answer to each write
+        shows the changes there. Steps that wait for a person keep waiting.
         """
         at, self.is_stopped = scheduling.utc_now(), self._is_stopped()
         if not self.is_stopped:
@@ -128,9 +148,9 @@ class Sender:
         at: datetime,
         remember: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Carry out a plan, and plan again with what refusals told. `remember` is called once all
-        is done that bookings alone do not tell: if the slice ends in a long first filling, the next
-        one continues from there. Whether all was done that no mapping remembers.
+        """Carry out a plan, and plan again after refusals. `remember` is called once all steps are
+        done that the bookings alone would not repeat: if the slice ends in a long first filling,
+        the next one continues from there. Returns whether all steps without a mapping are done.
         """
         taken_in, is_remembered = True, False
         for _ in range(MOST_PLANS):
@@ -165,21 +185,24 @@ class Sender:
         """
         self.sent = self.account.practitioners()
         found = planned(self.account, self.sent, delta, at)
+        self.events = found.events
         self.meanwhile.planned(found.events)
-        # what only a complete reading tells, an incremental one neither repeats nor ends
+        # questions that only a complete reading raises; an incremental one neither repeats nor ends
+        # them
         is_kept = (
             not delta.complete and (asked := Notice.question(self.account)) and asked.is_of_whole
         )
         if found.stop:
             self.is_stopped = True
             if not is_kept:
-                self._ask(found.stop, found.waiting, delta.complete)
+                self._ask(found.stop, found, delta.complete)
         elif not self.is_stopped and not found.is_approved and not is_kept:
             Notice.settle(self.account, Notice.SAFETY_STOP, "over")
         return found.steps
 
-    def _ask(self, stop: SafetyStop, waiting: list[Step], is_of_whole: bool) -> None:
-        """Ask the person; the history tells it once."""
+    def _ask(self, stop: SafetyStop, found: Planned, is_of_whole: bool) -> None:
+        """Ask the person; the history has it once."""
+        waiting = found.waiting
         uids = sorted({step.mapping.uid for step in waiting if step.mapping.phase != "stale"})
         detail: dict[str, object] = {
             "count": stop.count,
@@ -188,6 +211,7 @@ class Sender:
             "copies": sorted(
                 {step.mapping.remote_id for step in waiting if step.mapping.phase == "stale"}
             ),
+            "strange": found.unknown,
             "whole": is_of_whole,
         }
         with self.context.writing():
@@ -195,4 +219,4 @@ class Sender:
             is_news = Notice.question(self.account) is None
             Notice.give(self.account, stop.reason, Notice.SAFETY_STOP, detail=detail)
             if is_news:
-                self.context.note(held=stop.count)
+                self.context.note(stopped=stop.count)

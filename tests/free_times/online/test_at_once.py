@@ -4,16 +4,20 @@ import itertools
 import threading
 from datetime import timedelta
 
+import external
 import pytest
 from online_world import switch_on
 
 import models
+from base.bookings.agreements import Agreement
 from base.scheduling import Span
-from free_times.online import hold_bounds, managing, names, taking
+from base.tables import time_off
+from free_times.online import chosen_time, managing, names, taking
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
-from free_times.online.taking import Details, JustTaken
+from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.rules import OnlineSettings
 from models import Booking, Service
 
 
@@ -107,6 +111,101 @@ def test_one_form_ten_times_at_once_is_one_booking(linden, page, clock):
     assert len({made.id for made in came}) == 1 and Booking.select().count() == 1
 
 
+def booked_beside(linden, at):
+    """Not in the time itself: in the ten minutes that the service wants free after it."""
+    Booking.book(linden.calendar, [Span(at + timedelta(minutes=55), at + timedelta(hours=2))], None)
+
+
+def held_by_another(linden, at):
+    chosen_time.hold(page_of(), ticket(linden, linden.service, at), "another network")
+
+
+def busy_outside(linden, at):
+    clock = [when.strftime("%Y-%m-%d %H:%M") for when in (at, at + timedelta(minutes=10))]
+    external.event(external.source(linden.pat), "School", *clock)
+
+
+def away(linden, at):
+    day = at.date()
+    off = {"kind": "leave", "first_on": day, "last_on": day}
+    time_off.TimeOff.add(linden.pat, None, zone_name=linden.street.zone_name, **off)
+
+
+def switched_off(linden, at):
+    OnlineSettings.get().change(None, is_on=False)
+
+
+def takes_none(linden, at):
+    linden.calendar.set_online(None, takes_online=False, takes_new_online=True, online_most=None)
+
+
+def full_day(linden, at):
+    linden.calendar.set_online(None, takes_online=True, takes_new_online=True, online_most=1)
+    later = ticket(linden, linden.service, at + timedelta(hours=3))
+    taking.take(page_of(), later, Details("Ola Other", "ola@visitor.test"))
+
+
+def left(linden, at):
+    linden.pat.leave(linden.olive)
+
+
+def longer(linden, at):
+    Service.get_by_id(linden.service.id).change(None, duration_minutes=80)
+
+
+def dearer(linden, at):
+    Service.get_by_id(linden.service.id).change(None, price_cents=1)
+
+
+def more_notice(linden, at):
+    OnlineSettings.get().change(None, notice_hours=24 * 20)
+
+
+def named_no_more(linden, at):
+    others = {True: "person", False: "anyone"}
+    Service.get_by_id(linden.service.id).change(None, online_choice=others[linden.anyone])
+
+
+BY_ANOTHER = (booked_beside, held_by_another, busy_outside, away, full_day)
+CLOSED = (takes_none, left, switched_off, more_notice, named_no_more)
+REFUSED = dict.fromkeys((*BY_ANOTHER, *CLOSED), JustTaken)
+REFUSED |= dict.fromkeys((longer, dearer), TermsChanged)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("happens", REFUSED, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("anyone", [False, True])
+def test_what_happens_between_the_rules_and_the_lock(linden, page, clock, happens, anyone):
+    """The time is judged before the clinic is locked: what came since counts all the same."""
+    at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
+    one, details = ticket(linden, page[0], at, anyone), Details("Nora Visitor", "n@visitor.test")
+    judged, linden.anyone = taking.judge(page_of(), one), anyone
+    shown = page_of()
+    happens(linden, at)
+    before = Booking.select().count()
+
+    def press():
+        with models.database.atomic():
+            shown.clinic.lock()
+            return taking.book(shown, one, details, judged=judged)
+
+    if anyone and happens in BY_ANOTHER:  # somebody else is free
+        assert press().booking.practitioner == linden.colleague_calendar
+        return
+    with pytest.raises(REFUSED[happens]):
+        press()
+    assert Booking.select().count() == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_bookings_and_events_that_block_nothing_stay_agreed(linden, page, clock):
+    at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
+    OnlineSettings.get().change(None, outside_blocks=False)
+    busy_outside(linden, at)
+    made = taking.take(page_of(), ticket(linden, page[0], at), Details("Nora", "n@visitor.test"))
+    assert Agreement.of([made.booking_id])[made.booking_id]
+
+
 def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
     nine = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     shown = page_of()
@@ -124,7 +223,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
         return lambda: managing.move(shown, made, target)
 
     def hold(n):
-        return lambda: hold_bounds.hold(shown, ticket(linden, page[1], target), f"origin {n}")
+        return lambda: chosen_time.hold(shown, ticket(linden, page[1], target), f"origin {n}")
 
     def take(n):
         one = ticket(linden, page[n % 2], target + timedelta(minutes=5 * n))

@@ -344,6 +344,36 @@ def test_a_venue_that_is_re_zoned_meanwhile(visitor, page, linden):
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("happens", [leave, close_calendar, close_venue])
+def test_other_times_are_of_one_venue_on_its_clock(visitor, page, linden, happens):
+    """Another venue, on another clock, offers it too."""
+    form = _details(visitor, page, 4).put(**TYPED)
+    happens(linden)
+    answer = form.send(visitor)
+    said = text_of(answer)
+    assert TYPED["name"] in answer.text
+    if happens is close_venue:
+        assert "Where would you like to come?" in said or "New York time" in said
+    else:
+        assert "London time" in said and "at Linden Street" in said
+
+
+@ON_SQLITE
+def test_where_a_person_is_needed_another_one_is_chosen_with_all_that_was_typed(
+    visitor, page, linden
+):
+    Practitioner.create(
+        clinic=linden.clinic, user=linden.maya, venue=linden.street, hours=linden.calendar.hours
+    )
+    Service.get_by_id(linden.service.id).change(None, online_choice="person")
+    form = _details(visitor, page, 4).put(**TYPED)
+    leave(linden)
+    answer = form.send(visitor)
+    assert "With whom?" in text_of(answer) and "New York" not in text_of(answer)
+    assert TYPED["name"] in answer.text
+
+
+@ON_SQLITE
 def test_nobody_agrees_to_a_sentence_that_they_did_not_read(visitor, page, linden):
     OnlineSettings.get().change(None, consent="I agree.")
     form = _details(visitor, page, 4)

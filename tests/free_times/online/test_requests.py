@@ -11,6 +11,7 @@ from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
 from free_times.online import newcomers, requests
 from free_times.online.bookings import OnlineBooking
+from free_times.rules import OnlineSettings
 from models import AuditEntry, Booking, Patient
 from operate import chores
 from sync.tables.accounts import Account, RemoteCalendar
@@ -139,6 +140,35 @@ def test_another_time_is_offered_and_the_client_takes_it(made, maya, visitor):
     assert "You are booked" in text_of(visitor.get(made.link))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_offered_time_can_be_refused_until_it_begins(made, maya, visitor):
+    OnlineSettings.get().change(None, change_hours=720, cancellation="Later it costs 20.")
+    assert visitor.get(f"{made.link}/cancel").text.count("/cancel") == 0  # the client's own request
+    times = f"/requests/{made.booking_id}/offer"
+    maya.post(times, data={"time": str(_first_time(maya.get(times)))})
+    asked = visitor.get(f"{made.link}/cancel")
+    assert "Later it costs" not in asked.text  # nothing was agreed
+    assert only_form(asked, "/cancel").send(visitor).status_code == 303
+    assert of(made).status == "cancelled"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whoever_moves_an_offer_asks_anew_and_the_clinic_has_its_time(made, maya, visitor, clock):
+    OnlineSettings.get().change(None, needs_approval=False, change_hours=0)
+    times = f"/requests/{made.booking_id}/offer"
+    last = re.findall(r'name="time" value="(\d+)"', maya.get(times).text)[-1]
+    maya.post(times, data={"time": last})
+    offered = OnlineBooking.get()
+    clock.now = offered.lapses_at - timedelta(minutes=1)
+    other = visitor.get(f"{made.link}/move")
+    assert "has to confirm" in text_of(other)
+    moved = only_form(other, "/move").put(time=times_of(other)[-1]).send(visitor)
+    assert "Request sent" in text_of(visitor.get(moved.location))
+    asked = OnlineBooking.get()
+    assert (of(made).status, asked.answer) == ("pending", "")
+    assert asked.lapses_at - clock.now >= timedelta(hours=23)
+
+
 def test_an_offer_that_was_taken_back_is_a_request_again(made, maya, visitor):
     was = of(made).starts_at
     at = _first_time(maya.get(f"/requests/{made.booking_id}/offer"))
@@ -199,7 +229,7 @@ def test_an_old_page_of_the_client_changes_no_time_that_it_did_not_show(made, ma
     at = _first_time(maya.get(times)) + 4 * 86_400  # early enough for the client to change it
     maya.post(times, data={"time": str(at)})
     answer = form.send(visitor)
-    assert answer.status_code == 409 and "changed meanwhile" in text_of(answer)
+    assert answer.status_code == 409 and "Someone else changed" in text_of(answer)
     assert (int(of(made).starts_at.timestamp()), of(made).status) == (at, "pending")
     again = visitor.get(f"{made.link}/{does}")
     form = only_form(again, f"/{does}")
@@ -307,6 +337,27 @@ def test_what_was_said_is_forgotten_after_30_days(made, maya, clock):
     assert Patient.get_or_none(Patient.id == client.id) is None
     assert (of(made).patient_id, of(made).notes, of(made).status) == (None, "", "cancelled")
     assert OnlineBooking.select().count() == 0 and NoteVersion.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ("Please call\n\nCalled on Monday: no answer", "Called on Monday: no answer"),
+        ("Please call. Called: no answer", ". Called: no answer"),
+        ("Wants the morning", "Wants the morning"),
+        ("Please call", ""),
+    ],
+)
+def test_what_the_team_wrote_in_the_note_stays(made, maya, clock, linden, written):
+    text, left = written
+    for notes in ("Please call back", text):  # the first is changed once more
+        booking = of(made)
+        booking.change(linden.maya, booking.span, notes=notes)
+    maya.post(f"/requests/{made.booking_id}/decline")
+    clock.now += timedelta(days=31)
+    chores.clean_up()
+    assert of(made).notes == left
+    assert [version.text for version in NoteVersion.of(of(made))] == ["back", ""]
 
 
 @pytest.mark.parametrize("use", ["another booking", "checked", "notes", "taken up again"])

@@ -17,12 +17,12 @@ from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Ven
 from operate import intake, migrate
 from operate.intake.sheet import MOST_BYTES, MOST_LINES
 from operate.intake.upload import Import
-from views.calendar import clients
+from people import clients
 
 
 def look(kind: str, text: str | bytes, clinic):
     raw = text if isinstance(text, bytes) else text.encode()
-    return intake.look(intake.open_sheet(kind, *intake.decode(raw)), clinic)
+    return intake.report_on(intake.open_sheet(kind, *intake.decode(raw)), clinic)
 
 
 def faults(report) -> dict[int, set[str]]:

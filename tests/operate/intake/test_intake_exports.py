@@ -36,7 +36,7 @@ def read(linden):
     Patient.create(clinic=linden.clinic, first_name="Ada", last_name="Example", internal_id="C-7")
 
     def look(text: str, kind: str = "bookings", **choices):
-        return intake.look(open_text(kind, text, **choices), linden.clinic)
+        return intake.report_on(open_text(kind, text, **choices), linden.clinic)
 
     return look
 
@@ -187,6 +187,8 @@ def test_an_order_of_dates_is_offered_where_it_gives_dates(linden, dates, offere
     orders = asking.orders(asked["dates"])
     assert [order for order, read in orders if read] == offered
     assert ("year-first" in offered) == ("year-first" in dict(orders))
+    first = [asking.orders(asked["dates"], usual)[0][0] for usual in ("dmy", "mdy")]
+    assert first == ["day-first", "month-first" if "month-first" in dict(orders) else "day-first"]
 
 
 def test_cliniko_keeps_what_was_cancelled_and_who_did_not_come(read):
@@ -332,7 +334,7 @@ def test_a_length_is_meant_as_its_heading_says(linden, heading, cell, minutes):
     text = f"calendar,date,start,{heading}\nPat Linden,2027-03-13,09.30.00,{cell}\n"
     key = keys([heading])[0]
     sheet = open_text("bookings", text, columns={key: "duration"})
-    rows = intake.look(sheet, linden.clinic).rows
+    rows = intake.report_on(sheet, linden.clinic).rows
     lengths = [row.span.duration for row in rows]
     assert lengths == ([timedelta(minutes=minutes)] if minutes else [])
 
@@ -408,7 +410,7 @@ def test_busy_time_outside_is_a_note(read, linden):
 
 
 def test_two_phones_one_name_and_spoiled_numbers(linden):
-    report = intake.look(
+    report = intake.report_on(
         open_text(
             "clients",
             'Patient Number,Name,Mobile Phone,Home Phone\n1,"Example, Ada",\'07700900052,020 7946'
@@ -474,7 +476,7 @@ def test_unknown_words_are_refused_by_name(read):
     ],
 )
 def test_several_phones_are_kept_all(linden, header, cells, phone, notes):
-    (row,) = intake.look(
+    (row,) = intake.report_on(
         open_text("clients", f"First Name,{header}\nAda,{cells}\n"), linden.clinic
     ).rows
     assert (row["phone"], row["notes"]) == (phone, notes)
@@ -621,7 +623,7 @@ def test_a_column_without_a_name_is_asked_about(linden):
     assert intake.begin(linden.clinic, linden.maya, "clients", late.encode()).phase == "mapping"
     assert (
         "the 2. without a name"
-        in intake.look(open_text("clients", late), linden.clinic).notes[0]["sentence"]
+        in intake.report_on(open_text("clients", late), linden.clinic).notes[0]["sentence"]
     )
 
 

@@ -13,7 +13,7 @@ from free_times import overlaps
 from models import Booking
 from operate import intake
 from operate.intake import fitting
-from operate.intake.fitting import Diary, Row
+from operate.intake.fitting import BookingRow, Diary
 from operate.intake.sheet import open_sheet
 from operate.intake.upload import Import
 
@@ -28,7 +28,7 @@ def line(start: str, end: str, who: str = "pat") -> str:
 
 def report(linden, *lines: str, takes: bool = True):
     sheet = open_sheet("bookings", HEAD + "".join(lines), None, {"overlaps": takes})
-    return intake.look(sheet, linden.clinic)
+    return intake.report_on(sheet, linden.clinic)
 
 
 def test_one_that_was_taken_over_another_holds_its_own_time_as_well(linden):
@@ -88,7 +88,7 @@ def test_what_a_line_overlaps_is_found_without_walking_through_all_lines():
     def claim(at: int, minutes: int, line: int, shares: bool = False):
         start = TEN + timedelta(minutes=at)
         span = Span(start, start + timedelta(minutes=minutes))
-        found = diary.claim(Row(line, None, None, None, span, "", None, ""), shares)
+        found = diary.claim(BookingRow(line, None, None, None, span, "", None, ""), shares)
         return found and found[0]
 
     for n in range(50):

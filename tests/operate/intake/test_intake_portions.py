@@ -2,19 +2,23 @@
 middle loses and doubles nothing.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from feed_changes import KEY
 
+import models
 from base.bookings.agreements import Agreement
 from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from free_times import overlaps
-from models import Booking, Patient
+from models import Booking, Feed, Patient
 from operate import intake
 from operate.intake import taking
 from operate.intake.upload import Import
 from people import merges
+from sync.feeds import feed as feeds
 
 DAY = date(2026, 12, 1)
 HEAD = "calendar,client,date,start,end,status\n"
@@ -106,6 +110,40 @@ def test_bookings_go_on_where_a_killed_worker_ended(linden, between, after):
     ended = fresh(row)
     assert (ended.phase, ended.good, ended.content, ended.begun) == ("taken", 8, "", None)
     assert ended.problems == {"calendar": linden.calendar.id, "day": DAY.isoformat()}
+
+
+def test_who_reads_a_link_meanwhile_sees_a_revision_and_its_bookings_together(linden, app, between):
+    """Neither the rows of a portion without their revision, nor a revision without its rows: then
+    an app would keep the older body, since it has the newer mark.
+    """
+    link = Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar)
+    address, answers = feeds.path(KEY, link), []
+
+    def poll():
+        answer = app.test_client(use_cookies=False).get(address)
+        models.database.close()
+        found = answer.headers["ETag"], answer.text.count("BEGIN:VEVENT")
+        if found not in answers:
+            answers.append(found)
+
+    def read():
+        with ThreadPoolExecutor(1) as other:
+            other.submit(poll).result(20)
+
+    row = accepted(linden, HEAD + "".join(map(line, range(6))))
+    for portion in (1, 2):
+        between(portion, read)
+    read()
+    with models.database.atomic():
+        linden.clinic.lock()
+        read()
+        Booking.book(linden.calendar, [at(20)], linden.pat)
+        read()
+    assert len(answers) == 1
+    intake.take(row.id)
+    read()
+    assert [count for _, count in answers] == [1, 3, 5, 7]
+    assert len({etag for etag, _ in answers}) == 4
 
 
 def test_clients_go_on_where_a_killed_worker_ended(linden, between):

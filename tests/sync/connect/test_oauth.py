@@ -15,8 +15,8 @@ from sandbox import google
 from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect.oauth import (
     Application,
+    AuthorizationRequest,
     Declined,
-    Departure,
     Mismatch,
     OAuth,
     Tokens,
@@ -72,22 +72,22 @@ def asked(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def consent(http, departure, granted=SCOPES, decision="allow", account=ROBIN):
+def consent(http, sent, granted=SCOPES, decision="allow", account=ROBIN):
     """What the provider's page sends back with the person."""
-    form = asked(departure.url) | {
+    form = asked(sent.url) | {
         "account": account,
         "granted": list(granted),
         "decision": decision,
     }
-    answer = http.post(departure.url.partition("?")[0], data=form)
+    answer = http.post(sent.url.partition("?")[0], data=form)
     assert answer.status_code == 303, answer.text
     return asked(answer.headers["Location"])
 
 
 @pytest.fixture
 def tokens(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    return oauth.arrive(departure, consent(http, departure))
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    return oauth.arrive(sent, consent(http, sent))
 
 
 def answering(answer, clock=lambda: NOW):
@@ -105,9 +105,9 @@ OLD = Tokens("old access", "old refresh", NOW, frozenset(SCOPES), NOW + timedelt
 
 
 def test_a_person_is_sent_away_with_state_and_a_hashed_secret(oauth):
-    departure, other = (oauth.depart(REDIRECT, SCOPES, login_hint=ROBIN) for _ in range(2))
-    query = asked(departure.url)
-    assert departure.url.startswith("http://sandbox/o/oauth2/v2/auth?")
+    sent, other = (oauth.authorize(REDIRECT, SCOPES, login_hint=ROBIN) for _ in range(2))
+    query = asked(sent.url)
+    assert sent.url.startswith("http://sandbox/o/oauth2/v2/auth?")
     assert (query["client_id"], query["response_type"], query["redirect_uri"]) == (
         CLIENT_ID,
         "code",
@@ -115,10 +115,10 @@ def test_a_person_is_sent_away_with_state_and_a_hashed_secret(oauth):
     )
     assert (query["scope"].split(), query["login_hint"]) == (list(SCOPES), ROBIN)
     assert (query["access_type"], query["prompt"]) == ("offline", "consent select_account")
-    assert (query["state"], query["code_challenge_method"]) == (departure.state, "S256")
-    assert departure.verifier not in departure.url and CLIENT_SECRET not in departure.url
-    assert len(departure.state) >= 22 and 43 <= len(departure.verifier) <= 128
-    assert {departure.state, departure.verifier} & {other.state, other.verifier} == set()
+    assert (query["state"], query["code_challenge_method"]) == (sent.state, "S256")
+    assert sent.verifier not in sent.url and CLIENT_SECRET not in sent.url
+    assert len(sent.state) >= 22 and 43 <= len(sent.verifier) <= 128
+    assert {sent.state, sent.verifier} & {other.state, other.verifier} == set()
 
 
 def test_consent_gives_tokens_that_open_the_calendars(http, tokens):
@@ -130,33 +130,33 @@ def test_consent_gives_tokens_that_open_the_calendars(http, tokens):
 
 
 def test_connecting_again_gives_a_refresh_token_again(oauth, http, tokens):
-    departure = oauth.depart(REDIRECT, SCOPES, login_hint=ROBIN)
-    assert oauth.arrive(departure, consent(http, departure)).refresh_token
+    sent = oauth.authorize(REDIRECT, SCOPES, login_hint=ROBIN)
+    assert oauth.arrive(sent, consent(http, sent)).refresh_token
 
 
 @pytest.mark.parametrize("state", ["", "another", "ünïcode"])
 def test_a_return_that_is_not_ours_is_refused_before_anything_is_asked(oauth, sandbox, http, state):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    back = consent(http, departure)
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    back = consent(http, sent)
     sandbox.requests.clear()
     with pytest.raises(Mismatch):
-        oauth.arrive(departure, back | {"state": state})
+        oauth.arrive(sent, back | {"state": state})
     with pytest.raises(Mismatch):
-        oauth.arrive(departure, {"code": back["code"]})
+        oauth.arrive(sent, {"code": back["code"]})
     assert not sandbox.requests
 
 
-def test_a_session_without_a_departure_accepts_nothing(oauth):
+def test_a_session_without_a_request_accepts_nothing(oauth):
     with pytest.raises(Mismatch):
-        oauth.arrive(Departure("", "", "", REDIRECT), {"state": "", "code": "x"})
+        oauth.arrive(AuthorizationRequest("", "", "", REDIRECT), {"state": "", "code": "x"})
     with pytest.raises(Mismatch):
-        oauth.arrive(Departure("", "s", "v", REDIRECT), {"state": "s"})
+        oauth.arrive(AuthorizationRequest("", "s", "v", REDIRECT), {"state": "s"})
 
 
 def test_a_person_may_say_no(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
+    sent = oauth.authorize(REDIRECT, SCOPES)
     with pytest.raises(Declined, match="access_denied"):
-        oauth.arrive(departure, consent(http, departure, decision="deny"))
+        oauth.arrive(sent, consent(http, sent, decision="deny"))
 
 
 def microsoft(number, error="access_denied"):
@@ -213,34 +213,36 @@ def microsoft(number, error="access_denied"):
     ids=str,
 )
 def test_why_nobody_was_let_through_is_told_apart(oauth, query, refusal, reason):
-    departure = oauth.depart(REDIRECT, SCOPES)
+    sent = oauth.authorize(REDIRECT, SCOPES)
     with pytest.raises(ProviderError) as caught:
-        oauth.arrive(departure, query | {"state": departure.state})
+        oauth.arrive(sent, query | {"state": sent.state})
     assert (type(caught.value), caught.value.reason) == (refusal, reason)
 
 
 def test_a_code_is_good_once_and_not_for_long(oauth, http, moving):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    back = consent(http, departure)
-    oauth.arrive(departure, back)
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    back = consent(http, sent)
+    oauth.arrive(sent, back)
     with pytest.raises(AuthExpired):
-        oauth.arrive(departure, back)
-    back = consent(http, departure)
+        oauth.arrive(sent, back)
+    back = consent(http, sent)
     moving.now += timedelta(minutes=15)
     with pytest.raises(AuthExpired):
-        oauth.arrive(departure, back)
+        oauth.arrive(sent, back)
 
 
 def test_a_stolen_code_is_worth_nothing_without_the_verifier(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    thief = Departure("", departure.state, oauth.depart(REDIRECT, SCOPES).verifier, REDIRECT)
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    thief = AuthorizationRequest(
+        "", sent.state, oauth.authorize(REDIRECT, SCOPES).verifier, REDIRECT
+    )
     with pytest.raises(AuthExpired):
-        oauth.arrive(thief, consent(http, departure))
+        oauth.arrive(thief, consent(http, sent))
 
 
 def test_boxes_left_empty_are_noticed(oauth, http):
-    departure = oauth.depart(REDIRECT, ("openid", "email", *SCOPES))
-    granted = oauth.arrive(departure, consent(http, departure, granted=SCOPES[:1])).scopes
+    sent = oauth.authorize(REDIRECT, ("openid", "email", *SCOPES))
+    granted = oauth.arrive(sent, consent(http, sent, granted=SCOPES[:1])).scopes
     assert missing_scopes(("openid", "email", *SCOPES), granted) == set(SCOPES[1:])
     assert missing_scopes(SCOPES[:1], granted) == set()
 
@@ -305,8 +307,8 @@ def test_a_token_without_an_end_is_used_at_once():
 
 def test_a_project_in_testing_tells_when_its_grant_ends(oauth, http, sandbox, moving):
     sandbox.oauth.testing_days = 7
-    departure = oauth.depart(REDIRECT, SCOPES)
-    made = oauth.arrive(departure, consent(http, departure))
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    made = oauth.arrive(sent, consent(http, sent))
     assert made.refresh_expires_at == NOW + timedelta(days=7)
     moving.now += timedelta(days=6)
     assert oauth.refresh(made).refresh_expires_at == NOW + timedelta(days=7)
@@ -412,12 +414,12 @@ def test_no_answer_can_be_tried_again(oauth, sandbox, tokens):
 
 def test_no_secret_is_shown_or_logged(oauth, http, caplog):
     caplog.set_level(logging.DEBUG)
-    departure = oauth.depart(REDIRECT, SCOPES)
-    tokens = oauth.arrive(departure, consent(http, departure))
-    shown = repr([departure, tokens, APPLICATION]) + caplog.text
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    tokens = oauth.arrive(sent, consent(http, sent))
+    shown = repr([sent, tokens, APPLICATION]) + caplog.text
     secrets = (
-        departure.state,
-        departure.verifier,
+        sent.state,
+        sent.verifier,
         tokens.access_token,
         tokens.refresh_token,
         CLIENT_SECRET,

@@ -56,22 +56,22 @@ def asked(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def consent(http, departure, granted=SCOPES, decision="allow"):
+def consent(http, sent, granted=SCOPES, decision="allow"):
     """What Microsoft's page sends back with the person."""
-    form = asked(departure.url) | {"account": ROBIN, "granted": list(granted), "decision": decision}
-    answer = http.post(departure.url.partition("?")[0], data=form)
+    form = asked(sent.url) | {"account": ROBIN, "granted": list(granted), "decision": decision}
+    answer = http.post(sent.url.partition("?")[0], data=form)
     assert answer.status_code == 303, answer.text
     return asked(answer.headers["Location"])
 
 
 @pytest.fixture
 def tokens(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    return oauth.arrive(departure, consent(http, departure))
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    return oauth.arrive(sent, consent(http, sent))
 
 
 def test_everyone_is_asked_for_the_same_and_chooses_an_account(oauth):
-    query = asked(oauth.depart(REDIRECT, SCOPES, login_hint=ROBIN).url)
+    query = asked(oauth.authorize(REDIRECT, SCOPES, login_hint=ROBIN).url)
     assert (query["prompt"], query["response_mode"], query["login_hint"]) == (
         "select_account",
         "query",
@@ -94,23 +94,23 @@ def test_consent_gives_tokens_that_open_the_calendars(http, tokens):
 
 
 def test_a_box_left_empty_is_noticed(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
-    granted = oauth.arrive(departure, consent(http, departure, granted=["User.Read"])).scopes
+    sent = oauth.authorize(REDIRECT, SCOPES)
+    granted = oauth.arrive(sent, consent(http, sent, granted=["User.Read"])).scopes
     assert missing_scopes(SCOPES, granted) == {"Calendars.ReadWrite"}
 
 
 def test_an_organisation_may_want_its_administrator_first(oauth, http, sandbox):
-    departure = oauth.depart(REDIRECT, SCOPES)
+    sent = oauth.authorize(REDIRECT, SCOPES)
     sandbox.oauth.admin_consent = True
     with pytest.raises(Declined) as caught:
-        oauth.arrive(departure, consent(http, departure))
+        oauth.arrive(sent, consent(http, sent))
     assert caught.value.reason == "admin_needed"
 
 
 def test_a_person_may_say_no(oauth, http):
-    departure = oauth.depart(REDIRECT, SCOPES)
+    sent = oauth.authorize(REDIRECT, SCOPES)
     with pytest.raises(Declined, match="access_denied"):
-        oauth.arrive(departure, consent(http, departure, decision="deny"))
+        oauth.arrive(sent, consent(http, sent, decision="deny"))
 
 
 def test_each_refresh_renews_the_refresh_token_and_a_lost_answer_loses_nothing(

@@ -1,9 +1,12 @@
 """What a booking shows outside: every step of the ladder, every ceiling, and nothing beyond."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from base import catalogue
 from base.text import IDENTIFIERS, cut
 from sync.events.event import Face
 from sync.events.face import Policy, Subject, face
@@ -178,3 +181,19 @@ def test_nothing_of_the_client_shows_beyond_the_chosen_step(
         letters = [c for c in value.lower() if c in FIRST + LAST + INTERNAL]
         assert seen[name] == (letters if whole[name] else letters[:1] if initials[name] else [])
     assert shown.title
+
+
+class Shouting(catalogue.gettext.NullTranslations):
+    def gettext(self, message):
+        return message.upper()
+
+
+@pytest.mark.parametrize("status", ["confirmed", "cancelled", "no_show"])
+def test_the_language_of_whoever_looks_changes_nothing_outside(status):
+    booked = replace(BOOKED, status=status, practitioner="Pat")
+    policy = Policy("initials", details="status rate notes")
+    expected = face(booked, policy)
+    with catalogue.using(Shouting()):
+        assert catalogue._("Busy") == "BUSY"
+        assert face(booked, policy) == expected
+        assert catalogue._("Busy") == "BUSY"

@@ -887,3 +887,51 @@ def test_a_thousand_bookings_are_one_valid_feed(linden, link, shown):
     found = shown(link)
     assert [entry.starts for entry in found] == [row["starts_at"] for row in rows]
     assert len({entry.uid for entry in found}) == 1000
+
+
+# ---- whose it is, and what hidden links leave out ----
+
+
+def test_a_link_of_the_whole_clinic_says_whose_each_booking_is(linden, book, read, shown):
+    linden.maya.change_sync(identifier="none", sync_allowed=True)
+    linden.quinn.change_sync(identifier="none", sync_allowed=True)
+    book()
+    book(calendar=linden.colleague_calendar)
+    link = Feed.generate(linden.maya, "all", linden.maya, scope="clinic")
+    assert {entry.description for entry in shown(link)} == {"With Pat Linden", "With Quinn Linden"}
+    link.change(linden.maya, title="{practitioner} {service}", details="status")
+    assert {(entry.title, entry.description) for entry in shown(link)} == {
+        ("Pat Linden · Shoulder", "Status: Confirmed"),
+        ("Quinn Linden · Shoulder", "Status: Confirmed"),
+    }
+    own = Feed.generate(linden.pat, "own", linden.pat, scope="person")
+    assert [entry.description for entry in shown(own)] == [""]
+
+
+def test_a_manager_s_link_of_one_colleague_bears_the_colleague_s_name(linden, book, read):
+    book()
+    link = Feed.generate(linden.maya, "Pat", linden.maya, practitioner=linden.calendar)
+    assert f"X-WR-CALNAME:Pat Linden\\, {linden.street.name}" in read(link).decode()
+    own = Feed.generate(linden.pat, "own", linden.pat, practitioner=linden.calendar)
+    assert f"X-WR-CALNAME:{linden.street.name}" in read(own).decode()
+
+
+@pytest.mark.parametrize("who", ["link", "person"])
+@pytest.mark.parametrize("status", ["cancelled", "no_show"])
+def test_hidden_links_leave_cancelled_and_missed_ones_out(linden, book, shown, link, who, status):
+    booking = book()
+    booking.change(linden.pat, booking.span, status=status)
+    assert len(shown(link)) == 1
+    if who == "link":
+        link.change(linden.pat, hide_sensitive=True)
+    else:
+        linden.pat.change_sync(hide_sensitive=True)
+    assert shown(link) == []
+
+
+def test_a_colleague_who_hides_leaves_them_out_of_links_of_all(linden, book, shown):
+    linden.quinn.change_sync(identifier="none", sync_allowed=True, hide_sensitive=True)
+    for calendar in (linden.calendar, linden.colleague_calendar):
+        book(calendar=calendar).cancel(linden.maya)
+    link = Feed.generate(linden.maya, "all", linden.maya, scope="clinic")
+    assert [entry.description for entry in shown(link)] == ["With Pat Linden"]

@@ -15,9 +15,12 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from sync.connect import connections
-from sync.connect.oauth import Application, Departure, OAuth, Tokens
+from base.outgoing import exchange
+from base.outgoing.addresses import read_allowed
+from sync.connect import gateway
+from sync.connect.oauth import Application, AuthorizationRequest, OAuth, Tokens
 from sync.providers import base, errors, open_provider, registry, wire
+from sync.providers.caldav.login import Login
 from tests.dripping import DRIPS, dripping
 from tests.provider_worlds import INSTALLATION, NOW, WINDOW
 
@@ -163,7 +166,7 @@ CALLS = {  # every call of the interface that asks the provider; those that give
     "renew_channel": lambda it: it.channels.renew(CHANNEL, CHANNEL.expires_at),
     "close_channel": lambda it: it.channels.close(CHANNEL),
 }
-ASKS_NOTHING = {"keep_pages", "new_id"}
+ASKS_NOTHING = {"keep_pages"}
 
 
 def test_the_table_of_calls_is_whole():
@@ -174,11 +177,38 @@ def test_the_table_of_calls_is_whole():
 
 def test_the_interface_of_a_provider_stays_small():
     methods = [name for name in vars(base.Provider) if not name.startswith("_")]
-    assert len(methods) <= 14
+    assert len(methods) <= 13
+
+
+@pytest.fixture
+def loopback():
+    """Addresses that somebody typed may be on this machine."""
+    before = exchange.set_up_as()
+    exchange.set_up(read_allowed("http://127.0.0.1"))
+    yield
+    exchange.set_up(before)
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if not name.endswith("_channel")])
+def test_every_call_of_a_server_that_somebody_typed_is_bounded(loopback, name):
+    with dripping("one header") as server, exchange.client(BOUND) as http:
+        login = Login(server.url, "name", "secret", (f"{server.url}/home/",), is_hosted=False)
+        provider = open_provider("caldav", http, lambda stale: login.written(), "")
+        if name == "email":
+            assert CALLS[name](provider) == "" and not server.lines  # discovery told it
+        elif name == "write":
+            assert all(result.error for result in CALLS[name](provider))
+        else:
+            with pytest.raises(errors.Unanswered):
+                CALLS[name](provider)
+        assert server.lines <= 2
+
+
+SET_UP = [kind for kind, row in registry.PROVIDERS.items() if not row.has_own_address]
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("kind", registry.KINDS)
+@pytest.mark.parametrize("kind", SET_UP)
 def test_every_call_of_a_provider_is_bounded(hurried, kind, name):
     with dripping("one header") as server:
         provider = open_provider(kind, hurried, lambda stale: "token", server.url)
@@ -203,7 +233,7 @@ def test_every_call_of_a_sign_in_is_bounded(hurried, name):
         tokens = Tokens("access", "refresh", NOW, frozenset())
         calls = {
             "arrive": lambda: asked.arrive(
-                Departure(server.url, "state", "verifier", "http://ours.test/"),
+                AuthorizationRequest(server.url, "state", "verifier", "http://ours.test/"),
                 {"state": "state", "code": "code"},
             ),
             "refresh": lambda: asked.refresh(tokens),
@@ -215,5 +245,5 @@ def test_every_call_of_a_sign_in_is_bounded(hurried, name):
 
 
 def test_who_waits_in_a_request_asks_with_a_short_bound():
-    with connections.in_a_hurry("google") as short, wire.http_client() as usual:
+    with gateway.in_a_hurry("google") as short, wire.http_client() as usual:
         assert short.longest_seconds < usual.longest_seconds

@@ -34,7 +34,7 @@ from sync.providers.errors import (
     Unanswered,
     Unavailable,
 )
-from sync.providers.google.mapping import event_id, from_event, from_mark, to_event, to_mark
+from sync.providers.google.shapes import event_id, from_event, from_mark, to_event, to_mark
 from sync.providers.wire import http_client
 
 SOON = NOW + timedelta(days=4)
@@ -402,13 +402,18 @@ def test_a_used_up_calendar_limit_waits_for_hours(world):
     assert caught.value.retry_after_seconds >= 3600
 
 
+A_DAY = 86400
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("7", (7, 7)),
         ("soon", None),
         ("", None),
-        ("9" * 5000, None),
+        ("9" * 5000, (A_DAY, A_DAY)),
+        ("31536000", (A_DAY, A_DAY)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", (A_DAY, A_DAY)),
         ("-5", None),
         (format_datetime(datetime.now(UTC) + timedelta(hours=1)), (1800, 3600)),
         (format_datetime(datetime.now(UTC) - timedelta(hours=1)), (0, 0)),
@@ -614,7 +619,7 @@ def test_a_restore_that_google_refuses_says_so(world):
     (refused,) = world.write(world.updated(world.create(), taken.error.etag))
     assert isinstance(refused.error, Forbidden)
     again = mark("booking0", generation=2)
-    assert world.provider.new_id(again, SECRET) != made.remote_id
+    assert world.row.new_id(again, SECRET) != made.remote_id
 
 
 def test_a_token_that_dies_on_the_way_repeats_only_what_it_met(world):

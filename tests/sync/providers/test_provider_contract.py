@@ -80,7 +80,7 @@ class TestCalendars:
 class TestWriting:
     def test_an_event_comes_back_as_it_went_out(self, world):
         made = world.write(
-            Create(world.provider.new_id(mark(), SECRET), event("Fußpflege 🦶", SOON, 45), mark())
+            Create(world.row.new_id(mark(), SECRET), event("Fußpflege 🦶", SOON, 45), mark())
         )[0].event
         assert (made.title, made.description, made.location) == (
             "Fußpflege 🦶",
@@ -538,7 +538,7 @@ class TestReading:
         gone = min(ours)
         world.outside_delete(gone, world.destination)
         other = mark("booking1", installation="another")
-        world.write(Create(world.provider.new_id(other, SECRET), event(), other))
+        world.write(Create(world.row.new_id(other, SECRET), event(), other))
         world.outside("Lunch", SOON, calendar=world.destination)
         found = world.provider.find_marked(world.destination, INSTALLATION)
         assert {one.remote_id for one in found} == ours - {gone}
@@ -559,7 +559,7 @@ class TestTimes:
     def test_whole_days_stay_whole_days(self, world, zone_name):
         own = mark("days")
         created = Create(
-            world.provider.new_id(own, SECRET),
+            world.row.new_id(own, SECRET),
             whole_days(date(2026, 12, 1), date(2026, 12, 3), zone_name=zone_name),
             own,
         )
@@ -598,7 +598,7 @@ class TestTimes:
             own = mark(zone_name)
             made = world.write(
                 Create(
-                    world.provider.new_id(own, SECRET),
+                    world.row.new_id(own, SECRET),
                     event(starts_at=at, zone_name=zone_name),
                     own,
                 )
@@ -614,7 +614,7 @@ class TestTimes:
 
 class TestIds:
     def test_they_are_the_same_for_the_same_mark_and_secret_only(self, world):
-        new_id = world.provider.new_id
+        new_id = world.row.new_id
         marks = [mark(), mark("other"), mark(generation=2), mark(installation="another")]
         assert new_id(mark(), SECRET) == new_id(mark(), SECRET)
         assert len({new_id(one, secret) for one in marks for secret in (SECRET, b"another")}) == 8
@@ -625,9 +625,9 @@ class TestIds:
     )
     def test_no_two_marks_meet(self, one, other):
         for kind in WORLDS.values():
-            new_id = kind.adapter.new_id
-            same = new_id(None, mark(one[0], installation=one[1]), SECRET) == new_id(
-                None, mark(other[0], installation=other[1]), SECRET
+            new_id = kind.row.new_id
+            same = new_id(mark(one[0], installation=one[1]), SECRET) == new_id(
+                mark(other[0], installation=other[1]), SECRET
             )
             assert same == (one == other)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from base.config.endpoints import BY_PASSWORD
 from base.config.settings import Settings
 from models import PLANS
 from sync.providers import registry
@@ -16,6 +17,15 @@ OTHERS = {  # the same words for something else
     "views/doors/help.py": "the name of a page of Help about private links",
     "sync/feeds/readers.py": "programs that read private links",
     "sync/feeds/shown.py": "who looks at the preview of a private link",
+}
+NAMED = {  # feeds/ and these name programs that read a link, or take one appointment
+    "about/privacy.html",  # the sentence that Google asks for, word for word
+    "mail/_visit.html",
+    "mail/_visit.txt",
+    "mail/client.html",
+    "mail/client.txt",
+    "sync/_other_ways.html",
+    "visitor/booking.html",
 }
 
 
@@ -49,11 +59,24 @@ def test_no_template_asks_which_provider_it_is():
     assert [page for page in pages if page.is_file() and asked.search(page.read_text())] == []
 
 
+def test_no_template_names_a_provider():
+    """Help and the guides are written about each; elsewhere the name comes from its row."""
+    names = {str(name) for row in registry.PROVIDERS.values() for name in (row.name, row.company)}
+    names -= {"CalDAV", "Published calendar", "The other side"}  # no provider's own
+    named = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b(?!\.)")
+    pages = [path for path in (TOP / "templates").rglob("*") if path.is_file()]
+    found = {
+        path.relative_to(TOP / "templates").as_posix()
+        for path in pages
+        if named.search(path.read_text())
+    }
+    assert {page for page in found if not page.startswith(("help/", "feeds/"))} == NAMED
+
+
 @pytest.mark.parametrize("row", registry.PROVIDERS.values(), ids=lambda row: row.kind)
 def test_what_a_row_names_is_there(row):
     assert (TOP / row.guide).exists()
     assert (TOP / "templates" / "help" / f"{row.help_page}.html").exists()
-    assert row.adapter.kind == row.kind
     assert any(row.kind in features for features in PLANS.values())
 
 
@@ -65,7 +88,10 @@ def test_plans_and_settings_name_no_other_providers():
         for name in ("CLIENT_ID", "CLIENT_SECRET")
     }
     settings = Settings.from_env({"KALENDS_INSTANCE": "instance", **known})
-    assert sold == set(settings.providers) == set(registry.KINDS)
+    by_password = {kind for kind, row in registry.PROVIDERS.items() if row.by_password}
+    assert sold == set(registry.KINDS)
+    assert set(settings.providers) == set(registry.KINDS) - by_password
+    assert by_password == set(BY_PASSWORD)
 
 
 @pytest.mark.parametrize(("days", "is_trial"), [(None, False), (5, False), (6, True), (8, True)])

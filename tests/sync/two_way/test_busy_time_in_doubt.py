@@ -3,6 +3,7 @@ really gone is free soon, on both providers.
 """
 
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from sync_world import VIEWS, WORLDS, lie
@@ -11,6 +12,7 @@ from base.tables.outside import ExternalEvent
 from sync.tables import ending, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way.reading.lacking import LATER
+from sync.two_way.reading.second_reading import LAST
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -189,7 +191,29 @@ def test_a_first_reading_that_lacks_events_is_noticed_soon(
     assert len(world.mirrored(account)) == 7
 
 
-def test_a_first_reading_that_was_right_costs_one_list_of_ids_more(world, account):
+@pytest.mark.parametrize("where", ["source", "destination"])
+def test_two_lists_in_a_row_that_lack_the_same_are_noticed_within_the_hour(
+    world, account, where, monkeypatch
+):
+    calendar = {"source": world.source(), "destination": world.destination(account)}[where]
+    at = world.clock.now + timedelta(days=2)
+    ending.leave(Account.get(), world.user, "restart", False)
+    late = world.robin.add("Late", at, at + timedelta(hours=1), calendar)
+    lacks_it = {"lists": "/(events|calendarView|instances)(/delta)?$", "times": None}
+    with monkeypatch.context() as told:
+        lie(told, shorten=lambda items: [one for one in items if one["id"] != late], **lacks_it)
+        world.run(account, times=2)
+        world.later(seconds=LATER.seconds + 1)
+        world.run(account)
+        for _ in range(3):
+            world.poll(account)
+        assert "Late" not in world.mirrored(account)
+    world.later(seconds=LAST.seconds)
+    world.run(account)
+    assert "Late" in world.mirrored(account)
+
+
+def test_a_first_reading_that_was_right_costs_two_lists_of_ids_more(world, account):
     add(world, 7)
     world.add_repeating("Yoga", world.clock.now + timedelta(days=1), world.source(), times=9)
     world.poll(account)
@@ -197,10 +221,20 @@ def test_a_first_reading_that_was_right_costs_one_list_of_ids_more(world, accoun
     sources.turn_off(row, world.user)
     sources.turn_on(RemoteCalendar.get_by_id(row.id), world.user)
     world.run(account)
-    world.later(seconds=LATER.seconds + 1)
-    before = len(world.sandbox.requests)
-    world.run(account)
-    assert len(world.sandbox.requests) == before + 2  # what changed, and the ids
+    asked_there = []
+
+    def look(moment, request):
+        where = unquote(str(request.url))
+        is_search = "privateExtendedProperty" in where or "$filter=" in where  # for strays
+        if moment == "after" and world.source() in where and not is_search:
+            asked_there.append(where)
+
+    world.watch(look)
+    for wait in (LATER, LAST):
+        world.later(seconds=wait.seconds + 1)
+        asked_there.clear()
+        world.run(account)
+        assert len(asked_there) == 2  # what changed, and the ids
     whole_at = RemoteCalendar.get_by_id(row.id).whole_at
     for _ in range(3):
         before = len(world.sandbox.requests)
@@ -210,7 +244,7 @@ def test_a_first_reading_that_was_right_costs_one_list_of_ids_more(world, accoun
     assert RemoteCalendar.get_by_id(row.id).whole_at == whole_at
 
 
-def test_a_second_look_that_is_refused_is_taken_at_the_next_regular_time(
+def test_a_second_reading_that_is_refused_is_done_at_the_next_regular_time(
     world, account, monkeypatch
 ):
     add(world, 3)

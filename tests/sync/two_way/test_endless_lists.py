@@ -11,7 +11,7 @@ from sync_world import WORLDS
 
 from sync.tables import controls
 from sync.tables.accounts import Account
-from sync.two_way import first_look
+from sync.two_way import first_list
 
 MOST = 60  # requests that one look may cost
 
@@ -62,13 +62,13 @@ def test_bookings_go_on_though_the_list_never_ends(world, asked):
 def test_a_new_account_with_such_a_list_is_looked_at_seldom(world, asked):
     account = world.connect()
     requests = asked()
-    first_look.ask(account)
+    first_list.ask(account)
     for _ in range(20):
-        first_look.look(account.id)
+        first_list.read(account.id)
         world.later(minutes=5)
     row = Account.get_by_id(account.id)
     assert row.health == "waiting" and 0 < len(requests) <= MOST
     assert row.wait_until - world.clock.now > timedelta(hours=4)
-    first_look.ask(row)  # a person may always try again
-    first_look.look(account.id)
+    first_list.ask(row)  # a person may always try again
+    first_list.read(account.id)
     assert MOST < len(requests) <= 2 * MOST

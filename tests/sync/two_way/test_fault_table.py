@@ -7,13 +7,15 @@ events of their own. Nobody helps; then both sides are counted.
 A run takes each route with every second fault, in one of the three lengths, which turn from route
 to route; and with 404 and 410 also once each: about 70 cells a provider. Departures take each route
 with every fourth fault, for an hour: about 35 cells. FAULT_CELLS=all takes all 315, and all 150.
+CalDAV, whose requests are single ones, takes a fifth of these.
 """
 
 import os
 from datetime import timedelta
 
 import pytest
-from sync_world import WORLDS
+from caldav_sync_world import CalDavSyncWorld
+from sync_world import WORLDS as WITH_CHANNELS
 
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
@@ -22,6 +24,7 @@ from sync.tables import ending, starting
 from sync.tables.accounts import Account
 from sync.tables.mappings import MappingRow
 
+WORLDS = {**WITH_CHANNELS, "caldav": CalDavSyncWorld}
 STATUSES = (400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504)
 FAULTS = (*STATUSES, "cut before", "cut after")
 LENGTHS = ("once", "three times", "an hour")
@@ -44,6 +47,15 @@ ROUTES = {  # name → (method, path), by provider
         "read ours": ("GET", "/events$"),
         "read theirs": ("GET", "/calendarView"),
     },
+    CalDavSyncWorld.kind: {
+        "batch": (None, r"\.ics$"),
+        "create": ("PUT", r"\.ics$"),
+        "change": ("PUT", r"/[0-9a-v]{8,20}[^/]*\.ics$"),
+        "delete": ("DELETE", r"\.ics$"),
+        "look": ("GET", r"\.ics$"),
+        "read ours": ("REPORT", "/cal/robin/kalends"),
+        "read theirs": ("REPORT", "/cal/robin/own"),
+    },
 }
 # From one look to the next, until what was put off longest was tried again.
 MINUTES = (
@@ -59,9 +71,11 @@ MINUTES = (
 SOON = 5  # so many of these looks are enough after a trouble that is short
 
 
-def lengths(route: int, fault: int) -> tuple[str, ...]:
+def lengths(world, route: int, fault: int) -> tuple[str, ...]:
     if os.environ.get("FAULT_CELLS") == "all":
         return LENGTHS
+    if (route + fault) % world.each_fault:
+        return ()
     turn = LENGTHS[(route + fault // 2) % len(LENGTHS)]
     if FAULTS[fault] in (404, 410):
         return tuple({"once": None, turn: None})
@@ -176,7 +190,7 @@ def test_whatever_is_refused_or_cut_off_both_sides_count_right_in_the_end(table,
     method, path = list(ROUTES[table.world.kind].values())[route]
     wrong = []
     for number, fault in enumerate(FAULTS):
-        for length in lengths(route, number):
+        for length in lengths(table.world, route, number):
             table.strike(method, path, fault, length)
             table.change_everything()
             table.settle(length)
@@ -197,6 +211,11 @@ MORE = {  # routes that only a departure takes, or that matter more to it
         "calendars": ("GET", "/me/calendars$"),
         "remove": ("DELETE", "/calendars/[^/]+$"),
         "search": ("GET", "/(events|calendarView)(/delta)?$"),
+    },
+    CalDavSyncWorld.kind: {
+        "calendars": ("PROPFIND", "/cal/robin/$"),
+        "remove": ("DELETE", "/cal/robin/[^/]+/$"),
+        "search": ("REPORT", "/cal/robin/"),
     },
 }
 
@@ -268,7 +287,11 @@ class Departure:
 def test_whatever_is_refused_for_an_hour_a_departure_leaves_nothing(world, route):
     method, path = (ROUTES[world.kind] | MORE[world.kind])[route]
     turn = list(ROUTES["google"] | MORE["google"]).index(route)
-    cells = FAULTS if os.environ.get("FAULT_CELLS") == "all" else FAULTS[turn % 4 :: 4]
+    cells = (
+        FAULTS
+        if os.environ.get("FAULT_CELLS") == "all"
+        else FAULTS[turn % 4 :: 4 * world.each_fault]
+    )
     wrong = []
     for number, fault in enumerate(cells):
         departure = Departure(world, number)

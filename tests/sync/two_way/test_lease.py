@@ -100,7 +100,7 @@ def test_a_killed_worker_holds_its_account_for_half_a_minute_at_most(account, se
     )
     assert holder.stdout.readline().strip()
     os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
+    holder.communicate()
     models.database.connect(reuse_if_open=True)
     row = Account.get_by_id(account.id)
     assert row.lease and row.leased_until - scheduling.utc_now() <= timedelta(seconds=30)

@@ -9,10 +9,10 @@ import pytest
 from sync_world import WORLDS
 
 from models import Booking
-from sync.connect import connecting
+from sync.connect import calendar_list
 from sync.events.event import Event, Face, Mark, RemoteEvent
-from sync.providers.google import mapping as google_mapping
-from sync.providers.microsoft import mapping as microsoft_mapping
+from sync.providers.google import shapes as google_shapes
+from sync.providers.microsoft import shapes as microsoft_shapes
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -35,35 +35,35 @@ def seen(mark, remote_id="x"):
 class TestWhatNeverChanges:
     def test_ids_made_from_a_mark_without_an_account(self):
         assert (
-            google_mapping.event_id(Mark("b7c1", "4f0c", 1), b"secret")
+            google_shapes.event_id(Mark("b7c1", "4f0c", 1), b"secret")
             == "1ujcddopm59pgoidq2tbuujgl78ih017"
         )
         assert (
-            microsoft_mapping.provisional_id(Mark("b7c1", "4f0c", 1), b"secret")
+            microsoft_shapes.provisional_id(Mark("b7c1", "4f0c", 1), b"secret")
             == "promised-0fa6c6b719b15398624dd0babf7a70a9d1288027"
         )
 
     def test_names_of_properties(self):
-        assert google_mapping.from_mark(WHOLE) == {
+        assert google_shapes.from_mark(WHOLE) == {
             "kalendsInstallation": "b7c1",
             "kalendsReference": "4f0c",
             "kalendsGeneration": "2",
             "kalendsAccount": "a11ce",
         }
         ours = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
-        assert microsoft_mapping.to_create("promised-1", EVENT, WHOLE)[
+        assert microsoft_shapes.to_create("promised-1", EVENT, WHOLE)[
             "singleValueExtendedProperties"
         ] == [
             {"id": ours + "kalendsMark", "value": '["b7c1", "4f0c", 2]'},
             {"id": ours + "kalendsAccount", "value": "a11ce"},
             {"id": ours + "kalendsPromise", "value": "promised-1"},
         ]
-        assert ours + "kalendsNote" == microsoft_mapping.NOTE
+        assert ours + "kalendsNote" == microsoft_shapes.NOTE
 
     def test_references_of_calendars_and_the_account_in_a_mark(self, db, linden):
         linden.clinic.installation = "00112233aabbccdd"
-        assert connecting.reference(linden.clinic) == "kalends:18aa21a9513c:"
-        assert connecting.reference(linden.clinic, 7) == "kalends:18aa21a9513c:5a829954bc57"
+        assert calendar_list.reference(linden.clinic) == "kalends:18aa21a9513c:"
+        assert calendar_list.reference(linden.clinic, 7) == "kalends:18aa21a9513c:5a829954bc57"
         account = Account(clinic=linden.clinic, user=7, kind="google", email="Robin@Example.com")
         assert marks.part(account) == "4b6208ebcedffa68"
 
@@ -94,14 +94,14 @@ class TestWhatNeverChanges:
 @pytest.mark.parametrize("mark", [WHOLE, replace(WHOLE, account="")])
 def test_marks_come_back_as_they_were_written(mark):
     assert (
-        google_mapping.to_mark({"extendedProperties": {"private": google_mapping.from_mark(mark)}})
+        google_shapes.to_mark({"extendedProperties": {"private": google_shapes.from_mark(mark)}})
         == mark
     )
-    assert microsoft_mapping.to_mark(microsoft_mapping.to_restore(EVENT, mark)) == mark
+    assert microsoft_shapes.to_mark(microsoft_shapes.to_restore(EVENT, mark)) == mark
 
 
 def test_no_two_accounts_promise_the_same_id():
-    assert google_mapping.event_id(WHOLE, b"s") != google_mapping.event_id(
+    assert google_shapes.event_id(WHOLE, b"s") != google_shapes.event_id(
         replace(WHOLE, account="b0b"), b"s"
     )
 
@@ -156,7 +156,7 @@ def by_person(world, shared) -> dict[str, int]:
     whose = {str(row.uuid): row.practitioner.user.name.split()[0] for row in Booking.select()}
     counts = {}
     for event in world.robin.events(shared):
-        key = whose.get(world.reference_of(event), "foreign")
+        key = whose.get(world.reference_of(event), "of nobody")
         counts[key] = counts.get(key, 0) + 1
     return counts
 

@@ -253,7 +253,7 @@ def test_what_comes_back_is_what_we_wanted(world, zone_name):
     ):
         own = mark(f"b{number}")
         sent = replace(one, face=replace(one.face, description="one\n\ntwo\n"))
-        made = world.write(Create(world.provider.new_id(own, SECRET), sent, own))[0].event
+        made = world.write(Create(world.row.new_id(own, SECRET), sent, own))[0].event
         assert fingerprint(made) == wanted(sent)
         assert fingerprint(world.provider.get(world.destination, made.remote_id)) == wanted(sent)
 

@@ -138,10 +138,12 @@ def test_trouble_after_progress_is_waited_for_as_for_the_first_time(world):
     world.assert_in_step(account)
 
 
-def test_trouble_without_progress_is_waited_for_longer_each_time(world):
+@pytest.mark.parametrize("asks", [None, 0, 1])
+def test_trouble_without_progress_is_waited_for_longer_each_time(world, asks):
+    """Also where the provider names no time, or one that is over at once."""
     world.book()
     account = world.start()
-    world.sandbox.faults.fail(503, minutes=60)
+    world.sandbox.faults.fail(503, minutes=60, retry_after_seconds=asks)
     waits = []
     world.later(seconds=400)
     for _ in range(5):

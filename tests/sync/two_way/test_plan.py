@@ -123,7 +123,7 @@ OCCURRENCES = [
     for number in (1, 2)
 ]
 COPY = replace(STANDS, remote_id="r0", etag="e9")
-FOREIGN = replace(STANDS, remote_id="f1", mark=None)
+EXTERNAL = replace(STANDS, remote_id="f1", mark=None)
 
 
 def delta(
@@ -197,7 +197,7 @@ CASES = [
         "absent from an incremental delta is unchanged",
         BOOKED,
         SYNCED,
-        delta(FOREIGN),
+        delta(EXTERNAL),
         TERMS,
         NOTHING,
     ),
@@ -749,7 +749,7 @@ CASES = [
         LATER,
         ["AdoptRemote r1", "UpdateRemote r1 then frozen"],
     ),
-    ("an event without a mark is foreign", BOOKED, SYNCED, delta(FOREIGN), TERMS, NOTHING),
+    ("an event without a mark is external", BOOKED, SYNCED, delta(EXTERNAL), TERMS, NOTHING),
     (
         "an event of another installation is foreign",
         BOOKED,
@@ -1039,8 +1039,10 @@ def test_a_stale_copy_goes_by_its_own_id_and_etag():
 
 def test_foreign_events_are_handed_on_as_they_are():
     theirs = replace(COPY, remote_id="r7", mark=Mark("elsewhere", "b1", 1))
-    assert plan({"b1": BOOKED}, delta(STANDS, FOREIGN, theirs, COPY), [SYNCED], TERMS).external == (
-        FOREIGN,
+    assert plan(
+        {"b1": BOOKED}, delta(STANDS, EXTERNAL, theirs, COPY), [SYNCED], TERMS
+    ).external == (
+        EXTERNAL,
         theirs,
     )
 
@@ -1156,7 +1158,7 @@ def test_a_deletion_under_way_needs_no_second_approval():
 
 @pytest.mark.parametrize(
     "remote",
-    [delta(complete=True), delta(FOREIGN, complete=True), delta(gone=("rb0", "rb1", "rb2"))],
+    [delta(complete=True), delta(EXTERNAL, complete=True), delta(gone=("rb0", "rb1", "rb2"))],
 )
 def test_a_calendar_that_is_suddenly_empty_stops(remote):
     events, mappings = many(3)

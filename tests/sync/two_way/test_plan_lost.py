@@ -10,22 +10,22 @@ import pytest
 from base.config.endpoints import Endpoints
 from base.tables.outside import ExternalEvent
 from models import Clinic
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables.accounts import Account, RemoteCalendar
 
-SAID = "no sync with Google"
+SAID = "no sync with Outlook"
 
 
 @pytest.fixture
 def account(linden, clock):
-    connections.set_up(
-        connections.Setup({"google": Endpoints("id", "secret", *["https://google.test"] * 4)})
+    gateway.set_up(
+        gateway.Setup({"microsoft": Endpoints("id", "secret", *["https://microsoft.test"] * 4)})
     )
     row = Account.create(
         clinic=linden.clinic,
         user=linden.pat,
-        kind="google",
-        email="pat@gmail.test",
+        kind="microsoft",
+        email="pat@outlook.test",
         sealed="",
         phase="active",
         listed_at=clock.now,

@@ -728,7 +728,7 @@ TestTwoWaySync.settings = settings(max_examples=600, stateful_step_count=40)
 outside = st.lists(
     st.tuples(
         st.sampled_from(
-            ("drag", "title", "public", "repeat", "colour", "delete", "copy", "foreign")
+            ("drag", "title", "public", "repeat", "colour", "delete", "copy", "external")
         ),
         st.integers(0, 4),
         times,
@@ -747,7 +747,7 @@ def act(world: World, number: int, what: str, which: int, times: dict) -> None:
         "repeat": {"is_series": True},
         "colour": {},
     }
-    if what == "foreign":
+    if what == "external":
         world.calendar.put(f"f{which}", RemoteEvent("", "", title="Lunch", **times))
     for event in world.standing(f"b{which}")[:1]:
         if what in news:

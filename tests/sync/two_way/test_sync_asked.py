@@ -40,9 +40,7 @@ def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
         for call in registry.of(world.kind).webhook.calls(headers, body):
-            channels.called(
-                world.kind, address.rsplit("/", 1)[1], call.channel_id, call.secret, call.what
-            )
+            channels.called(world.kind, address.rsplit("/", 1)[1], call)
     world.messages.clear()
 
 

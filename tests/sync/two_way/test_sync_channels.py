@@ -11,7 +11,7 @@ import pytest
 from sync_world import WORLDS
 
 from base.tables.outside import ExternalEvent
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables import sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
@@ -163,4 +163,4 @@ def test_without_an_address_that_providers_reach_nothing_is_opened(linden, clock
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     world = WORLDS["google"](linden, clock, webhook_url=None)
     world.start()
-    assert not Channel.select().exists() and connections.setup().webhook_url is None
+    assert not Channel.select().exists() and gateway.setup().webhook_url is None

@@ -27,7 +27,7 @@ from base.database import open_database
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables import ending, mappings, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -650,15 +650,13 @@ def served(world):
         token_url=known.token_url.replace("http://sandbox", base),
         api_url=known.api_url.replace("http://sandbox", base),
     )
-    yield connections.Setup(
-        {world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests"
-    )
+    yield gateway.Setup({world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests")
     server.shutdown()
 
 
 def _work(setup, account_id, database_url):
     open_database(database_url)
-    connections.set_up(setup)
+    gateway.set_up(setup)
     with models.database.connection_context():
         run.run(account_id)
     os._exit(0)
@@ -680,7 +678,7 @@ def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, setti
         ),
         world.user,
     )
-    here = connections.setup()
+    here = gateway.setup()
     with served(world) as there:
         killed = [_killed(world, account, there, settings, number, when)]
         world.later(minutes=10)
@@ -694,7 +692,7 @@ def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, setti
         killed.append(_killed(world, account, there, settings, number, when))
         world.later(minutes=10)
     assert killed[0]
-    connections.set_up(here)
+    gateway.set_up(here)
     settle(world, account)
     assert len(world.calendars_of_ours(account)) == 1 and world.mirrored(account) == ["Dentist"]
 

@@ -14,6 +14,7 @@ from models import Booking
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account
 from sync.tables.strays import Stray
+from sync.two_way.standing.state import Standing
 
 # What is said to providers is the same on both.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -129,7 +130,7 @@ def test_a_calendar_that_cannot_be_looked_into_keeps_a_departure_open_for_a_pers
         world.run()
     account = Account.get()
     assert world.standing(account) == {} and account.phase == "leaving"
-    assert account.is_stuck_leaving and account.unsearched() == ["Closed"]
+    assert account.is_stuck_leaving and Standing(account).unsearched == ["Closed"]
     requests = world.sandbox.requests.total
     world.later(hours=1)
     world.run()

@@ -18,7 +18,7 @@ from base.tables.outbox import Letter
 from base.tables.outside import EARLIER_RULES, RULES, ExternalEvent
 from letters import trouble
 from models import Booking
-from sync.connect import connections
+from sync.connect import gateway
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables import controls, sources
 from sync.tables.accounts import Account, RemoteCalendar
@@ -335,7 +335,7 @@ def reader_of(world, account):
     row = Account.get_by_id(account.id)
     row.refresh()
     return Reader(
-        RunContext(row, holder, connections.open_account(row), b"a secret of the tests"), 300
+        RunContext(row, holder, gateway.open_account(row), b"a secret of the tests"), 300
     ), holder
 
 

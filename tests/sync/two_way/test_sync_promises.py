@@ -15,7 +15,8 @@ import models
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking, Clinic, User
-from sync.connect import connections
+from sync.connect import gateway
+from sync.providers.base import ChannelCall
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel, hash_of
@@ -160,7 +161,7 @@ def test_a_single_not_found_is_not_believed(world, account):
 
 
 def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(world, account):
-    connections.set_up(connections.Setup({}, None, 300, b"x"))
+    gateway.set_up(gateway.Setup({}, None, 300, b"x"))
     world.book(days=20)
     run.run(account.id)
     assert Account.get().health == "ok" and Account.get().failures == 0
@@ -319,20 +320,51 @@ def test_a_colleague_who_says_no_is_not_overruled(world, linden):
     assert world.standing(account) == {} and world.notices(account) == []
 
 
-def test_a_lower_ceiling_reaches_what_has_left_the_window(world, linden):
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing of it is in SQL
+@pytest.mark.parametrize("who", ["clinic", "person", "colleague"])
+def test_who_shows_less_reaches_what_has_left_the_window(world, linden, who):
     world.user.change_sync(identifier="full_name")
-    booking = world.book(days=1)
-    account = world.start()
+    booking, sender = world.book(days=1), world.user
+    if who == "colleague":
+        sender = linden.maya
+        sender.change_sync(sync_allowed=True, identifier="full_name")
+    account = world.start(user=sender)
+    if who == "colleague":
+        controls.change(account, sender, covers=[linden.calendar.id])
+        world.run(account)
     assert "Małgorzata" in world.title_of(world.event_of(account, booking))
     world.later(days=60)
     world.run(account)
     assert MappingRow.get(MappingRow.uid == str(booking.uuid)).phase == "frozen"
-    Clinic.get_by_id(linden.clinic.id).change(linden.olive, privacy_ceiling="none")
+    if who == "clinic":
+        Clinic.get_by_id(linden.clinic.id).change(linden.olive, privacy_ceiling="none")
+    else:
+        User.get_by_id(world.user.id).change_sync(identifier="none")
     world.run(account)
     assert (
         "Małgorzata" not in world.title_of(world.event_of(account, booking))
         and MappingRow.get(MappingRow.uid == str(booking.uuid)).phase == "frozen"
     )
+    world.assert_nothing_more(account)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # nothing of it is in SQL
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 412, 423, 500])
+def test_a_refusal_leaves_no_words_on_what_has_left_the_window(world, status):
+    world.user.change_sync(identifier="full_name")
+    rows = [world.book(days=day) for day in (1, 2)]
+    account = world.start()
+    world.later(days=60)
+    world.run(account)
+    world.sandbox.faults.fail(
+        status, world.refusal(status) or "notFound", method=world.updating, path="/events/"
+    )
+    world.user.change_sync(identifier="initials")
+    for minutes in (0, 7, 30, 60, 60 * 7, 60 * 21):
+        world.later(minutes=minutes)
+        world.run(account)
+    titles = [world.title_of(world.event_of(account, row)) for row in rows]
+    assert [title for title in titles if "Małgorzata" in title] == []
     world.assert_nothing_more(account)
 
 
@@ -407,12 +439,12 @@ def test_a_refresh_under_way_does_not_overwrite_a_new_consent(world, account):
         if moment == "after" and str(request.url).endswith("/token") and not done:
             done.append(True)
             world.connect()
-            done.append(connections.stored(account).refresh_token)
+            done.append(gateway.stored(account).refresh_token)
 
     world.later(hours=3)
     world.watch(look)
     world.run(account)
-    assert connections.stored(account).refresh_token == done[1]
+    assert gateway.stored(account).refresh_token == done[1]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -448,7 +480,7 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
         assert writes.wait(20)
         try:
             with models.database.connection_context():
-                channels.called("google", channel.uuid, channel.channel_id, "abc", "changed")
+                channels.called("google", channel.uuid, ChannelCall(channel.channel_id, "abc"))
         finally:
             is_called.set()
 

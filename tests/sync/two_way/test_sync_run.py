@@ -492,3 +492,24 @@ def test_a_round_that_finds_little_new_asks_little_of_the_database(world, readin
     assert len(world.standing(reading)) == 1
     assert len(senders) == 1, senders
     assert len(plain) <= 65, "\n".join(statement[:90] for statement in plain)
+
+
+def test_the_history_names_what_was_asked_for_once_alone(world, account):
+    world.book(days=2)
+    controls.ask(account, "resync", account.user)
+    world.run(account)
+    world.book(days=3)
+    world.poll(account)
+    assert [row.because for row in SyncRun.select().order_by(SyncRun.id.desc()).limit(2)] == [
+        "poll",
+        "resync",
+    ]
+
+
+def test_the_history_has_a_line_for_a_resync_that_found_nothing(world, account):
+    world.run(account)
+    controls.ask(account, "resync", account.user)
+    world.run(account)
+    latest = SyncRun.select().order_by(SyncRun.id.desc()).get()
+    assert (latest.because, latest.counts, latest.error) == ("resync", {}, "")
+    assert latest.ended_at is not None

@@ -17,7 +17,7 @@ from base.bookings.clashes import SlotTaken
 from models import Booking
 from operate import chores, intake
 from operate.intake.upload import Import
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import work
@@ -133,7 +133,7 @@ def test_a_wake_up_without_redis_is_no_fault(world, queue, settings):
     world.book()
     work.wake_due({"clinic": {world.linden.clinic.id}})
     jobs.open_queue(settings.redis_url)
-    assert connections.kinds() == ("google",)
+    assert gateway.kinds() == ("google",)
 
 
 # ---- what a change wakes, wherever it is made ----
@@ -224,7 +224,7 @@ def test_what_a_person_asks_of_an_account_wakes_it(world, queue, started):
 def test_an_account_that_was_just_connected_is_looked_at(world, queue):
     account = world.connect()
     assert [job.args[:2] for job in Queue("now", connection=queue).jobs] == [
-        ("sync.two_way.first_look.look", account.id)
+        ("sync.two_way.first_list.read", account.id)
     ]
 
 

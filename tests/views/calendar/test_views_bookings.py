@@ -870,8 +870,17 @@ def test_book_again_copies_client_service_and_length_and_not_the_status(pat, boo
     assert '<option selected value="confirmed">' in page
 
 
+@pytest.mark.parametrize(("weeks", "proposed"), [(0, "2026-12-03"), (4, THURSDAY)])
+def test_book_again_proposes_its_weekday_the_next_week_that_is_to_come(
+    pat, booking, weeks, proposed
+):
+    ago = timedelta(weeks=weeks)
+    Booking.update(starts_at=NINE - ago, ends_at=NINE - ago + timedelta(hours=1)).execute()
+    assert f'value="{proposed}"' in pat.get(f"/bookings/new?again={booking.id}").text
+
+
 def test_notes_say_whether_they_may_leave(pat, linden):
-    assert "Notes are not sent to Google or Outlook" in text(pat.get("/bookings/new"))
+    assert "Notes are not sent to calendars outside" in text(pat.get("/bookings/new"))
     linden.clinic.notes_may_leave = True
     linden.clinic.save()
     assert "Shown in private links that include notes" in text(pat.get("/bookings/new"))

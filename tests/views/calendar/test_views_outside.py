@@ -389,3 +389,27 @@ def test_a_calendar_of_the_same_person_elsewhere_shows_them_in_its_own_zone(
     assert "10:00–11:00, New York time" in quinn.get(
         f"/calendar/outside/{event.id}?calendar={linden.abroad.id}"
     ).get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("choice", "readers"),
+    [
+        ("nobody", {"pat"}),
+        ("managers", {"pat", "maya", "olive"}),
+        ("everyone", {"pat", "maya", "olive", "quinn"}),
+    ],
+)
+def test_each_person_chooses_who_reads_the_titles(signed_in, linden, add, choice, readers):
+    event = add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
+    free = add("Yoga", "2026-11-20 15:00", "2026-11-20 16:00", busy="free")
+    signed_in(linden.pat).post("/sync/titles", data={"titles_for": choice})
+    for name in ("pat", "maya", "olive", "quinn"):
+        reader = signed_in(getattr(linden, name))
+        week = page(reader, calendar=linden.calendar.id)
+        card = reader.get(f"/calendar/outside/{event.id}").get_data(as_text=True)
+        assert ("Dentist" in week, "Dentist" in card) == ((name in readers),) * 2, name
+        assert "robin" not in card or name == "pat"
+        assert ("Yoga" in week) == (name == "pat")
+        assert reader.get(f"/calendar/outside/{free.id}").status_code == (
+            200 if name == "pat" else 404
+        )

@@ -10,8 +10,8 @@ import models
 from base.database import Taken
 from base.scheduling import Span
 from models import AuditEntry, Booking, Feed, Patient, Practitioner
+from people import clients
 from people.id_changes import IdChange
-from views.calendar import clients
 
 PARTIAL = {"HX-Request": "true"}
 NEW = {
@@ -76,6 +76,8 @@ def test_a_percent_sign_in_a_name_can_be_found(staff, linden):
 
 
 def test_typing_swaps_the_results_alone(staff):
+    typed = text_of(staff.post("/clients/matches", data={"q": "k2041"}, headers=PARTIAL))
+    assert "Małgorzata" in typed
     page = text_of(staff.post("/clients/matches", data={"q": "K-2041"}, headers=PARTIAL))
     assert page.startswith('<section id="client-results"')
     assert "Wójcik" in page
@@ -169,12 +171,14 @@ def test_an_empty_clinic_is_told_what_to_do(app, stranger, signed_in):
 
 def test_the_record_shows_id_contact_and_bookings_on_both_sides_of_now(staff, linden, clock):
     book(linden, clock, 6, service=linden.service)
+    book(linden, clock, 4, status="cancelled")
     book(linden, clock, -3, status="paid", service=linden.service)
     book(linden, clock, -10, status="no_show")
     page = text_of(staff.get(f"/clients/{linden.patient.id}"))
     ahead, _, before = page.partition('id="past"')
     assert page.index("K-2041</code>") < page.index("<h1>")
-    assert "Thu 26 Nov 2026, 11:40–12:30" in ahead and "Tue 17 Nov 2026" in before
+    assert ahead.index("Thu 26 Nov 2026, 11:40–12:30") < ahead.index("Tue 24 Nov 2026")  # cancelled
+    assert "Tue 17 Nov 2026" in before
     assert "Paid" in before and "No-show" in before and "No service" in before
     assert "1 visit<" in page
     assert 'href="tel:+35315550100"' in page
@@ -433,3 +437,18 @@ def test_a_client_is_found_by_a_callers_number_and_by_last_name_first(linden, ty
     linden.patient.phone = "+44 7700 900052"
     linden.patient.save()
     assert list(clients.matching(linden.clinic, typed)) == [linden.patient]
+
+
+def test_a_button_that_is_pressed_twice_adds_one_client(staff, linden, clock):
+    """A lost answer or an impatient finger; the next of the same name is another person."""
+    typed = {"first_name": "Zoe", "last_name": "Twice", "internal_id": ""}
+
+    def press(**other):
+        return staff.post("/clients/", data=typed | other).headers["Location"]
+
+    first = press()
+    assert press() == first
+    assert press(phone="01 555 0199") != first
+    clock.now += timedelta(minutes=2)
+    assert press() != first
+    assert Patient.select().where(Patient.last_name == "Twice").count() == 3

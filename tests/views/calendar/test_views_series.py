@@ -163,6 +163,30 @@ def test_the_next_free_time_is_free_for_the_whole_series(pat, linden):
     assert Booking.select().where(Booking.series.is_null(False)).count() == 6
 
 
+def test_the_next_free_time_for_a_series_of_the_past_is_free_as_well(pat, linden):
+    """None is offered before now: what is taken is looked up where the series would come to lie."""
+    long_ago, friday = span(-4), span(2, 24)
+    Booking.book(linden.calendar, [long_ago], linden.pat)
+    whole = Span(friday.starts_at, friday.starts_at + 9 * HOUR)  # three weeks after today
+    Booking.book(linden.calendar, [whole], linden.pat)
+    answer = new(pat, day="2026-10-29", count="4").send(pat)
+    take = re.search(r'name="take" value="([^"]+)"', answer.get_data(as_text=True))[1]
+    assert "taken" not in text(form_of(answer, "booking-form").put(take=take).send(pat))
+
+
+def test_the_next_free_time_for_a_series_knows_whole_days_where_each_is(maya, linden, series):
+    """A colleague's day off in Auckland is over before it is noon in London."""
+    venue = Venue.create(clinic=linden.clinic, name="Bay", zone_name="Pacific/Auckland")
+    there = Practitioner.create(clinic=linden.clinic, user=linden.quinn, venue=venue)
+    series[1].change(linden.maya, span(1, -13), practitioner=there)  # 3 December, 09:00 there
+    external.event(external.source(linden.quinn), "Feast", "2026-12-03", "2026-12-04")
+    first = Booking.get_by_id(series[0].id)
+    answer = edit(maya, first, starts="09:30", ends="10:30", which="all").send(maya)
+    assert "1 of 4 times is taken" in text(answer)
+    take = re.search(r'name="take" value="([^"]+)"', answer.get_data(as_text=True))[1]
+    assert "taken" not in text(form_of(answer, "booking-form").put(take=take).send(maya))
+
+
 def test_the_next_free_time_for_a_series_keeps_the_gaps_of_both_neighbours(pat, linden):
     first = Service.create(
         clinic=linden.clinic, name="First", gap_before_minutes=10, buffer_minutes=20

@@ -69,7 +69,11 @@ def booked(linden, start: str, calendar=None, **fields):
 def test_three_presses_from_the_week_block_an_hour(pat, linden):
     stretch = re.search(r'href="(/bookings/new[^"]+from=14:00[^"]*)"', week(pat, linden.calendar))
     form = text(pat.get(stretch[1].replace("&amp;", "&")))
-    block = re.search(r'href="(/time-off/new[^"]+)"[^>]*>.*?Block this\s+time</a>', form, re.S)
+    block = re.search(
+        r'href="(/time-off/new[^"]+)"[^>]*>.*?Block\s*<span[^>]*>\s*this time</span></a>',
+        form,
+        re.S,
+    )
     answer = form_of(pat.get(block[1].replace("&amp;", "&")), "off-form").send(pat)
     assert answer.status_code == 303
     (row,) = TimeOff.select()

@@ -168,3 +168,16 @@ def test_who_takes_no_online_bookings_is_named_where_others_do(signed_in, online
     assert "Clients cannot book here online." in first(maya, online, "13:00", day=day)
     OnlineSettings.stored(online.clinic).change(None, is_on=False)
     assert "online" not in first(maya, online, "13:00", day=day)
+
+
+def test_without_a_question_it_asks_one(signed_in, busy):
+    pat = signed_in(busy.pat)
+    page = pat.get("/free-times/why/")
+    assert page.status_code == 200
+    assert "Write a day and a time" in text(page) and "Nothing was looked up" not in text(page)
+    form = re.search(r'<form class="card" method="get".*?</form>', page.get_data(True), re.S)[0]
+    assert f'value="{NINE.date():%Y}-11-20"' in form  # today
+    part = pat.get("/free-times/why/", query_string={"calendar": busy.calendar.id, "minutes": "30"})
+    assert part.status_code == 200 and "Nothing was looked up" not in text(part)
+    assert re.search(rf'value="{busy.calendar.id}"[^>]* selected|selected[^>]*'
+                     rf' value="{busy.calendar.id}"', part.get_data(True))  # fmt: skip

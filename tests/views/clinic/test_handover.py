@@ -234,6 +234,13 @@ def test_of_a_series_those_to_come_go_each_with_its_time(signed_in, linden, cloc
     ]
 
 
+def test_whose_only_calendar_was_closed_still_opens_it_first(signed_in, linden, clock):
+    Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(hours=1))], linden.pat)
+    linden.calendar.set_archived(True, linden.olive)
+    page = signed_in(linden.pat).get("/calendar").text
+    assert f"{linden.pat.name}, {linden.street.name}" in " ".join(page.split())
+
+
 def test_nobody_s_bookings_of_another_calendar_go_along(signed_in, linden, left):
     other = Booking.book(
         linden.calendar,

@@ -22,7 +22,7 @@ def test_an_address_is_proposed_and_shown_once_it_is_there(manager, linden):
     form.put(page_name="Linden-Physio").send(manager)
     assert names.in_force(linden.clinic) == "linden-physio"
     text = manager.get(ADDRESS).get_data(as_text=True)
-    assert 'href="http://localhost/book/linden-physio"' in text and 'data-kind="qr"' in text
+    assert 'href="http://localhost/book/linden-physio/"' in text and 'data-kind="qr"' in text
 
 
 def test_switching_the_page_on_gives_it_an_address(manager, linden):

@@ -102,6 +102,91 @@ def test_bookings_outside_of_new_hours_are_told_and_stay(maya, linden, clock):
     assert Booking.get_by_id(late.id).span == late.span
 
 
+def week_of(calendar, walls) -> dict:
+    """What the form of a calendar sends where all working days have these hours."""
+    days = [walls] * 5 + [("", "", "", "")] * 2
+    return {f"c{calendar.id}-hours": [wall for day in days for wall in day]}
+
+
+def at(linden, start: str, day=MONDAY, calendar=None) -> Booking:
+    calendar = calendar or linden.calendar
+    begins, _ = scheduling.instant(day, time.fromisoformat(start), calendar.zone)
+    span = scheduling.Span(begins, begins + timedelta(minutes=50))
+    return Booking.book(calendar, [span], None, patient=linden.patient)[0]
+
+
+def test_bookings_that_new_weekly_hours_leave_outside_are_told_and_listed(maya, linden):
+    """Not those that lay outside before, and not where the hours stay as they are."""
+    at(linden, "19:00")
+    late, early = at(linden, "16:00"), at(linden, "09:00", date(2026, 12, 1))
+    path = f"/team/{linden.pat.id}/calendars/{linden.calendar.id}"
+    answer = maya.post(path, data=week_of(linden.calendar, ("09:00", "12:00", "13:00", "16:00")))
+    said = "1 booking lies outside these hours and stays, on Monday 23 November 2026."
+    shown = text(maya.get(answer.location))
+    assert said in shown and '<a href="/calendar/team?day=2026-11-23">Show it</a>' in shown
+    answer = maya.post(path, data=week_of(linden.calendar, ("09:00", "12:00", "13:00", "16:00")))
+    assert "outside these hours" not in text(maya.get(answer.location))
+    at(linden, "11:00", date(2026, 12, 2))
+    answer = maya.post(path, data=week_of(linden.calendar, ("14:00", "15:00", "", "")))
+    said = "2 bookings lie outside these hours and stay, the first on Tuesday 1 December 2026."
+    shown = text(maya.get(answer.location))
+    listed = f"/dates/calendars/{linden.calendar.id}/outside"
+    assert said in shown and f'<a href="{listed}">Show them</a>' in shown
+    page = text(maya.get(listed))
+    assert "4 bookings lie outside the working hours of their day." in page
+    assert page.count("Małgorzata Wójcik") == 4 and f'href="/bookings/{early.id}"' in page
+    assert Booking.get_by_id(late.id).span == late.span
+
+
+def test_bookings_that_another_zone_of_a_venue_leaves_outside_are_told(maya, linden):
+    at(linden, "09:00")
+    at(linden, "10:00")
+    at(linden, "15:00", calendar=linden.abroad)
+    form = form_of(maya.get(f"/settings/venues/{linden.street.id}"), "venue-form")
+    answer = form.put(zone_name="Atlantic/Azores").send(maya)  # an hour earlier on the clock
+    shown = text(maya.get(answer.location))
+    assert "1 booking lies outside these hours and stays, on Monday 23 November 2026." in shown
+    form = form_of(maya.get(f"/settings/venues/{linden.street.id}"), "venue-form")
+    answer = form.put(zone_name="America/New_York").send(maya)
+    shown = text(maya.get(answer.location))
+    assert "1 booking lies outside these hours and stays" in shown  # the other is known
+    page = text(maya.get(f"/dates/venues/{linden.street.id}/outside"))
+    assert "3 bookings" not in page and page.count("Małgorzata Wójcik") == 2
+
+
+def test_who_reads_the_list_of_bookings_outside_the_hours(signed_in, linden, stranger, maya):
+    at(linden, "19:00")
+    own, venue = (
+        f"/dates/{kind}/{key}/outside"
+        for kind, key in (("calendars", linden.calendar.id), ("venues", linden.street.id))
+    )
+    for person, codes in (
+        (linden.pat, (200, 403)),
+        (linden.quinn, (403, 403)),
+        (linden.maya, (200, 200)),
+        (stranger, (404, 404)),
+    ):
+        browser = signed_in(person)
+        assert (browser.get(own).status_code, browser.get(venue).status_code) == codes
+    Booking.update(status="cancelled").execute()
+    assert "Every booking lies within the working hours" in text(maya.get(own))
+
+
+def test_bookings_on_a_date_that_has_the_usual_hours_again_are_told(maya, linden):
+    path = f"/dates/calendars/{linden.calendar.id}"
+    add(maya, path, "2026-11-21", ("10:00", "13:00", "", ""))
+    at(linden, "11:00", SATURDAY)
+    row = DatedHours.get()
+    said = "1 booking lies outside these hours and stays, on Saturday 21 November 2026."
+    form = form_of(maya.get(f"/dates/{row.id}"), "date-form")
+    form.put(day="2026-11-22").send(maya)
+    assert said in text(maya.get(path))
+    form_of(maya.get(f"/dates/{row.id}"), "date-form").put(day="2026-11-21").send(maya)
+    assert said not in text(maya.get(path))
+    maya.post(f"/dates/{row.id}/removal")
+    assert said in text(maya.get(path))
+
+
 def test_hours_of_a_date_are_changed_and_removed(maya, linden):
     path = f"/dates/venues/{linden.street.id}"
     add(maya, path, "2026-11-23", ("", "", "", ""), "Stocktaking")

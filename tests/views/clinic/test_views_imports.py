@@ -142,7 +142,7 @@ def test_the_report_names_line_column_and_reason_and_offers_what_is_left(manager
     assert "Import the good ones (2)" in page
     assert "Nobody" not in page
     page = text_of(manager.get(f"/settings/imports/{checked(linden, BAD).id}"))
-    assert "None of the 1 lines" in page
+    assert "The line cannot be imported" in page
     assert "/taking" not in page
     assert "Import 2 clients" in text_of(
         manager.get(f"/settings/imports/{checked(linden, GOOD).id}")

@@ -72,7 +72,7 @@ def test_what_is_typed_is_kept_and_said(manager, linden):
     assert shown["needs_approval"] == "True" and shown["stale_minutes"] == "10"
     entry = AuditEntry.get(AuditEntry.action == "online.changed")
     assert "welcome" in entry.detail["fields"] and "Come early" not in str(entry.detail)
-    assert "On: clients can book online." in text_of(manager.get("/settings/"))
+    assert "On: clients can book online" in text_of(manager.get("/settings/"))
 
 
 def test_pressing_save_twice_changes_nothing_more(manager, linden):

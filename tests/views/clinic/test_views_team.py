@@ -3,6 +3,7 @@
 Roles, invitations by one-time link, calendars and hours, leaving and coming back.
 """
 
+import re
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -99,6 +100,12 @@ def test_an_invitation_makes_a_person_with_calendars_and_a_link_shown_once(app, 
     assert path.rsplit("/", 1)[1] not in str([entry.detail for entry in AuditEntry.select()])
 
 
+def test_an_invitation_begins_with_a_calendar_where_most_have_one(manager, linden):
+    ticked = re.findall(r"<input checked[^>]*>", text_of(manager.get("/team/new")))
+    venues = [tag for tag in ticked if 'name="venues"' in tag]
+    assert len(venues) == 1 and f'value="{linden.street.id}"' in venues[0]
+
+
 def test_the_link_is_not_shown_on_another_persons_page(manager, linden):
     manager.post("/team/", data=NEW)
     assert not one_time_link(text_of(manager.get(f"/team/{linden.pat.id}")))
@@ -153,7 +160,7 @@ def test_with_mail_the_link_is_mailed_too(manager, letters):
     [
         ("550 5.1.1 no such person", "could not be delivered: the mail server answered 550 5.1.1"),
         ("451 4.7.1 later", "not sent yet: the mail server answered 451 4.7.1"),
-        ("die", "not sent yet: the mail server cannot be reached"),
+        ("die", "not sent yet: the mail server ended the connection or does not answer"),
     ],
 )
 def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(
@@ -499,3 +506,21 @@ def test_a_calendar_that_cannot_be_opened_loses_nothing_that_was_typed(manager, 
     )
     assert answer.status_code == 422
     assert 'value="Pat Other"' in answer.get_data(as_text=True)
+
+
+def test_an_owner_stops_all_links_of_a_person_and_sees_none(signed_in, linden, stranger):
+    linden.pat.change_sync(sync_allowed=True)
+    link = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
+    linden.quinn.change_sync(sync_allowed=True)
+    olive, path = signed_in(linden.olive), f"/team/{linden.pat.id}/links"
+    own = Feed.generate(linden.quinn, "q", linden.quinn, practitioner=linden.colleague_calendar)
+    assert f'href="{path}"' in olive.get(f"/team/{linden.pat.id}").text
+    asked = olive.get(path).text
+    assert "Stop 1 private link of Pat Linden?" in asked and str(link.uuid) not in asked
+    for other in (linden.maya, linden.pat):
+        assert signed_in(other).post(path).status_code == 403
+    assert signed_in(stranger).post(path).status_code == 404
+    assert Feed.get_by_id(link.id).revoked_at is None
+    assert olive.post(path).status_code == 303
+    assert Feed.get_by_id(link.id).revoked_at and Feed.get_by_id(own.id).revoked_at is None
+    assert "no private link that works" in olive.get(path).text

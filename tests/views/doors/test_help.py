@@ -10,9 +10,11 @@ from html import unescape
 import pytest
 
 from base.config.endpoints import Endpoints
-from models import Feed, FeedRead
-from sync.connect import connections
+from free_times.rules import OnlineSettings
+from models import Clinic, Feed, FeedRead, Venue
+from sync.connect import gateway
 from views.doors.help import PAGES
+from views.kit import provider_words
 
 NAMES = sorted(PAGES)
 
@@ -204,8 +206,8 @@ SAID = [  # requirement, page, the words of ours that say it
         "C31",
         "two-way",
         (
-            "Apple Calendar and every other app are one way, unless you bring them into Google or"
-            " Outlook"
+            "Apple iCloud, Fastmail, Nextcloud and other calendars that programs reach by CalDAV"
+            " are connected directly"
         ),
     ),
     ("C32", "privacy", "whichever you choose, take care with personal data"),
@@ -260,6 +262,7 @@ SAID = [  # requirement, page, the words of ours that say it
             " third-party apps"
         ),
     ),
+    ("C31", "two-way-caldav", "Apple iCloud: an app-specific password, made at account.apple.com"),
     ("C47", "two-way-outlook", "Access: you can remove it at myapps.microsoft.com"),
     (
         "C48",
@@ -283,7 +286,7 @@ SAID = [  # requirement, page, the words of ours that say it
         "two-way",
         "it pushes bookings out, and pulls in outside events, which block time here",
     ),
-    ("D11", "two-way", "Google and Outlook only"),
+    ("D11", "two-way", "Google, Outlook, Apple iCloud and others by CalDAV"),
     ("D11", "two-way", "with your Google or Microsoft account"),
     ("D11", "two-way", "reads and writes"),
     (
@@ -307,7 +310,7 @@ SAID = [  # requirement, page, the words of ours that say it
     ("D9", "two-way", "Changes show"),
     ("D9", "two-way", "Hosted plan"),
     ("D9", "two-way", "Good for"),
-    ("D13", "two-way", "Google in Plus, Outlook in Pro"),
+    ("D13", "two-way", "Google in Basic, Plus and Pro; Outlook, Apple iCloud and others in Pro"),
     ("D15", "two-way", "a view that works when sync does not"),
     ("D18", "troubleshooting", "a link holds your own"),
     ("D19", "apple", "On an iPhone or iPad"),
@@ -361,6 +364,9 @@ SAID = [  # requirement, page, the words of ours that say it
     ("D51", "troubleshooting", "A slow app looks as often as it chooses"),
     ("C44", "online-booking", "busy events in connected calendars take time"),
     ("D52", "e-mails", "because others may see them. You can let them name the service"),
+    ("D52", "text-messages", "Only clients who asked for them"),
+    ("C48", "published-calendar", "What it does not publish does not block"),
+    ("E17", "waiting-list", "Only the button books the time; opening the page changes nothing"),
     ("D52", "for-clients", "Your clients cannot subscribe to their appointments"),
     ("D52", "for-clients", "Clients get the details of an appointment from your clinic"),
     (
@@ -385,7 +391,16 @@ SAID = [  # requirement, page, the words of ours that say it
     ("E22", "private-links", "The hide switch at the foot of that page covers these too"),
     ("E23", "outlook", "Paste the whole address. It must begin with https://"),
     ("E24", "other-apps", "one-way links work with all of them alike"),
+    ("F1", "two-way-trouble", "Ask the support of the other program, or Google’s"),
+    ("F2", "two-way-google", "A personal account each also keeps health data apart"),
+    ("F5", "two-way-trouble", "Google lists your main calendar under your e-mail address"),
+    ("F8", "two-way", "Most people want two-way sync"),
+    ("F8", "private-links", "E-mail and company systems collect links"),
+    ("F8", "apple", "Last checked against the other programs in November 2026"),
+    ("A39", "private-links", "You may give a link to an agency or a manager"),
     ("X22", "refresh", "every 1 to 24 hours, by version"),
+    ("C25", "two-way-google", "By hand in Google: beside our calendar press the X"),
+    ("C52", "keyboard", "Letters do nothing while you type in a field"),
 ]
 
 
@@ -462,7 +477,7 @@ def test_links_within_help_lead_to_pages_and_headings_there_are(visitor, name):
         there = visitor.get(f"/help/{target or name}").get_data(as_text=True)
         assert f'id="{anchor}"' in there, (target, anchor)
     for target in re.findall(r'href="/help/([a-z-]+)"', body):
-        assert target in PAGES
+        assert target in PAGES or visitor.get(f"/help/{target}").status_code == 200
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -482,9 +497,37 @@ def test_the_password_warning_stands_wherever_an_address_is_copied(visitor, name
 @pytest.fixture
 def set_up():
     """`set_up("google")`: these providers are set up, until the end of the test."""
-    kept, known = connections.setup(), Endpoints("id", "secret", "", "", "", "")
-    yield lambda *kinds: connections.set_up(connections.Setup(dict.fromkeys(kinds, known)))
-    connections.set_up(kept)
+    kept, known = gateway.setup(), Endpoints("id", "secret", "", "", "", "")
+    yield lambda *kinds, **more: gateway.set_up(gateway.Setup(dict.fromkeys(kinds, known), **more))
+    gateway.set_up(kept)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "by_password", "apps", "plans", "signing_in"),
+    [
+        (("google",), False, "Google", "Google in Basic, Plus and Pro", "You allow it at Google"),
+        (
+            ("google", "microsoft"),
+            True,
+            "Google, Outlook, Apple iCloud and others",
+            "Google in Basic, Plus and Pro; Outlook, Apple iCloud and others in Pro",
+            "You allow it at Google and Microsoft; others take a password",
+        ),
+        (
+            (),
+            True,
+            "Apple iCloud and others",
+            "Apple iCloud and others in Pro",
+            "With a password made for programs",
+        ),
+    ],
+)
+def test_pages_name_what_can_be_connected_here(set_up, kinds, by_password, apps, plans, signing_in):
+    set_up(*kinds, by_password=by_password)
+    assert provider_words.plans_of_links() == "Plus and Pro"
+    assert provider_words.apps() == apps
+    assert provider_words.plans_of_sync() == plans
+    assert provider_words.signing_in() == signing_in
 
 
 @pytest.mark.parametrize(
@@ -496,7 +539,7 @@ def set_up():
             ("google",),
             (
                 "Two-way works with Google only. Appointments in Apple or Outlook must first be"
-                " brought into Google"
+                " imported into Google"
             ),
             "with Google and Outlook,",
         ),
@@ -564,6 +607,18 @@ def test_a_visitor_sees_nothing_of_the_clinic(visitor, linden, clock):
         )
     assert "Nextcloud" not in words(visitor.get("/help/refresh"))
     assert "Yours, measured" not in words(visitor.get("/help/refresh"))
+
+
+def test_a_client_of_the_one_clinic_finds_phone_and_address(visitor, linden):
+    OnlineSettings.stored(linden.clinic).change(None, phone="020 7946 0018")
+    assert "020 7946 0018" not in words(visitor.get("/help/for-clients"))
+    Clinic.delete().where(Clinic.id != linden.clinic.id).execute()
+    OnlineSettings.stored(linden.clinic).change(None, is_on=True, phone="020 7946 0018")
+    Venue.update(address="4 Linden Street").where(Venue.id == linden.street.id).execute()
+    for page in ("", "for-clients"):
+        said = words(visitor.get(f"/help/{page}"))
+        assert "Do you have an appointment at Linden" in said
+        assert "020 7946 0018" in said and "4 Linden Street" in said
 
 
 def test_the_contact_of_the_clinic_stands_on_every_page(signed_in, linden):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sync_world import SyncWorld
 
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from views.doors import webhooks
@@ -68,8 +68,8 @@ def told(world, account):
 
 @pytest.fixture
 def microsoft(world):
-    connections.set_up(
-        connections.Setup(
+    gateway.set_up(
+        gateway.Setup(
             {"google": world.endpoints(), "microsoft": world.endpoints()},
             None,
             300,

@@ -15,7 +15,9 @@ import pytest
 import views
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
+from base.tables.texts import TextSettings
 from base.tables.time_off import DatedHours, TimeOff
+from free_times.earlier.entries import EarlierSettings
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from tests.pages import form_of
@@ -195,6 +197,17 @@ def letters(linden):
     )
 
 
+def earlier(linden):
+    return Place(
+        "/settings/waiting-list/",
+        "earlier-form",
+        EarlierSettings.stored(linden.clinic),
+        {"minutes": "30"},
+        {"visitors_ask": "y"},
+        ({"minutes": "30"}, {"minutes": "120"}),
+    )
+
+
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     return Place(
@@ -290,6 +303,32 @@ def hidden(linden):
     )
 
 
+def titles(linden):
+    return Place(
+        "/sync/titles",
+        "titles",
+        linden.pat,
+        {"titles_for": "managers"},
+        {},
+        ({"titles_for": "managers"}, {"titles_for": "everyone"}),
+        "titles_for",
+        "pat",
+    )
+
+
+def texts(linden):
+    return Place(
+        "/settings/text-messages/",
+        "texts-form",
+        TextSettings.stored(linden.clinic),
+        {"waits": "y"},
+        {},
+        None,
+        "kinds",
+        "olive",
+    )
+
+
 PLACES = [
     appearance,
     booking,
@@ -299,18 +338,25 @@ PLACES = [
     service,
     venue,
     clinic,
+    titles,
     clinic_one_card,
     person,
     hours,
     letters,
     online,
+    earlier,
     link,
     account,
     off,
     dated,
 ]
 
-SINGLE = [may_leave, hidden, source]  # of two states, so that two people never want two others
+SINGLE = [
+    may_leave,
+    hidden,
+    source,
+    texts,
+]  # of two states, so that two people never want two others
 
 # Every address that takes a form and changes a row with it: the place above that stands for it.
 EDITS = {
@@ -318,8 +364,9 @@ EDITS = {
     "dates.update": dated,
     "time_off.update": off,
     "letters.update": letters,
-    "links.hide": hidden,
-    "links.update": link,
+    "earlier_settings.update": earlier,
+    "feeds.hide": hidden,
+    "feeds.update": link,
     "online_booking.update": online,
     "patients.update": client,
     "services.update": service,
@@ -328,7 +375,9 @@ EDITS = {
     "sources.update": source,
     "sync_settings.allow": may_leave,
     "sync_settings.choose": appearance,
+    "sync_settings.set_titles": titles,
     "team.set_hours": hours,
+    "text_messages.update": texts,
     "team.update": person,
     "two_way.update": account,
 }
@@ -341,12 +390,19 @@ APART = {
     "choosing": "a visitor's questions: what is pressed leads to the next, and changes no row",
     "details": "a visitor's form makes one booking, whoever else changes what",
     "managed": "a visitor's own booking: each press says the time it wants",
+    "listing": "a visitor's form makes one entry",
+    "asking": "what suits one client: theirs alone, the newest wish counts",
+    "earlier": "a client with the link of an offer: each press sets one thing",
+    "waiting_list": "each press names a time or an end; the newest wish counts",
     "by_letter": "a client with the link of a letter: each press sets one thing",
 }
 NO_EDITS = {
-    **dict.fromkeys(("bookings.create", "links.create", "patients.create"), NEW),
+    **dict.fromkeys(("bookings.create", "feeds.create", "patients.create"), NEW),
     **dict.fromkeys(("services.create", "settings.create_venue", "team.invite"), NEW),
-    **dict.fromkeys(("team.issue_link", "team.open_calendar"), NEW),
+    **dict.fromkeys(("team.issue_token", "team.open_calendar", "sync_together.act"), NEW),
+    **dict.fromkeys(("text_messages.make_secret", "text_messages.send_trial"), NEW),
+    "text_messages.remove": STEPS,
+    "connect.sign_in": "connects an account, or the same one once more",
     **dict.fromkeys(("bookings.clients", "patients.matches", "sync_settings.preview"), "asks"),
     **dict.fromkeys(("time_off.create", "dates.add"), NEW),
     **dict.fromkeys(
@@ -362,7 +418,7 @@ NO_EDITS = {
     "handover.decide": "each booking is moved only as it was read",
     "services.set_people": "about rows of calendars: two people try it in test_views_offers",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
-    **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
+    **dict.fromkeys(("bookings.undo", "feeds.rotate", "feeds.revoke", "feeds.clear"), STEPS),
     **dict.fromkeys(
         ("patients.archive", "patients.bring_back", "patients.check", "merges.undo", "moves.undo"),
         STEPS,
@@ -370,16 +426,30 @@ NO_EDITS = {
     "merges.matches": "asks",
     "letters.show_wording": "shows what was typed, and saves nothing",
     "letters.send_again": STEPS,
+    "guide_answers.answer": NEW,
+    "guide_answers.remove": STEPS,
+    "own_region.update": "how one person reads dates: theirs alone",
     "own_letters.update": "what one person wants to be told: theirs alone",
     "letters.update_wording": "all words are one column: two people try it in test_views_letters",
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",
     **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
     **dict.fromkeys(("services.bring_back", "settings.archive_venue"), STEPS),
-    **dict.fromkeys(("settings.bring_back_venue", "team.close_calendar", "team.leave"), STEPS),
-    **dict.fromkeys(("team.come_back", "two_way.act", "two_way.start"), STEPS),
+    **dict.fromkeys(
+        (
+            "feeds.rotate_all",
+            "links_of.stop",
+            "settings.bring_back_venue",
+            "team.close_calendar",
+            "team.leave",
+        ),
+        STEPS,
+    ),
+    **dict.fromkeys(("team.come_back", "two_way.act", "sync_together.act", "two_way.start"), STEPS),
     **dict.fromkeys(("two_way.leave", "two_way.end", "sources.start", "sources.stop"), STEPS),
-    **dict.fromkeys(("notices.decide", "notices.leave_all", "health.resync"), STEPS),
+    "two_way.put_right": STEPS,
+    **dict.fromkeys(("notices.decide", "notices.leave_all", "notices.leave_changes"), STEPS),
+    "health.resync": STEPS,
     **dict.fromkeys(("health.ask", "health.end", "health.resync_all"), STEPS),
 }
 
@@ -419,7 +489,7 @@ def test_a_page_of_an_earlier_version_saves_nothing_unasked(signed_in, linden, c
 @pytest.mark.parametrize("make", SINGLE, ids=lambda place: place.__name__)
 def test_a_switch_that_was_left_alone_takes_nothing_back(signed_in, linden, clock, make):
     place = make(linden)
-    browser = signed_in(linden.pat)
+    browser = signed_in(getattr(linden, place.who))
     opened = form_of(browser.get(place.path), place.form)
     before = columns(place.fresh())
     for _ in range(2):  # and pressing twice is as once
@@ -541,11 +611,13 @@ def another(name, value):
     """A third value for the field."""
     thirds = {
         "status": "delivered",
+        "minutes": "240",
         "starts": "12:00",
         "ends": "12:50",
         "privacy_ceiling": "none",
         "identifier": "first_name",
         "edits": "put_back",
+        "titles_for": "nobody",
         "reply_to": "third@linden.test",
     }
     if isinstance(value, list):
@@ -611,6 +683,20 @@ def test_who_loses_the_booking_while_writing_gets_the_words_back(signed_in, lind
     assert "It belongs to Quinn Linden. Nothing was saved." in text(answer)
     assert "allergic to &lt;latex&gt;" in answer.get_data(as_text=True)
     assert place.fresh().notes == "left shoulder"
+
+
+@ON_SQLITE
+def test_what_two_changed_may_be_no_time_together(signed_in, linden):
+    """One leaves the end to the service, the other takes the service away."""
+    place = booking(linden)
+    Booking.update(service=linden.service).execute()
+    maya = signed_in(linden.maya)
+    page = maya.get(place.path)
+    Booking.update(service=None).execute()
+    answer = form_of(page, place.form).put(ends="").send(maya)
+    assert answer.status_code == 422
+    assert "Say when it ends, or choose a service" in text(answer)
+    assert place.fresh().ends_at == place.row.ends_at
 
 
 def test_both_notes_can_be_kept(signed_in, linden):
@@ -694,12 +780,19 @@ OTHERS = {
     "views.calendar.merges": {"MergeForm"},  # says what both records said
     "views.calendar.why": {"WhyForm"},  # asks only
     "views.doors.own_letters": {"OwnLettersForm"},  # theirs alone
+    "views.doors.own_region": {"OwnRegionForm"},  # theirs alone
+    "views.doors.guide_answers": {"AnswerForm"},  # each is a new row
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},
+    "views.sync.password": {"Password"},  # a name and a password, which no page shows again
+    "views.sync.published": {"Published"},  # an address, which no page shows again
     "views.clinic.page_name": {"NameForm"},  # says the name that it showed
     "views.clinic.settings": {"PlanForm"},
+    "views.clinic.text_messages": {"TrialForm"},  # sends one message
     "views.clinic.team_forms": {"InviteForm", "CalendarForm"},
     "views.visitor.details_form": {"DetailsForm"},  # makes something new
+    "views.kit.wanted": {"WantedForm"},  # the newest wish of one client counts
+    "views.calendar.waiting_list": {"EntryForm"},
 }
 
 

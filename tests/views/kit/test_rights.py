@@ -14,6 +14,8 @@ import pytest
 
 from base.scheduling import Span
 from base.tables.time_off import DatedHours, TimeOff
+from free_times.earlier import asking
+from free_times.earlier.entries import Wanted
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.tables.notices import Notice
@@ -22,7 +24,7 @@ VIEWS = Path(__file__).parents[3] / "views"
 ELSEWHERE = {"webhooks", "auth"}  # by a secret; one's own sessions
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # what only its own person knows of: a colleague finds nothing
-PRIVATE = {"two_way", "sources", "notices", "links"}
+PRIVATE = {"two_way", "sources", "notices", "feeds"}
 # what a colleague who is no manager may read of Pat's, and of the clinic's
 OPEN = {"bookings.show", "week.outside", "patients.show", "patients.edit", "patients.update"}
 OPEN |= {
@@ -31,6 +33,10 @@ OPEN |= {
     "patients.check",
 }  # everyone of a clinic looks after its clients
 OPEN |= {"merges.choose", "merges.matches", "merges.undo"}
+OPEN |= {
+    "waiting_list.of_client",
+    "waiting_list.add_client",
+}  # adds somebody, and changes nobody else's
 
 
 # what a receptionist may besides, of anyone's: bookings and time off
@@ -50,6 +56,9 @@ AT_THE_DESK = {
     "time_off.update",
     "time_off.delete",
     "time_off.bring_back",
+    "waiting_list.of_booking",
+    "waiting_list.add_booking",
+    "waiting_list.remove",
 }
 FOR_MANAGERS = {"health", "settings", "imports", "sign_ins", "handover"}  # rooms, whole
 
@@ -64,7 +73,11 @@ def rows(linden, clock):
     event = external.event(source, "School run", "2026-11-20 13:00", "2026-11-20 14:00")
     at = clock.now + timedelta(days=2)
     booking = Booking.book(
-        linden.calendar, [Span(at, at + timedelta(hours=1))], linden.pat, patient=linden.patient
+        linden.calendar,
+        [Span(at, at + timedelta(hours=1))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
     )[0]
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     feed = Feed.generate(linden.pat, "Phone", linden.pat, practitioner=linden.calendar)
@@ -79,6 +92,7 @@ def rows(linden, clock):
     dated = DatedHours.add(linden.calendar, date(2026, 12, 1), [], linden.pat)
     removed = DatedHours.add(linden.calendar, date(2026, 12, 2), [], linden.pat)
     removal = removed.remove(linden.pat)
+    waits = asking.ask_for(booking, Wanted([linden.calendar.id]), linden.pat)
     brought = Import.create(
         clinic=linden.clinic, user=linden.olive, kind="clients", content="x", phase="checked"
     )
@@ -89,6 +103,7 @@ def rows(linden, clock):
         ("sources", "calendar_id"): source.id,
         ("notices", "calendar_id"): source.id,
         "entry_id": removal.id,
+        ("waiting_list", "entry_id"): waits.id,
         "event_id": event.id,
         "feed_id": feed.id,
         "import_id": brought.id,
@@ -188,9 +203,10 @@ def test_views_load_rows_by_number_through_named_loaders_alone():
     own = [f"{path}: get_by_id" for path in ("calendar/outside_card.py", "clinic/team.py")]
     own.append("doors/auth.py: get_by_id")  # rows at hand
     own.append("clinic/team.py: get_or_none")  # the link that the session remembers
-    own += ["kit/letter_words.py: get_or_none", "sync/notice_rows.py: get_or_none"]  # of a row's
+    own.append("sync/notice_rows.py: get_or_none")  # of a row's
     own.append("sync/panels.py: load")  # what the notices of an account at hand name
     own += ["kit/access.py: get_or_none"] * 2  # the loaders
+    own.append("kit/on_list.py: get_or_none")
     assert sorted(found) == sorted(own)
 
 

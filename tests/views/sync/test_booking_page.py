@@ -2,7 +2,7 @@
 
 from online_world import links, switch_on, text_of
 
-URL = "http://localhost/book/linden"
+URL = "http://localhost/book/linden/"
 
 
 def test_clients_cannot_subscribe_and_that_is_all_while_the_page_is_off(signed_in, linden):
@@ -16,7 +16,7 @@ def test_one_s_own_page_with_a_card(app, signed_in, linden, clock):
     switch_on(linden)
     pat = signed_in(linden.pat)
     shown = pat.get("/sync/")
-    own = f"{URL}/pat-linden"
+    own = f"{URL}pat-linden/"
     assert f'value="{own}"' in shown.text and "your booking page" in text_of(shown)
     card = pat.get(next(one for one in links(shown) if one.endswith("/card")))
     assert own in card.text and "<path d=" in card.text

@@ -8,7 +8,9 @@ import pytest
 from sync.tables.notices import KINDS, Notice
 from views.sync import notice_words
 
-TOLD = {notice_words.template(SimpleNamespace(kind=kind)) for kind in (*KINDS, "doubles")}
+TOLD = {
+    notice_words.template(SimpleNamespace(kind=kind)) for kind in (*KINDS, "doubles", "put_back")
+}
 
 
 def test_each_kind_of_notice_has_its_file_and_each_file_its_kind():

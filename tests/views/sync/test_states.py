@@ -4,26 +4,33 @@ The page, the banner, the badges of the menu, the owner's board, the history and
 same.
 """
 
+import ast
 import html
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import external
 import pytest
+from plans import lose_provider
 
 from base.scheduling import Span
 from base.tables.outbox import Letter
 from letters import kinds, trouble
 from models import Booking, Clinic, User
-from sync.connect import connections
+from sync.connect import gateway
+from sync.providers import registry
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
+from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.standing import state
+from sync.two_way.standing import decisions, differences, many, state
 from sync.two_way.standing.state import Standing, State
+
+TOP = Path(__file__).parents[3]
 
 TROUBLE = {"failing_since": timedelta(minutes=-5)}
 
@@ -42,11 +49,11 @@ def rows(**columns):
 
 
 def taken_out(account, now) -> None:
-    connections.set_up(connections.Setup())
+    gateway.set_up(gateway.Setup())
 
 
 def without_plan(account, now) -> None:
-    Clinic.update(plan="basic").execute()
+    lose_provider(Clinic.get_by_id(account.clinic_id))
 
 
 def not_allowed(account, now) -> None:
@@ -93,6 +100,71 @@ def failed(account, now) -> None:
     MappingRow.update(problem="invalid").execute()
 
 
+DAY = "2026-11-21T11:40:00+00:00/2026-11-21T12:40:00+00:00"
+LATER = DAY.replace("T1", "T0")
+
+
+def asked(account, change: str, settled: str | None = "", seen: str = "") -> None:
+    """A notice about a change outside, not put back; `settled` None: open."""
+    row = MappingRow.get()
+    Notice.give(
+        account,
+        change,
+        f"edit {row.uid}",
+        booking=row.booking_id,
+        detail={"is_put_back": False, "seen": seen},
+        settled_as=settled or "",
+        settled_at=None if settled is None else account.checked_at,
+    )
+
+
+def differs(change="", settled: str | None = "left", seen: str = "", cancelled=False, **columns):
+    """The one event stands differently in Google."""
+
+    def bring_about(account, now) -> None:
+        MappingRow.update(**{"wanted": f"{DAY} a", "fingerprint": f"{DAY} a"} | columns).execute()
+        if change:
+            asked(account, change, settled, seen)
+        if cancelled:
+            Booking.update(status="cancelled").execute()
+
+    return bring_about
+
+
+DIFFERENCES = {  # how the event differs: how it comes about, what is said, and the button
+    "moved": (differs("moved", fingerprint=f"{LATER} a"), "You chose to leave", "Put it back"),
+    "edited": (
+        differs("edited", seen=f"{DAY} b", fingerprint=f"{DAY} b"),
+        "Its text is different",
+        "Put it back",
+    ),
+    "repeats": (differs("repeated", fingerprint=f"{DAY} repeats"), "It repeats", "Put it back"),
+    "deleted": (differs("deleted", phase="gone"), "It was deleted", "Add it again"),
+    "undecided": (
+        differs("moved", None, fingerprint=f"{LATER} a"),
+        "It waits for your decision",
+        "",
+    ),
+    "kept": (
+        differs(problem="kept", cancelled=True, retry_at=decisions.FOR_GOOD),
+        "You chose to keep it there",
+        "Remove it there",
+    ),
+    "outside the dates": (
+        differs(phase="frozen", sequence=9, fingerprint=f"{LATER} a"),
+        "still has the old time",
+        "",
+    ),
+}
+SAME = {  # what is no difference
+    "agreed": differs(),
+    "texts as the provider stores them": differs(fingerprint=f"{DAY} b"),
+    "an edit that was written over": differs("edited", seen=f"{DAY} b", fingerprint=f"{DAY} c"),
+    "waits to be written": differs(wanted="", fingerprint=f"{LATER} a"),
+    "kept, and sent again": differs(problem="kept"),
+    "a newer status, outside the dates": differs(phase="frozen", sequence=9),
+}
+
 STATES = {  # name of the case: how it comes about, state, badge, name on page and board
     "stuck removal": (
         rows(phase="leaving", removes=True, failures=2),
@@ -102,16 +174,16 @@ STATES = {  # name of the case: how it comes about, state, badge, name on page a
     ),
     "removal": (rows(phase="leaving"), State.REMOVING, "waiting", "Removing our events"),
     "no provider": (taken_out, State.NOT_SET_UP, "waiting", "Not set up any more"),
-    "first look": (rows(phase="naming", listed_at=None), State.LOOKING, "busy", "Connected"),
-    "first look failed": (
+    "first list": (rows(phase="naming", listed_at=None), State.LISTING, "busy", "Connected"),
+    "first list failed": (
         rows(phase="naming", listed_at=None, health="reconnect", health_word="AuthExpired"),
-        State.LOOK_FAILED,
+        State.LIST_FAILED,
         "trouble",
         "Not usable yet",
     ),
-    "first look waits": (
+    "first list waits": (
         rows(phase="naming", listed_at=None, health="waiting", health_word="Unavailable"),
-        State.LOOK_WAITS,
+        State.LIST_WAITS,
         "waiting",
         "Not usable yet",
     ),
@@ -156,7 +228,7 @@ STATES = {  # name of the case: how it comes about, state, badge, name on page a
 }
 BANNER = {  # above the calendar
     State.NOT_SET_UP: "Google is not set up on this server any more",
-    State.NO_PLAN: "has no sync with Google any more",
+    State.NO_PLAN: "has no sync with Outlook any more",
     State.RECONNECT: "Access to Google has ended",
     State.CALENDAR_GONE: "Our calendar in Google was deleted",
     State.UNREADABLE: "A calendar in Google cannot be read",
@@ -190,6 +262,7 @@ def account(linden, clock):
         booking=booking,
         phase="synced",
         wanted="x",
+        fingerprint="x",
         remote_id="r",
     )
     return account
@@ -219,6 +292,7 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
     standing = Standing(account)
     assert (standing.state, standing.severity) == (expected, badge)
     pat, olive = signed_in(linden.pat), signed_in(linden.olive)
+    provider = registry.name(Account.get_by_id(account.id).kind)
 
     page = pat.get("/sync/")
     stands = {State.OFF: "Google: not syncing.", State.UNNAMED: "Name the calendar"}
@@ -230,9 +304,9 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
 
     board = olive.get("/health/").get_data(as_text=True)
     if expected == State.OFF:  # who ended sync is not on the board
-        assert "Pat Linden<br><small>Google" not in board
+        assert f"Pat Linden<br><small>{provider}" not in board
     else:
-        line = board.split("Pat Linden<br><small>Google")[1].split("</tr>")[0]
+        line = board.split(f"Pat Linden<br><small>{provider}")[1].split("</tr>")[0]
         assert f'data-status="{badge}"' in line and name in line
 
     if expected not in (State.OFF, State.NOT_ALLOWED):
@@ -248,6 +322,65 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
     assert ('aria-label="1 for you"' in menu) is needs
     fixes = olive.get("/services/").get_data(as_text=True)
     assert ("1 to fix" in " ".join(fixes.split())) is (badge == "trouble")
+
+
+FACTS = (
+    *("state", "is_due", "due", "in_step", "failed", "left_outside", "reads_times", "unsearched"),
+    *("question", "gone", "troubles", "reasons", "run", "channels", "differences"),
+)
+
+
+def test_read_for_all_together_they_are_the_same(case, linden, clock):
+    account, *_ = case
+    Channel.create(
+        clinic=linden.clinic,
+        account=account,
+        calendar=source(account),
+        secret_hash="x",
+        is_open=True,
+        expires_at=clock.now + timedelta(days=3),
+    )
+    texts = dict.fromkeys(("calendar_id", "name", "remote_id", "uid", "fingerprint"), "x")
+    Stray.create(account=account, **texts)
+    (together,) = many.overviews(account.clinic, {account.user_id: account.user})
+    alone = Standing(account)
+    assert {name: vars(together.standing)[name] for name in FACTS[1:]} == {
+        name: getattr(alone, name) for name in FACTS[1:]
+    }
+    assert together.standing.state == alone.state
+
+
+@pytest.mark.parametrize("how", DIFFERENCES)
+def test_what_stands_differently_is_said_listed_and_put_right(
+    how, signed_in, account, linden, clock
+):
+    bring_about, said, button = DIFFERENCES[how]
+    bring_about(account, clock.now)
+    pat, olive = signed_in(linden.pat), signed_in(linden.olive)
+    page, history = pat.get("/sync/"), pat.get("/sync/accounts/history")
+    for surface in (page, history, olive.get("/health/")):
+        assert "Up to date, but 1 differs" in text(surface)
+        before = surface.text.partition("Up to date, but 1")[0][-400:]
+        tone = re.findall(r'data-(?:tone|status)="(\w+)"', before)[-1]
+        assert tone in ("warning", "waiting") and "i-warn" in before
+    assert "1 booking is different in Google" in text(page) and said in text(page)
+    uid, address = MappingRow.get().uid, f"/sync/accounts/{account.id}/differences"
+    assert (f'value="{uid}"' in page.text) is bool(button) and button in page.text
+    assert signed_in(linden.olive).post(address, data={"uid": uid}).status_code == 404
+    pat.post(address, data={"uid": uid})
+    row = MappingRow.get()
+    is_asked = row.wanted == "" or (how == "kept" and row.problem == "" and row.retry_at is None)
+    assert is_asked is bool(button)
+    if button:
+        assert "That is decided already" in text(
+            pat.post(address, data={"uid": uid}, follow_redirects=True)
+        )
+
+
+@pytest.mark.parametrize("how", SAME)
+def test_what_agrees_is_not_listed(how, account, clock):
+    SAME[how](account, clock.now)
+    assert differences.of([account.id]) == {account.id: []}
 
 
 def test_letters_are_written_of_what_the_page_says(case, app, letters, linden, clock):
@@ -325,9 +458,7 @@ def test_messages_are_live_once_one_is_known_to_reach_us(
 ):
     external.known(kind)
     Account.update(kind=kind).execute()
-    connections.set_up(
-        connections.Setup(connections.setup().endpoints, "https://kalends.test/webhooks")
-    )
+    gateway.set_up(gateway.Setup(gateway.setup().endpoints, "https://kalends.test/webhooks"))
     channel(account, clock, called_at=clock.now if has_called else None)
     said = text(signed_in(linden.pat).get("/sync/"))
     assert ("instant updates on" in said) is is_live
@@ -335,3 +466,42 @@ def test_messages_are_live_once_one_is_known_to_reach_us(
     board = text(signed_in(linden.olive).get("/health/"))
     assert f"On for {int(is_live)} of 1" in board
     assert ("Instant updates on" in board) is is_live
+
+
+def comparing(path: Path) -> list[str]:
+    """Where a view decides something by the phase or the health of an account."""
+    asked = {
+        id(node): node
+        for outer in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(outer)
+        if isinstance(outer, ast.Compare | ast.Subscript)
+        or (isinstance(outer, ast.Call) and isinstance(outer.func, ast.Attribute))
+    }
+    return [
+        f"{path.name}:{node.lineno}"
+        for node in asked.values()
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("phase", "health")
+        and re.search(r"(account|known|Account)(\W*)$", ast.unparse(node.value))
+    ]
+
+
+def test_no_view_and_no_template_decides_by_phase_or_health():
+    """What these mean is in `sync.tables.phases` and `sync.two_way.standing.state`."""
+    views = sorted((TOP / "views").rglob("*.py"))
+    assert [place for path in views for place in comparing(path)] == []
+    pages = [path for path in (TOP / "templates").rglob("*") if path.is_file()]
+    asks = re.compile(r"(?:account|known)\.(?:phase|health)\b")
+    assert [page for page in pages if asks.search(page.read_text())] == []
+
+
+def test_the_search_for_deciding_views_finds_them(tmp_path):
+    page = tmp_path / "page.py"
+    page.write_text(
+        'a = account.phase == "off"\n'
+        'b = one["account"].health in ("ok",)\n'
+        'c = rows.where(Account.phase.in_(("active",)))\n'
+        "d = [account.phase, account.health]\n"
+        'e = offer.phase == "open"\n'
+    )
+    assert comparing(page) == ["page.py:1", "page.py:2", "page.py:3"]

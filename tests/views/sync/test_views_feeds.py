@@ -7,6 +7,7 @@ reader.
 import dataclasses
 import html
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -830,3 +831,68 @@ def test_the_address_for_thunderbird_ends_in_a_word_and_opens(signed_in, linden,
     page = signed_in(linden.pat).get("/sync/links/").text
     (address,) = re.findall(r'value="http://localhost(/api/calendar/[^"]+/Bookings\.ics)"', page)
     assert app.test_client().get(address).status_code == 200 and str(link.uuid) in address
+
+
+class TestAllAtOnce:
+    def test_all_links_get_new_addresses_and_the_old_ones_die(self, pat, linden, link, booking):
+        second = Feed.generate(linden.pat, "tablet", linden.pat, scope="person")
+        old = [feeds.path(KEY, one) for one in (link, second)]
+        assert "Regenerate all 2 links?" in page(pat, "/sync/links/rotation")
+        assert all(pat.get(path).status_code == 200 for path in old)
+        answer = pat.post("/sync/links/rotation", follow_redirects=True)
+        assert "2 links have new addresses" in answer.get_data(as_text=True)
+        assert all(pat.get(path).status_code == 404 for path in old)
+        for one in (link, second):
+            assert pat.get(feeds.path(KEY, Feed.get_by_id(one.id))).status_code == 200
+
+    def test_without_a_link_there_is_nothing_to_regenerate(self, pat, linden):
+        assert pat.get("/sync/links/rotation").status_code == 404
+        assert "Regenerate all" not in page(pat)
+
+    def test_nobody_else_s_links_change(self, pat, linden, link):
+        theirs = Feed.generate(
+            linden.quinn, "quinn", linden.quinn, practitioner=linden.colleague_calendar
+        )
+        pat.post("/sync/links/rotation")
+        assert Feed.get_by_id(theirs.id).salt == theirs.salt
+
+
+def test_the_first_link_asks_how_clients_appear(pat, linden, booking):
+    linden.pat.change_sync(identifier=None)
+    assert "How should clients appear?" in page(pat)
+    new = {"name": "phone", "kind": "bookings", "covers": str(linden.calendar.id)}
+    answer = pat.post("/sync/links/", data=new | {"identifier": ""})
+    assert answer.status_code == 422 and not Feed.select().exists()
+    assert "Choose how clients appear in your links" in answer.get_data(as_text=True)
+    assert pat.post("/sync/links/", data=new | {"identifier": "full_name"}).status_code == 422
+    assert pat.post("/sync/links/", data=new | {"identifier": "initials"}).status_code == 303
+    assert User.get_by_id(linden.pat.id).identifier == "initials"
+    assert "How should clients appear?" not in page(pat)
+
+
+def test_a_locum_s_link_covers_every_organisation_at_first(signed_in, linden):
+    first = re.compile(r'<select id="covers".*?<option[^>]*value="(\w+)"', re.DOTALL)
+    assert first.search(page(signed_in(linden.quinn)))[1] != "person"
+    linden.clinic.change(linden.olive, feed_preset="locum")
+    assert first.search(page(signed_in(linden.quinn)))[1] == "person"
+
+
+def test_a_look_in_a_browser_is_no_reader(pat, link, clock):
+    FeedRead.create(feed=link, family="a browser", first_at=clock.now, last_at=clock.now, count=1)
+    text = page(pat)
+    assert "Never read" in text and "Read regularly" not in text and "Add it to your app" in text
+    assert "opened in a browser" in text
+
+
+def test_a_link_that_google_does_not_read_whole_says_so(pat, linden, link, booking):
+    assert "Google keeps about" not in page(pat)
+    rows = [
+        {name: value for name, value in booking.__data__.items() if name != "id"}
+        | {"uuid": uuid.uuid4(), "starts_at": at, "ends_at": at + timedelta(minutes=50)}
+        for at in (booking.starts_at + timedelta(hours=n) for n in range(1, 1001))
+    ]
+    for start in range(0, len(rows), 40):
+        Booking.insert_many(rows[start : start + 40]).execute()
+    assert "This link holds 1,001 events. Google keeps about 1,000 and drops the rest." in page(pat)
+    link.change(linden.pat, past_days=0, future_days=14)
+    assert "This link holds" not in page(pat)

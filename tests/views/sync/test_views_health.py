@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import external
 import pytest
+from plans import lose_provider
 from redis import RedisError
 
 from base import jobs
@@ -16,7 +17,7 @@ from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from models import Booking, Feed, FeedRead, User
 from operate import overlaps
-from sync.connect import connections
+from sync.connect import gateway
 from sync.tables import ending
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
 from sync.tables.channels import Channel
@@ -34,9 +35,9 @@ def olive(signed_in, linden, clock):
 @pytest.fixture(autouse=True)
 def set_up():
     """The settings of providers as the test before found them."""
-    kept = connections.setup()
+    kept = gateway.setup()
     yield
-    connections.set_up(kept)
+    gateway.set_up(kept)
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def account(linden, clock):
         booking=booking,
         phase="synced",
         wanted="x",
+        fingerprint="x",
         remote_id="r",
     )
     return account
@@ -203,8 +205,8 @@ def test_opting_out_and_a_smaller_plan_are_nobody_s_fault(olive, account, linden
     linden.pat.change_sync(sync_allowed=False)
     assert "Pat has switched sync off." in board(olive)
     linden.pat.change_sync(sync_allowed=True)
-    linden.clinic.change_plan("basic", linden.olive)
-    assert "The clinic’s plan has no sync with Google." in board(olive)
+    lose_provider(linden.clinic)
+    assert "The clinic’s plan has no sync with Outlook." in board(olive)
 
 
 def test_private_links_that_are_read_and_that_are_not(olive, linden, clock):
@@ -257,9 +259,9 @@ def test_it_says_what_works_behind_the_scenes(olive, account, clock):
 
 
 def test_live_messages_are_counted_where_they_are_possible(olive, account, clock):
-    connections.set_up(connections.Setup(webhook_url=None))
+    gateway.set_up(gateway.Setup(webhook_url=None))
     assert "Instant updates Not possible here" in board(olive)
-    connections.set_up(connections.Setup(webhook_url="https://kalends.test"))
+    gateway.set_up(gateway.Setup(webhook_url="https://kalends.test"))
     assert "On for 0 of 1" in board(olive)
     Channel.create(
         clinic=account.clinic,
@@ -392,7 +394,7 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
 
 
 def test_live_messages_are_not_promised_for_an_account_without_access(olive, account, clock):
-    connections.set_up(connections.Setup(webhook_url="https://calendar.linden.health"))
+    gateway.set_up(gateway.Setup(webhook_url="https://calendar.linden.health"))
     source = RemoteCalendar.get(RemoteCalendar.role == "source")
     Channel.create(
         clinic=account.clinic,

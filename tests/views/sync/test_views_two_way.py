@@ -8,19 +8,21 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from plans import lose_provider
 from sync_world import SyncWorld
 
 from app import Settings
 from base.tables.outside import ExternalEvent
 from models import AuditEntry, Booking
-from sync.connect import connections
+from sync.connect import gateway
 from sync.providers import registry
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way import first_look
+from sync.two_way import first_list
 
 HTMX = {"HX-Request": "true"}
 
@@ -80,7 +82,7 @@ class TestConnecting:
         back = world.sandbox.site.test_client().post("/o/oauth2/v2/auth", data=form)
         answer = pat.get(urlsplit(back.headers["Location"])._replace(scheme="", netloc="").geturl())
         for account in Account.select():
-            first_look.look(account.id)
+            first_list.read(account.id)
         return answer
 
     def test_a_person_who_allows_it_names_the_calendar_next(self, pat, world):
@@ -114,12 +116,13 @@ class TestConnecting:
         [
             (lambda pat: pat.change_sync(sync_allowed=False), "First tick the box"),
             (lambda pat: pat.change_sync(identifier=None), "First choose how clients"),
-            (lambda pat: pat.clinic.change_plan("basic", None), "plan has no two-way sync"),
+            (lambda pat: lose_provider(pat.clinic), "plan has no two-way sync"),
         ],
     )
     def test_what_must_come_first_is_said(self, pat, world, before, says):
         before(world.user)
-        answer = pat.get("/connect/google/departure")
+        kind = "microsoft" if "plan" in says else "google"
+        answer = pat.get(f"/connect/{kind}/departure")
         assert (
             answer.status_code == 303
             and "/sync/" in answer.headers["Location"]
@@ -178,8 +181,8 @@ class TestStarting:
         assert answer.status_code == 422 and row(connected).phase == "naming"
 
     def test_two_that_wait_for_a_name_do_not_mix(self, pat, linden, world, connected):
-        connections.set_up(
-            connections.Setup(
+        gateway.set_up(
+            gateway.Setup(
                 dict.fromkeys(("google", "microsoft"), world.endpoints()),
                 None,
                 300,
@@ -204,8 +207,8 @@ class TestStarting:
         "lost",
         [
             lambda pat: pat.change_sync(sync_allowed=False),
-            lambda pat: pat.clinic.change_plan("basic", None),
-            lambda pat: connections.set_up(connections.Setup({})),
+            lambda pat: lose_provider(pat.clinic),
+            lambda pat: gateway.set_up(gateway.Setup({})),
         ],
     )
     def test_nothing_begins_that_may_not(self, pat, world, connected, lost):
@@ -404,6 +407,17 @@ class TestPanel:
             assert answer.status_code == 200 and answer.headers["HX-Retarget"] == "#two-way"
             world.run(account)
 
+    def test_a_paused_account_says_what_is_still_shown_outside(self, pat, world, account):
+        controls.pause(account, world.user)
+        stays, more = "5 events stay in Google as they are.", "They may show more"
+        assert stays in page(pat) and more not in page(pat)
+        world.user.change_sync(identifier="none")
+        assert f"{stays} {more} of clients there than is allowed now" in page(pat)
+        controls.resume(row(account), world.user)
+        world.run(account)
+        controls.pause(row(account), world.user)
+        assert stays in page(pat) and more not in page(pat)
+
     @pytest.mark.parametrize("headers", [{}, HTMX])
     @pytest.mark.parametrize(
         ("press", "phase"), [("check", "active"), ("resync", "active"), ("pause", "paused")]
@@ -474,7 +488,7 @@ class TestPanel:
         assert "Not sent: 2 outside these dates, 2 offered, cancelled or no-show." in text
 
     def test_a_provider_that_is_not_set_up_any_more_is_said(self, pat, account):
-        connections.set_up(connections.Setup())
+        gateway.set_up(gateway.Setup())
         text = page(pat)
         assert "Not set up any more." in text and "Check now" not in text
 
@@ -484,12 +498,25 @@ class TestPanel:
             answer = pat.get("/sync/accounts/status?key=x", headers=HTMX)
         assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/sign-in"
 
-    def test_progress_is_counted_while_a_run_is_under_way(self, pat, world, account):
-        SyncRun.create(clinic=account.clinic, account=account, because="start", total=412, done=214)
+    @pytest.mark.parametrize(
+        ("seconds", "left"),
+        [
+            (3, ""),
+            (20, "Less than a minute left."),
+            (60, "About 1 minute"),
+            (200, "About 3 minutes"),
+        ],
+    )
+    def test_progress_is_counted_while_a_run_is_under_way(self, pat, world, account, seconds, left):
+        begun = world.clock.now - timedelta(seconds=seconds)
+        told = {"because": "start", "total": 412, "done": 214, "started_at": begun}
+        SyncRun.create(clinic=account.clinic, account=account, **told)
         Account.update(leased_until=world.clock.now + timedelta(minutes=1)).execute()
         text = page(pat)
         assert (
             "214 of 412 changes are in Google" in text
+            and left in text
+            and (" left." in text) is bool(left)
             and '<progress value="214" max="412"' in text
             and "every 2s" in text
         )
@@ -614,6 +641,72 @@ class TestSettings:
         }
         pat.post(f"/sync/accounts/{account.id}/settings", data=form)
         assert row(account).covers is None
+
+    def post(self, browser, account, **fields):
+        known = {"edits": "put_back", "window": "30 365", "direction": "both"}
+        return browser.post(f"/sync/accounts/{account.id}/settings", data=known | fields)
+
+    @pytest.mark.parametrize(
+        ("direction", "said"),
+        [
+            ("in", "5 events of ours are removed from Google. The bookings stay here."),
+            ("out", "1 event from Google goes from here and blocks no time any more."),
+        ],
+    )
+    def test_another_way_counts_what_goes_and_asks_first(
+        self, pat, world, account, direction, said
+    ):
+        at = world.clock.now + timedelta(days=1)
+        world.robin.add("Dentist", at, at + timedelta(hours=1))
+        world.poll(account)
+        answer = self.post(pat, account, direction=direction)
+        assert answer.status_code == 422 and said in html.unescape(answer.get_data(as_text=True))
+        assert row(account).direction == "both"
+        assert self.post(pat, account, direction=direction, confirm="y").status_code == 303
+        world.run(account)
+        assert row(account).direction == direction
+        text = page(pat)
+        assert ("No bookings go there. Busy times come from there" in text) == (direction == "in")
+        assert ("you chose that bookings only go out" in text) == (direction == "out")
+        assert self.post(pat, account, direction="both").status_code == 303
+        world.run(account)
+        world.assert_in_step(account)
+
+    def test_only_out_reads_no_calendar_whatever_is_pressed(self, pat, world, account):
+        controls.change(account, world.user, direction="out")
+        family = RemoteCalendar.get(RemoteCalendar.name == "Family")
+        assert "Sync Family" not in page(pat)
+        pat.post(f"/sync/calendars/{family.id}/sync")
+        assert "only go out" in page(pat)
+        assert RemoteCalendar.get_by_id(family.id).role == "listed"
+
+    def test_which_of_one_s_own_calendars_go_there(self, signed_in, world, linden, clock):
+        linden.quinn.change_sync(sync_allowed=True, identifier="none")
+        first, second = linden.quinn.calendars()
+        theirs = {c.id: world.book(days=4, calendar=c) for c in (first, second)}
+        account, quinn = world.connect(linden.quinn), signed_in(linden.quinn)
+        start = f"/sync/accounts/{account.id}/start"
+        assert quinn.post(start, data={"name": "Q", "asked": "own"}).status_code == 422
+        quinn.post(start, data={"name": "Q", "asked": "own", "own": [str(first.id)]})
+        world.run(account)
+        assert world.standing(account).keys() == {str(theirs[first.id].uuid)}
+        assert self.post(quinn, account).status_code == 422
+        answer = self.post(quinn, account, own=[str(second.id)])
+        assert "1 event of ours is removed" in html.unescape(answer.get_data(as_text=True))
+        self.post(quinn, account, own=[str(second.id)], confirm="y")
+        world.run(account)
+        assert world.standing(account).keys() == {str(theirs[second.id].uuid)}
+        self.post(quinn, account, own=[str(first.id), str(second.id)])
+        assert row(account).covers is None
+
+    def test_hiding_is_set_where_the_account_is(self, pat, world, account):
+        assert "nothing of a client goes to Google" in page(
+            pat, f"/sync/accounts/{account.id}/settings"
+        )
+        self.post(pat, account, hide_sensitive="y")
+        world.run(account)
+        titles = {event["summary"] for (event,) in world.standing(account).values()}
+        assert titles == {"Busy"} and "every booking says “Busy”" in page(pat)
 
 
 # ---- other calendars ----
@@ -832,6 +925,34 @@ class TestNotices:
         pat.post(f"/sync/notices/{Notice.get().id}/leave")
         assert "moved or copied" not in page(pat)
 
+    @pytest.mark.parametrize(("what", "left"), [("remove-stray", 1), ("keep-stray", 2)])
+    def test_what_a_restore_left_elsewhere_is_decided_one_by_one(
+        self, pat, world, account, what, left
+    ):
+        """Events in another calendar whose bookings are not here any more."""
+        lost = list(Booking.select().limit(2))
+        for booking in lost:
+            event = world.event_of(account, booking)
+            world.robin.drag(event["id"], world.source(), world.destination(account))
+        uids = [str(booking.uuid) for booking in lost]
+        MappingRow.delete().where(MappingRow.uid.in_(uids)).execute()
+        Booking.delete().where(Booking.id.in_([booking.id for booking in lost])).execute()
+        for minutes in (7, 60 * 21, 7):
+            world.later(minutes=minutes)
+            world.run(account)
+            assert world.notices(account) == ["stray_unknown"] * 2
+        text = page(pat)
+        assert text.count("belongs to a booking that is not in Kalends") == 2
+        first = Notice.select().order_by(Notice.id).first()
+        for _ in range(2):
+            pat.post(f"/sync/notices/{first.id}/{what}")
+        for minutes in (0, 7, 60 * 21):
+            world.later(minutes=minutes)
+            world.run(account)
+            assert len(set(uids) & world.standing(account).keys()) == left
+            assert world.notices(account) == ["stray_unknown"]
+        assert row(account).health == "ok"
+
     @pytest.mark.parametrize("what", ["keep", "approve"])
     def test_a_held_plan_is_decided_here(self, pat, world, what):
         for day in range(1, 21):
@@ -1039,3 +1160,5 @@ def test_settings_of_the_environment_reach_the_providers(tmp_path):
     assert set(
         Settings.from_env({"KALENDS_INSTANCE": str(tmp_path), "KALENDS_SANDBOX": "1"}).providers
     ) == {"google", "microsoft"}
+    beside = Settings.from_env(environ | {"KALENDS_SANDBOX": "1"})  # no imitation beside a real one
+    assert beside == settings

@@ -127,6 +127,32 @@ def test_the_calendar_says_that_an_account_needs_its_person(pat, signed_in, lind
     assert "was deleted" not in page(pat, path)
 
 
+# ---- what was put back ----
+
+
+def test_many_changes_that_were_put_back_are_one_notice_with_one_button(pat, world, account):
+    def tell(kind, topics, is_put_back=True):
+        base = {"clinic": account.clinic, "account": account, "kind": kind}
+        for topic in topics:
+            Notice.create(**base, topic=f"{topic}", detail={"is_put_back": is_put_back})
+
+    tell("deleted", range(3))
+    text = page(pat)
+    assert text.count("Deleted in Google, put back") == 3 and "changes in Google" not in text
+    assert "3 for you" in page(pat, "/services/")
+    tell("deleted", range(3, 116))
+    text = page(pat)
+    assert "116 changes in Google were put back" in text and "The first 20 are shown" in text
+    assert text.count("Deleted in Google, put back") == 20
+    assert "1 for you" in page(pat, "/services/")
+    tell("moved", ["asked"], is_put_back=False)
+    ids = [row.id for row in Notice.select()]
+    to = f"/sync/notices/accounts/{account.id}/leave"
+    assert pat.post(to, data={"notice": ids}, headers=HTMX).status_code == 200
+    (left,) = Notice.select().where(Notice.settled_at.is_null())
+    assert left.topic == "asked"
+
+
 # ---- double bookings ----
 
 
@@ -396,12 +422,20 @@ def test_a_held_removal_says_which_are_bookings_and_which_are_copies_made_there(
         "See the 2 bookings",
     ):
         assert words in said, words
+    assert "fifth" not in said  # three are few: the plan stopped for another reason
     Notice.update(detail={"count": 6, "total": 9, "uids": [], "copies": list("abcdef")}).where(
         Notice.id == notice.id
     ).execute()
     said = page(pat)
     assert (
         "6 are copies of our events" in said
+        and "That is more than a fifth" in said
         and "were cancelled" not in said
         and "See the" not in said
     )
+    Notice.update(
+        detail={"count": 1, "total": 9, "uids": [], "copies": ["one"], "strange": 1}
+    ).where(Notice.id == notice.id).execute()
+    said = page(pat)
+    assert "One is of a booking that is not in Kalends." in said and "are copies" not in said
+    assert "Remove this event</button>" in said and "fifth" not in said

@@ -1,0 +1,1 @@
+"""Requests to addresses that people entered, with a time limit for each exchange."""

@@ -1,0 +1,311 @@
+"""Taking an offered time. One transaction books the new time and gives up the old one. If two press
+at once, one gets it.
+"""
+
+from datetime import timedelta
+
+from base import jobs, scheduling
+from base.bookings import client_letters
+from base.bookings.clashes import ClosedCalendar, SlotTaken
+from base.database import alone
+from base.scheduling import Span
+from base.tables.audit import AuditEntry
+from free_times.finding import Free
+from free_times.online import forms, holds, managing, taking, team_letters, unmade, waiting
+from free_times.online.bookings import OnlineBooking
+from free_times.online.forms import Ticket
+from free_times.online.page import Page
+from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.online.waiting import CannotCheck
+from free_times.rules import OnlineSettings
+from models import Booking, Patient, User
+from sync.two_way import live
+from sync.two_way.standing import freshness
+from sync.two_way.standing.freshness import PATIENCE, Certainty
+
+from . import entries, matching, offering
+from .entries import WaitingEntry
+from .matching import Chance
+from .offering import EarlierOffer
+
+LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # seconds between two polls of the page
+MOST = 50  # rows of one pass
+
+
+class Gone(Exception):
+    """The time is not offered any more: it was taken, is over, or the appointment changed."""
+
+
+def page_of(offer: EarlierOffer) -> Page:
+    """The rules by which the offered time is booked."""
+    entry = offer.entry
+    entry.clinic = offer.clinic
+    terms = [one for one in entry.terms() if one.calendar.id == offer.practitioner_id]
+    return matching.page_of(entry, terms, OnlineSettings.of(offer.clinic))
+
+
+def can_take(offer: EarlierOffer) -> bool:
+    """Whether every rule lets the offered time be taken now."""
+    if offering.why_ended(offer):
+        return False
+    offer.entry.clinic = offer.clinic
+    return _free(offer) is not None
+
+
+def _free(offer: EarlierOffer) -> Free | None:
+    chance = Chance(offer.practitioner, offer.starts_at, offer.minutes)
+    settings, by_hand = OnlineSettings.of(offer.clinic), offer.user_id is not None
+    return matching.free_at(offer.entry, settings, chance, offer.visit, by_hand)
+
+
+def ask(offer: EarlierOffer) -> Certainty:
+    """Find out, after the press, whether the time is known to be free outside. ASKING: a worker is
+    on it, and the hold stays. Call it outside of a transaction. Raises Gone.
+    """
+    if offer.phase == "taken":
+        return Certainty.FRESH
+    if offering.why_ended(offer):
+        raise Gone
+    page = page_of(offer)
+    if not page.settings.may_block_outside:
+        return Certainty.FRESH
+    outcome = live.ask(offer.practitioner.user_id, waiting.bound(page))
+    if outcome == Certainty.ASKING:
+        with alone(offer):
+            if offer.phase != "open":
+                raise Gone
+            offer.pressed_at = scheduling.utc_now()
+            offer.save(only=[EarlierOffer.pressed_at])
+            holds.keep_on(offer.visit, offer.pressed_at + offering.ANSWERING)
+    return outcome
+
+
+def outcome_of(offer: EarlierOffer) -> Certainty | None:
+    """The outcome of asking the calendars outside; None if nobody pressed, or the offer is over."""
+    if offer.pressed_at is None or offer.phase != "open":
+        return None
+    user_id = offer.practitioner.user_id
+    return freshness.outcome(user_id, offer.pressed_at, waiting.bound(page_of(offer)))
+
+
+def take(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:
+    """Book the offered time for its client, and give up their old one. A second press returns the
+    same booking. Raises Gone. Raises CannotCheck if a calendar outside could not be asked and the
+    clinic lets nobody book then; nothing is changed in that case.
+    """
+    with alone(offer):
+        entry = entries.rows().where(WaitingEntry.id == offer.entry_id).get()
+        offer.entry = entry
+        if offer.phase == "taken" and entry.booking is not None:
+            return entry.booking
+        if offering.why_ended(offer):
+            raise Gone
+        choice = _when_unknown(offer, outcome)
+        booking = _book(offer, choice)
+        _settle(offer, entry, booking)
+        return booking
+
+
+def _when_unknown(offer: EarlierOffer, outcome: Certainty) -> str:
+    """The clinic's rule for when a calendar outside gave no answer: "", "open" or "pending".
+    Raises CannotCheck if it allows nothing, or if only a request is allowed and the visitor has an
+    appointment: they keep that one, since the offered time may be taken.
+    """
+    if outcome != Certainty.UNANSWERED:
+        return ""
+    choice = OnlineSettings.of(offer.clinic).when_stale
+    makes_request = offer.entry.booking is None and bool(offer.entry.sealed)
+    if choice == "close" or (choice == "pending" and not makes_request):
+        raise CannotCheck
+    return choice
+
+
+def _book(offer: EarlierOffer, choice: str) -> Booking:
+    entry, free = offer.entry, _free(offer)
+    if free is None:
+        raise Gone
+    try:
+        if entry.booking is not None:
+            return _move(entry.booking, free, page_of(offer))
+        if entry.sealed:
+            return _new(offer, choice)
+        return _plain(entry, free, None)
+    except (SlotTaken, ClosedCalendar, JustTaken, TermsChanged):
+        raise Gone from None
+
+
+def _move(booking: Booking, free: Free, page: Page, actor: User | None = None) -> Booking:
+    """Move the client's appointment to the offered time, with its status: the clinic offered the
+    time.
+    """
+    if actor is None:
+        booking.will_change_online()
+    booking.change(
+        actor,
+        Span(free.starts_at, free.ends_at),
+        practitioner=free.wish.calendar,
+        allow_overlap=taking.ignored(free),
+    )
+    made = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
+    if made is not None:
+        made.booking = booking
+        managing.give_up(made)
+        managing.was_moved(page, made, asks=False)
+    if actor is None:
+        client_letters.by_client(booking)
+        team_letters.visitor_did(booking, "moved")
+    return booking
+
+
+def _new(offer: EarlierOffer, choice: str) -> Booking:
+    """Book for a visitor who had no appointment, as the clinic's page does."""
+    page, entry = page_of(offer), offer.entry
+    said = entry.said
+    terms = page.terms_of(entry.service, offer.practitioner_id)
+    if terms is None:
+        raise Gone
+    ticket = Ticket.issue(
+        forms.nonce_of(f"earlier {offer.uuid}", offer.clinic_id),
+        clinic=offer.clinic_id,
+        service=entry.service_id,
+        calendar=offer.practitioner_id,
+        anyone=not taking.is_choice(entry.service, anyone=False),
+        minutes=terms.minutes,
+        price_cents=terms.price_cents,
+        starts_at=offer.starts_at,
+    )
+    details = Details(
+        said["name"], said["email"], said["phone"], "", bool(said.get("agrees")), said["zone"]
+    )
+    holds.forget(offer.visit)
+    made = taking.book(page, ticket, details, as_request=choice == "pending", looked=choice)
+    return made.booking
+
+
+def _plain(entry: WaitingEntry, free: Free, actor: User | None) -> Booking:
+    """Book for a client whom the team put on the list."""
+    made: Booking = Booking.book(
+        free.wish.calendar,
+        [Span(free.starts_at, free.ends_at)],
+        actor,
+        allow_overlap=taking.ignored(free),
+        service=entry.service,
+        patient=entry.patient.record_in_use if entry.patient else None,
+        changed_online=actor is None,
+    )[0]
+    if actor is None:
+        team_letters.visitor_did(made, "booked")
+    return made
+
+
+def _settle(offer: EarlierOffer | None, entry: WaitingEntry, booking: Booking) -> None:
+    """End the other offers: those to this client, and those of this time to others."""
+    entry.booking, entry.patient = booking, booking.patient
+    entry.end("taken")
+    if offer is not None:
+        offering.close([offer], "taken")
+    mine = EarlierOffer.entry == entry
+    same = EarlierOffer.visit == (offer.visit if offer else "")
+    others = EarlierOffer.select().where(mine | same, EarlierOffer.phase == "open")
+    offering.close(list(others), "gone")
+
+
+def decline(offer: EarlierOffer) -> None:
+    """The client does not want this time, and waits on. A second press changes nothing."""
+    with alone(offer):
+        if offer.phase == "open":
+            offering.close([offer], "declined")
+
+
+def leave(entry: WaitingEntry, actor: User | None = None) -> None:
+    """The client waits no more; a second press changes nothing."""
+    with alone(entry):
+        if entry.is_waiting:
+            entry.end("removed" if actor else "left")
+            AuditEntry.note(entry.clinic, actor, "earlier.ended", entry)
+            mine = EarlierOffer.entry == entry, EarlierOffer.phase == "open"
+            offering.close(list(EarlierOffer.select().where(*mine)), "gone")
+
+
+def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
+    """Book the time for somebody on the waiting list, as the team agreed with them on the phone. A
+    second press returns the same booking. Raises Gone.
+    """
+    with alone(entry):
+        entry = entries.rows().where(WaitingEntry.id == entry.id).get()
+        booking = entry.booking
+        if entry.ended_because == "taken" and booking and booking.starts_at == chance.starts_at:
+            return booking
+        if not entry.is_waiting or entry.why_over():
+            raise Gone
+        settings = OnlineSettings.of(entry.clinic)
+        own = EarlierOffer.get_or_none(
+            EarlierOffer.entry == entry,
+            EarlierOffer.phase == "open",
+            EarlierOffer.starts_at == chance.starts_at,
+        )
+        free = matching.free_at(entry, settings, chance, own.visit if own else None, by_hand=True)
+        if free is None:
+            raise Gone
+        try:
+            if booking is not None:
+                terms = entry.terms()
+                _move(booking, free, matching.page_of(entry, terms, settings), actor)
+            else:
+                if entry.sealed:
+                    entry.patient = _client(entry)
+                booking = _plain(entry, free, actor)
+        except (SlotTaken, ClosedCalendar):
+            raise Gone from None
+        _settle(own, entry, booking)
+        return booking
+
+
+def _client(entry: WaitingEntry) -> Patient:
+    said = entry.said
+    details = Details(said["name"], said["email"], said["phone"])
+    return taking.client_of(entry.clinic, details)[0]
+
+
+def finish_unattended() -> None:
+    """Chore: book for clients who pressed and then closed the page while calendars outside were
+    asked.
+    """
+    late = EarlierOffer.pressed_at <= scheduling.utc_now() - LEFT_AFTER
+    left = offering.rows().where(late, EarlierOffer.phase == "open")
+    jobs.each(left, _finish_one, most=MOST)
+
+
+def _finish_one(offer: EarlierOffer) -> None:
+    outcome = outcome_of(offer)
+    try:
+        take(
+            offer,
+            Certainty.UNANSWERED if outcome == Certainty.ASKING else outcome or Certainty.FRESH,
+        )
+    except (Gone, CannotCheck):
+        _tell(offer)
+
+
+def _tell(offer: EarlierOffer) -> None:
+    """Queue a letter that the time was not taken, since nobody looks at the page."""
+    with alone(offer):
+        if offer.pressed_at is None or offer.phase == "taken":
+            return
+        entry = entries.rows().where(WaitingEntry.id == offer.entry_id).get()
+        pressed_at, starts_at = offer.pressed_at, offer.starts_at
+        stop_asking(offer)
+        unmade.tell(
+            offer.clinic,
+            offer.practitioner,
+            starts_at,
+            offer,
+            entry.contact.email,
+            pressed_at=pressed_at,
+            stays=entry.booking,
+        )
+
+
+def stop_asking(offer: EarlierOffer) -> None:
+    """Forget the press; the time stays offered until the offer's own end."""
+    EarlierOffer.update(pressed_at=None).where(EarlierOffer.id == offer.id).execute()

@@ -1,0 +1,55 @@
+"""The letter about a client's press on a page that could not be carried out after they had left."""
+
+from datetime import datetime
+
+from flask import current_app
+
+from base import region, scheduling
+from base.bookings.client_letters import LetterSettings
+from base.tables.outbox import Letter
+from free_times.online import bookings, names
+from free_times.rules import OnlineSettings
+from models import Booking, Practitioner
+from sync.events import visit
+
+from . import clients, visits
+from .text import Text, address, one_line
+
+
+def unmade(letter: Letter) -> Text | None:
+    """The letter about what was not done. None if the client has booked with the same visit since,
+    or the time is over.
+    """
+    detail, clinic = letter.detail, letter.clinic
+    starts_at = datetime.fromisoformat(detail["starts"])
+    calendar = Practitioner.get_or_none(Practitioner.id == detail["calendar"])
+    has_booked = detail["visitor"] and bookings.of_visit(detail["visitor"])
+    if calendar is None or has_booked or starts_at <= scheduling.utc_now():
+        return None
+    stays = Booking.get_or_none(Booking.id == detail["stays"]) if detail["stays"] else None
+    waits = stays is not None and stays.status == "pending" and stays.starts_at == starts_at
+    if stays is not None and not waits and (stays.starts_at == starts_at or not stays.is_busy):
+        return None
+    settings, online = LetterSettings.of(clinic), OnlineSettings.of(clinic)
+    zone, name = calendar.zone, names.in_force(clinic)
+    facts = {
+        "clinic": one_line(clinic.name),
+        "when": f"{visits.day(starts_at, zone)}, {region.clock(starts_at.astimezone(zone))}",
+        "waits": waits,
+        "now": visits.moment(stays.starts_at, stays) if stays else "",
+        "url": _url(stays, name if online.is_on else None),
+        "phone": one_line(online.phone),
+    }
+    return Text(
+        letter.to,
+        visit.title(one_line(clinic.name)),
+        current_app.jinja_env.get_template("mail/unmade.txt").render(**facts),
+        sender=one_line(clinic.name),
+        reply_to=settings.reply_to,
+    )
+
+
+def _url(stays: Booking | None, name: str | None) -> str:
+    if stays is not None:
+        return clients.manage_url(stays, clients.made_of(stays))
+    return address("choosing.start", name=name) if name else ""

@@ -1,0 +1,160 @@
+"""One appointment in the words of a letter, as its client knows it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from base import day_names, region
+from base.bookings.client_letters import LetterSettings, State
+from base.catalogue import _, ngettext
+from base.working_time import DAY
+from models import Booking, Clinic, Practitioner
+from sync.events import visit
+
+from .text import one_line
+
+CLOCK_CHANGE = timedelta(hours=2)  # how much longer or shorter a day may be by it, at most
+OVER = ("declined", "lapsed", "cancelled")  # kinds after which the booking is none any more
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One appointment of a letter, in words. `zone`: of the times; "" for whole days."""
+
+    day: str
+    clock: str
+    zone: str
+    where: str
+    map_url: str
+    length: str
+    person: str
+    service: str
+    was: str
+    google_url: str
+    outlook_url: str
+    manage_url: str = ""  # where a letter names several
+
+
+def as_known(booking: Booking, was: State | None) -> Booking:
+    """The booking with the time and the calendar that its client knew, never to be saved.
+
+    Whoever lost it to another client learns nothing of what it became: not its new time, nor with
+    whom or for which service it is.
+    """
+    now = State.of(booking)
+    if was is None or (was.place, was.client) == (now.place, now.client):
+        return booking
+    calendar = booking.practitioner
+    if was.calendar != now.calendar:
+        calendar = Practitioner.get_by_id(was.calendar)
+    start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))
+    days = _days(start, end, calendar.zone) or (None, None)
+    known = Booking(
+        **booking.__data__
+        | {"starts_at": start, "ends_at": end, "starts_on": days[0], "ends_on": days[1]}
+    )
+    known.clinic, known.practitioner = booking.clinic, calendar
+    known.patient = booking.patient
+    known.service = booking.service if was.client == now.client else None
+    return known
+
+
+def _days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date] | None:
+    """The first whole day and the one after the last; None for times within days."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    if first.time() == last.time() == time.min and first < last:
+        return first.date(), last.date()
+    return None
+
+
+def visit_of(
+    clinic: Clinic, settings: LetterSettings, booking: Booking, was: State | None, kind: str
+) -> Visit:
+    """An appointment in words. `was`: the state that the client knows."""
+    venue, zone = booking.practitioner.venue, booking.practitioner.zone
+    days = (booking.starts_on, booking.ends_on) if booking.starts_on and booking.ends_on else None
+    name = visit.title(one_line(clinic.name))
+    entry = name, booking.starts_at, booking.ends_at, venue.address, days
+    place = one_line(venue.address)
+    service = booking.service if settings.names_service else None
+    return Visit(
+        day=day(booking.starts_at, zone),
+        clock=_clock(booking),
+        zone="" if booking.all_day else _zone(zone),
+        where=", ".join(part for part in (one_line(venue.name), place) if part),
+        map_url=f"https://www.openstreetmap.org/search?{urlencode({'query': place})}"
+        if place
+        else "",
+        length=_length(booking),
+        person=one_line(booking.practitioner.user.name),
+        service=one_line(service.name) if service else "",
+        was=_was(was, booking) if kind in ("moved", "offered") else "",
+        google_url="" if kind in OVER else visit.google_url(*entry),
+        outlook_url="" if kind in OVER else visit.outlook_url(*entry),
+    )
+
+
+def _clock(booking: Booking) -> str:
+    """From when until when, on the clock of the venue."""
+    if booking.starts_on and booking.ends_on:
+        days = (booking.ends_on - booking.starts_on).days
+        return ngettext("all day", "{count} whole days", days)
+    return region.between_in(booking.starts_at, booking.ends_at, booking.practitioner.zone)
+
+
+def _length(booking: Booking) -> str:
+    if booking.all_day:
+        return ""
+    minutes = int(booking.span.duration / timedelta(minutes=1))
+    return _("{minutes} minutes", minutes=minutes)
+
+
+def _zone(zone: ZoneInfo) -> str:
+    """A zone in words: London time."""
+    city = str(zone).rpartition("/")[2].replace("_", " ")
+    return _("{city} time", city=city)
+
+
+def day(at: datetime, zone: ZoneInfo) -> str:
+    """Tuesday 2 December 2026."""
+    return day_names.full(at.astimezone(zone), year=True)
+
+
+def _was(was: State | None, booking: Booking) -> str:
+    """The former time, calendar and place in words, as far as they changed."""
+    if was is None:
+        return ""
+    parts, now = [_time_before(was, booking)], booking.practitioner
+    before = Practitioner.get_or_none(Practitioner.id == was.calendar)
+    if before is not None and before.user_id != now.user_id:
+        parts.append(_("with {name}", name=one_line(before.user.name)))
+    if before is not None and before.venue_id != now.venue_id:
+        parts.append(one_line(before.venue.name))
+    return ", ".join(part for part in parts if part)
+
+
+def _time_before(was: State, booking: Booking) -> str:
+    if (was.starts, was.ends) == State.of(booking).place[:2]:
+        return ""
+    zone = booking.practitioner.zone
+    start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))
+    if start.astimezone(zone).time() == end.astimezone(zone).time() == time.min:
+        return day(start, zone)  # of whole days
+    days = round((end - start) / DAY)
+    first, last = booking.starts_on, booking.ends_on
+    if first and last and days and abs(end - start - days * DAY) <= CLOCK_CHANGE:
+        # also for whole days, on the clock that the venue had then: its zone has changed
+        noon = start + DAY / 2
+        is_same = noon.astimezone(zone).date() == first
+        is_same = is_same and days == (last - first).days
+        return "" if is_same else day(noon, zone)
+    return moment(start, booking)
+
+
+def moment(at: datetime | None, booking: Booking) -> str:
+    """Day and time on the clock of the booking's venue."""
+    if at is None:
+        return ""
+    zone = booking.practitioner.zone
+    return f"{day(at, zone)}, {region.clock_in(at, zone)}"

@@ -1,0 +1,51 @@
+"""Log lines for people, or by choice as JSON, one object a line, for programs that collect them."""
+
+import json
+import logging
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+
+_as_json = False
+
+
+class _Json(logging.Formatter):
+    """Time, level, logger and message; of an exception its type alone, since its message could
+    hold what a client is called.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC)
+        said = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0]:
+            said["error"] = record.exc_info[0].__name__
+        return json.dumps(said, ensure_ascii=False)
+
+
+def set_up(as_json: bool) -> None:
+    """Choose the form of this process's lines. Text stays as Python writes it."""
+    global _as_json
+    _as_json = as_json
+    if as_json:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Json())
+        logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence; where the log cannot be written (its disk is full) we go on without a
+    word.
+    """
+    if not _as_json:
+        with suppress(OSError):
+            print(sentence, flush=True)
+        return
+    for line in filter(None, sentence.splitlines()):
+        record = logging.LogRecord("kalends", logging.INFO, "", 0, line, None, None)
+        with suppress(OSError):
+            print(_Json().format(record), flush=True)

@@ -1,0 +1,44 @@
+"""When a chore that is seldom due was last done.
+
+The clock asks often. A chore that failed, whose worker died, or that came while the database was
+away is not done, so it is tried again the next time, and not a day later. Once it is done it waits
+its period.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from peewee import CharField
+
+from base import scheduling
+from base.database import Base, InstantField
+
+
+class ChoreTurn(Base):
+    """When a chore was last done. `name`: of its function, with the module."""
+
+    name = CharField(120, unique=True)
+    done_at = InstantField()
+
+
+def in_turn(chore: Callable[[], None], every: timedelta) -> None:
+    """Do it, unless it was done within this period.
+
+    Two at once may both do it: a chore is safe to be done twice. A turn that lies in the future
+    was written by a clock that was ahead, and does not count.
+    """
+    name = f"{chore.__module__}.{chore.__name__}"
+    at = scheduling.utc_now()
+    last = ChoreTurn.get_or_none(ChoreTurn.name == name)
+    if last and timedelta() <= at - last.done_at < every:
+        return
+    chore()
+    _keep(name, at)
+
+
+def _keep(name: str, at: datetime) -> None:
+    row = {ChoreTurn.name: name, ChoreTurn.done_at: at}
+    kept = ChoreTurn.insert(row).on_conflict(
+        conflict_target=[ChoreTurn.name], update={ChoreTurn.done_at: at}
+    )
+    kept.execute()

@@ -1,0 +1,52 @@
+"""Calendars of one person here, and people by their calendars."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from peewee import fn
+
+from base.tables.many import tuples
+from models import Clinic, Practitioner, User, Venue
+
+
+def oldest(user: User) -> Practitioner | None:
+    """The person's oldest open calendar; its zone is that of their calendar outside."""
+    rows = (
+        Practitioner.select(Practitioner, Venue)
+        .join(Venue)
+        .where(Practitioner.user == user, ~Practitioner.archived)
+    )
+    found: Practitioner | None = rows.order_by(Practitioner.id).first()
+    return found
+
+
+def by_id(ids: Collection[int]) -> dict[int, Practitioner]:
+    """These calendars, also closed ones, with person and venue at hand; no query without ids."""
+    rows = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .where(Practitioner.id.in_(list(ids)))
+    )
+    return {row.id: row for row in rows} if ids else {}
+
+
+def newest_changes(user_id: int) -> tuple[Any, ...]:
+    """Revisions that grow with the person's bookings, time off and external events."""
+    rows = (
+        Practitioner.select(
+            fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), fn.MAX(User.outside_rev)
+        )
+        .join(User)
+        .where(Practitioner.user == user_id)
+    )
+    return next(tuples(rows))
+
+
+def everyone(clinic: Clinic) -> Iterator[User]:
+    """Everyone of the clinic by name; `has_calendar`: they have a calendar here."""
+    own = Practitioner.select(Practitioner.id).where(Practitioner.user == User.id)
+    for user in User.listed(clinic).select_extend(fn.EXISTS(own).alias("has_calendar")):
+        user.clinic = clinic
+        yield user

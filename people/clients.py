@@ -1,0 +1,98 @@
+"""Queries about clients: who matches a typed text, and each client's bookings."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from peewee import Case, Expression, ModelSelect, fn
+
+from base import scheduling
+from base.bookings.statuses import FREE_STATUSES
+from base.tables.many import tuples
+from base.text import is_phone, phone_tail, search_key
+from models import Booking, Clinic, Patient
+
+from .doubles import contains
+
+
+def matching(clinic: Clinic, query: str = "", archived: bool = False) -> "ModelSelect[Patient]":
+    """Clients whose name, internal ID, e-mail or phone has every word of the query, accents aside;
+    by name. A phone number is found with and without its country code, however it is spaced.
+    """
+    words = [phone_tail(query)] if is_phone(query) else query.replace(",", " ").split()
+    return (
+        Patient.select()
+        .where(
+            Patient.clinic == clinic,
+            Patient.archived == archived,
+            Patient.merged_into.is_null(),
+            *map(_has, words),
+        )
+        .order_by(Patient.search, Patient.id)
+    )
+
+
+def _has(word: str) -> Expression:
+    """Whether a client has the word; "k2041" is an internal ID without its hyphen."""
+    plain = re.fullmatch(r"([^\W\d_]+)(\d+)", word)
+    return contains(word) | contains("-".join(plain.groups())) if plain else contains(word)
+
+
+def suggested(clinic: Clinic, query: str) -> "ModelSelect[Patient]":
+    """Matching clients, first those of whom a word begins with the query: "ma" means Maya sooner
+    than someone at a .mail address.
+    """
+    key = search_key(query)
+    begins = Patient.search.startswith(key) | Patient.search.contains(f" {key}")
+    return matching(clinic, query).order_by(
+        Case(None, [(begins, 0)], 1), Patient.search, Patient.id
+    )
+
+
+def with_internal_id(clinic: Clinic, internal_id: str, archived: bool = False) -> Patient | None:
+    """The one client with this internal ID in whatever case; None too where case alone tells two
+    apart.
+    """
+    same = Patient.select().where(
+        Patient.clinic == clinic,
+        (Patient.archived == archived) | Patient.merged_into.is_null(False),
+        fn.LOWER(Patient.internal_id) == internal_id.lower(),
+    )
+    found = list(same.limit(2))
+    return found[0].record_in_use if len(found) == 1 else None
+
+
+def last_seen(patients: Sequence[Patient]) -> dict[int, datetime]:
+    """When each of these clients last came, by id."""
+    rows = Booking.select(Booking.patient, fn.MAX(Booking.starts_at)).where(
+        Booking.patient.in_(list(patients)),
+        Booking.starts_at <= scheduling.utc_now(),
+        Booking.status.not_in(FREE_STATUSES),
+    )
+    return dict(tuples(rows.group_by(Booking.patient)))
+
+
+def bookings_before(client: Patient, now: datetime) -> "ModelSelect[Booking]":
+    """Past bookings, newest first, each with its calendar, venue and service loaded."""
+    rows = bookings_of(client).where(Booking.ends_at <= now)
+    return rows.order_by(Booking.starts_at.desc(), Booking.id)
+
+
+def bookings_ahead(client: Patient, now: datetime) -> "ModelSelect[Booking]":
+    """Present and future bookings, soonest first, each with its calendar, venue and service loaded;
+    cancelled ones stand last.
+    """
+    rows = bookings_of(client).where(Booking.ends_at > now)
+    is_off = Case(None, [(Booking.status.in_(FREE_STATUSES), 1)], 0)
+    return rows.order_by(is_off, Booking.starts_at, Booking.id)
+
+
+def visits(client: Patient, now: datetime) -> int:
+    """How often the client has been here."""
+    seen = Booking.status.not_in((*FREE_STATUSES, "pending"))
+    return bookings_before(client, now).where(seen).count()
+
+
+def bookings_of(client: Patient) -> "ModelSelect[Booking]":
+    """A client's bookings, each with its calendar, venue and service loaded."""
+    return Booking.in_full().where(Booking.patient == client)

@@ -1,0 +1,54 @@
+"""One row for two presses of a button whose first answer was lost."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from base import scheduling
+from base.database import Base, alone
+from base.tables.audit import AuditEntry
+from models import Clinic, Feed, Patient, Service, User, Venue
+
+SAME_PRESS = timedelta(minutes=1)
+_MADE = ("added", "generated", "invited")  # the last word of the action in the history
+_GONE = ("archived", "merged_into_id", "revoked_at", "left_at")
+_MADE_BY_US = "internal_id"  # given by the program where nothing was typed
+
+Added = TypeVar("Added", Patient, Service, Venue, User, Feed)
+
+
+def once(
+    kind: type[Added],
+    clinic: Clinic,
+    actor: User,
+    values: dict[str, Any],
+    make: Callable[[], Added],
+) -> tuple[Added, bool]:
+    """The row that `make()` makes of the values, and True. Or the row that this person made of the
+    same values within the last minute, and False.
+
+    Raises what `make` raises.
+    """
+    table = kind._meta.table_name
+    with alone(clinic):
+        made = AuditEntry.select(AuditEntry.subject).where(
+            AuditEntry.clinic == clinic,
+            AuditEntry.at > scheduling.utc_now() - SAME_PRESS,
+            AuditEntry.user == actor,
+            AuditEntry.kind == table,
+            AuditEntry.action.in_([f"{table}.{word}" for word in _MADE]),
+        )
+        for row in kind.select().where(kind.id.in_(made)).order_by(kind.id):
+            if _is_alike(row, values):
+                return row, False
+        return make(), True
+
+
+def _is_alike(row: Base, values: dict[str, Any]) -> bool:
+    """Whether the row still stands and holds these values. Empty is as good as missing."""
+    if any(getattr(row, name, None) for name in _GONE):
+        return False
+    return all(
+        getattr(row, name) == value if value else name == _MADE_BY_US or not getattr(row, name)
+        for name, value in values.items()
+    )

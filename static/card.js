@@ -1,0 +1,57 @@
+// A card over the calendar has an address, so Back closes it; after a press in it, or a move, the page is
+// where it was, with the booking in focus.
+(() => {
+  "use strict";
+
+  const PLACE = "place"; // of the session: how far the page was scrolled, and which booking was pressed
+  const isCard = () => Boolean(history.state?.card);
+  const open = () => document.querySelector("dialog#booking-card[open]");
+
+  document.addEventListener("htmx:afterSwap", ({ detail: { requestConfig, target } }) => {
+    if (requestConfig.verb !== "get" || target.id !== "booking-card" || isCard() || !open()) return;
+    history.pushState({ card: true }, "", requestConfig.path);
+  });
+  addEventListener("popstate", () => {
+    if (isCard()) location.reload(); // forward, to a card that was closed
+    else open()?.close();
+  });
+  document.addEventListener(
+    "close",
+    ({ target }) => {
+      if (target.id !== "booking-card" || target.open) return;
+      const back = target.querySelector("[data-close]")?.href;
+      if (isCard()) history.back();
+      else if (back && location.pathname !== new URL(back).pathname)
+        history.replaceState(null, "", back); // the page came with the card
+    },
+    true,
+  );
+
+  const calendar = () => document.querySelector("#week, #by-time");
+  const grid = () => document.querySelector('[data-kind="scroll"]');
+  document.addEventListener("submit", ({ target }) => {
+    const link = /^\/bookings\/\d+/.exec(new URL(target.action).pathname)?.[0];
+    if (!link || !calendar()) return;
+    const place = { link, page: scrollY, box: grid()?.scrollTop };
+    sessionStorage.setItem(PLACE, JSON.stringify(place));
+  });
+  const back = (place) => {
+    if (grid()) grid().scrollTop = place.box ?? 0;
+    scrollTo({ top: place.page, behavior: "instant" });
+    const same = [...document.querySelectorAll("#week a.booking, #by-time a.booking")].find(
+      (link) => link.pathname === place.link && link.getClientRects().length,
+    );
+    const said = document.querySelector("#flash > *");
+    if (!same && said) said.tabIndex = -1;
+    (same ?? said)?.focus({ preventScroll: !same });
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    const place = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+    sessionStorage.removeItem(PLACE);
+    if (!place || !calendar() || open()) return;
+    // On a phone the team's day comes as a list of its own, a moment later.
+    const list = document.querySelector("#by-time[data-width]");
+    if (!list?.getClientRects().length) return back(place);
+    document.addEventListener("htmx:afterSettle", () => back(place), { once: true });
+  });
+})();

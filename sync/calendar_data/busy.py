@@ -1,0 +1,162 @@
+"""One event of calendar data as a plain event, with its effect on its owner's time. Pure."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from base.text import clean
+from sync.events.event import Mark, RemoteEvent
+
+from .documents import instant, moment
+
+TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
+# earlier and later times count as these, so that every sum with them is safe
+EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+_KINDS = {
+    "FREE": "free",
+    "TENTATIVE": "tentative",
+    "OOF": "away",
+    "WORKINGELSEWHERE": "elsewhere",
+    "BUSY": "busy",
+}
+
+
+class NoTime(ValueError):
+    """The time of the event is unknown; the argument is a reason of `Unread`."""
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The owner of the calendar: the clock for times without a zone, and the owner's addresses (in
+    lower case, without "mailto:").
+    """
+
+    zone: tzinfo
+    me: Collection[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time of an event: instants in UTC, and days if it is of whole days."""
+
+    starts_at: datetime
+    ends_at: datetime
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+
+def span(event: Any) -> Span:
+    """The times of one event (RFC 5545, 3.6.1). Raises NoTime."""
+    start = _time(event, "DTSTART", "start")
+    if start is None:
+        raise NoTime("no_start")
+    end = _time(event, "DTEND", "end")
+    if end is None:
+        length = moment(event.get("DURATION"))
+        if "DURATION" in event and not isinstance(length, timedelta):
+            raise NoTime("bad_end")
+        is_day = not isinstance(start, datetime)
+        end = start + (length if length is not None else DAY if is_day else timedelta())
+    if isinstance(start, datetime) != isinstance(end, datetime):
+        raise NoTime("bad_end")
+    return between(start, end, str(event.get("X-MICROSOFT-CDO-ALLDAYEVENT", "")).upper() == "TRUE")
+
+
+def between(start: date | datetime, end: date | datetime, is_days: bool = False) -> Span:
+    """The span of two times of one kind; `is_days`: midnights on the clock are days. An end before
+    the start is refused. Raises NoTime.
+    """
+    if is_days and isinstance(start, datetime) and isinstance(end, datetime):
+        is_midnight = start.time() == end.time() == time() and end > start
+        start, end = (start.date(), end.date()) if is_midnight else (start, end)
+    if end < start:
+        raise NoTime("backwards")
+    if not isinstance(start, datetime):
+        last = max(end, start + DAY)
+        return Span(instant(start), instant(last), start, last)
+    return Span(*(min(max(instant(at), EARLIEST), LATEST) for at in (start, end)))
+
+
+def _time(event: Any, name: str, side: str) -> date | datetime | None:
+    value = event.get(name)
+    if value is None:
+        return None
+    told = moment(value)
+    if not isinstance(told, date) or not 1 < told.year < 9000:
+        raise NoTime(f"bad_{side}")
+    return told
+
+
+def remote_event(
+    event: Any,
+    when: Span,
+    whose: Whose,
+    remote_id: str,
+    etag: str,
+    series_id: str | None = None,
+    is_series: bool = False,
+    mark: Mark | None = None,
+) -> RemoteEvent:
+    """The event at this time, under this id."""
+    return RemoteEvent(
+        remote_id,
+        etag,
+        when.starts_at,
+        when.ends_at,
+        _text(event, "SUMMARY", TITLE_LENGTH),
+        _text(event, "DESCRIPTION", TEXT_LENGTH),
+        _text(event, "LOCATION", TITLE_LENGTH),
+        status="tentative" if _word(event, "STATUS") == "TENTATIVE" else "confirmed",
+        busy=busy(event, whose.me),
+        starts_on=when.starts_on,
+        ends_on=when.ends_on,
+        mark=mark,
+        series_id=series_id,
+        is_series=is_series,
+        is_private=_word(event, "CLASS") in ("PRIVATE", "CONFIDENTIAL"),
+        guests=len([one for one in _guests(event) if not _addresses(one) & set(whose.me)]),
+    )
+
+
+def is_cancelled(event: Any) -> bool:
+    """Whether the event, or this one occurrence, is cancelled."""
+    return _word(event, "STATUS") == "CANCELLED"
+
+
+def busy(event: Any, me: Collection[str]) -> str:
+    """The effect of an event on the time of its owner: a kind of `RemoteEvent`."""
+    answers = {
+        str(guest.params.get("PARTSTAT", "")).upper()
+        for guest in _guests(event)
+        if _addresses(guest) & set(me)
+    }
+    if "DECLINED" in answers or _word(event, "TRANSP") == "TRANSPARENT":
+        return "free"
+    for name in ("X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-INTENDEDSTATUS"):
+        if kind := _KINDS.get(_word(event, name)):
+            return kind
+    return "tentative" if "TENTATIVE" in answers | {_word(event, "STATUS")} else "busy"
+
+
+def _guests(event: Any) -> list[Any]:
+    values = event.get("ATTENDEE", [])
+    return values if isinstance(values, list) else [values]
+
+
+def _addresses(guest: Any) -> set[str]:
+    told = (str(guest), str(guest.params.get("EMAIL", "")))
+    return {re.sub("^mailto:", "", one.strip().lower()) for one in told} - {""}
+
+
+def _word(event: Any, name: str) -> str:
+    value = event.get(name, "")
+    return str(value[0] if isinstance(value, list) and value else value).strip().upper()
+
+
+def _text(event: Any, name: str, limit: int) -> str:
+    value = event.get(name, "")
+    told = str(value[0] if isinstance(value, list) and value else value)
+    return clean(told[:limit], limit)

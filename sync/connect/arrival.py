@@ -1,0 +1,157 @@
+"""Connecting an account: through the sign-in page of its provider, or with typed credentials."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import TypeVar
+
+from base import vault
+from base.catalogue import _
+from base.database import database
+from base.tables.audit import AuditEntry
+from models import Clinic, Practitioner, User, Venue
+from sync.providers import registry
+from sync.providers.errors import ProviderError, ScopeMissing, Unanswered
+from sync.tables import starting
+from sync.tables.accounts import Account
+
+from . import gateway, revoking
+from .oauth import AuthorizationRequest, Tokens, missing_scopes
+
+ARRIVAL_SECONDS = 5
+Answer = TypeVar("Answer")
+
+
+def authorize(
+    kind: str, clinic: Clinic, redirect_uri: str, login_hint: str = ""
+) -> AuthorizationRequest:
+    """The request that sends a person to the provider to sign in. Keep it in their session. Raises
+    KeyError for a provider that is not set up.
+    """
+    return gateway.sign_in(kind).authorize(redirect_uri, gateway.scopes(kind, clinic), login_hint)
+
+
+def arrive(user: User, kind: str, sent: AuthorizationRequest, query: Mapping[str, str]) -> Account:
+    """The account of the person who came back, connected for the first time or again. `first_list`
+    lists its calendars.
+
+    The only request that waits for a provider, for at most ARRIVAL_SECONDS. Raises Mismatch,
+    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount, Unanswered if the
+    provider was too slow, and the other errors of `providers.errors`. A job revokes the access to
+    an account that is not accepted.
+    """
+    asked = gateway.scopes(kind, user.clinic)
+    tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, sent, query))
+    sealed, lacks = gateway.sealed(tokens), _lacks(asked, tokens)
+    if lacks:
+        revoking.revoke_later(kind, email, sealed)
+        raise ScopeMissing(lacks, 403)
+    try:
+        return starting.connect(user, kind, email, sealed, tokens.scopes, tokens.refresh_expires_at)
+    except starting.OtherAccount:
+        revoking.revoke_later(kind, email, sealed)
+        raise
+
+
+def sign_in(
+    user: User, kind: str, address: str, name: str, secret: str, known: Account | None = None
+) -> Account:
+    """The account of a person who typed a name and a password: a new one, or the one that is
+    `known`. Asks no server: the first list of its calendars finds the server and tries the
+    password, once. An account in use keeps its address and name. Raises ValueError for a text
+    that is no address.
+    """
+    way = registry.of(kind).by_password
+    if way is None:
+        raise KeyError(kind)
+    if known and not known.is_unused:
+        login = way.with_secret(gateway.opened_login(known.sealed), secret)
+        place, name = known.place, known.email
+    else:
+        login = way.written(address, name, secret, _zone_name(user))
+        place = way.place_of(login)
+    return starting.connect(
+        user, kind, name[:254], vault.seal(login), (), None, place=place, known=known
+    )
+
+
+def follow(user: User, kind: str, address: str, known: Account | None = None) -> Account:
+    """The account of a person who typed the address of a published calendar. It is read from now
+    on; a `known` account then reads this address instead of its earlier one. Asks no server.
+    Raises ValueError with a sentence for a wrong address, or one that another account reads.
+    """
+    way = registry.of(kind).by_password
+    if way is None:
+        raise KeyError(kind)
+    if known and known.phase == "leaving":
+        return known
+    zone_name = _zone_name(user)
+    login = way.written(address, "", "", zone_name)
+    host, place = way.user_of(login)[0][:254], way.place_of(login)
+    with database.atomic():
+        user.clinic.lock()
+        there = Account.of(user).where(*starting.same(kind, place, host)).first()
+        if known and there and there.id != known.id:
+            if not there.may_begin:
+                raise ValueError(_("You connected this address already."))
+            there.delete_instance()  # it is read no more, and nothing of ours is there
+        if known:
+            known.put(email=host, place=place)
+        account = starting.connect(
+            user, kind, host, vault.seal(login), (), None, place=place, known=known or there
+        )
+        starting.follow(account, user, registry.of(kind).only_calendar, host, zone_name)
+    return account
+
+
+def _zone_name(user: User) -> str:
+    """The zone of a person's oldest calendar."""
+    oldest = Practitioner.select(Practitioner, Venue).join(Venue)
+    first = oldest.where(Practitioner.user == user).order_by(Practitioner.id).first()
+    return first.venue.zone_name if first else "UTC"
+
+
+def _ask_who(
+    kind: str, asked: Iterable[str], sent: AuthorizationRequest, query: Mapping[str, str]
+) -> tuple[Tokens, str]:
+    """The zone of a person's oldest calendar."""
+    with gateway.in_a_hurry(kind) as http:
+        tokens = gateway.sign_in(kind, http).arrive(sent, query)
+        try:
+            return tokens, gateway.with_tokens(kind, tokens, http).email()
+        except ProviderError:
+            if _lacks(asked, tokens):
+                return tokens, ""
+            raise
+
+
+def _lacks(asked: Iterable[str], tokens: Tokens) -> str:
+    """A missing permission of an account, in one word; "" if none is missing."""
+    if missing_scopes(asked, tokens.scopes):
+        return "boxes"
+    return "" if tokens.refresh_token else "no_refresh_token"
+
+
+def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """The result of `ask`, or Unanswered after so many seconds. The call then goes on in its thread
+    until its own time-outs end it: time-outs of single reads do not bound an answer that comes in
+    drops. It must not use the database.
+    """
+    answer: Future[Answer] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="arrival", daemon=True).start()
+    try:
+        return answer.result(timeout=seconds)
+    except TimeoutError:
+        raise Unanswered("slow") from None
+
+
+def note_missing(user: User, kind: str, why: str) -> None:
+    """Note in the history that connecting failed, with the reason in one word."""
+    AuditEntry.note(user.clinic, user, "account.refused", user, kind=kind, why=why)

@@ -1,0 +1,1 @@
+"""CalDAV (RFC 4791), for every calendar server without an adapter of its own."""

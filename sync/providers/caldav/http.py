@@ -1,0 +1,160 @@
+"""Requests to one CalDAV server, at its pace: signed in, within limits, and only to the account's
+host.
+
+The HTTP client (`base.outgoing`) refuses private addresses. Redirects are followed by discovery
+alone.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import httpx
+
+from base.outgoing.exchange import MOVED, Refused, exchange
+from base.outgoing.line import Client
+from sync.providers.errors import AuthExpired, ProviderError, Unanswered, Unavailable
+from sync.providers.wire import AccessToken
+
+from . import hrefs, login, xml
+from .login import Login
+from .refusals import error_of
+
+LARGEST_OCTETS = 64_000_000  # octets of one answer, unpacked
+XML_TYPE = "application/xml; charset=utf-8"
+One = TypeVar("One")
+Answer = TypeVar("Answer")
+
+
+class Dav:
+    """The requests to one account's server."""
+
+    def __init__(self, http: Client, access_token: AccessToken):
+        self._http, self._access_token = http, access_token
+        self._login: Login | None = None
+        self._lock, self._next_at = threading.Lock(), 0.0
+
+    @property
+    def login(self) -> Login:
+        """The account's login. Raises AuthExpired if it cannot be decrypted."""
+        if self._login is None:
+            try:
+                self._login = login.read(self._access_token(None))
+            except ValueError:
+                raise AuthExpired("no login") from None
+        return self._login
+
+    def url(self, place: str) -> str:
+        """The address of a path, or of a whole address on a host that may get the password. Raises
+        ProviderError for any other host.
+        """
+        url = hrefs.absolute(self.login.url, place)
+        if not hrefs.may_carry(self.login.url, url):
+            raise ProviderError("other host")
+        return url
+
+    def send(
+        self,
+        method: str,
+        place: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = XML_TYPE,
+    ) -> httpx.Response:
+        """The answer with any status but 401, which a second request checks. Raises AuthExpired,
+        Unavailable, Unanswered.
+        """
+        answer = self.sent(method, place, content, headers, content_type)
+        if answer.status_code == 401:
+            raise self._judged()
+        return answer
+
+    def _judged(self) -> ProviderError:
+        """The meaning of a 401: another request shows whether it is about the account."""
+        body = xml.propfind(["d:current-user-principal"])
+        answer = self.sent("PROPFIND", self.login.url, body, {"Depth": "0"})
+        if answer.status_code == 401:
+            return AuthExpired("", 401)
+        if answer.status_code >= 300:
+            return Unavailable("", answer.status_code)
+        return ProviderError("", 401)
+
+    def sent(
+        self,
+        method: str,
+        place: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = XML_TYPE,
+        follows: bool = True,
+    ) -> httpx.Response:
+        """The answer to one request, whatever its status. Raises Unavailable, Unanswered.
+
+        A server may have moved (iCloud's do): one redirect is followed, if the new host may get the
+        password.
+        """
+        answer = self._asked(method, self.url(place), content, headers, content_type)
+        there = answer.headers.get("Location", "") if answer.status_code in MOVED else ""
+        moved = hrefs.absolute(str(answer.url), there) if there and follows else ""
+        if moved and hrefs.may_carry(self.login.url, moved):
+            return self._asked(method, moved, content, headers, content_type)
+        return answer
+
+    def _asked(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        content_type: str,
+    ) -> httpx.Response:
+        sent = dict(headers or {})
+        if content is not None:
+            sent["Content-Type"] = content_type
+        self._wait()
+        try:
+            return exchange(
+                self._http,
+                method,
+                url,
+                login=(self.login.user, self.login.secret),
+                headers=sent,
+                content=content,
+                largest_octets=LARGEST_OCTETS,
+                redirects=0,
+            )
+        except Refused as refused:
+            kind = Unanswered if refused.may_have_arrived else Unavailable
+            raise kind(refused.word) from None
+
+    def _wait(self) -> None:
+        """Keep the least time between two requests."""
+        seconds = self.login.seconds_between
+        if not seconds:
+            return
+        with self._lock:
+            at = time.monotonic()
+            begins, self._next_at = max(at, self._next_at), max(at, self._next_at) + seconds
+        time.sleep(max(0.0, begins - at))
+
+    def multistatus(
+        self, method: str, place: str, content: bytes, depth: str = "0"
+    ) -> xml.Multistatus:
+        """The answer 207 to a PROPFIND or REPORT. Raises the meaning of any other answer."""
+        answer = self.send(method, place, content, {"Depth": depth})
+        if answer.status_code == 207:
+            return xml.multistatus(answer.content)
+        if answer.status_code < 300:
+            raise Unavailable("not_caldav", answer.status_code)
+        raise error_of(answer)
+
+    def each(self, values: Iterable[One], ask: Callable[[One], Answer]) -> Sequence[Answer]:
+        """The result of `ask` for each value, several at once, in order. Raises the first error."""
+        told = list(values)
+        if len(told) < 2:
+            return [ask(one) for one in told]
+        _ = self.login  # opened here: other threads have no connection to the database
+        with ThreadPoolExecutor(self.login.connections) as threads:
+            return list(threads.map(ask, told))

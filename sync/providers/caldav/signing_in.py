@@ -1,0 +1,77 @@
+"""Signing in at a CalDAV server with a name and a password. The login is one text, to be encrypted:
+the typed values, and after discovery its results.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from base.outgoing import exchange, srv
+from base.outgoing.line import Client
+from sync.providers.errors import OtherServer
+
+from . import discovery, hrefs, login, services
+from .login import Login
+from .services import Service
+
+
+class CalDavSignIn:
+    """The sign-in of one service; see `registry.PasswordSignIn`."""
+
+    def __init__(self, service: Service):
+        self.service = service
+        self.asks_address = not service.url
+        self.passwords, self.steps, self.lacks = service.passwords, service.steps, service.lacks
+
+    def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
+        services.beginnings(self.service, address or user)
+        told = Login(
+            "",
+            user.strip(),
+            secret.strip(),
+            zone_name=zone_name,
+            is_hosted=self.service.is_hosted,
+            typed=address.strip(),
+        )
+        return told.written()
+
+    def with_secret(self, text: str, secret: str) -> str:
+        return replace(login.read(text), secret=secret.strip(), homes=()).written()
+
+    def user_of(self, text: str) -> tuple[str, str]:
+        told = login.read(text)
+        return told.typed, told.user
+
+    def at_pace(self, text: str, halvings: int) -> str:
+        return replace(login.read(text), halvings=halvings).written()
+
+    def place_of(self, text: str) -> str:
+        told = login.read(text)
+        begin = told.url or services.beginnings(self.service, told.typed or told.user)[0]
+        return hrefs.origin(begin)[:260]
+
+    def is_complete(self, text: str) -> bool:
+        return bool(login.read(text).homes)
+
+    def completed(self, http: Client, text: str) -> tuple[str, str]:
+        told = login.read(text)
+        typed = "" if self.service.url and not told.typed else told.typed or told.user
+        begin = services.beginnings(self.service, typed)
+        found = discovery.discover(http, told, _searched(begin, services.domain_of(typed)))
+        if exchange.set_up_as().knows(urlsplit(found.url).hostname or ""):
+            found = replace(found, is_hosted=False)  # a server of the clinic's own
+        return found.written(), found.email
+
+
+def _searched(begin: list[str], domain: str) -> Iterator[str]:
+    """Addresses to try: if the first is no calendar server, those that the domain names in DNS.
+    Raises OtherServer if it names one outside the domain and outside our table: DNS answers may
+    be forged.
+    """
+    yield begin[0]
+    for url in srv.located(domain, path=services.WELL_KNOWN) if domain else ():
+        is_known = services.is_known(urlsplit(url).hostname or "")
+        if not is_known and not hrefs.may_carry(f"https://{domain}/", url):
+            raise OtherServer("other_host")
+        yield url
+    yield from begin[1:]

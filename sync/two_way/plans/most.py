@@ -1,0 +1,148 @@
+"""The most that events of ours may show, for events that no plan writes. Whenever one is read, its
+text is compared with the rules of today. The rules by which it was written may be unknown, as after
+a restore, a pause or a refusal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from peewee import ModelSelect
+
+from base.tables.many import portions, tuples
+from models import Booking, Patient, Practitioner, Service, User, Venue
+from sync.events.at_most import Words, may_be, tells_of
+from sync.events.event import UNWRITTEN, Face, RemoteEvent
+from sync.events.face import Policy
+from sync.tables.accounts import Account
+from sync.tables.mappings import MappingRow
+from sync.tables.wordy import Wordy
+
+from . import away, local, marks, showing
+
+
+class Most:
+    """The most that one account's events may say, by today's rules."""
+
+    def __init__(self, account: Account):
+        self.account, self.choices = account, showing.choices(account)
+        self.policy = Policy.of(account.user, account.clinic, self.choices)
+
+    def wordy(self, seen: Sequence[RemoteEvent]) -> list[RemoteEvent]:
+        """The events among these, which are ours, that say more than may be shown."""
+        known = self.known({event.own_mark.reference for event in seen})
+        return [event for event in seen if self._is_wordy(event, known)]
+
+    def known(self, uids: Iterable[str]) -> Mapping[str, tuple[Words, Policy]]:
+        """The words and the policy of each of these bookings that is known here, by UID."""
+        uuids = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
+        rows = (
+            Booking.select(Booking, Practitioner, User, Patient, Service)
+            .join(Practitioner)
+            .join(User)
+            .switch(Booking)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+            .switch(Booking)
+            .left_outer_join(Service, on=(Booking.service == Service.id))
+            .where(Booking.clinic == self.account.clinic_id)
+        )
+        return {
+            str(row.uuid): (self._words(row), self._policy_of(row.practitioner.user))
+            for some in portions(uuids)
+            for row in rows.where(Booking.uuid.in_(some))
+        }
+
+    def _words(self, row: Booking) -> Words:
+        patient, service, currency = row.patient, row.service, self.account.clinic.currency
+        return Words(
+            patient.first_name if patient else "",
+            patient.last_name if patient else "",
+            (patient.internal_id or "") if patient else "",
+            service.name if service else "",
+            "" if row.rate_cents is None else f"{row.rate_cents / 100:.2f} {currency}",
+            row.notes,
+        )
+
+    def _policy_of(self, person: User) -> Policy:
+        is_own = person.id == self.account.user_id
+        return self.policy if is_own else self.policy.of_colleague(person, self.account.clinic)
+
+    def _is_wordy(self, event: RemoteEvent, known: Mapping[str, tuple[Words, Policy]]) -> bool:
+        said = Face(event.title.removeprefix(local.LOCK.strip()).strip(), event.description)
+        if found := known.get(event.own_mark.reference):
+            return tells_of(said, *found)
+        return said != away.FACE and not all(
+            may_be(said, policy, self._names) for policy in self._policies(said)
+        )
+
+    @cached_property
+    def _names(self) -> set[str]:
+        clinic_id, blocks = self.account.clinic_id, self.policy.title.split()
+        queries: list[ModelSelect[Any]] = [
+            Venue.select(Venue.name).where(Venue.clinic == clinic_id),
+            User.select(User.name).where(User.clinic == clinic_id),
+        ]
+        if "{service}" in blocks:
+            queries.append(Service.select(Service.name).where(Service.clinic == clinic_id))
+        names = [name for query in queries for (name,) in tuples(query)]
+        return {part.strip() for name in names for part in name.split("\N{MIDDLE DOT}")}
+
+    @cached_property
+    def _colleagues(self) -> list[User]:
+        """Colleagues whose bookings may go there, or did."""
+        if self.choices.scope != "clinic":
+            return []
+        rows = User.select().where(User.clinic == self.account.clinic_id)
+        return list(rows.where(User.id != self.account.user_id))
+
+    def _policies(self, said: Face) -> list[Policy]:
+        """The policies that may hold for a booking that is not known here: that of the person whose
+        name is in the event, else all.
+        """
+        text = f"{said.title}\n{said.description}"
+        named = [person for person in self._colleagues if person.name in text]
+        if not named and self._colleagues and self.account.user.name in text:
+            return [self.policy]
+        return [self.policy, *map(self._policy_of, named or self._colleagues)]
+
+
+def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
+    """Mark frozen events among these for a new write if they show more than may be shown, whoever
+    wrote them. A refusal, or an earlier state of the database, left them as they were. Call it
+    inside the account's lease.
+    """
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == account,
+        MappingRow.phase.in_(("frozen", "gone")),
+        MappingRow.problem != "kept",
+    )
+    told = {id_of(event) for event in seen}
+    left = {key for some in portions(told) for (key,) in tuples(_at(rows, some))}
+    ours = [event for event in seen if event.mark and id_of(event) in left]
+    if not ours:
+        return
+    most = Most(account)
+    known = most.known({event.own_mark.reference for event in ours})
+    wordy = most.wordy([event for event in ours if event.own_mark.reference in known])
+    for some in portions({id_of(event) for event in wordy}):
+        MappingRow.update(wanted=UNWRITTEN).where(
+            MappingRow.account == account, MappingRow.remote_id.in_(some)
+        ).execute()
+
+
+def _at(rows: "ModelSelect[MappingRow]", ids: Sequence[str]) -> "ModelSelect[MappingRow]":
+    return rows.where(MappingRow.remote_id.in_(ids))
+
+
+def id_of(event: RemoteEvent) -> str:
+    """The id of the whole event, also where an occurrence of it is seen."""
+    return event.series_id or event.remote_id
+
+
+def note(account: Account, calendar_id: str, seen: Sequence[RemoteEvent]) -> None:
+    """Note those of these events, which are ours and no plan writes, that show more than may be
+    shown. Inside the account's lease.
+    """
+    if seen:
+        Wordy.note(account, calendar_id, {id_of(event) for event in Most(account).wordy(seen)})

@@ -1,0 +1,188 @@
+"""Events that are different outside than here, on purpose or because nobody may change them now,
+read from the mappings alone. Those that the next run puts right by itself, or that a provider
+refused, are not listed.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from peewee import JOIN, Expression, Function, fn
+
+from base.database import database
+from models import Booking
+from sync.events.fingerprint import span
+from sync.tables import controls
+from sync.tables.accounts import TWO_WAY, Account
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+
+MOST = 1000  # so many mappings are looked at for all accounts together
+_SPAN = 51  # characters: as long as two instants of a fingerprint
+_CHANGES = ("moved", "edited", "repeated", "deleted")
+
+
+class Why(StrEnum):
+    """Why an event stands differently outside."""
+
+    ASKED = "asked"  # a person has not decided about the change yet
+    LEFT = "left"  # a person left the change as it is
+    KEPT = "kept"  # a person kept the event, though its booking is not sent
+    FROZEN = "frozen"  # the booking is outside the dates that are sent
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One event. `change`: "moved", "edited", "repeated", "deleted", or "kept". `since`: when it
+    was noticed, or decided; None: not known any more.
+    """
+
+    account_id: int
+    uid: str
+    booking_id: int | None
+    why: Why
+    change: str
+    since: datetime | None = None
+
+    @property
+    def can_be_put_right(self) -> bool:
+        """Whether a person can have it put right from the list."""
+        return self.why in (Why.LEFT, Why.KEPT)
+
+
+class Differing:
+    """An account with what stands differently outside, queried once, when first needed."""
+
+    account: Account
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """The differences outside that last until a person has them put right."""
+        return of([self.account.id])[self.account.id]
+
+
+def of(accounts: Collection[int]) -> dict[int, list[Difference]]:
+    """The differences of these accounts (ids), the latest booking first. Two queries at most,
+    whatever their number.
+    """
+    rows = _candidates(accounts)
+    asked = _notices(accounts, rows) if rows else {}
+    found: dict[int, list[Difference]] = {number: [] for number in accounts}
+    for row in rows:
+        notice = asked.get((row.account_id, f"edit {row.uid}"))
+        if one := _difference(row, notice):
+            found[row.account_id].append(one)
+    return found
+
+
+def bookings(account: Account, some: Iterable[Difference]) -> dict[int, Booking]:
+    """The bookings of these differences in full, by id. One query."""
+    ids = [one.booking_id for one in some if one.booking_id]
+    rows = Booking.in_full().where(Booking.clinic == account.clinic_id, Booking.id.in_(ids))
+    return {row.id: row for row in rows}
+
+
+def put_right(account: Account, uid: str) -> bool:
+    """Have the event of this booking written, made or removed as Kalends has it. False where it
+    does not stand differently any more, or another decision is asked for.
+    """
+    with database.atomic():
+        account.clinic.lock()
+        one = next((row for row in of([account.id])[account.id] if row.uid == uid), None)
+        if one is None or not one.can_be_put_right:
+            return False
+        columns = {"problem": "", "retry_at": None} if one.why == Why.KEPT else {"wanted": ""}
+        MappingRow.update(**columns).where(
+            MappingRow.account == account, MappingRow.uid == uid
+        ).execute()
+        controls.ask(account, "check")
+        return True
+
+
+def _candidates(accounts: Collection[int]) -> list[MappingRow]:
+    """The mappings that may differ, each with its booking."""
+    return list(
+        MappingRow.select(MappingRow, Booking)
+        .join(Booking, JOIN.LEFT_OUTER)
+        .where(MappingRow.account.in_(list(accounts)), may_differ())
+        .order_by(Booking.starts_at.desc(), MappingRow.id)
+        .limit(MOST)
+    )
+
+
+def any_in(account: object) -> Function:
+    """For a query of accounts: whether any mapping of this one may differ."""
+    rows = MappingRow.select(MappingRow.id).join(Booking, JOIN.LEFT_OUTER)
+    return fn.EXISTS(rows.where(MappingRow.account == account, may_differ()))
+
+
+def may_differ() -> Expression:
+    """A condition for mappings, joined with their bookings, that may differ."""
+    there, ours = MappingRow.fingerprint, MappingRow.wanted
+    is_moved = fn.SUBSTR(there, 1, _SPAN) != fn.SUBSTR(ours, 1, _SPAN)
+    told = Notice.select(Notice.booking).where(
+        Notice.account == MappingRow.account,
+        Notice.kind == "edited",
+        Notice.settled_at.is_null() | (Notice.settled_as == "left"),
+    )
+    synced = (
+        (MappingRow.phase == "synced")
+        & (ours != "")
+        & (is_moved | there.endswith(" repeats") | MappingRow.booking.in_(told))
+    )
+    deleted = (MappingRow.phase == "gone") & (ours != "")
+    frozen = (MappingRow.phase == "frozen") & ((MappingRow.sequence != Booking.sequence) | is_moved)
+    kept = (MappingRow.problem == "kept") & MappingRow.phase.in_(("synced", "frozen"))
+    goes = (MappingRow.problem == "") & Booking.status.in_(list(TWO_WAY))
+    found: Expression = ~MappingRow.is_away & (kept | (goes & (synced | deleted | frozen)))
+    return found
+
+
+def _notices(
+    accounts: Collection[int], rows: Iterable[MappingRow]
+) -> dict[tuple[int, str], Notice]:
+    """The newest notice about each of these events."""
+    bookings = [row.booking_id for row in rows if row.booking_id]
+    mine = Notice.account.in_(list(accounts)), Notice.booking.in_(bookings)
+    found = Notice.select().where(*mine, Notice.kind.in_(_CHANGES)).order_by(Notice.id)
+    return {(notice.account_id, notice.topic): notice for notice in found}
+
+
+def _difference(row: MappingRow, notice: Notice | None) -> Difference | None:
+    booking: Booking | None = row.booking if row.booking_id else None
+    if row.problem == "kept":
+        if booking is not None and booking.status in TWO_WAY:
+            return None  # it is sent again: the next run writes it
+        return _told(row, Why.KEPT, "kept", booking.updated_at if booking else None)
+    if row.phase == "frozen":
+        if booking is None or row.fingerprint.partition(" ")[0] == span(booking):  # type: ignore[arg-type]
+            return None
+        return _told(row, Why.FROZEN, "moved", booking.updated_at)
+    change = _change(row, notice)
+    if not change:
+        return None
+    if notice is None or notice.detail.get("is_put_back"):
+        return _told(row, Why.LEFT, change, None)
+    if notice.settled_at is None:
+        return _told(row, Why.ASKED, change, notice.created_at)
+    return _told(row, Why.LEFT, change, notice.settled_at)
+
+
+def _change(row: MappingRow, notice: Notice | None) -> str:
+    """How the event differs from what was last written; "": not at all. Providers change texts a
+    little, so a text differs only where it is still the one that a notice told of.
+    """
+    if row.phase == "gone":
+        return "deleted"
+    if row.fingerprint.endswith(" repeats"):
+        return "repeated"
+    if row.fingerprint.partition(" ")[0] != row.wanted.partition(" ")[0]:
+        return "moved"
+    is_as_told = notice is not None and notice.detail.get("seen") == row.fingerprint
+    return "edited" if is_as_told else ""
+
+
+def _told(row: MappingRow, why: Why, change: str, since: datetime | None) -> Difference:
+    return Difference(row.account_id, row.uid, row.booking_id, why, change, since)

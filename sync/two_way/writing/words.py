@@ -1,0 +1,206 @@
+"""Taking the words from events of ours that no plan writes, where they show more than may be shown.
+
+These are events that a person keeps outside, or has yet to decide about: of bookings that are
+unknown here, cancelled or moved away, and copies. Each says "Busy" from then on, and keeps its
+time.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
+
+from base import scheduling
+from base.tables.many import tuples
+from sync.events.event import Event, EventMapping, RemoteEvent
+from sync.events.face import BUSY
+from sync.events.fingerprint import fingerprint, wanted
+from sync.providers.base import Update
+from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
+from sync.tables.accounts import SURE, Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.strays import Stray
+from sync.tables.wordy import Wordy
+from sync.two_way.plans import local, marks, most
+from sync.two_way.worker.context import RunContext
+
+log = logging.getLogger("kalends.sync")
+
+MOST_TAKEN = 200  # at once; the others wait for the next round
+FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=5), timedelta(hours=6)
+
+
+def note_all(context: RunContext, destination: RemoteCalendar) -> None:
+    """Less may be shown from now on: note all of them, whatever each says."""
+    account = context.account
+    asked = Notice.question(account)
+    copies = {*account.kept_copies, *(asked.detail.get("copies", []) if asked else [])}
+    places = {destination.made_id: {*copies, *_left_alone(account)}}
+    for row in _unknown(account):
+        places.setdefault(row.calendar_id, set()).add(row.remote_id)
+    with context.writing():
+        for calendar_id, ids in places.items():
+            if ids:
+                Wordy.note(account, calendar_id, ids, is_certain=True)
+
+
+def take(context: RunContext) -> None:
+    """Take the words from those that were noted, as far as it can be done now. Raises errors of the
+    account, OutOfTime.
+    """
+    at = scheduling.utc_now()
+    rows = list(
+        Wordy.select()
+        .where(Wordy.account == context.account, Wordy.retry_at.is_null() | (Wordy.retry_at <= at))
+        .order_by(Wordy.calendar_id, Wordy.remote_id)
+        .limit(MOST_TAKEN)
+    )
+    for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
+        _take_in(context, calendar_id, {row.remote_id: row for row in some})
+
+
+def _left_alone(account: Account) -> set[str]:
+    """Ids outside of events that should not be there, and that a person keeps there or has yet to
+    decide about.
+    """
+    asked = Notice.question(account)
+    uids = asked.detail.get("uids", []) if asked else []
+    rows = MappingRow.select(MappingRow.uid, MappingRow.remote_id).where(
+        MappingRow.account == account,
+        MappingRow.phase.in_(("synced", "frozen", "deleting")),
+        (MappingRow.problem == "kept") | MappingRow.uid.in_(uids),
+    )
+    found = dict(tuples(rows))
+    written = local.going_out(account, account.practitioners(), found)
+    return {remote_id for uid, remote_id in found.items() if uid not in written and remote_id}
+
+
+def _unknown(account: Account) -> list[Stray]:
+    """The strays of unknown bookings, in calendars to which we may write."""
+    rows = list(Stray.select().where(Stray.account == account, Stray.problem == ""))
+    uids = local.unknown(account, {row.uid for row in rows}) if rows else set()
+    return [row for row in rows if row.uid in uids]
+
+
+def _take_in(context: RunContext, calendar_id: str, rows: Mapping[str, Wordy]) -> None:
+    """Take the text out of events in one calendar, by their present state there. Raises errors of
+    the account.
+    """
+    context.check_time()
+    try:
+        looks = context.provider.look(calendar_id, sorted(rows))
+    except OF_THE_ACCOUNT:
+        raise
+    except ProviderError as error:
+        log.warning("what stands outside cannot be looked at: %s", error)
+        looks = {}
+    mapped = _mapped(context.account, rows)
+    wordy = _still_wordy(context, calendar_id, rows, looks, mapped)
+    updates = [
+        Update(event.remote_id, bare, event.own_mark, event.etag, keeps_guests=True)
+        for event, bare in wordy
+    ]
+    if updates:
+        context.begin(len(updates))
+    results = list(context.provider.write(calendar_id, updates)) if updates else []
+    over = {
+        key
+        for key, event in looks.items()
+        if (event is not None or rows[key].tries >= SURE)
+        and key not in {one.remote_id for one, _bare in wordy}
+    }
+    with context.writing():
+        for (event, bare), result in zip(wordy, results, strict=True):
+            if result.error is not None:
+                continue
+            over.add(event.remote_id)
+            if result.event and (mapping := mapped.get(result.event.remote_id)):
+                _store(context.account, mapping, result.event, bare)
+        if done := sum(result.error is None for result in results):
+            context.note(done=done, updated=done)
+        _settle(context.account, rows, over, {key for key in looks if looks[key] is None})
+    for result in results:
+        if isinstance(result.error, OF_THE_ACCOUNT):
+            raise result.error
+
+
+def _still_wordy(
+    context: RunContext,
+    calendar_id: str,
+    rows: Mapping[str, Wordy],
+    looks: Mapping[str, RemoteEvent | None],
+    mapped: Mapping[str, EventMapping],
+) -> list[tuple[RemoteEvent, Event]]:
+    """The events that still show too much, each with the event without text that it becomes. Not
+    those whose booking goes out, which the plan writes.
+    """
+    account, seen = context.account, [event for event in looks.values() if event]
+    row = RemoteCalendar.get_or_none(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+    )
+    zone_name = row.zone_name if row and scheduling.is_zone(row.zone_name) else "UTC"
+    ours = marks.ours(account, seen, row is not None and row.is_ours)
+    uids = [mapped[one.remote_id].uid for one in ours if one.remote_id in mapped]
+    written = local.going_out(account, account.practitioners(), uids)
+    left = [
+        event
+        for event in ours
+        if event.remote_id not in mapped or mapped[event.remote_id].uid not in written
+    ]
+    certain = [one for one in left if one.remote_id in rows and rows[one.remote_id].is_certain]
+    doubtful = [one for one in left if one not in certain]
+    says_more = certain + (most.Most(account).wordy(doubtful) if doubtful else [])
+    return [pair for pair in _bare(says_more, zone_name) if is_wordy(*pair)]
+
+
+def _mapped(account: Account, ids: Iterable[str]) -> dict[str, EventMapping]:
+    """By id outside the mappings of these events."""
+    rows = MappingRow.select(*(getattr(MappingRow, name) for name in local.SHARED)).where(
+        MappingRow.account == account, MappingRow.remote_id.in_(list(ids))
+    )
+    return {
+        row.remote_id: EventMapping(**{name: getattr(row, name) for name in local.SHARED})
+        for row in rows
+    }
+
+
+def _settle(account: Account, rows: Mapping[str, Wordy], over: Set[str], missing: Set[str]) -> None:
+    """Forget what is done. The rest is tried again later; for those that were not found, a round
+    that comes anyway is enough.
+    """
+    soonest, at = None, scheduling.utc_now()
+    Wordy.delete().where(Wordy.id.in_([rows[key].id for key in over if key in rows])).execute()
+    for key in rows.keys() - over:
+        row = rows[key]
+        row.retry_at = at + min(FIRST_RETRY * 2 ** min(row.tries, 10), LONGEST_RETRY)
+        row.tries += 1
+        row.save(only=[Wordy.retry_at, Wordy.tries])
+        if key not in missing:
+            soonest = min(soonest or row.retry_at, row.retry_at)
+    if soonest:
+        Account.be_due(account.id, soonest, "poll")
+
+
+def _bare(seen: Iterable[RemoteEvent], zone_name: str) -> Iterable[tuple[RemoteEvent, Event]]:
+    """Each event, with the event without text that it becomes."""
+    at = scheduling.utc_now()
+    for event in seen:
+        status = "tentative" if "tentative" in (event.status, event.busy) else "confirmed"
+        own = event.starts_at, event.ends_at, at, at, zone_name, event.starts_on, event.ends_on
+        yield event, Event(event.own_mark.reference, 0, status, BUSY, *own)
+
+
+def is_wordy(seen: RemoteEvent, bare: Event) -> bool:
+    """Whether an event shows more than that it takes time."""
+    return fingerprint(seen) != wanted(bare)
+
+
+def _store(account: Account, mapping: EventMapping, echo: RemoteEvent, bare: Event) -> None:
+    """Store the state that both sides agree on. If the booking is sent again, its text differs from
+    it.
+    """
+    agreed = replace(mapping, etag=echo.etag, fingerprint=fingerprint(echo))
+    local.store(account, replace(agreed, updated_at=echo.updated_at, wanted=wanted(bare)))

@@ -1,0 +1,166 @@
+"""What the hands of a receptionist feel: cards with an address, places kept, keys, lost lines."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from base.scheduling import Span
+from models import Booking
+from tests.conftest import session_cookies
+
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
+
+NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+WEEK = "/calendar?day=2026-11-26"
+PHONE = {"width": 390, "height": 700}
+
+
+@pytest.fixture
+def booking(linden, clock):
+    late = Span(NINE + timedelta(hours=8), NINE + timedelta(hours=9))
+    return Booking.book(linden.calendar, [late], linden.pat, patient=linden.patient)[0]
+
+
+def test_a_card_has_an_address_and_back_closes_it(enter, booking):
+    page = enter(viewport=PHONE)
+    page.goto(WEEK)
+    card = page.get_by_role("dialog")
+    for close in (page.go_back, lambda: page.keyboard.press("Escape")):
+        page.locator("#week .booking").first.click()
+        expect(card).to_be_visible()
+        page.wait_for_url(f"**/bookings/{booking.id}*")
+        close()
+        expect(card).to_be_hidden()
+        page.wait_for_url(f"**{WEEK}")
+    page.evaluate("history.forward()")
+    expect(card).to_be_visible()
+    page.get_by_role("link", name="Close").click()
+    expect(card).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", [WEEK, "/calendar/team?day=2026-11-26"])
+def test_a_new_status_leaves_the_page_and_the_focus_where_they_were(enter, linden, booking, path):
+    for minutes in range(0, 400, 40):  # enough for a list that is longer than a phone
+        span = Span(NINE + timedelta(minutes=minutes), NINE + timedelta(minutes=minutes + 30))
+        Booking.book(linden.calendar, [span], linden.pat)
+    page = enter(viewport=PHONE)
+    page.goto(path)
+    block = page.locator(".booking:visible", has_text="Małgorzata")
+    block.scroll_into_view_if_needed()
+    block.click()
+    before = page.evaluate("scrollY")
+    assert before > 100
+    page.get_by_role("button", name="Mark as arrived").click()
+    expect(page.locator('.booking[data-status="arrived"]:visible')).to_be_focused()
+    assert abs(page.evaluate("scrollY") - before) < 5
+
+
+def test_a_lost_line_is_told_beside_the_button_with_the_focus(visitor, app, address, booking):
+    for name, value in session_cookies(app, "pat@linden.test").items():
+        visitor.context.add_cookies([{"name": name, "value": value, "url": address}])
+    page = visitor
+    page.set_viewport_size(PHONE)
+    page.goto(address + WEEK)
+    page.locator("#week .booking").first.click()
+    page.route("**/status", lambda route: route.abort())
+    page.get_by_role("button", name="Mark as arrived").click()
+    said = page.get_by_role("dialog").get_by_role("alert")
+    expect(said).to_contain_text("It may not be saved")
+    expect(said).to_be_focused()
+    expect(said).to_be_in_viewport()
+    page.unroute("**/status")
+    page.get_by_role("button", name="Mark as arrived").click()
+    expect(page.locator('#week .booking[data-status="arrived"]')).to_have_count(1)
+
+
+def test_keys_do_what_the_sheet_says_and_rest_while_one_types_or_switched_off(enter, booking):
+    page = enter()
+    page.goto(WEEK)
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keys")
+    expect(sheet).to_be_visible()
+    said = {text for text in sheet.locator("kbd").all_inner_texts() if len(text) == 1}
+    named = page.eval_on_selector_all(
+        "[aria-keyshortcuts]", "all => all.map(one => one.getAttribute('aria-keyshortcuts'))"
+    )
+    assert said == {*named, "m"}
+    page.keyboard.press("n")  # nothing happens under a sheet
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+    page.keyboard.press("/")
+    expect(page.get_by_label("Find a client by name or ID")).to_be_focused()
+    page.keyboard.type("dn")
+    expect(page.get_by_label("Find a client by name or ID")).to_have_value("dn")
+    page.keyboard.press("Tab")
+    page.keyboard.press("g")
+    expect(page.get_by_label("Date", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.wait_for_url(re.compile("view=agenda"))
+    page.keyboard.press("?")
+    sheet.get_by_label("Use single keys on this device").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.keyboard.press("?")
+    expect(sheet).to_have_count(0)
+    assert "view=agenda" in page.url
+
+
+def test_now_is_in_sight_when_the_calendar_opens(enter, booking, clock):
+    clock.now = NINE + timedelta(hours=8.5)
+    page = enter(viewport=PHONE)
+    page.goto(WEEK)
+    expect(page.locator('#week section [data-kind="now"]').first).to_be_in_viewport()
+
+
+def test_a_slow_answer_says_that_it_is_awaited(enter, booking):
+    page = enter()
+    page.goto(WEEK)
+    waiting = []
+    page.route("**/bookings/*", lambda route: waiting.append(route))
+    page.locator("#week .booking").first.click()
+    expect(page.get_by_text("Loading …")).to_be_visible()
+    waiting[0].continue_()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_text("Loading …")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", [WEEK, f"{WEEK}&view=day", "/calendar/team?day=2026-11-26"])
+def test_paper_takes_one_sheet_with_what_the_blocks_mean(enter, booking, path):
+    page = enter()
+    page.goto(path)
+    paper = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    width, height = map(float, re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", paper).groups())
+    assert (round(width), round(height)) == (842, 595)  # A4, landscape, in points
+    page.emulate_media(media="print")
+    expect(page.get_by_role("list", name="What the blocks mean")).to_be_visible()
+    expect(page.locator("#week .booking > span").first).to_contain_text("17:00")
+
+
+def test_as_an_app_without_a_line_it_says_so_and_keeps_no_client(enter, booking):
+    page = enter()
+    page.goto(WEEK)
+    manifest = page.request.get(page.locator("link[rel=manifest]").get_attribute("href")).json()
+    sizes = [page.request.get(icon["src"]).body()[16:24].hex() for icon in manifest["icons"]]
+    assert sizes == [f"{n:08x}{n:08x}" for n in (192, 192, 512, 512)]  # as the pictures say it
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function(
+        "navigator.serviceWorker.getRegistration().then(one => one.active?.state === 'activated')"
+    )
+    page.reload()
+    page.context.set_offline(True)
+    page.goto(WEEK)
+    expect(page.get_by_role("heading", name="No connection")).to_be_visible()
+    assert page.locator(".card").evaluate("e => getComputedStyle(e).borderTopStyle") == "solid"
+    kept = page.evaluate(
+        "caches.keys().then(names => Promise.all(names.map(name => caches.open(name).then(one =>"
+        " one.keys())))).then(all => all.flat().map(one => new URL(one.url).pathname))"
+    )
+    assert "/offline" in kept and {path.split("/")[1] for path in kept} == {"offline", "static"}
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Try again").click()
+    expect(page.locator("#week, #day-grid").first).to_be_visible()

@@ -1,0 +1,199 @@
+"""Connecting a calendar by a name and a password: what is asked, kept, told, and never shown."""
+
+import httpx
+import pytest
+from caldav_servers import SECRET, USER, Server
+from caldav_sync_world import CalDavSyncWorld
+from online_world import text_of
+
+from sync.connect import gateway
+from sync.tables import starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.two_way import first_list
+from views.sync import connect_words
+
+KIND = "caldav-nextcloud"
+
+
+@pytest.fixture
+def server(linden):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    made, before = Server("radicale"), gateway.setup()
+    gateway.set_up(
+        gateway.Setup(
+            secret=b"secret",
+            transport=lambda kind: httpx.WSGITransport(app=made.app),
+            by_password=True,
+        )
+    )
+    yield made
+    gateway.set_up(before)
+    made.close()
+
+
+@pytest.fixture
+def pat(signed_in, linden, server):
+    return signed_in(linden.pat)
+
+
+def send(browser, kind=KIND, account="", **fields):
+    told = {"address": "cloud.test", "user": USER, "password": SECRET} | fields
+    return browser.post(f"/connect/{kind}/password?account={account}", data=told)
+
+
+def test_the_page_says_where_the_password_is_made_and_asks_nobody(pat, server):
+    body = pat.get("/connect/caldav-apple/departure").get_data(as_text=True)
+    assert "account.apple.com" in body and 'name="address"' not in body
+    body = pat.get(f"/connect/{KIND}/departure").get_data(as_text=True)
+    assert 'name="address"' in body and "Security" in body
+    assert "makes none for them" in pat.get("/connect/caldav-zoho/departure").get_data(as_text=True)
+    assert pat.get("/connect/google/departure").status_code == 404
+    assert server.app.requests == []
+
+
+def test_signing_in_asks_no_server_and_a_job_follows(pat, linden, server):
+    answer = send(pat)
+    account = Account.get()
+    assert answer.status_code == 303 and answer.location.endswith(f"#account-{account.id}")
+    assert server.app.requests == [] and SECRET not in account.sealed
+    assert "asking Nextcloud which calendars" in pat.get("/sync/").get_data(as_text=True)
+    first_list.read(account.id)
+    body = pat.get("/sync/").get_data(as_text=True)
+    assert "robin@cloud.test" in body and "Start sync" in body and SECRET not in body
+
+
+def test_a_wrong_password_is_said_with_the_way_to_another_try(pat, server):
+    send(pat, password="wrong")
+    first_list.read(Account.get().id)
+    body = pat.get("/sync/").get_data(as_text=True)
+    assert connect_words.refusal("WrongPassword", "Nextcloud").replace("’", "’") in body
+    assert f"/connect/{KIND}/departure" in body
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"password": ""}, "Write or paste the password"),
+        ({"user": ""}, "Write your user name"),
+        ({"address": "file:///etc/passwd"}, "This is no address"),
+        ({"address": "https://someone:else@cloud.test/"}, "This is no address"),
+        ({"address": "http://"}, "This is no address"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_the_password_is_not_shown_again(pat, fields, said):
+    answer = send(pat, **fields)
+    body = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and said in body and SECRET not in body
+    assert not Account.select().exists()
+
+
+def test_a_person_may_connect_several_and_each_stays(pat, linden, server):
+    send(pat)
+    send(pat, kind="caldav", address="https://dav.test/")
+    for account in Account.select():
+        first_list.read(account.id)
+    assert {(row.kind, row.health) for row in Account.select()} == {(KIND, "ok"), ("caldav", "ok")}
+
+
+def test_two_of_one_kind_are_told_apart_and_corrected_one_by_one(pat, linden, server):
+    send(pat, address="https://cloud.one.test/")
+    send(pat, address="https://cloud.two.test/", password="wrong")
+    one, two = Account.select().order_by(Account.id)
+    for account in (one, two):
+        first_list.read(account.id)
+    body = pat.get("/sync/").get_data(as_text=True)
+    assert f"/connect/{KIND}/departure?account={two.id}" in body
+    assert f"account={one.id}" in pat.get(f"/connect/{KIND}/departure?account={one.id}").get_data(
+        as_text=True
+    )
+    send(pat, account=two.id, address="https://cloud.two.test/")
+    two = Account.select().order_by(Account.id.desc()).get()
+    first_list.read(two.id)
+    assert [
+        (row.email, row.place, row.health) for row in Account.select().order_by(Account.id)
+    ] == [
+        ("robin@cloud.one.test", "https://cloud.one.test", "ok"),
+        ("robin@cloud.two.test", "https://cloud.two.test", "ok"),
+    ]
+    body = pat.get("/settings/apps/").get_data(as_text=True)
+    assert "robin@cloud.one.test" in body and "robin@cloud.two.test" in body
+
+
+@pytest.mark.parametrize("phase", ["naming", "off"])
+def test_an_account_that_is_not_synced_is_connected_again_in_its_place(pat, server, phase):
+    send(pat)
+    first = Account.get()
+    first_list.read(first.id)
+    Account.update(phase=phase, health="reconnect", health_word="AuthExpired").execute()
+    kept = Account.get().sealed
+    assert "Connect another account" in text_of(pat.get(f"/sync/?mode={KIND}"))
+    send(pat)
+    for account in list(Account.select()):
+        first_list.read(account.id)
+    again = Account.get()
+    first_list.read(again.id)
+    again = Account.get()
+    assert (Account.select().count(), again.id, again.health) == (1, first.id, "ok")
+    assert again.sealed != kept and again.phase == phase
+
+
+def test_the_same_account_is_not_connected_twice(pat, linden, server):
+    send(pat)
+    first_list.read(Account.get().id)
+    Account.update(phase="active").execute()
+    send(pat)
+    send(pat, kind="caldav", address="https://cloud.test/robin/")
+    for again in list(Account.select().order_by(Account.id))[1:]:
+        first_list.read(again.id)
+    words = [row.health_word for row in Account.select().order_by(Account.id)]
+    assert words == ["", "ConnectedTwice", "ConnectedTwice"]
+    assert "You connected this account already" in pat.get("/sync/").get_data(as_text=True)
+
+
+def test_equal_paths_at_two_servers_are_two_calendars_and_at_one_server_one(linden):
+    def there(user, kind, place, role):
+        account = starting.connect(user, kind, "robin", "sealed", (), None, place=place)
+        facts = {"clinic": linden.clinic, "account": account, "name": "Robin", "role": role}
+        RemoteCalendar.create(calendar_id="/dav/robin/", **facts)
+        return starting.taken(account, ["/dav/robin/"])
+
+    there(linden.pat, KIND, "https://one.test", "destination")
+    assert there(linden.quinn, KIND, "https://two.test", "listed") == set()
+    assert there(linden.quinn, KIND, "https://one.test", "listed") == {"/dav/robin/"}
+    assert there(linden.quinn, "caldav", "https://one.test", "listed") == {"/dav/robin/"}
+    assert there(linden.quinn, "caldav", "https://two.test", "listed") == set()
+
+
+@pytest.mark.parametrize("name", ["nobody", "colleague"])
+def test_only_an_account_of_ones_own_is_corrected(pat, linden, server, signed_in, name):
+    theirs = 999
+    if name == "colleague":
+        linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
+        send(signed_in(linden.quinn))
+        theirs = Account.get().id
+    assert pat.get(f"/connect/{KIND}/departure?account={theirs}").status_code == 404
+    assert send(pat, account=theirs).status_code == 404
+    assert pat.get(f"/connect/caldav/departure?account={theirs}").status_code == 404
+
+
+def test_an_address_in_a_private_network_is_refused_with_the_way_out(pat, server):
+    gateway.set_up(gateway.Setup(secret=b"secret", by_password=True))
+    send(pat, address="https://127.0.0.1:9/")
+    first_list.read(Account.get().id)
+    account = Account.get()
+    assert (account.health, account.health_word) == ("reconnect", "PrivateServer")
+    assert "KALENDS_PRIVATE_HOSTS" in pat.get("/sync/").get_data(as_text=True)
+
+
+def test_where_no_calendar_can_be_made_one_that_is_there_is_chosen(pat, linden, clock):
+    world = type("Bare", (CalDavSyncWorld,), {"character": "bare"})(linden, clock)
+    world.book()
+    account = Account.get_by_id(world.start().id)
+    assert (account.phase, account.health) == ("naming", "ok")
+    body = pat.get("/sync/").get_data(as_text=True)
+    assert "makes no calendars for" in body and ">Robin" in body
+    (own,) = account.calendars.where(RemoteCalendar.name == "Robin")
+    pat.post(f"/sync/accounts/{account.id}/start", data={"name": "Kalends", "into": own.id})
+    account = world.run(account)
+    assert account.phase == "active"
+    world.assert_in_step(account)

@@ -1,0 +1,58 @@
+"""Messages on the next page about bookings that were saved.
+
+No client’s name: flashes travel in a cookie.
+"""
+
+from flask import flash, url_for
+
+from base.bookings.changes import Changed
+from base.catalogue import _, paragraph
+from base.scheduling import Span
+from models import Booking, Practitioner
+from views.kit import held
+
+from . import booking_card, booking_words, places
+from .booking_card import when
+from .booking_form import BookingForm
+
+
+def takes_other_time(booking: Booking, span: Span, calendar: Practitioner) -> bool:
+    """Whether a booking will take time that it does not take now."""
+    return not booking.is_busy or (span, calendar) != (booking.span, booking.practitioner)
+
+
+def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None:
+    """Say what was saved, and what is odd about the times. `are_placed`: whether they are new; else
+    only the first, which the form shows, is checked.
+    """
+    first = rows[0]
+    many = _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
+    client = (
+        _("The new client has the ID {internal_id}.", internal_id=first.patient.internal_id)
+        if form.new_client and first.patient.internal_id
+        else ""
+    )
+    sentence = paragraph(f"{done}: {when(first)}{many}.", client)
+    undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
+    flash({"text": sentence, **undo} if rows.entry else sentence)
+    if said := booking_words.left_alone(rows):
+        flash(" ".join(said), "warning")
+    if form.remarks:
+        flash(" ".join(form.remarks), "warning")
+    placed = rows if are_placed else rows[:1]
+    own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
+    at = _(" at {venue}", venue=form.practitioner.venue.name)
+    if said := own and booking_words.outside_hours(form.practitioner, own, at):
+        flash(said, "warning")
+    if are_placed:
+        held.say(rows)
+
+
+def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
+    """Say the sentence on the next page, with a button that takes back this change, and no later
+    one.
+    """
+    undo = url_for("bookings.undo", booking_id=booking.id)
+    came = places.came_from()
+    flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))
+    held.say(changed)

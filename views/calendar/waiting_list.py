@@ -1,0 +1,396 @@
+"""The waiting list: who waits for an earlier time, what was offered, and what is free for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.catalogue import _, lazy, ngettext
+from base.tables import outbox
+from free_times.earlier import accepting, asking, entries, matching, offering
+from free_times.earlier.accepting import Gone
+from free_times.earlier.asking import CannotWait
+from free_times.earlier.entries import EarlierSettings, WaitingEntry
+from free_times.earlier.matching import Chance, Sight
+from free_times.earlier.offering import AtNight, CannotOffer, EarlierOffer
+from free_times.offers import offering as offering_service
+from free_times.rules import OnlineSettings
+from models import Booking, Patient, Service
+from views.kit import access, display, given, htmx, on_list, wanted
+from views.kit.access import login_required
+from views.kit.choices import Choice
+from views.kit.forms import arg_int
+from views.kit.wanted import WantedForm
+
+blueprint = Blueprint("waiting_list", __name__)
+
+MOST, MOST_FREE = 40, 3  # entries whose free times are looked up, and times of each
+MOST_OFFERS = 3  # of each entry
+_STATES = {  # the phases of an offer
+    "open": lazy("offered {when}, answer until {until}"),
+    "declined": lazy("offered {when}: does not suit"),
+    "lapsed": lazy("offered {when}: no answer"),
+    "gone": lazy("offered {when}: no longer free"),
+    "unsent": lazy("offered {when}: the e-mail did not go out"),
+    "taken": lazy("took {when}"),
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A time that is free for somebody who waits."""
+
+    value: str
+    words: str
+
+
+@dataclass(frozen=True)
+class WaitingLine:
+    """One client on the waiting list, in words."""
+
+    entry: WaitingEntry
+    name: str
+    phone: str
+    email: str
+    facts: list[str]
+    offers: list[str]
+    is_asked: bool
+    free: list[Slot]
+    may_change: bool
+    may_offer: bool
+
+
+@blueprint.get("/")
+@login_required
+def index():
+    """Everyone on the list; `freed`: only those whom the time of this cancelled booking
+    would suit.
+    """
+    freed = _freed()
+    online = OnlineSettings.of(access.clinic())
+    rows = list(entries.waiting(access.clinic()))
+    sight = Sight(access.clinic(), online, rows)
+    if freed is not None:
+        rows = [one for one in rows if sight.fits(one, freed)]
+    settings, offers = EarlierSettings.of(access.clinic()), _offers(rows)
+    lines = [_line(one, offers[one.id], sight, n < MOST, freed) for n, one in enumerate(rows)]
+    return render_template(
+        "waiting_list/index.html",
+        lines=lines,
+        settings=settings,
+        freed=freed and display.from_to(freed, freed.practitioner.zone),
+        is_set_up=outbox.is_set_up(),
+        said=_how(settings),
+    )
+
+
+def _freed() -> Booking | None:
+    asked = arg_int(request.args.get("freed"))
+    return access.booking_to_read(asked) if asked is not None else None
+
+
+def _how(settings: EarlierSettings) -> str:
+    """A sentence about how the clinic offers free times."""
+    if settings.mode == "hand" or not outbox.is_set_up():
+        return _("Nothing is offered by itself: you offer a time, or call.")
+    if settings.mode == "all":
+        return _(
+            "A time that becomes free is offered by e-mail to everyone it suits. Who is first gets"
+            " it. It is kept {minutes} minutes.",
+            minutes=settings.minutes,
+        )
+    return _(
+        "A time that becomes free is offered by e-mail to one client after another, in this order."
+        " Each has {minutes} minutes to answer.",
+        minutes=settings.minutes,
+    )
+
+
+def _line(
+    entry: WaitingEntry,
+    offers: Sequence[EarlierOffer],
+    sight: Sight,
+    with_times: bool,
+    freed: Booking | None,
+) -> WaitingLine:
+    is_readable = offering.can_read(entry)
+    contact = entry.contact if is_readable else None
+    return WaitingLine(
+        entry,
+        contact.name if contact else _("Details cannot be read"),
+        contact.phone if contact else "",
+        contact.email if contact else "",
+        _facts(entry, sight),
+        [_offer(one) for one in offers],
+        any(one.phase == "open" for one in offers),
+        _free(entry, sight, freed) if with_times else [],
+        on_list.may_change(entry),
+        bool(contact and contact.email) and outbox.is_set_up(),
+    )
+
+
+def _facts(entry: WaitingEntry, sight: Sight) -> list[str]:
+    names = {one.calendar.id: one.calendar for one in sight.terms(entry)}
+    whom = [names[one].user.name for one in entry.calendars if one in names]
+    facts = [
+        entry.service.name,
+        _("with {names}", names=", ".join(whom)) if whom else _("with anyone"),
+        wanted.in_words(entry),
+    ]
+    if not names:
+        facts.append(_("nobody offers this at the moment"))
+    if entry.booking is not None:
+        zone = entry.booking.practitioner.zone
+        facts.append(_("now {when}", when=display.from_to(entry.booking, zone)))
+    facts.append(_("asked {ago}", ago=display.ago(entry.created_at)))
+    return facts
+
+
+def _offers(waiting: Sequence[WaitingEntry]) -> dict[int, list[EarlierOffer]]:
+    """The last offers to each entry, the newest first. One query."""
+    found: dict[int, list[EarlierOffer]] = defaultdict(list)
+    rows = offering.rows().where(EarlierOffer.entry.in_([one.id for one in waiting]))
+    for offer in rows.order_by(EarlierOffer.id.desc()):
+        if len(found[offer.entry_id]) < MOST_OFFERS:
+            found[offer.entry_id].append(offer)
+    return found
+
+
+def _offer(offer: EarlierOffer) -> str:
+    zone = offer.practitioner.zone
+    when = f"{display.moment(offer.starts_at, zone)}, {offer.practitioner.user.name}"
+    until = display.moment(offer.expires_at, zone)
+    return str(_STATES[offer.phase]).format(when=when, until=until)
+
+
+def _free(entry: WaitingEntry, sight: Sight, freed: Booking | None) -> list[Slot]:
+    """Free times that would suit, the earliest found first."""
+    starts = sight.starts(entry)
+    if freed is None:
+        new = sight.new(entry, starts, entry.known)
+    else:
+        its, at = freed.practitioner_id, matching.minute(freed.starts_at)
+        new = sight.chances(entry, {its: [at] if at in starts.get(its, ()) else []})
+    found: list[Chance] = []
+    for one in new:
+        if not any(one.overlaps(got.calendar.user_id, got.starts_at, got.ends_at) for got in found):
+            found.append(one)
+        if len(found) == MOST_FREE:
+            break
+    return [_slot(one) for one in found if access.may_book(one.calendar)]
+
+
+def _slot(chance: Chance) -> Slot:
+    zone = chance.calendar.zone
+    words = f"{display.moment(chance.starts_at, zone)}, {chance.calendar.user.name}"
+    return Slot(f"{int(chance.starts_at.timestamp())} {chance.calendar.id}", words)
+
+
+def _chance(entry: WaitingEntry) -> Chance:
+    """The time of a button, in a calendar in which the person may book."""
+    seconds, __, calendar_id = request.form.get("time", "").partition(" ")
+    at: datetime | None = given.instant(seconds)
+    terms = next((one for one in entry.terms() if str(one.calendar.id) == calendar_id), None)
+    if at is None or terms is None:
+        abort(404)
+    if not access.may_book(terms.calendar):
+        abort(403)
+    return Chance(terms.calendar, at, terms.minutes)
+
+
+@blueprint.post("/<int:entry_id>/offer")
+@login_required
+def offer(entry_id: int):
+    """Offer a time by e-mail."""
+    entry = on_list.entry_to_change(entry_id)
+    minutes = EarlierSettings.of(access.clinic()).minutes
+    try:
+        offering.make(entry, _chance(entry), minutes, current_user)
+    except AtNight:
+        flash(_("Nothing was sent: offers go out from 8:00 to 20:00 at the venue."), "warning")
+    except CannotOffer:
+        flash(_("Nothing was sent: the client has an offer already, or no e-mail."), "warning")
+    except offering.SlotTaken:
+        flash(_("This time was just taken. Nothing was sent."), "warning")
+    else:
+        flash(_("Offered by e-mail. The time is kept {minutes} minutes.", minutes=minutes))
+    return htmx.done(url_for("waiting_list.index"))
+
+
+@blueprint.post("/<int:entry_id>/book")
+@login_required
+def book(entry_id: int):
+    """Book a time as agreed on the phone; the client's other appointment is given up for it."""
+    entry = on_list.entry_to_change(entry_id)
+    try:
+        booking = accepting.give(entry, _chance(entry), current_user)
+    except Gone:
+        flash(_("This time was just taken. Nothing was changed."), "warning")
+        return htmx.done(url_for("waiting_list.index"))
+    zone = booking.practitioner.zone
+    flash(
+        {
+            "text": _("Booked: {when}.", when=display.from_to(booking, zone)),
+            "show": url_for("bookings.show", booking_id=booking.id),
+        }
+    )
+    return htmx.done(url_for("waiting_list.index"))
+
+
+@blueprint.post("/<int:entry_id>/remove")
+@login_required
+def remove(entry_id: int):
+    accepting.leave(on_list.entry_to_change(entry_id), current_user)
+    flash(_("Removed from the waiting list. Appointments stay as they are."))
+    return htmx.done(url_for("waiting_list.index"))
+
+
+class EntryForm(WantedForm):
+    """The wishes of a client, and the service if no appointment names it."""
+
+    service = Choice(lazy("Service"), default="")
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        if "service" in self and self.until.data is None and not self.until.errors:
+            self.fault("until", _("Choose the last day that suits"))
+        return not self.errors
+
+
+@blueprint.get("/booking/<int:booking_id>")
+@login_required
+def of_booking(booking_id: int):
+    """Put the client of an appointment on the list, or change what suits them."""
+    booking = access.booking_to_change(booking_id)
+    entry = entries.of_booking(booking)
+    if entry is None and not entries.may_wait(booking):
+        return _cannot(booking)
+    form = _of_booking(booking, entry)
+    if entry is None:
+        form.with_whom.data = str(booking.practitioner_id)
+    return _page_of_booking(booking, entry, form)
+
+
+@blueprint.post("/booking/<int:booking_id>")
+@login_required
+def add_booking(booking_id: int):
+    booking = access.booking_to_change(booking_id)
+    entry = entries.of_booking(booking)
+    if entry is None and not entries.may_wait(booking):
+        return _cannot(booking)
+    form = _of_booking(booking, entry, request.form)
+    if not form.validate():
+        return _page_of_booking(booking, entry, form)
+    try:
+        asking.ask_for(booking, form.wanted(), current_user)
+    except CannotWait:
+        return _cannot(booking)
+    return _waits(booking.patient)
+
+
+def _cannot(booking: Booking):
+    flash(_("Only a client with an appointment ahead and a service can wait."), "warning")
+    return htmx.done(url_for("bookings.show", booking_id=booking.id))
+
+
+def _waits(client: Patient):
+    flash(_("{client} is on the waiting list.", client=client.name))
+    return htmx.done(url_for("waiting_list.index"))
+
+
+def _of_booking(booking: Booking, entry: WaitingEntry | None, said=None) -> EntryForm:
+    form = EntryForm(offering_service(booking.service), None, entry, said)
+    del form.service
+    return form
+
+
+def _page_of_booking(booking: Booking, entry: WaitingEntry | None, form: EntryForm):
+    return _edit(
+        form,
+        booking.patient,
+        url_for("waiting_list.add_booking", booking_id=booking.id),
+        url_for("bookings.show", booking_id=booking.id),
+        now=display.from_to(booking, booking.practitioner.zone),
+        is_new=entry is None,
+    )
+
+
+def _edit(form: EntryForm, client: Patient, target: str, back: str, **shown: object):
+    facts = {"form": form, "client": client, "target": target, "back": back, **shown}
+    return render_template("waiting_list/edit.html", **facts), 422 if form.errors else 200
+
+
+@blueprint.get("/client/<int:patient_id>")
+@login_required
+def of_client(patient_id: int):
+    """Put a client on the list who has no appointment to give up."""
+    client, form = access.client_to_change(patient_id), _of_client(request.args)
+    return _page_of_client(client, form) if form else _no_service()
+
+
+@blueprint.post("/client/<int:patient_id>")
+@login_required
+def add_client(patient_id: int):
+    client, form = access.client_to_change(patient_id), _of_client(request.form, request.form)
+    if form is None:
+        return _no_service()
+    if not form.validate():
+        return _page_of_client(client, form)
+    service, wished = access.service_to_read(int(form.service.data)), form.wanted()
+    try:
+        asking.ask_without(access.clinic(), service, wished, client, current_user)
+    except CannotWait:
+        form.fault("service", _("This client waits for three services already"))
+        return _page_of_client(client, form)
+    return _waits(client)
+
+
+def _no_service():
+    flash(_("Add a service first."), "warning")
+    return htmx.done(url_for("services.index"))
+
+
+def _of_client(asked: Mapping[str, str], said=None) -> EntryForm | None:
+    """The form for the service that was asked for, or the first; None where there is none."""
+    services = list(Service.listed(access.clinic()))
+    chosen = [one for one in services if str(one.id) == asked.get("service")]
+    if not services:
+        return None
+    service = (chosen or services)[0]
+    form = EntryForm(offering_service(service), None, None, said)
+    form.service.choices = [(str(one.id), one.name) for one in services]
+    form.service.data = str(service.id)
+    return form
+
+
+def _page_of_client(client: Patient, form: EntryForm):
+    return _edit(
+        form,
+        client,
+        url_for("waiting_list.add_client", patient_id=client.id),
+        url_for("patients.show", patient_id=client.id),
+        now="",
+        is_new=True,
+    )
+
+
+def waiting_for(booking: Booking) -> str:
+    """On the card of a cancelled booking: how many on the list its time would suit."""
+    if booking.status != "cancelled" or booking.starts_at <= scheduling.utc_now():
+        return ""
+    rows = list(entries.waiting(booking.clinic))
+    sight = Sight(booking.clinic, OnlineSettings.of(booking.clinic), rows)
+    count = sum(sight.fits(one, booking) for one in rows)
+    return (
+        ngettext(
+            "{count} client on the waiting list could come then",
+            "{count} clients on the waiting list could come then",
+            count,
+        )
+        if count
+        else ""
+    )

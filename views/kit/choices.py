@@ -1,0 +1,83 @@
+"""Fields that offer a list of choices, written as pairs: the value, and what people read.
+
+A list in groups is a mapping: the name of a group, and its pairs.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from wtforms import RadioField, SelectField, SelectMultipleField, ValidationError
+from wtforms.fields.choices import SelectChoice
+from wtforms.widgets import CheckboxInput, ListWidget, RadioInput
+
+from base.catalogue import _
+
+Pairs = Iterable[tuple[Any, str]]
+
+
+class Pair(SelectChoice):
+    """One choice of a list. It can be taken apart into its value and its words."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.value, self.label))
+
+
+def paired(choices: Pairs | Mapping[str, Pairs] | None) -> list[Pair] | None:
+    """The choices as WTForms takes them; None: they come later."""
+    if choices is None:
+        return None
+    if isinstance(choices, Mapping):
+        return [
+            Pair(value, words, optgroup=group)
+            for group, pairs in choices.items()
+            for value, words in pairs
+        ]
+    return [Pair(value, words) for value, words in choices]
+
+
+class _Listed(SelectField):
+    """The choices of a field, given as pairs."""
+
+    def __init__(self, *args: Any, choices: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, choices=paired(choices), **kwargs)
+
+    @property
+    def choices(self) -> Any:
+        """The list of choices, each as a `Pair`."""
+        return super().choices
+
+    @choices.setter
+    def choices(self, choices: Pairs | Mapping[str, Pairs] | None) -> None:
+        SelectField.choices.fset(self, paired(choices))
+
+
+class Several(_Listed, SelectMultipleField):
+    """A field for several choices of a list; its page writes the boxes."""
+
+
+class Ticks(Several):
+    """A field for several choices of a list, as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class Radio(_Listed, RadioField):
+    """A field for one of a few choices, as plain radio buttons."""
+
+
+class Choice(_Listed, SelectField):
+    """A drop-down list whose faults are sentences."""
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            super().pre_validate(form)
+        except ValidationError:
+            raise ValidationError(_("Choose one from the list")) from None
+
+
+class Options(Choice):
+    """A field for one of a few choices, as radio cards."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = RadioInput()

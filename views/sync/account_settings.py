@@ -1,0 +1,187 @@
+"""The settings of a connected account: which way it syncs, what goes there and how it looks.
+
+What a change would take away, outside or here, is counted and asked first.
+"""
+
+from typing import ClassVar
+
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base.catalogue import _, lazy, ngettext
+from models import Practitioner, User
+from sync.tables import account_names, mappings
+from sync.tables.accounts import Account
+from views.kit import access
+from views.kit.choices import Choice, Several
+from views.kit.merging import Merging
+
+from . import two_way_words as words
+
+WINDOWS = {
+    "30 365": lazy("30 days back, 12 months ahead"),
+    "30 183": lazy("30 days back, 6 months ahead"),
+    "365 730": lazy("12 months back, 24 months ahead"),
+}
+
+
+class Settings(Merging):
+    together: ClassVar = {lazy("Whose bookings go there"): ("others", "covers")}
+    not_stored = ("confirm",)
+
+    direction = Choice(
+        lazy("Which way"), choices=[(key, name) for key, (name, __) in words.DIRECTIONS.items()]
+    )
+    edits = Choice(
+        lazy("If someone edits a booking there"),
+        choices=[(key, name) for key, (name, __) in words.EDITS.items()],
+    )
+    window = Choice(lazy("Which bookings go there"), choices=list(WINDOWS.items()))
+    own = Several(lazy("Which of your calendars go there"), coerce=int, validate_choice=False)
+    hide_sensitive = BooleanField(lazy("Hide sensitive information there"))
+    lock_sign = BooleanField(lazy("Put a padlock in front of each title"))
+    time_off = BooleanField(lazy("Show my time off there as “Away”"))
+    others = BooleanField(lazy("Choose calendars of the clinic, in place of my own"))
+    covers = Several(lazy("Whose bookings go there"), coerce=int, validate_choice=False)
+    confirm = BooleanField(lazy("Yes, go on"))
+
+    def __init__(self, account: Account, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.account = account
+        self.losses: list[str] = []  # what saving would take away, once it was asked
+        own, offered = own_calendars(account.user), coverable()
+        self.own.choices = [(row.id, row.venue.name) for row in own]
+        self.covers.choices = [(row.id, f"{row.user.name}, {row.venue.name}") for row in offered]
+        if len(own) < 2:
+            del self.own
+        if not current_user.is_manager:
+            del self.others, self.covers
+
+    def columns(self) -> dict:
+        """The columns of the account."""
+        back, ahead = (int(days) for days in self.window.data.split())
+        return {
+            "direction": self.direction.data,
+            "edits": self.edits.data,
+            "hide_sensitive": self.hide_sensitive.data,
+            "lock_sign": self.lock_sign.data,
+            "time_off": self.time_off.data,
+            "past_days": back,
+            "future_days": ahead,
+            "covers": self._covers(),
+        }
+
+    def _covers(self) -> list[int] | None:
+        """The chosen calendars; None: all of the person's own."""
+        if self.others and self.others.data:
+            return self.chosen()
+        if not self.own:
+            return None if self.others else self.account.covers
+        return chosen_of(self.own)
+
+    def chosen(self) -> list[int]:
+        """The calendars of the clinic that were chosen and may be."""
+        return sorted(set(self.covers.data) & {row.id for row in coverable()})
+
+    def is_complete(self) -> bool:
+        """Whether something was chosen wherever something must be; else the fault stands beside
+        it.
+        """
+        others = self.others and self.others.data
+        if others and not self.chosen():
+            self.fault("covers", _("Choose at least one calendar, or untick the box above them"))
+        elif not others and self.own and not self.own.data and self.direction.data != "in":
+            self.fault(
+                "own", _("Choose at least one calendar, or let only busy times come from there")
+            )
+        return not self.errors
+
+    def may_be_lost(self) -> bool:
+        """Whether nothing would be taken away, or the person agreed to it."""
+        if not self.confirm.data:
+            self.losses = _losses(self.account, self.columns())
+        if self.losses:
+            self.fault("confirm", _("Tick that this may go"))
+        return not self.losses
+
+
+def settings_form(account: Account, **kwargs) -> Settings:
+    """The form as it opens."""
+    window, covers = f"{account.past_days} {account.future_days}", account.covers
+    own, wide = [row.id for row in own_calendars(account.user)], is_wide(account)
+    return Settings(
+        account,
+        data={
+            "direction": account.direction,
+            "edits": account.edits,
+            "hide_sensitive": account.hide_sensitive,
+            "lock_sign": account.lock_sign,
+            "time_off": account.time_off,
+            "own": sorted(set(covers) & set(own)) if covers and not wide else own,
+            "covers": covers if wide else [],
+            "others": wide,
+            "window": window if window in WINDOWS else "30 365",
+        },
+        **kwargs,
+    )
+
+
+def is_wide(account: Account) -> bool:
+    """Whether a manager chose calendars of the clinic, in place of the own ones."""
+    if account.covers is None or not account.user.is_manager:
+        return False
+    return not set(account.covers) <= {row.id for row in own_calendars(account.user)}
+
+
+def own_calendars(user: User) -> list[Practitioner]:
+    """The person's calendars that may go outside, closed ones as well: they may hold bookings."""
+    return list(user.calendars())
+
+
+def chosen_of(field: Several) -> list[int] | None:
+    """The person's own calendars that were chosen; None: all of them."""
+    offered = {value for value, *__ in field.choices}
+    chosen = sorted(set(field.data) & offered)
+    return None if len(chosen) == len(offered) else chosen
+
+
+def coverable() -> list[Practitioner]:
+    """Calendars whose bookings a manager may send to their own calendar: of people who let theirs
+    leave.
+    """
+    return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
+
+
+def _losses(account: Account, columns: dict) -> list[str]:
+    """The events and busy times that this change removes, outside or here, as sentences."""
+    name = account_names.name_of(account)
+    told = []
+    leaves = columns["direction"] == "in" and account.sends
+    gone = mappings.left_outside(account) if leaves else _of_others(account, columns["covers"])
+    if gone:
+        told.append(
+            ngettext(
+                "{count} event of ours is removed from {name}. The booking stays here.",
+                "{count} events of ours are removed from {name}. The bookings stay here.",
+                gone,
+                name=name,
+            )
+        )
+    stops_reading = columns["direction"] == "out" and account.reads
+    if stops_reading and (count := account.external().count()):
+        told.append(
+            ngettext(
+                "{count} event from {name} goes from here and blocks no time any more.",
+                "{count} events from {name} go from here and block no time any more.",
+                count,
+                name=name,
+            )
+        )
+    return told
+
+
+def _of_others(account: Account, covers: list[int] | None) -> int:
+    """How many events belong to calendars that are no longer sent there."""
+    if covers == account.covers:
+        return 0
+    return mappings.beyond(account, covers)

@@ -1,0 +1,74 @@
+"""Bookings whose event outside is different, and why: sentences, each with its button."""
+
+from dataclasses import dataclass
+
+from flask import request
+
+from base.catalogue import _, lazy
+from models import Booking
+from sync.providers import registry
+from sync.two_way.standing import differences
+from sync.two_way.standing.differences import Difference, Why
+from sync.two_way.standing.state import Standing
+from views.kit.display import Page
+from views.kit.forms import arg_int
+
+SIZE = 50  # lines a page
+_HOW = {
+    "moved": lazy("It has another time in {name}."),
+    "edited": lazy("Its text is different in {name}."),
+    "repeated": lazy("It repeats in {name}."),
+    "deleted": lazy("It was deleted in {name}."),
+    "kept": lazy("It is still in {name}, but its booking is not sent any more."),
+}
+_WHY = {
+    Why.ASKED: lazy("It waits for your decision."),
+    Why.LEFT: lazy("You chose to leave it as it is."),
+    Why.KEPT: lazy("You chose to keep it there."),
+    Why.FROZEN: lazy(
+        "The booking was changed while it was outside the dates that are sent, so {name} still"
+        " has the old time."
+    ),
+}
+_BUTTONS = {  # by how it differs
+    "moved": lazy("Put it back"),
+    "edited": lazy("Put it back"),
+    "repeated": lazy("Put it back"),
+    "deleted": lazy("Add it again"),
+    "kept": lazy("Remove it there"),
+}
+
+
+@dataclass(frozen=True)
+class ListedDifference:
+    """One difference: its booking (None: it is gone here), a sentence, and what the button says
+    ("": there is none).
+    """
+
+    one: Difference
+    booking: Booking | None
+    said: str
+    button: str
+
+
+def listed(standing: Standing) -> Page | None:
+    """A page of an account's differences, 50 at a time; None: there are none. One query."""
+    every, number = standing.differences, arg_int(request.args.get("page"), 1)
+    if not every:
+        return None
+    number = max(1, min(number, -(-len(every) // SIZE)))
+    some = every[(number - 1) * SIZE :][:SIZE]
+    bookings = differences.bookings(standing.account, some)
+    name = registry.of(standing.account.kind).name
+    lines = [_line(one, bookings.get(one.booking_id), name) for one in some]
+    return Page(lines, number, len(every), SIZE)
+
+
+def _line(one: Difference, booking: Booking | None, name: str) -> ListedDifference:
+    how = "" if one.why == Why.FROZEN else str(_HOW[one.change]).format(name=name)
+    is_known = one.why != Why.LEFT or one.since  # old notices are removed
+    why = str(_WHY[one.why]).format(name=name) if is_known else ""
+    said = _("{how} {why}", how=how, why=why).strip()
+    return ListedDifference(
+        one, booking, said, str(_BUTTONS[one.change]) if one.can_be_put_right else ""
+    )

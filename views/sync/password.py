@@ -1,0 +1,90 @@
+"""Connecting a calendar by a name and a password that somebody types.
+
+The password is tried by a job, once; the Calendar sync page follows it.
+"""
+
+from typing import ClassVar
+
+from flask import Response, redirect, url_for
+from flask_login import current_user
+from wtforms import PasswordField
+from wtforms.validators import Length
+
+from base.catalogue import _, lazy
+from sync.connect import arrival
+from sync.providers import registry
+from sync.providers.errors import AuthExpired
+from sync.tables.accounts import Account
+from views.kit import htmx
+from views.kit.forms import Form, Line, Needed
+
+NO_ADDRESS = lazy("This is no address. Write an e-mail address, or one such as cloud.example.org")
+
+
+class Password(Form):
+    address = Line(lazy("Address of the server, or your e-mail address"), 500)
+    user = Line(lazy("User name, often your e-mail address"), 254, lazy("Write your user name"))
+    # never shown again: see `views.kit.signing_in.SECRET_FIELDS`
+    password = PasswordField(
+        lazy("App password"),
+        [Needed(lazy("Write or paste the password")), Length(max=500)],
+        render_kw={"autocomplete": "off"},
+    )
+
+    typing: ClassVar = {
+        "autocomplete": "off",
+        "autocapitalize": "none",
+        "spellcheck": "false",
+    }
+
+    def __init__(self, kind: str, known: Account | None, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        way = registry.of(kind).by_password
+        if known or not way.asks_address:
+            del self.address
+        if known:
+            del self.user
+
+
+def used(account: Account | None) -> Account | None:
+    """The account if it is in use, so that only its password is asked for; else None."""
+    return account if account and not account.is_unused else None
+
+
+def show(
+    kind: str, account: Account | None, form: Password | None = None, status: int = 200
+) -> Response:
+    """The page that asks for what is needed: for another account, or for one that is there."""
+    row, known = registry.of(kind), used(account)
+    return htmx.show(
+        "sync/password.html",
+        "sync/_password.html",
+        status,
+        provider=row,
+        way=row.by_password,
+        known=known,
+        account=account,
+        form=form or Password(kind, known, formdata=None),
+    )
+
+
+def take(kind: str, known: Account | None) -> Response:
+    """Keep what was typed, and let a job try it."""
+    form = Password(kind, used(known))
+    if not form.validate():
+        return show(kind, known, form, 422)
+    typed = {name: form[name].data if name in form else "" for name in ("address", "user")}
+    try:
+        account = arrival.sign_in(
+            current_user, kind, typed["address"], typed["user"], form.password.data, known
+        )
+    except ValueError:
+        form.fault("address" if "address" in form else "user", NO_ADDRESS)
+        return show(kind, known, form, 422)
+    except AuthExpired:
+        form.fault(
+            "password",
+            _("The login that is kept can no longer be opened. Disconnect, then connect again."),
+        )
+        return show(kind, known, form, 422)
+    return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)

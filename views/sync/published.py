@@ -1,0 +1,50 @@
+"""Connecting a calendar that only publishes an address.
+
+Nothing is asked here: a job reads it, and the Calendar sync page says what came of it.
+"""
+
+from flask import Response, redirect, url_for
+from flask_login import current_user
+
+from base.catalogue import lazy
+from sync.connect import arrival
+from sync.providers import registry
+from sync.tables.accounts import Account
+from views.kit import htmx
+from views.kit.forms import Form, Line
+
+
+class Published(Form):
+    address = Line(
+        lazy("Address of the calendar"),
+        2000,
+        lazy("Paste the address"),
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+def show(
+    kind: str, known: Account | None, form: Published | None = None, status: int = 200
+) -> Response:
+    """The page that asks for the address."""
+    return htmx.show(
+        "sync/published.html",
+        "sync/_published.html",
+        status,
+        provider=registry.of(kind),
+        known=known,
+        form=form or Published(formdata=None),
+    )
+
+
+def take(kind: str, known: Account | None) -> Response:
+    """Keep the address, and let a job read it."""
+    form = Published()
+    if not form.validate():
+        return show(kind, known, form, 422)
+    try:
+        account = arrival.follow(current_user, kind, form.address.data, known)
+    except ValueError as error:
+        form.fault("address", str(error))
+        return show(kind, known, form, 422)
+    return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)

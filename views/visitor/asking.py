@@ -1,0 +1,118 @@
+"""A client asks to be told when an earlier time becomes free, from the page of their appointment:
+they booked it online, or the team did (`by_letter`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import Response, redirect, request, url_for
+
+from base.catalogue import _
+from free_times.earlier import accepting, asking, entries
+from free_times.earlier.asking import CannotWait
+from free_times.earlier.entries import WaitingEntry
+from free_times.offers import Terms
+from free_times.online import managing
+from free_times.online.bookings import OnlineBooking
+from free_times.online.page import Page
+from models import Booking
+from views.kit.wanted import WantedForm
+
+from . import managed, pages
+from .pages import with_booking
+
+blueprint = pages.blueprint(__name__)
+_WAY = "/booking/<uuid>/<token>/earlier"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The page of an appointment, from which its client asks.
+
+    `terms`: how its service is offered to clients at its venue. `may_move`: whether the client may
+    go to another time. `show`: the page itself, with a notice and a status. `render`: another
+    template about the appointment. `here`, `back`, `others`: the addresses of the question, of the
+    page, and of other times ("": nobody sees them).
+    """
+
+    booking: Booking
+    terms: Sequence[Terms]
+    may_move: bool
+    show: Callable[[str, int], Response]
+    render: Callable[..., Response]
+    here: str
+    back: str
+    others: str = ""
+
+
+def shown(place: Place) -> Response:
+    """The question; the page itself if the client may not ask."""
+    entry = entries.of_booking(place.booking)
+    if entry is None and not asking.may_ask(place.booking, place.may_move):
+        return place.show("", 200)
+    return _page(place, _form(place, entry), entry)
+
+
+def answered(place: Place) -> Response:
+    """Store what the client wants from now on."""
+    entry = entries.of_booking(place.booking)
+    if request.form.get("leave"):
+        if entry is not None:
+            accepting.leave(entry)
+        return redirect(place.back, 303)
+    form = _form(place, entry, request.form)
+    if not form.validate():
+        return _page(place, form, entry, 422)
+    try:
+        if not asking.may_ask(place.booking, place.may_move):
+            raise CannotWait
+        asking.ask_for(place.booking, form.wanted(), None)
+    except CannotWait:
+        notice = _("This booking can no longer be moved to an earlier time. Nothing was changed.")
+        return place.show(notice, 409)
+    return redirect(place.back, 303)
+
+
+def _form(place: Place, entry: WaitingEntry | None, said=None) -> WantedForm:
+    """The form, with the people who offer the service at the venue of the appointment."""
+    calendar = place.booking.practitioner
+    form = WantedForm(place.terms, calendar.venue, entry, said, with_csrf=False)
+    del form.until  # the appointment says it
+    if said is None and entry is None and calendar in form.calendars:
+        form.with_whom.data = str(calendar.id)
+    return form
+
+
+def _page(place: Place, form: WantedForm, entry: WaitingEntry | None, status: int = 200):
+    return place.render("ask_earlier.html", status, form=form, entry=entry, place=place)
+
+
+@blueprint.get(_WAY)
+@with_booking
+def show(page: Page, made: OnlineBooking):
+    return shown(_place(page, made))
+
+
+@blueprint.post(_WAY)
+@with_booking
+def ask(page: Page, made: OnlineBooking):
+    return answered(_place(page, made))
+
+
+def _place(page: Page, made: OnlineBooking) -> Place:
+    booking = made.booking
+    way = {"name": page.name, "uuid": booking.uuid, "token": managing.token(made)}
+
+    def render(template: str, status: int, **more) -> Response:
+        return pages.show(template, page, status, **managed.facts(page, made), **more)
+
+    return Place(
+        booking,
+        page.at(booking.service, booking.practitioner.venue) if booking.service else [],
+        managing.may_move(page, made),
+        lambda notice, status: managed.booking_page(page, made, notice, status),
+        render,
+        url_for(".show", **way),
+        url_for("managed.show", **way),
+        url_for("managed.ask_move", **way),
+    )

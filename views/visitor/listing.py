@@ -1,0 +1,136 @@
+"""The waiting list for visitors without an appointment for whom no time suits."""
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from flask import redirect, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from base import scheduling
+from base.catalogue import _
+from free_times.earlier import asking, entries
+from free_times.earlier.asking import CannotWait
+from free_times.earlier.entries import LONGEST, EarlierSettings, WaitingEntry
+from free_times.online import forms, proofs
+from free_times.online.page import Page
+from views.kit import display
+from views.kit.wanted import WantedForm
+
+from . import choosing, gate, pages
+from .details_form import DetailsForm
+from .pages import with_page
+from .picked import Picked
+
+USUAL = timedelta(days=30)  # how long somebody waits, unless they say otherwise
+
+blueprint = pages.blueprint(__name__)
+
+
+@blueprint.get("/waiting-list")
+@with_page
+def show(page: Page):
+    picked = Picked.of(page, request.args)
+    if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
+        return choosing.gone(page)
+    return _page(picked, _wanted(picked), DetailsForm(page), secrets.token_hex(16))
+
+
+def _wanted(picked: Picked, said: MultiDict[str, str] | None = None) -> WantedForm:
+    form = WantedForm(picked.terms, picked.venue, None, said, with_csrf=False)
+    if said is None:
+        form.until.data = scheduling.utc_now().date() + USUAL
+    if said is None and picked.person and len(form.calendars) == 1:
+        form.with_whom.data = str(form.calendars[0].id)
+    if picked.person is not None:
+        form.with_whom.choices = form.with_whom.choices[1:]
+    return form
+
+
+def _page(
+    picked: Picked,
+    form: WantedForm,
+    details: DetailsForm,
+    visit: str,
+    notice: str = "",
+    status: int = 200,
+    code: bool = False,
+):
+    page = picked.page
+    return pages.show(
+        "ask_any.html",
+        page,
+        status,
+        form=form,
+        details=details,
+        picked=picked,
+        visit=visit,
+        notice=notice,
+        code=code,
+        kept=[],
+        challenge=proofs.challenge(_visitor(page, visit)),
+        by_mail=gate.may_mail(details.details("")),
+        back=url_for("choosing.free", name=page.name, **picked.said()),
+        target=url_for("listing.add", name=page.name),
+    )
+
+
+def _visitor(page: Page, visit: str) -> str:
+    return forms.visitor(forms.nonce_of(visit, page.clinic.id))
+
+
+@blueprint.post("/waiting-list")
+@with_page
+def add(page: Page):
+    picked, visit = Picked.of(page, request.form), request.form.get("visit", "")[:64]
+    if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
+        return choosing.gone(page)
+    key = UUID(forms.nonce_of(visit, page.clinic.id))
+    if made := entries.made_before(page.clinic, key):
+        return _done(made)  # the same form, pressed twice
+    form, details = _wanted(picked, request.form), DetailsForm(page, request.form)
+    if not _is_filled(form, details):
+        return _page(picked, form, details, visit, status=422)
+    if seconds := gate.wait_seconds(details.details("")):
+        wait = _("Wait {minutes}, then press again.", minutes=display.minutes(seconds))
+        return _page(picked, form, details, visit, wait, 429)
+    refused = _unproven(page, visit, details)
+    if refused is not None:
+        return _page(picked, form, details, visit, refused, 422, code=True)
+    return _add(picked, form, details, visit, key)
+
+
+def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
+    good = [form.validate(), details.validate()]
+    today = scheduling.utc_now().date()
+    until = form.until.data
+    if not form.until.errors and (until is None or not today <= until <= today + LONGEST):
+        form.fault("until", _("Choose the last day that suits, in the next 90 days"))
+    return all(good) and not form.errors
+
+
+def _unproven(page: Page, visit: str, details: DetailsForm) -> str | None:
+    """Why nothing in the form stands for a proof of work, where a code by e-mail can."""
+    visitor, said = _visitor(page, visit), details.details("")
+    if gate.is_shown(visitor, said) or not gate.may_mail(said):
+        return None
+    if not gate.send_code_to(page.clinic, visitor, said.email):
+        return _("We cannot send more codes now. Try again in an hour, or call the clinic.")
+    return _("Type the code that we sent you by e-mail.")
+
+
+def _add(picked: Picked, form: WantedForm, details: DetailsForm, visit: str, key: UUID):
+    page, said = picked.page, details.details(picked.zone)
+    typed = {name: getattr(said, name) for name in ("name", "email", "phone", "agrees")}
+    typed["zone"] = said.zone_name
+    try:
+        entry = asking.ask_without(page.clinic, picked.service, form.wanted(), typed, None, key=key)
+    except CannotWait:
+        notice = _("This cannot be done online. Please call the clinic.")
+        return _page(picked, form, details, visit, notice, 409)
+    return _done(entry)
+
+
+def _done(entry: WaitingEntry):
+    way = {"uuid": entry.uuid, "token": entries.token(entry)}
+    return redirect(url_for("earlier.ask_leave", **way), 303)

@@ -1,0 +1,93 @@
+"""The choices of a visitor so far, as they stand in addresses: words of the page, no numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from free_times.offers import Terms
+from free_times.online import taking
+from free_times.online.page import Page
+from models import Service, User, Venue
+
+from . import pages
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
+    it is another than the venue's. `form`: the ticket of a time that was chosen before, if any.
+    `is_lost`: a venue or a person was said that the page does not offer (any more), or a person for
+    a service that is booked with whoever is free.
+    """
+
+    page: Page
+    service: Service | None
+    venue: Venue | None
+    person: User | None
+    zone: str
+    form: str = ""
+    is_lost: bool = False
+
+    @classmethod
+    def of(cls, page: Page, said: Mapping[str, str]) -> "Picked":
+        """The choices in an address or a form."""
+        zone, venue, person = (said.get(word, "") for word in ("zone", "venue", "with"))
+        picked = cls(
+            page,
+            page.services_by_slug.get(said.get("service", "")),
+            page.venues_by_slug.get(venue),
+            page.people_by_slug.get(person),
+            zone if pages.is_zone(zone) else "",
+            said.get("form", "")[:400],
+        )
+        is_lost = bool((venue and not picked.venue) or (person and not picked.person))
+        is_named = picked.service and person and not taking.is_choice(picked.service, anyone=False)
+        return replace(picked, is_lost=is_lost or bool(is_named))
+
+    @property
+    def terms(self) -> list[Terms]:
+        """The calendars in which the service may be booked, limited to the venue and the person
+        asked for.
+        """
+        if self.service is None or self.is_lost:
+            return []
+        return self.page.at(self.service, self.venue, self.person)
+
+    @property
+    def venues(self) -> list[Venue]:
+        """The venues at which the service can be booked with the chosen person, by name."""
+        offered = self.page.at(self.service, None, self.person) if self.service else []
+        ids = {one.calendar.venue_id for one in offered}
+        return [venue for venue in self.page.venues if venue.id in ids]
+
+    @property
+    def people(self) -> list[User]:
+        """The people with whom the service can be booked at the venue, by name."""
+        offered = self.page.at(self.service, self.venue) if self.service else []
+        return list({one.calendar.user_id: one.calendar.user for one in offered}.values())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one of several people has to be chosen."""
+        is_needed = self.service is not None and not taking.is_choice(self.service, anyone=True)
+        return is_needed and self.person is None and len(self.people) > 1
+
+    def said(self, **changed: object) -> dict[str, str]:
+        """The words for an address; choices that were not made are left out."""
+        words = {
+            "service": _slug(self.page.services_by_slug, self.service),
+            "venue": _slug(self.page.venues_by_slug, self.venue),
+            "with": _slug(self.page.people_by_slug, self.person),
+            "zone": self.zone,
+            "form": self.form,
+        }
+        return {name: word for name, word in (words | changed).items() if word}
+
+    @property
+    def other_zone(self) -> ZoneInfo | None:
+        """The visitor's zone, where times are shown in it, too."""
+        return ZoneInfo(self.zone) if self.zone else None
+
+
+def _slug(rows: Mapping, row: object) -> str:
+    return next((word for word, one in rows.items() if one == row), "")
