@@ -117,11 +117,13 @@ def _part(above: psutil.Process, name: str) -> psutil.Process:
     """The process of this part, as soon as it runs."""
     end = time.monotonic() + MOST_SECONDS
     while time.monotonic() < end and above.status() != psutil.STATUS_ZOMBIE:
-        with contextlib.suppress(psutil.NoSuchProcess, IndexError):
+        with contextlib.suppress(psutil.NoSuchProcess, IndexError, StopIteration):
             found = [
                 child for child in above.children() if PARTS[name] in " ".join(child.cmdline())
             ]
-            process = found[0].children()[0] if name == "web process" else found[0]
+            process = found[0]
+            if name == "web process":  # and not what a library runs while Python begins
+                process = next(c for c in process.children() if c.exe() == process.exe())
             if process.status() != psutil.STATUS_ZOMBIE:
                 return process
         time.sleep(0.05)

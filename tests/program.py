@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import forked
+import psutil
 import pytest
 from forked import TOP
 
@@ -45,6 +47,19 @@ def run(*arguments: object, given: str = "", **values: object) -> subprocess.Com
 def python(code: str, *arguments: object, **values: object) -> subprocess.CompletedProcess[str]:
     """A script beside the program to its end."""
     return forked.run([*map(str, arguments)], environ(**values), code=code)
+
+
+def forks(process: psutil.Process) -> list[psutil.Process]:
+    """Its children that run our code.
+
+    While Python begins, libraries may ask other programs (`file`) something: no process of ours.
+    """
+    found = []
+    for child in process.children():
+        with suppress(psutil.NoSuchProcess):
+            if child.exe() == process.exe():
+                found.append(child)
+    return found
 
 
 def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:

@@ -381,8 +381,8 @@ def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(
     running = program.begin(
         "worker", "sync", output=queue.output, **queue.environ, PYTHONPATH=str(tmp_path)
     )
-    until(lambda: psutil.Process(running.pid).children())
-    (horse,) = psutil.Process(running.pid).children()
+    until(lambda: program.forks(psutil.Process(running.pid)))
+    (horse,) = program.forks(psutil.Process(running.pid))
     os.kill(running.pid, signal.SIGTERM)
     running.wait(30)
     assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
@@ -401,8 +401,8 @@ def test_the_process_of_a_job_that_is_frozen_is_ended_and_the_next_job_is_done(q
     )
     try:
         until(lambda: job.get_status() == "started")
-        until(lambda: psutil.Process(running.pid).children())
-        (horse,) = psutil.Process(running.pid).children()
+        until(lambda: program.forks(psutil.Process(running.pid)))
+        (horse,) = program.forks(psutil.Process(running.pid))
         if how == "stopped":
             horse.suspend()
         until(lambda: not horse.is_running())

@@ -134,7 +134,7 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     assert "sample" not in said and "new installation" not in said
     assert ask(house, url.removeprefix(f"http://localhost:{house.port}"))[1] == body
     assert len(queue.jobs) == 1
-    assert stopped(running, family, signal.SIGTERM, part(running, "web").children()) == 0
+    assert stopped(running, family, signal.SIGTERM, program.forks(part(running, "web"))) == 0
     assert "Traceback" not in house.output.read_text()
 
 
@@ -168,7 +168,7 @@ def part(running, name: str) -> psutil.Process:
     """The process of this part that runs now."""
     above = psutil.Process(running.pid)
     (found,) = (child for child in above.children() if PARTS[name] in " ".join(child.cmdline()))
-    return found.children()[0] if name == "a web process" else found
+    return program.forks(found)[0] if name == "a web process" else found
 
 
 def until(holds, seconds: float = 30.0):
@@ -211,7 +211,7 @@ def test_a_part_that_is_frozen_is_started_again_and_the_web_answers_meanwhile(ho
     )
     for names in (["a web process", "now", "worker", "chores", "clock"], ["web", "redis"]):
         until(lambda names=names: all(part_runs(running, name) for name in names))
-        until(lambda: len(part(running, "web").children()) > 1)
+        until(lambda: len(program.forks(part(running, "web"))) > 1)
         until(lambda: all_began(house, running))
         frozen = [part(running, name) for name in names]
         for process in frozen:
@@ -247,7 +247,7 @@ def all_began(house, running) -> bool:
     """Whether each part has given its first sign: workers and clock do before Redis knows them."""
     own = Settings.from_env({name: str(value) for name, value in house.environ.items()})
     redis = Redis.from_url(own.redis_url)
-    webs = part(running, "web").children()
+    webs = program.forks(part(running, "web"))
     return (
         len(redis.smembers("rq:workers")) >= 3
         and bool(redis.keys("rq:cron_scheduler*"))
