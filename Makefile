@@ -9,7 +9,7 @@ test: ; @./.ci/environment requirements-test.lock && ./.ci/compiled && exec pyth
 quick: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2 --dist worksteal --ignore tests/browser -m "not slow" -k "not postgresql"
 coverage: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2 --dist worksteal --ignore tests/browser -m "not slow" -k "not postgresql" --cov --cov-report term:skip-covered
 bench: ; @./.ci/environment requirements-test.lock && exec python -m bench
-lint: ; @./.ci/environment requirements-test.lock && ruff check . && ruff format --check . && python .ci/catalogue.py --check && exec mypy
+lint: ; @./.ci/environment requirements-test.lock && ruff check . && ruff format --check . && python .ci/catalogue.py --check && python .ci/subject.py && exec mypy
 check: lint test
 worker: ; @./.ci/environment requirements.lock && exec python -m flask --app app worker
 lock: ; @./.ci/lock

@@ -4,8 +4,10 @@ Each setting, command, target and file that it should name, and none that is not
 """
 
 import ast
+import os
 import re
 import runpy
+import subprocess
 from pathlib import Path
 
 import click
@@ -169,6 +171,36 @@ def test_the_version_is_told_by_the_command_and_to_those_who_are_signed_in(app, 
 def test_a_subject_of_a_commit_says_what_changes_in_sixty_letters(message, found):
     faults = runpy.run_path(str(TOP / ".ci" / "subject.py"))["faults"]
     assert len(faults(message)) == found
+
+
+def test_lint_checks_the_subjects_since_the_last_tag(tmp_path):
+    found_in = runpy.run_path(str(TOP / ".ci" / "subject.py"))["found_in"]
+    checkout, shallow = tmp_path / "checkout", tmp_path / "shallow"
+    checkout.mkdir()
+    assert found_in(checkout) == []  # an archive without history
+
+    def git(*arguments):
+        known = ("-c", "user.name=Pat", "-c", "user.email=pat@example.com")
+        day = {"GIT_COMMITTER_DATE": "2027-01-05T10:00:00Z", "GIT_AUTHOR_DATE": "2027-01-05T10:00Z"}
+        subprocess.run(
+            ["git", "-C", checkout, *known, *arguments], check=True, env={**os.environ, **day}
+        )
+
+    def commit(subject):
+        git("commit", "-q", "--allow-empty", "-m", subject)
+
+    git("init", "-q")
+    commit("Let a booking be moved")
+    assert [fault.partition(": ")[2] for fault in found_in(checkout)] == [
+        "A subject says what changes; it does not begin with Let."
+    ]
+    git("tag", "v1.0")
+    commit("Move a booking")
+    assert found_in(checkout) == []
+    commit("Keep notes of bookings that two people had open at the same moment")
+    assert len(found_in(checkout)) == 2
+    git("clone", "-q", "--depth=1", f"file://{checkout}", str(shallow))
+    assert len(found_in(shallow)) == 2
 
 
 def test_the_picture_of_the_tables_is_up_to_date():
