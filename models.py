@@ -7,7 +7,7 @@ databases keep them exactly. Revisions (`…_rev`): see `base.tables.revisions`.
 
 import secrets
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -732,7 +732,7 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
         skip_taken: bool = False,
         is_clear: bool = False,
         key: UUID | None = None,
-        new_client: Mapping[str, str] | None = None,
+        new_client: Callable[[], Patient] | None = None,
         **fields,
     ) -> Changed:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
@@ -740,8 +740,8 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
         out what is taken, and is refused if none is left. A second call with the same `key`,
-        calendar and times returns what the first made (`is_again`). `new_client`: `name`, `phone`
-        and `email` of one to be added. `is_clear`: the caller locked the clinic, then looked.
+        calendar and times returns what the first made (`is_again`). `new_client` adds the client;
+        what it raises ends the whole. `is_clear`: the caller locked the clinic, then looked.
         """
         if not is_clear:
             practitioner.clinic.lock()
@@ -756,7 +756,7 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
         if fields.get("patient") and not is_clear:
             fields["patient"] = fields["patient"].record_in_use
         if new_client:
-            fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
+            fields["patient"] = new_client()
         fields |= {"status": status, "series": uuid.uuid4() if len(spans) > 1 else None}
         made = Changed(skipped=taken if skip_taken else ())
         agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}

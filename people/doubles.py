@@ -1,4 +1,4 @@
-"""Clients who are probably one person with two records."""
+"""Clients who are probably one person with two records, and asking before there are two."""
 
 from difflib import SequenceMatcher
 
@@ -10,6 +10,25 @@ from models import Clinic, Patient
 MOST = 3  # the most that are listed
 _NEAR = 0.85  # of SequenceMatcher: "Aaron Kaplan" and "Aron Kaplan", not "Ana Kaplan"
 _READ = 300  # records that are compared for similar names
+
+
+class PerhapsListed(Exception):
+    """A client to be added may be one of these `clients`, and the person was not shown them."""
+
+    def __init__(self, clients: list[Patient]) -> None:
+        super().__init__()
+        self.clients = clients
+
+
+def ask(clinic: Clinic, shown: str, name: str, phone: str = "", email: str = "") -> None:
+    """Raise PerhapsListed if a client who is likely this one is not among those `shown` (ids, with
+    spaces between) to the person who adds.
+
+    Lock the clinic first: of two people who add one client at once, the second is asked.
+    """
+    found = likely(clinic, name, phone, email)
+    if {str(one.id) for one in found} - set(shown.split()):
+        raise PerhapsListed(found)
 
 
 def contains(word: str) -> Expression:

@@ -44,6 +44,8 @@ ONCE = (
 ON_BOTH = (
     "sync/two_way/test_sync_faults.py::test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled",
     "sync/two_way/test_sync_faults.py::test_two_workers_at_once_write_nothing_twice",
+    "views/calendar/test_views_bookings.py::test_of_two_who_book_for_one_new_client_at_once_the_second_is_asked",
+    "views/calendar/test_views_patients.py::test_of_two_who_add_one_client_at_once_the_second_is_asked",
     "views/calendar/test_views_patients.py::test_of_two_who_type_the_same_id_at_once_one_is_refused",
     "views/calendar/test_views_patients.py::test_two_clients_saved_at_once_get_two_ids",
     "views/calendar/test_views_series.py",  # many rows in one transaction

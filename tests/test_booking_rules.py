@@ -76,9 +76,12 @@ def test_of_a_series_none_is_made_when_one_time_is_taken(linden, book):
     assert Booking.select().count() == 1
 
 
-def test_the_same_form_sent_twice_makes_one_booking_and_one_client(book):
+def test_the_same_form_sent_twice_makes_one_booking_and_one_client(book, linden):
     key = uuid.uuid4()
-    mo = {"name": "Mo Farrell"}
+
+    def mo():
+        return Patient.named(linden.clinic, linden.pat, "Mo Farrell")
+
     first, second = book(key=key, new_client=mo), book(key=key, new_client=mo)
     assert [row.id for row in first] == [row.id for row in second]
     assert Patient.select().where(Patient.last_name == "Farrell").count() == 1

@@ -182,6 +182,11 @@ class BookingForm(Times):
         """Existing clients who may be the same person as the one to be added."""
         return doubles.likely(access.clinic(), **self.new_client) if self.new_client else []
 
+    def add_client(self) -> Patient:
+        """Add the new client. Raises PerhapsListed; then `doubles` are to be shown."""
+        doubles.ask(access.clinic(), self.told.data or "", **self.new_client)
+        return Patient.named(access.clinic(), current_user, **self.new_client)
+
     @property
     def may_overlap(self) -> bool | set[str]:
         """The overlaps that the person agreed to.
@@ -258,13 +263,7 @@ class BookingForm(Times):
         if self.patient.data == "new" and not self.q.data:
             self.fault("q", _("Write the name of the new client"))
         elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
-            self.fault(
-                "q",
-                _(
-                    "This client may be in your list already. Choose one of those below, or"
-                    " save once more to add a new client"
-                ),
-            )
+            self.fault("q", booking_words.PERHAPS_LISTED)
         elif self.q.data and not self.patient.data:
             self.fault("q", _("Choose a client, or add a new one"))
             self.take_text()

@@ -16,10 +16,20 @@ from base.scheduling import BadTime, Span
 from base.tables import time_off
 from free_times.offers import terms
 from models import Booking, Practitioner
+from people.doubles import PerhapsListed
 from views.kit import access, htmx
 from views.kit.forms import arg_int
 
-from . import booking_card, booking_check, booking_form, booking_times, places, that_day, week
+from . import (
+    booking_card,
+    booking_check,
+    booking_form,
+    booking_times,
+    booking_words,
+    places,
+    that_day,
+    week,
+)
 from .booking_form import BookingForm
 
 
@@ -177,13 +187,17 @@ def show(
 
 
 def show_refusal(
-    form: BookingForm, spans: Sequence[Span], refusal: SlotTaken | BadTime | ClosedCalendar
+    form: BookingForm,
+    spans: Sequence[Span],
+    refusal: SlotTaken | BadTime | ClosedCalendar | PerhapsListed,
 ):
     """The form again with the reason why these times were not booked."""
     if isinstance(refusal, SlotTaken):
         return show(form, 422, spans, refusal)
     if isinstance(refusal, ClosedCalendar):
         form.fault("calendar", _("This calendar was closed meanwhile. Choose another one"))
+    elif isinstance(refusal, PerhapsListed):  # a colleague added them since the form was checked
+        form.fault("q", booking_words.PERHAPS_LISTED)
     else:
         form.fault(*booking_times.FACTS[refusal.fact])
     return show(form, 422)

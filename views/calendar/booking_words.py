@@ -13,6 +13,10 @@ from base.tables import time_off
 from models import Practitioner, Service
 from views.kit import access, display
 
+PERHAPS_LISTED = lazy(
+    "This client may be in your list already. Choose one of those below, or save once more to add a"
+    " new client"
+)
 _KEPT = {
     "colleague": (
         lazy("1 booking of a colleague was not changed. They or a manager can change it."),

@@ -9,7 +9,8 @@ from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.scheduling import BadTime, Span
-from models import Booking, Patient
+from models import Booking
+from people.doubles import PerhapsListed
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.choices import Choice, Options
@@ -30,6 +31,9 @@ from .booking_form import BookingForm
 
 blueprint = Blueprint("bookings", __name__)
 places.carry(blueprint)
+
+
+REFUSALS = SlotTaken, BadTime, ClosedCalendar, PerhapsListed
 
 
 class StatusForm(Form):
@@ -100,7 +104,7 @@ def create():
         return booking_page.show(form, 422)
     try:
         made = _book(form, spans)
-    except (SlotTaken, BadTime, ClosedCalendar) as refusal:
+    except REFUSALS as refusal:
         return booking_page.show_refusal(form, spans, refusal)
     if made.is_again:
         booking_card.say_made_before(made)
@@ -118,7 +122,7 @@ def _book(form: BookingForm, spans: list[Span]) -> Changed:
         allow_overlap=form.may_overlap,
         skip_taken=form.overlap.data == "skip",
         status=form.status.data,
-        new_client=form.new_client,
+        new_client=form.add_client if form.new_client else None,
         **form.columns(),
     )
 
@@ -153,7 +157,7 @@ def update(booking_id: int):
     try:
         with alone(booking):
             changed = _change(booking, form)
-    except (SlotTaken, BadTime, ClosedCalendar) as refusal:
+    except REFUSALS as refusal:
         return booking_page.show_refusal(form, [span], refusal)
     if changed is None:
         return booking_page.show(form, 422)
@@ -178,7 +182,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
         return None
     columns = form.columns() | {"status": form.status.data}
     if form.new_client:
-        columns["patient"] = Patient.named(booking.clinic, current_user, **form.new_client)
+        columns["patient"] = form.add_client()
     changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
     if not changed and span == booking.span and form.practitioner == booking.practitioner:
         return Changed([booking])  # untouched, or the second press of a button

@@ -3,6 +3,8 @@
 Anyone who works here may do all of it.
 """
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField
@@ -12,7 +14,7 @@ from base import scheduling, text
 from base.catalogue import _, lazy
 from base.tables.texts import TextSettings
 from free_times.online import newcomers
-from models import Feed, Patient
+from models import Clinic, Feed, Patient, User
 from people import clients, doubles, zones
 from people import merges as merging
 from people.id_changes import IdChange
@@ -23,7 +25,7 @@ from sync.feeds import owned
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required, owner_required
 from views.kit.display import Page
-from views.kit.forms import NO_NUMBER, Email, Line, Paragraph, arg_int
+from views.kit.forms import NO_NUMBER, Email, Hidden, Line, Paragraph, arg_int
 from views.kit.merging import Merging
 
 from . import merges
@@ -35,6 +37,7 @@ SHOWN_BEFORE = 10  # past bookings on the page; the rest on demand
 
 
 class ClientForm(Merging):
+    not_stored = ("told",)
     taken = (
         "internal_id",
         lazy(
@@ -55,6 +58,11 @@ class ClientForm(Merging):
     phone = Line(lazy("Phone"), 40, widget=TelInput(), render_kw={"autocomplete": "off"})
     texts = BooleanField(lazy("The client asked for text messages"))
     notes = Paragraph(lazy("Notes"), 4000)
+    told = Hidden(limit=200)  # clients who were listed as perhaps the same person
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.doubles: list[Patient] = []
 
     def validate(self, **kwargs) -> bool:
         if not super().validate(**kwargs):
@@ -62,6 +70,28 @@ class ClientForm(Merging):
         if "texts" in self and self.texts.data and not number(access.clinic(), self.phone.data):
             self.fault("phone", NO_NUMBER)
         return not self.errors
+
+    def added(self) -> Patient | None:
+        """The client, in the list now. None: the form says why not, and lists `doubles`."""
+        try:
+            return self.add_once(Patient, self._add, self.values())
+        except doubles.PerhapsListed as asked:
+            self.doubles = asked.clients
+            self.put("told", " ".join(str(one.id) for one in asked.clients))
+            self.fault(
+                "first_name",
+                _(
+                    "This client may be in your list already. Look at those below, or press “Add"
+                    " the client” once more to add another"
+                ),
+            )
+            return None
+
+    def _add(self, clinic: Clinic, actor: User, **values: Any) -> Patient:
+        name = f"{values['first_name']} {values['last_name']}".strip()
+        reach = {"phone": values["phone"], "email": values["email"]}
+        doubles.ask(clinic, self.told.data or "", name, **reach)
+        return Patient.add(clinic, actor, **values)
 
 
 def _form(client: Patient | None = None, **kwargs) -> ClientForm:
@@ -139,11 +169,9 @@ def new():
 @login_required
 def create():
     form = _form()
-    if form.validate():
-        client = form.add_once(Patient, Patient.add, form.values())
-        if client:
-            flash(_("{client} is in your list of clients.", client=client.name))
-            return htmx.done(url_for("patients.show", patient_id=client.id))
+    if form.validate() and (client := form.added()):
+        flash(_("{client} is in your list of clients.", client=client.name))
+        return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=None)
 
 

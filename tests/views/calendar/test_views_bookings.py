@@ -2,6 +2,7 @@
 
 import html
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -374,6 +375,36 @@ def test_a_new_client_who_may_be_in_the_list_is_told_before_and_once(
         told = {"told": str(linden.patient.id)}
         assert pat.post("/bookings/", data=data | told).status_code == 303
     assert Patient.select().count() == 2
+
+
+def test_of_two_who_book_for_one_new_client_at_once_the_second_is_asked(signed_in, linden, typed):
+    desks = [signed_in(one) for one in (linden.maya, linden.olive)]
+    free = {
+        "maya": {"starts": "09:00", "ends": "09:50"},
+        "olive": {"starts": "11:00", "ends": "11:50"},
+    }
+    forms = [typed(key=who, patient="new", q="Mo Farrell", **at) for who, at in free.items()]
+
+    def press(n):
+        return desks[n].post("/bookings/", data=forms[n]).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(press, (0, 1))) == [303, 422]
+    first = Patient.get(Patient.last_name == "Farrell")
+    late = 1 if press(0) == 303 else 0  # a second press of the one that is booked books nothing
+    page = text(desks[late].post("/bookings/", data=forms[late]))
+    assert "This client may be in your list already" in page and "Use Mo Farrell" in page
+    told = forms[late] | {"told": str(first.id)}
+    assert desks[late].post("/bookings/", data=told).status_code == 303
+    assert (Booking.select().count(), Patient.select().count()) == (2, 3)
+
+
+def test_two_presses_at_once_of_one_form_with_a_new_client_book_once(signed_in, linden, typed):
+    desk, form = signed_in(linden.maya), typed(key="one", patient="new", q="Mo Farrell")
+    with ThreadPoolExecutor(2) as pool:
+        codes = pool.map(lambda __: desk.post("/bookings/", data=form).status_code, range(2))
+        assert list(codes) == [303, 303]
+    assert (Booking.select().count(), Patient.select().count()) == (1, 2)
 
 
 def test_a_double_of_another_clinic_is_never_told(pat, linden, typed, stranger):

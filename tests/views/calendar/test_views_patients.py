@@ -323,6 +323,51 @@ def test_two_clients_saved_at_once_get_two_ids(app, linden):
     assert sorted(ids) == ["K-2042", "K-2043", "K-2044", "K-2045"]
 
 
+# ---- two people, one new client ----
+
+
+def test_whom_a_colleague_just_added_is_shown_to_the_next_who_adds_them(staff, signed_in, linden):
+    staff.post("/clients/", data=NEW)
+    first = Patient.get(Patient.last_name == NEW["last_name"])
+    desk = signed_in(linden.maya)
+    typed = {**NEW, "first_name": "Aoífe", "notes": "Allergic to latex"}
+    answer = desk.post("/clients/", data=typed, headers=PARTIAL)
+    page = text_of(answer)
+    assert answer.status_code == 422 and "may be in your list already" in page
+    assert f'href="/clients/{first.id}"' in page and "Aoife Ní Bhriain" in page
+    assert "Allergic to latex" in page, "what was typed is still there"
+    assert Patient.select().where(Patient.last_name == NEW["last_name"]).count() == 1
+    told = re.search(r'name="told"[^>]*value="([^"]*)"', page)[1]
+    assert told == str(first.id)
+    assert desk.post("/clients/", data={**typed, "told": told}).status_code == 303
+    assert Patient.select().where(Patient.last_name == NEW["last_name"]).count() == 2
+
+
+def test_who_was_shown_one_client_is_asked_again_about_another(staff, linden):
+    Patient.add(linden.clinic, None, first_name="Aoife", last_name="Bhriain", phone="015550199")
+    answer = staff.post("/clients/", data={**NEW, "told": str(linden.patient.id)})
+    assert answer.status_code == 422 and "Aoife Bhriain" in text_of(answer)
+
+
+def test_a_client_in_the_archive_is_shown_as_such_and_one_of_another_clinic_never(
+    staff, linden, theirs
+):
+    theirs.change(None, phone=NEW["phone"])
+    assert staff.post("/clients/", data=NEW).status_code == 303
+    Patient.get(Patient.last_name == NEW["last_name"]).set_archived(True, None)
+    again = staff.post("/clients/", data={**NEW, "notes": "Back from abroad"})
+    assert again.status_code == 422 and "archived</small>" in text_of(again)
+    assert "Théo" not in text_of(again)
+
+
+def test_of_two_who_add_one_client_at_once_the_second_is_asked(app, signed_in, linden):
+    desks = [signed_in(one) for one in (linden.pat, linden.maya, linden.olive)]
+    with ThreadPoolExecutor(3) as pool:
+        codes = list(pool.map(lambda desk: desk.post("/clients/", data=NEW).status_code, desks))
+    assert sorted(codes) == [303, 422, 422]
+    assert Patient.select().where(Patient.last_name == NEW["last_name"]).count() == 1
+
+
 def test_of_two_who_type_the_same_id_at_once_one_is_refused(app, linden):
     def add(name: str) -> bool:
         models.database.connect(reuse_if_open=True)
@@ -444,11 +489,18 @@ def test_a_button_that_is_pressed_twice_adds_one_client(staff, linden, clock):
     typed = {"first_name": "Zoe", "last_name": "Twice", "internal_id": ""}
 
     def press(**other):
-        return staff.post("/clients/", data=typed | other).headers["Location"]
+        return staff.post("/clients/", data=typed | other)
 
-    first = press()
-    assert press() == first
-    assert press(phone="01 555 0199") != first
+    def told(asked):
+        assert asked.status_code == 422
+        return re.search(r'name="told"[^>]*value="([^"]*)"', text_of(asked))[1]
+
+    first = press().location
+    assert press().location == first
+    other = {"phone": "01 555 0199"}
+    other["told"] = told(press(**other))
+    second = press(**other).location
+    assert second != first and press(**other).location == second
     clock.now += timedelta(minutes=2)
-    assert press() != first
+    assert press(told=told(press())).location not in (first, second)
     assert Patient.select().where(Patient.last_name == "Twice").count() == 3
