@@ -71,8 +71,8 @@ def card(
 ) -> BookingCard:
     """The card of a booking.
 
-    `wanted` is the status that was refused because of what is in the way. Or nothing was done as
-    somebody gave it another "status" or "time" meanwhile (`changed_meanwhile`).
+    `wanted`: the status that was refused because of a conflict. `changed_meanwhile`: nothing was
+    done, since somebody changed its "status" or its "time" meanwhile.
     """
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
@@ -105,8 +105,8 @@ def card(
 
 
 def _waiting(booking: Booking, may_change: bool) -> tuple[bool, bool, str]:
-    """Whether its client may go on the waiting list, waits already, and how many others could take
-    its time.
+    """Whether its client may go on the waiting list, whether they are on it already, and how many
+    others could take its time.
     """
     if not may_change:
         return False, False, ""
@@ -115,9 +115,8 @@ def _waiting(booking: Booking, may_change: bool) -> tuple[bool, bool, str]:
 
 
 def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """Earlier texts of the notes, newest first: the text, who changed it, when.
-
-    Only for people who may read the notes.
+    """Earlier texts of the notes, newest first: the text, who changed it, when. Only for people who
+    may read the notes.
     """
     return [
         (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))
@@ -141,7 +140,7 @@ def _told(
     events: Sequence[ExternalEvent],
     off: Sequence[Stretch],
 ) -> list[tuple[str, str, str]]:
-    """Other things at the booking's time: title, time, and status or place."""
+    """Other entries at the booking's time: title, time, and status or place."""
     zone, day, is_own = (
         booking.practitioner.zone,
         first_day(booking),
@@ -166,7 +165,9 @@ def _told(
 
 
 def _place_in_series(booking: Booking) -> tuple[int, int] | None:
-    """(3, 8): the third of eight."""
+    """The booking's place in its series and the length of the series: (3, 8) is the third
+    of eight.
+    """
     if booking.series is None:
         return None
     ids = [row.id for row in booking.in_series("all")]
@@ -174,13 +175,13 @@ def _place_in_series(booking: Booking) -> tuple[int, int] | None:
 
 
 def first_day(booking: Booking) -> date:
-    """The day on which it begins at its venue."""
+    """The day on which the booking begins at its venue."""
     return display.first_day(booking, booking.practitioner.zone)
 
 
 def back(booking: Booking, came: dict[str, str]) -> str:
-    """The address of the view from which the booking was opened, or else the week, with the booking
-    in it.
+    """The address of the view from which the booking was opened; if that view does not show it, its
+    week.
     """
     return places.address(booking.practitioner, places.around(first_day(booking), came), came)
 
@@ -205,8 +206,8 @@ def said(booking: Booking, came: dict[str, str], text: str, **more: object) -> d
 def say_undone(
     booking: Booking, undone: Changed, came: dict[str, str], one: str, many: str
 ) -> None:
-    """Say on the next page that a change was undone: `one` for this booking alone; and which others
-    stay as they are.
+    """Say on the next page that a change was undone: `one` if it was this booking only, `many` for
+    several; and which others stay as they are.
     """
     is_one = len(undone) == 1 and booking in undone
     flash(said(booking, came, one if is_one else many))
@@ -216,12 +217,12 @@ def say_undone(
 
 
 def when(booking: Booking) -> str:
-    """From when to when, in words, in the venue's zone."""
+    """The booking's time in words, in the venue's zone."""
     return display.from_to(booking, booking.practitioner.zone)
 
 
 def say_made_before(rows: Sequence[Booking]) -> None:
-    """Say on the next page, for a form that was sent twice, the booking's present time, and whether
+    """For a form that was sent twice: say on the next page the booking's present time, and whether
     it still exists.
     """
     first, many = rows[0], _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
@@ -233,13 +234,13 @@ def say_made_before(rows: Sequence[Booking]) -> None:
 
 
 def say_moved(booking: Booking) -> None:
-    """Say on the next page that the client, or somebody here, gave it another time meanwhile."""
+    """Say on the next page that somebody (the client or the team) changed its time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
     flash(said(booking, places.came_from(), sentence), "warning")
 
 
 def say_answered(booking: Booking) -> None:
-    """Say on the next page that somebody answered the request meanwhile, or that the client did."""
+    """Say on the next page that somebody answered the request meanwhile, the team or the client."""
     sentence = _(
         "This request was answered meanwhile. It is {status} now.",
         status=display.STATUS_NAMES[booking.status].lower(),
@@ -248,7 +249,7 @@ def say_answered(booking: Booking) -> None:
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
-    """An action, its actor and its time."""
+    """A history entry as a sentence: the action, who did it, and when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
     said = {
         "made": _("Booked"),

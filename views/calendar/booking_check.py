@@ -1,4 +1,4 @@
-"""The part beside the form of a booking: conflicts, and the next free time."""
+"""The part of the page beside the form of a booking: conflicts, and the next free time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,20 +25,19 @@ from views.kit import access, display
 from . import booking_words, columns, why_words
 from .booking_form import BookingForm
 
-MOST_SAID = 3  # conflicts of one time that are listed
+MOST_SAID = 3  # conflicts of one time, at most
 MINUTE = timedelta(minutes=1)
-SOON = timedelta(minutes=5)  # an offered time has not begun before it is pressed
+SOON = timedelta(minutes=5)  # an offered time must still be in the future when it is pressed
 DAYS_AHEAD = 14
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a span is not simply free, in words. `free` is the next free time, and as the button
-    "take" sends it back.
+    """Why a time is not free, in words. `free`: the next free time, and its value for the button
+    "take".
 
-    `dates` says of each taken time of several when it is and what is there; `asked` is of how many
-    times. `keys` is what a person
-    agrees to who books anyway.
+    `dates`: for each taken time of several, when it is and what takes it. `asked`: how many times
+    were asked for. `keys`: the conflicts to which a person agrees who books anyway.
     """
 
     heading: str = ""
@@ -56,8 +55,8 @@ class Obstacle:
 
 
 def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = None) -> Obstacle:
-    """The conflicts of the spans, and of the other bookings of a series that would move with them;
-    `refusal` if they were found already.
+    """The conflicts of the spans, and of the other bookings of a series that would move with them.
+    `refusal`: these conflicts, if they were found already.
     """
     remarks = [*form.remarks, *_not_offered(form)]
     if not spans:
@@ -105,8 +104,8 @@ def _own_spans(form: BookingForm, spans: list[Span]) -> list[Span]:
 
 
 def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
-    """Sentences about gaps that a single visit does not keep. Free times keep them; the team may
-    book anyway.
+    """Sentences about gaps that a single visit does not keep. Lists of free times keep them; the
+    team may book anyway.
     """
     first = spans[0]
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
@@ -118,8 +117,8 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
 
 
 def _held(form: BookingForm, spans: list[Span]) -> list[str]:
-    """A warning about times that clients are booking online at this moment. The
-    team may take them.
+    """A warning about times that clients are booking online at this moment. The team may
+    book them.
     """
     if form.status.data in FREE_STATUSES:
         return []
@@ -150,7 +149,7 @@ def _why_url(form: BookingForm, first: Span) -> str:
 
 
 def _not_offered(form: BookingForm) -> list[str]:
-    """A note that the service is not one of this person's; the team may book it."""
+    """A note that this person does not offer the service; the team may book it."""
     if form.terms is None or form.terms.is_offered:
         return []
     who, venue = form.practitioner.user.name, form.practitioner.venue.name
@@ -175,7 +174,7 @@ def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
 
 
 def _change(form: BookingForm) -> dict:
-    """The form's changes of the booking that matter for its time."""
+    """The changes in the form that matter for the booking's time."""
     status = (
         {"status": form.status.data}
         if form.status.data in STATUSES and form.status.data != form.booking.status
@@ -186,8 +185,8 @@ def _change(form: BookingForm) -> dict:
 
 @dataclass(frozen=True)
 class _Together:
-    """Bookings that are made or moved together: `reached` of a series, or the days of a new one
-    counted from the first.
+    """Bookings that are made or moved together: the `reached` ones of a series, or the days of a
+    new series counted from its first.
     """
 
     form: BookingForm
@@ -225,7 +224,7 @@ class _Together:
         return len(self.moving) or len(self.days)
 
     def targets(self, first: Span) -> Iterator[tuple[Practitioner, Span]]:
-        """(calendar, span) of all of them when the first is there. Raises BadTime."""
+        """The calendar and span of each booking if the first begins there. Raises BadTime."""
         there = self.form.practitioner
         if self.form.booking:
             return self.form.booking.targets(self.reached, first, there)
@@ -253,8 +252,8 @@ def _heading(taken: SlotTaken, form: BookingForm) -> str:
 
 
 def _date(clash: Clash, form: BookingForm) -> str:
-    """The time of a conflict in the zone of its own calendar, with the calendar's name if it is not
-    the form's.
+    """The time of a conflict in the zone of its own calendar; with the calendar's name if it is not
+    the form's calendar.
     """
     whose = (
         ""
@@ -282,7 +281,7 @@ def _booked(row: Booking, calendar: Practitioner, day: date) -> str:
 
 
 def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
-    """A busy time outside; its title and calendar only for its owner."""
+    """A conflict with an external event; only the owner sees its title and calendar."""
     is_own = event.user_id == current_user.id
     times = display.brief(event, calendar.zone, day)
     return (
@@ -292,7 +291,7 @@ def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
 
 
 def _off(stretch: Stretch, calendar: Practitioner, day: date) -> str:
-    """Time off; its kind only for people who may see it."""
+    """A conflict with time off; only people who may see its kind see it."""
     return f"{columns.off_title(stretch)}, {display.brief(stretch, calendar.zone, day)}."
 
 
@@ -305,8 +304,8 @@ def _calendar(event: ExternalEvent) -> str:
 
 
 def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
-    """The next free time of that length, in words and as "2026-11-20T15:20 50". It has not begun,
-    is free for all of a series, and fits the clinic's steps.
+    """The next free time of that length, in words and as "2026-11-20T15:20 50". It is in the
+    future, free for all bookings of a series, and fits the clinic's steps.
     """
     zone, wanted = form.practitioner.zone, spans[0]
     after = max(wanted.starts_at, scheduling.utc_now() + SOON)
@@ -325,7 +324,7 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
 
 
 def _wish(form: BookingForm, wanted: Span) -> finding.Wish:
-    """A visit of the wanted length, with the gap that its service keeps free."""
+    """A visit of this length, with the gap that its service keeps free."""
     minutes = -(-wanted.duration // MINUTE)
     if form.terms:
         return finding.Wish.of(form.terms, form.chosen_service, minutes)
@@ -341,7 +340,7 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
         asked = list(together.targets(wanted))
     except BadTime:
         return None
-    later = after - wanted.starts_at  # of a series in the past, none is offered before now
+    later = after - wanted.starts_at  # for a series in the past, no time before now is offered
     start, end = (
         min(span.starts_at for __, span in asked) + later - spare,
         max(span.ends_at for __, span in asked) + later + spare,
@@ -367,8 +366,8 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
 
 
 def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
-    """Every start of two weeks' working time, in the steps of the clinic from the opening hour, at
-    which that length still fits.
+    """Every start in the working time of two weeks, in the clinic's steps from the opening hour,
+    that leaves enough time for that length.
     """
     until = after + timedelta(days=DAYS_AHEAD)
     hours = reading.openings_of(time_off.rota(practitioner, after, until), after, until)

@@ -65,14 +65,14 @@ class BookingForm(Times):
     )
 
     key = Hidden()
-    anyone = Hidden(limit=1)  # "1": any free practitioner was asked for
+    anyone = Hidden(limit=1)  # "1": any free practitioner will do
     calendar = Choice(lazy("Calendar"), coerce=int)
     q = Line(lazy("Client"), 100)
     patient = Hidden()
-    matched = Hidden()  # the client whom the text chose, or "new" if it found nobody
+    matched = Hidden()  # the client that the text found, or "new" if it found none
     phone = Line(lazy("Phone"), 40, widget=TelInput())  # of a new client
     email = Email(lazy("E-mail"))
-    told = Hidden(limit=200)  # clients who were listed as perhaps the same person
+    told = Hidden(limit=200)  # clients that were listed because they may be the same person
     service = Choice(lazy("Service"), default="")
     day = Day(lazy("Day"), [Needed(lazy("Choose a day"))])
     last_day = Day(lazy("Last day"))
@@ -133,7 +133,7 @@ class BookingForm(Times):
 
     @property
     def terms(self) -> Terms | None:
-        """The calendar's terms for the chosen service: one query for each service and calendar."""
+        """The calendar's terms for the chosen service. One query for each service and calendar."""
         service, calendar = self.chosen_service, self.practitioner
         if service is None:
             return None
@@ -154,14 +154,14 @@ class BookingForm(Times):
 
     @property
     def form_key(self) -> uuid.UUID:
-        """A key that is equal for every press of this form by this person."""
+        """A key that is the same for every press of this form by this person."""
         return uuid.uuid5(
             uuid.NAMESPACE_OID, f"{current_user.id} {self.key.data or secrets.token_hex()}"
         )
 
     def made_before(self) -> list[Booking]:
-        """Bookings that an earlier press of this form made. Asked before any check: the calendar
-        may be closed since.
+        """Bookings that an earlier press of this form made. Called before any check: the calendar
+        may have been closed since.
         """
         spans = self.spans_so_far() if self.key.data else []
         return Booking.made_before(self.practitioner, self.form_key, spans) if spans else []
@@ -179,7 +179,7 @@ class BookingForm(Times):
 
     @property
     def doubles(self) -> list[Patient]:
-        """Existing clients who may be the same person as the one to be added."""
+        """Existing clients that may be the same person as the one to be added."""
         return doubles.likely(access.clinic(), **self.new_client) if self.new_client else []
 
     def add_client(self) -> Patient:
@@ -189,24 +189,22 @@ class BookingForm(Times):
 
     @property
     def may_overlap(self) -> bool | set[str]:
-        """The overlaps that the person agreed to.
-
-        False: none. Else those that the page named, or True for all if it named none.
+        """The overlaps to which the person agreed: those that the page named, or True for all if it
+        named none. False: none.
         """
         if self.overlap.data in (None, "", "skip"):
             return False
         return set(self.agreed.data.split()) if self.agreed.data else True
 
     def agrees_to(self, keys: str) -> bool:
-        """Whether the person agreed to everything that is in the way now."""
+        """Whether the person agreed to all of these conflicts."""
         agreed = self.may_overlap
         return agreed is True or (bool(agreed) and set(keys.split()) <= agreed)
 
     @cached_property
     def found(self) -> list[Patient]:
-        """Clients that match what was typed.
-
-        Each with the day of the last booking so far as `last_here` (None: not yet).
+        """Clients that match the typed text, each with the day of their last booking as `last_here`
+        (None: not yet).
         """
         if not self.q.data:
             return []
@@ -227,9 +225,8 @@ class BookingForm(Times):
         ]
 
     def match(self, found: list[Patient]) -> Patient | None:
-        """The one client whose internal ID or whole name was typed.
-
-        None where someone, or nobody, is chosen already.
+        """The one client whose internal ID or whole name was typed. None if a client is chosen
+        already, or none matches.
         """
         named = self.names_id(found) or [
             one for one in found if search_key(one.name) == search_key(self.q.data)
@@ -243,20 +240,20 @@ class BookingForm(Times):
         )
 
     def let_go(self) -> None:
-        """Forget a client who was chosen by the text alone: the text has changed since."""
+        """Remove a client that only the typed text chose, since the text has changed."""
         if self.matched.data and self.matched.data == self.patient.data:
             self.patient.data = self.matched.data = ""
 
     def take_text(self) -> None:
-        """Choose by the text so far: a new client if it finds nobody."""
+        """Choose the client by the typed text: a new client if it finds none."""
         self.let_go()
         if self.q.data and not self.patient.data and not self.found:
             self.patient.data = self.matched.data = "new"
 
     def validate(self, **kwargs) -> bool:
-        """Each field alone, then what crosses fields."""
+        """Check each field, then the combinations of fields."""
         if self.patient.data == "new" == self.matched.data and self.found:
-            self.let_go()  # typed on and saved before the page had asked again
+            self.let_go()  # saved before the page had searched for the latest text
         if self.patient.data != "new":
             self.phone.process_errors = self.email.process_errors = []  # of nobody
         super().validate(**kwargs)
@@ -276,7 +273,9 @@ class BookingForm(Times):
         return not self.errors
 
     def _keeps_patient(self) -> bool:
-        """Whether the client is the booking's already: they stay, archived or not."""
+        """Whether the client is the booking's already. Such a client stays possible, archived or
+        not.
+        """
         return bool(self.booking) and self.booking.patient_id == self.chosen_patient.id
 
     def snapshot(self) -> dict:
@@ -301,9 +300,8 @@ class BookingForm(Times):
         return bool(self.booking) and self.times() == of(self.booking).times()
 
     def columns(self) -> dict:
-        """Client, service, rate and notes for the row.
-
-        A rate left empty is the service's price on a new booking.
+        """Client, service, rate and notes for the row. On a new booking an empty rate is the
+        service's price.
         """
         service, rate = self.chosen_service, self.rate.data
         if rate is None and self.booking is None and service and not self.all_day.data:
@@ -336,10 +334,8 @@ def blank(
     patient: Patient | None = None,
     **found,
 ) -> BookingForm:
-    """A form to make a booking for the client.
-
-    It has service, rate, notes and length `like` an earlier one where given. `found` are further
-    fields, of a free time that was looked for.
+    """A form for a new booking of the client. `like`: an earlier booking whose service, rate, notes
+    and length it takes over. `found`: more fields, from a free time that was chosen.
     """
     values = {
         "key": secrets.token_urlsafe(18),
@@ -364,7 +360,7 @@ def blank(
 
 
 def of(booking: Booking) -> BookingForm:
-    """The form to change a booking, as it is now."""
+    """The form for changing a booking, filled from it."""
     zone = booking.practitioner.zone
     values = _shared(booking) | {
         "calendar": booking.practitioner_id,

@@ -1,6 +1,5 @@
-"""The page of a booking's form.
-
-Values from the address or a button, and the parts beside the fields.
+"""The page of a booking's form: values from the address or a button, and the parts beside the
+fields.
 """
 
 from collections.abc import Sequence
@@ -34,9 +33,8 @@ from .booking_form import BookingForm
 
 
 def calendar(booking: Booking | None = None) -> Practitioner:
-    """The calendar that a form names, if the signed-in person may book in it.
-
-    Without a name the booking's.
+    """The calendar that a form names, if the signed-in person may book in it; without a name the
+    booking's.
     """
     if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(
         booking.practitioner_id
@@ -46,8 +44,8 @@ def calendar(booking: Booking | None = None) -> Practitioner:
 
 
 def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
-    """The day of the address; else, `like` an earlier booking, its weekday one or more weeks later,
-    the first that is still to come; else today, in the practitioner's zone.
+    """The day in the address. Without one: if there is an earlier booking (`like`), its weekday in
+    the first week that is still to come; else today in the practitioner's zone.
     """
     today = week.chosen_day(practitioner.zone)
     if like is None or "day" in request.args:
@@ -58,9 +56,8 @@ def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
 
 
 def found(practitioner: Practitioner, starts: time | None) -> dict:
-    """The values of a free time in the address, besides calendar, day and start.
-
-    The service, the length, and whether anyone would do.
+    """The values of a free time in the address, besides calendar, day and start: the service, the
+    length, and whether anyone will do.
     """
     service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
@@ -82,9 +79,8 @@ def clock(value: str | None) -> time | None:
 
 
 def wish(form: BookingForm) -> None:
-    """Fill in the time and calendar of the address, for a booking that is to move there.
-
-    The earlier values stay for the comparison when it is saved.
+    """Fill in the time and calendar of the address, for a booking that the person wants to move
+    there. Its stored values stay for the comparison when it is saved.
     """
     starts, ends = (clock(request.args.get(name)) for name in ("from", "to"))
     if starts is None or ends is None:
@@ -119,9 +115,8 @@ def taken(form: BookingForm) -> BookingForm:
 
 
 def fill(form: BookingForm, what: str) -> None:
-    """Fill in the end that follows from start and service, and the service's price.
-
-    A booking whose start is moved keeps its own length.
+    """Fill in the end that follows from start and service, and the service's price. A booking whose
+    start is moved keeps its own length.
     """
     length = (
         form.booking

@@ -1,6 +1,5 @@
-"""Messages on the next page about bookings that were saved.
-
-No client’s name: flashes travel in a cookie.
+"""Messages on the next page about bookings that were saved. They name no client, since they travel
+in a cookie.
 """
 
 from flask import flash, url_for
@@ -22,8 +21,8 @@ def takes_other_time(booking: Booking, span: Span, calendar: Practitioner) -> bo
 
 
 def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None:
-    """Say what was saved, and what is odd about the times. `are_placed`: whether they are new; else
-    only the first, which the form shows, is checked.
+    """Say what was saved, and warn about unusual times. `are_placed`: whether all times are new;
+    else only the first one, which the form shows, is checked.
     """
     first = rows[0]
     many = _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
@@ -49,9 +48,7 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
 
 
 def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
-    """Say the sentence on the next page, with a button that takes back this change, and no later
-    one.
-    """
+    """Say the sentence on the next page, with a button that undoes this change and no later one."""
     undo = url_for("bookings.undo", booking_id=booking.id)
     came = places.came_from()
     flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))

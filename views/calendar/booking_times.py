@@ -1,4 +1,4 @@
-"""The times of a booking: the typed texts as spans, or as sentences about mistakes."""
+"""The times in a booking's form: typed texts as spans, or sentences about mistakes."""
 
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from base.scheduling import BadTime, Span
 from views.kit import display
 from views.kit.merging import Merging
 
-# An end before the start means the next day, if the booking is then at most this long.
+# An end before the start is on the next day, if the booking is then at most this long.
 OVERNIGHT = timedelta(hours=12)
 FACTS = {  # BadTime → the field and the sentence
     "year": ("day", lazy("Choose a day from 1970 to 2099")),
@@ -28,7 +28,7 @@ FACTS = {  # BadTime → the field and the sentence
 
 
 class _Slip(Exception):
-    """The typed text is no span: the field, and what to do."""
+    """The typed text is no span: the field, and the sentence about it."""
 
     def __init__(self, field: str, sentence: str):
         super().__init__(field)
@@ -36,9 +36,9 @@ class _Slip(Exception):
 
 
 class Times(Merging):
-    """The part of a booking's form that reads day, times and repeats."""
+    """The part of a booking's form for day, times and repeats."""
 
-    if TYPE_CHECKING:  # fields and facts of the form itself
+    if TYPE_CHECKING:  # of the form that inherits from this class
         booking: Any
         practitioner: Any
         chosen_service: Any
@@ -55,7 +55,7 @@ class Times(Merging):
         until: Any
 
     def is_as_stored(self) -> bool:
-        """Whether day, times and calendar are those of the booking that is changed."""
+        """Whether day, times and calendar in the form are those of the stored booking."""
         raise NotImplementedError
 
     def check_repeat(self) -> None:
@@ -79,9 +79,8 @@ class Times(Merging):
             )
 
     def span(self) -> Span | None:
-        """The typed times as a span in the calendar's zone, or None with a fault beside the field.
-
-        Fills `remarks`.
+        """The typed times as a span in the calendar's zone, or None with a fault at the field. Also
+        fills `remarks`.
         """
         try:
             return self._span()
@@ -90,9 +89,8 @@ class Times(Merging):
             return None
 
     def span_so_far(self) -> Span | None:
-        """The span of a form that may not be finished.
-
-        A value that is not possible becomes a remark, unless its fault stands beside its field.
+        """The span of an unfinished form. An impossible value becomes a remark, unless its fault is
+        shown at its field.
         """
         try:
             return self._span()
@@ -102,7 +100,7 @@ class Times(Merging):
             return None
 
     def spans_so_far(self) -> list[Span]:
-        """The span of a form that may not be finished, and its repeats as far as they are known."""
+        """The span of an unfinished form, and its repeats as far as they are known."""
         span = self.span_so_far()
         if span is None:
             return []
@@ -126,7 +124,7 @@ class Times(Merging):
         if self.day.data is None:
             raise _Slip("day", _("Choose a day"))
         if self.is_as_stored():
-            return self.booking.span  # also the second of a repeated hour stays as it is
+            return self.booking.span  # keeps the second of two equal hours when the clocks go back
         try:
             return self._whole_days() if self.all_day.data else self._timed()
         except BadTime as error:
@@ -166,7 +164,7 @@ class Times(Merging):
         return Span(starts_at, ends_at)
 
     def _length(self, day: date) -> timedelta:
-        """How long it lasts on the clock: from the two times, or the service's."""
+        """The length on the clock: from the two times, or the service's."""
         if self.ends.data is None:
             if self.chosen_service is None:
                 raise _Slip("ends", _("Say when it ends, or choose a service"))
@@ -205,7 +203,7 @@ class Times(Merging):
             )
 
     def spans(self) -> list[Span]:
-        """The span and its repeats; empty with a fault beside the field."""
+        """The span and its repeats; empty with a fault at the field."""
         span = self.span()
         if span is None or self.repeat.data == "once":
             return [span] if span else []

@@ -1,6 +1,5 @@
-"""Sentences about bookings of a series that a change left alone.
-
-They have no client's name, since they travel in a cookie.
+"""Sentences about bookings of a series that a change did not reach. They name no client, since they
+travel in a cookie.
 """
 
 from collections.abc import Sequence
@@ -41,7 +40,7 @@ _KEPT = {
 
 
 def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
-    """A sentence for each reason."""
+    """A sentence for each reason why bookings were left unchanged."""
     said = [
         _KEPT[why][count > 1].format(
             count=count, delivered=display.STATUS_NAMES["delivered"].lower()
@@ -61,9 +60,8 @@ def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
 
 
 def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Span]:
-    """The timed spans that leave the working hours of their day.
-
-    Only a warning: people do work late.
+    """The spans that leave the working hours of their day, without whole days. Only a warning:
+    people do work late.
     """
     timed = [span for span in spans if not span.all_day]
     if not timed:

@@ -40,8 +40,8 @@ class StatusForm(Form):
     status = Choice(
         lazy("Status"), choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES]
     )
-    was = Hidden(limit=20)  # the status on the page with the button
-    shown = Hidden(limit=20)  # and the booking's sequence
+    was = Hidden(limit=20)  # the status that the page with the button showed
+    shown = Hidden(limit=20)  # and the booking's sequence on it
     seen = Hidden(limit=20)  # the same for a request, whose card is not shown again
     overlap = Choice(lazy("Overlap"), choices=[("", ""), ("ok", "")], default="")
     agreed = Hidden(limit=40_000)
@@ -54,7 +54,7 @@ class StatusForm(Form):
 
 
 class CancelForm(Form):
-    was = Hidden(limit=20)  # as of StatusForm
+    was = Hidden(limit=20)  # as in StatusForm
     shown = Hidden(limit=20)
     which = Options(lazy("Cancel"), choices=booking_form.WHICH, default="one")
 
@@ -166,15 +166,17 @@ def update(booking_id: int):
 
 
 def _show_given(booking: Booking) -> tuple[str, int]:
-    """Show the booking again with the typed text: it may have changed hands meanwhile."""
+    """Show the booking again with the typed text, since it may have been given to another calendar
+    meanwhile.
+    """
     notes = request.form.get("notes", "")
     return render_template("bookings/given.html", booking=booking, notes=notes), 403
 
 
 def _change(booking: Booking, form: BookingForm) -> Changed | None:
-    """Change the values that differ from the row, so that others of a series keep their own.
-
-    None: somebody else changed the same, or what both changed is no time of a booking together.
+    """Change the values that differ from the row, so that other bookings of a series keep their
+    own. None: somebody else changed the same field, or the two changes together give an impossible
+    time.
     """
     if not form.merge(booking_form.of(booking), booking):
         return None
@@ -185,7 +187,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
         columns["patient"] = form.add_client()
     changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
     if not changed and span == booking.span and form.practitioner == booking.practitioner:
-        return Changed([booking])  # untouched, or the second press of a button
+        return Changed([booking])  # nothing was changed, or the button was pressed twice
     return booking.change(
         current_user,
         span,
@@ -200,9 +202,8 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
 @blueprint.post("/clients")
 @login_required
 def clients():
-    """Clients for the typed text.
-
-    POST although it changes nothing: no client's name belongs in an address, and so in a log.
+    """Clients that match the typed text. POST although it changes nothing: a client's name must not
+    be in an address, which is logged.
     """
     form = BookingForm(booking_page.calendar())
     form.take_text()
@@ -214,9 +215,8 @@ def clients():
 @blueprint.get("/check")
 @login_required
 def check():
-    """Conflicts of these times, and the other bookings of that day.
-
-    With `fill` also the end and the rate that follow from the service.
+    """Conflicts of these times, and the other bookings of that day. With `fill` also the end and
+    the rate that follow from the service.
     """
     booking = arg_int(request.args.get("booking"))
     booking = access.booking_to_change(booking) if booking else None
@@ -257,8 +257,8 @@ def set_status(booking_id: int):
 
 
 def _changed_meanwhile(booking: Booking, form: StatusForm):
-    """The answer if the booking is not as the page with the button showed it; else None. If
-    somebody set the same status meanwhile, it is done already.
+    """The answer if the booking has changed since the page with the button was opened; else None.
+    If somebody set the same status meanwhile, nothing is left to do.
     """
     if booking.status == form.status.data:
         return None
@@ -308,8 +308,8 @@ def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
 
 
 def _is_other(form: StatusForm | CancelForm, booking: Booking) -> str:
-    """Whether somebody gave it another "status", or else another "time" or calendar, after the card
-    with the button was opened; "" if nobody did.
+    """The change since the card with the button was opened: "status", or "time" (also for the
+    calendar); "" if there is none.
     """
     if _is_stale(form, booking):
         return "status"
@@ -319,7 +319,7 @@ def _is_other(form: StatusForm | CancelForm, booking: Booking) -> str:
 @blueprint.post("/<int:booking_id>/undo")
 @login_required
 def undo(booking_id: int):
-    """Take back the latest change of status, if it is still the one of the page with the button."""
+    """Undo the latest change of status, if the page with the button showed it."""
     booking = access.booking_to_change(booking_id)
     try:
         undone = booking.undo_status(current_user, arg_int(request.form.get("change")))
@@ -344,7 +344,7 @@ def undo(booking_id: int):
 
 
 def _show_card(booking: Booking, status: int = 200, **more):
-    """The card alone for htmx; else its week, with the card open over it."""
+    """The card: alone for htmx, else over its week."""
     card = booking_card.card(booking, **more)
     return htmx.show(
         "bookings/show.html",
@@ -370,7 +370,7 @@ def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200, **
 
 
 def _behind(booking: Booking) -> dict:
-    """The page behind an open card; htmx has it already."""
+    """The calendar behind an open card; not for htmx, whose page shows it already."""
     if htmx.is_partial():
         return {}
     came = places.came_from()

@@ -1,6 +1,5 @@
-"""The content of the calendar's columns.
-
-Bookings, external events, and the free time between them.
+"""The content of the calendar's columns: bookings, external events, time off, and the free time
+between them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from base.working_time import Rota, Stretch
 from models import Booking, Practitioner
 from views.kit import access, display
 
-SHORTEST = 15  # least height of a block in minutes
+SHORTEST = 15  # the least height of a block, in minutes
 CALLED_OFF = ("cancelled", "no_show")
 ASIDE = "side"  # the lane of cancelled bookings
 Item = Booking | ExternalEvent | Stretch
@@ -30,10 +29,9 @@ Item = Booking | ExternalEvent | Stretch
 class Block:
     """A booking, an external event or time off on one day.
 
-    `start` and `end` are its place in the grid ("09:25"), `times` what is said.
-
-    `booking_id` or else `event_id` leads to its card, `off_id` to where it is changed; `status` is
-    a booking's, or "external", or "away".
+    `start` and `end` are its place in the grid ("09:25"), `times` is the text shown. `booking_id`
+    or `event_id` leads to its card, `off_id` to the page that changes it. `status` is a booking's,
+    or "external", or "away".
     """
 
     title: str
@@ -47,15 +45,14 @@ class Block:
     start: str = ""
     end: str = ""
     lane: str | None = None
-    sequence: int = 0  # of a booking: a move says which version the person saw
+    sequence: int = 0  # of a booking: a move sends it, as the version that the person saw
     is_elsewhere: bool = False  # a booking in another calendar of the person
 
 
 @dataclass(frozen=True)
 class Free:
-    """A piece of free time to press.
-
-    One piece of each stretch `leads`: it shows its label on a phone, and the keyboard stops there.
+    """A piece of free time that can be pressed. One piece of each free stretch `leads`: it has the
+    label on a phone, and it is the one that the keyboard reaches.
     """
 
     start: str
@@ -65,7 +62,9 @@ class Free:
 
 @dataclass
 class DayColumn:
-    """One column: closed hours stay dark, blocks and free stretches lie on top in order of time."""
+    """One column: closed hours stay dark; blocks and free stretches lie above them in order of
+    time.
+    """
 
     date: date
     is_today: bool
@@ -82,25 +81,23 @@ class DayColumn:
 
 
 def shows_titles(calendar: Practitioner) -> bool:
-    """Whether the signed-in person may read the titles of external events: their own, or those
-    of a person who allows it. Others see only that the time is taken.
+    """Whether the signed-in person may read the titles of external events: their own, or those of a
+    person who allows it. Others see only that the time is taken.
     """
     return calendar.user.shows_titles_to(current_user)
 
 
 def off_title(stretch: Stretch) -> str:
-    """The title of time off.
-
-    The person and managers see its kind; all others that the person is away.
+    """The title of time off. The person and managers see its kind; all others see that the person
+    is away.
     """
     row = stretch.off
     return display.OFF_NAMES[row.kind] if access.may_see_off(row) else display.AWAY
 
 
 def external(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
-    """The external events that are shown to the signed-in person.
-
-    Events that take no time outside are shown to their owner alone.
+    """The external events that the signed-in person may see. Only their owner sees events that take
+    no time.
     """
     events = ExternalEvent.between(calendar.user_id, start, end)
     is_own = calendar.user_id == current_user.id
@@ -110,7 +107,7 @@ def external(calendar: Practitioner, start: datetime, end: datetime) -> list[Ext
 def fill(
     column: DayColumn, calendar: Practitioner, items: Sequence[Item], rota: Rota, now: datetime
 ) -> None:
-    """Put all items of the day into the column, and the free time from now on between them."""
+    """Add all items of the day to the column, and the free time from now on between them."""
     zone = calendar.zone
     window = Span(
         scheduling.midnight(column.date, zone),
@@ -144,7 +141,7 @@ def _in_order(items: Iterable[Block | Free]) -> list[Block | Free]:
 def _timed(
     touching: Iterable[Item], calendar: Practitioner, window: Span
 ) -> tuple[list[Block | Free], list[Item]]:
-    """The blocks of the day except whole days, and the items that stand aside."""
+    """The blocks of the day except whole days, and the items that are drawn beside the others."""
     zone = calendar.zone
     places = [(item, _place(item, window, zone)) for item in touching]
     aside = _aside(places)
@@ -165,14 +162,16 @@ def _timed(
 
 
 def _fitting(lanes: int) -> int:
-    """How many lanes the twelve columns of a day's grid are divided into for so many blocks."""
+    """The number of lanes for so many blocks: a divisor of the twelve columns of a day's grid."""
     return next(of for of in (1, 2, 3, 4, 6, 12) if of >= lanes)
 
 
 def _free(
     ahead: list[Span], items: Sequence[Item], aside: Sequence[Item], zone: ZoneInfo
 ) -> list[list[tuple[Span, bool]]]:
-    """The free working time ahead, gap by gap, each cut by the items that stand aside."""
+    """The free working time ahead, gap by gap, each cut by the items that are drawn beside the
+    others.
+    """
     taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
     taken += outside.cut(
         [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
@@ -183,9 +182,8 @@ def _free(
 
 
 def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
-    """Cancelled bookings that share their time with nothing else.
-
-    They leave room beside them, so that the free time can be pressed.
+    """Cancelled bookings whose time nothing else takes. They leave room beside them, so that the
+    free time can be pressed.
     """
     return [
         item
@@ -200,10 +198,8 @@ def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
 
 
 def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
-    """The gap, cut where a cancelled booking begins and ends, so that its time can be booked by
-    itself.
-
-    Each part comes with whether it is such a time. No part gets too short to be pressed.
+    """The gap, cut at the start and end of each cancelled booking, so that its time can be booked
+    alone. Each part comes with whether it is such a time. No part gets too short to be pressed.
     """
     least, start = timedelta(minutes=SHORTEST), gap.starts_at
     for edge in sorted({edge for span in freed for edge in (span.starts_at, span.ends_at)}):
@@ -214,7 +210,7 @@ def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
 
 
 def bounds(days: Sequence[DayColumn]) -> tuple[int, int]:
-    """First hour shown and the hour after the last: 08 to 18, or wider where needed."""
+    """The first hour shown, and the hour after the last: 08 to 18, or wider if needed."""
     edges = [edge for day in days for edge in day.hours] + [
         _edge(item) for day in days for item in day.items
     ]
@@ -224,10 +220,8 @@ def bounds(days: Sequence[DayColumn]) -> tuple[int, int]:
 
 
 def _edge(item: Block | Free) -> tuple[str, str]:
-    """The part of a block that must be visible.
-
-    A block other than a booking that lasts from the day before or into the next need not show the
-    whole night.
+    """The part of a block that must be visible. For a block that is no booking and continues from
+    the day before or into the next, the night may be cut off.
     """
     if isinstance(item, Free) or item.booking_id:
         return item.start, item.end
@@ -238,7 +232,7 @@ def _edge(item: Block | Free) -> tuple[str, str]:
 
 
 def cut_to(days: Iterable[DayColumn], first: int, last: int) -> None:
-    """End blocks other than bookings at the ends of the grid."""
+    """Shorten blocks that are no bookings to the grid."""
     for day in days:
         day.items = [
             item
@@ -251,9 +245,8 @@ def cut_to(days: Iterable[DayColumn], first: int, last: int) -> None:
 
 
 def touches(item: Item, day: date, window: Span) -> bool:
-    """Whether an item is on the day. Whole days are shown by their date, whatever their zone.
-
-    An event without length is shown at its beginning.
+    """Whether an item is on the day. Whole days are compared by date, whatever their zone. An event
+    without length is shown at its start.
     """
     if item.all_day:
         return item.starts_on <= day < item.ends_on
@@ -291,7 +284,7 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
 
 
 def external_title(event: ExternalEvent, shows: bool) -> str:
-    """The title of an external event here; if its own is not shown, that time is taken."""
+    """The title of an external event here; if it may not be shown, the word for taken time."""
     return (
         (event.title or _("(no title)"))
         if shows
@@ -300,7 +293,7 @@ def external_title(event: ExternalEvent, shows: bool) -> str:
 
 
 def _detail(booking: Booking, calendar: Practitioner) -> str:
-    """The service; or the venue, if it is not the page's."""
+    """The service; or the venue, if it is not the venue of the page."""
     if booking.practitioner_id != calendar.id:
         return _("at {venue}", venue=booking.practitioner.venue.name)
     if booking.all_day and booking.rate_cents:
@@ -312,7 +305,7 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
 
 
 def _place(item: Item, window: Span, zone: ZoneInfo) -> tuple[int, int]:
-    """From and to in minutes of the local day, in fives, and high enough to be read."""
+    """Start and end in minutes of the local day, rounded to fives, and high enough to be read."""
     start = 0 if item.starts_at <= window.starts_at else five(item.starts_at.astimezone(zone))
     ends = item.ends_at.astimezone(zone)
     end = (
@@ -338,10 +331,8 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
 def _slots(
     gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
 ) -> Iterator[Free]:
-    """Free stretches in pieces.
-
-    The first piece without a block over it leads, such as an offered booking; so does the time of a
-    cancelled one.
+    """Free stretches in pieces. The first piece without a block over it (such as an offered
+    booking) leads, and so does the time of a cancelled booking.
     """
     for parts in gaps:
         cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]
@@ -364,7 +355,7 @@ def _slots(
 
 
 def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """A free stretch cut at whole hours, so that one can press where one wants to begin."""
+    """A free stretch cut at whole hours, so that a person can press near the wanted start."""
     starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
     start = (
         -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
@@ -378,7 +369,9 @@ def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
 
 
 def now_line(local: datetime, first: int, last: int) -> tuple[str, str, str] | None:
-    """The line of now in a grid of these hours: the time, and from and to of its place."""
+    """The line of the present time in a grid of these hours: the text, and the start and end of its
+    place.
+    """
     start = five(local)
     if not first <= local.hour < last:
         return None
@@ -394,5 +387,5 @@ def wall(minutes_of_day: int) -> str:
 
 
 def five(at: datetime) -> int:
-    """Minutes of the day, rounded down to five."""
+    """Minutes of the day, rounded down to a multiple of five."""
     return (at.hour * 60 + at.minute) // 5 * 5

@@ -1,4 +1,4 @@
-"""The steps that set up a new clinic, and which are done."""
+"""The steps to set up a new clinic, and which of them are done."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from sync.feeds import owned
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """The four steps by name, each with whether it is done, and the clinic's first venue."""
+    """The four steps by name, whether each is done, and the clinic's first venue."""
 
     venue: Venue
     steps: dict[str, bool]
@@ -24,9 +24,8 @@ class FirstSteps:
 
 
 def first_steps(clinic: Clinic) -> FirstSteps:
-    """The steps, read from the data.
-
-    The clinic itself, services and hours, clients, a calendar outside.
+    """The steps, read from the data: the clinic itself, services and hours, clients, a calendar
+    outside.
     """
     venues = list(Venue.listed(clinic))
     steps = {

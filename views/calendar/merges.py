@@ -1,4 +1,4 @@
-"""Merging two records of a client: choosing them and the values to keep, and undoing it."""
+"""Merging two records of a client: choosing the records and the values to keep; and undoing it."""
 
 import hashlib
 
@@ -31,12 +31,12 @@ WORDS = {
 
 
 class MergeForm(Form):
-    """The values that are taken over from the record that goes; if a box is not ticked, the kept
-    record's value stays.
+    """The values to take over from the record that goes. If a box is not ticked, the kept record's
+    value stays.
     """
 
     other = Hidden()
-    showed = Hidden(limit=80)  # the values of both records on the page with the button
+    showed = Hidden(limit=80)  # a hash of both records as the page with the button showed them
     name = BooleanField()
     internal_id = BooleanField()
     phone = BooleanField()
@@ -63,7 +63,7 @@ def choose(patient_id: int):
 @blueprint.post("/<int:patient_id>/merge/matches")
 @login_required
 def matches(patient_id: int):
-    """A search for the other record, in the body of a form: no name belongs in an address."""
+    """A search for the other record. POST: a name must not be in an address."""
     client = access.client_to_change(patient_id)
     query = text.clean(request.form.get("q", "")[:100], 100)
     found = clients.suggested(client.clinic, query) if query else []
@@ -140,8 +140,8 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
 
 
 def digest(*records: Patient) -> str:
-    """A hash of the content of both records, so that a change meanwhile is noticed. It cannot be
-    reversed, though the page also holds what it is made of.
+    """A hash of the content of both records, to notice a change meanwhile. It cannot be reversed,
+    and the page shows the content anyway.
     """
     said = repr([[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records])
     return hashlib.sha256(said.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""A booking moved or made longer by hand: from its card, by dragging, by keyboard; and undone.
+"""A booking moved or made longer or shorter: from its card, by dragging, by keyboard; and undone.
 
-A move with an open question is not saved: the booking form opens with the wish filled in.
+A move with an open question is not saved: the booking form opens with the new time filled in.
 """
 
 from datetime import date
@@ -37,10 +37,10 @@ places.carry(blueprint)
 @blueprint.post("/<int:booking_id>/move")
 @login_required
 def move(booking_id: int):
-    """Move this booking alone, by `day` and `by` (minutes), move its end by `longer`, or give it to
+    """Move this booking only: by `day` and `by` (minutes); move its end by `longer`; or give it to
     another `calendar`.
 
-    `seen` is the booking's `sequence` on the page: a booking that moved since stays where it is.
+    `seen` is the booking's `sequence` on the page: a booking that moved since then stays unchanged.
     """
     booking = access.booking_to_change(booking_id)
     there, seen = _calendar(booking), arg_int(request.form.get("seen"))
@@ -63,7 +63,9 @@ def move(booking_id: int):
 
 
 class _Moved(NamedTuple):
-    """A move: from where to where, the questions to ask first, and the changes (None: none)."""
+    """A move: the old and the new place, the questions to ask first, and the changes (None:
+    none).
+    """
 
     was: Span
     span: Span
@@ -77,8 +79,8 @@ def _moved(
     shift: tuple[date | None, int, int],
     seen: int | None,
 ) -> _Moved | None:
-    """Move the booking by day and minutes, unless a question is open. None: it was changed since it
-    was seen.
+    """Move the booking by day and minutes, unless a question is open. None: it was changed after
+    the page was opened.
     """
     was = span = booking.span
     try:
@@ -102,7 +104,7 @@ def _moved(
 
 
 def _say_moved(booking: Booking, moved: _Moved) -> None:
-    """Say what was done, with a button to undo it."""
+    """Say what was done, with a button that undoes it."""
     was, span = moved.was, moved.span
     is_moved = span.starts_at != was.starts_at or span.duration == was.duration
     when = booking_card.when(booking)
@@ -114,7 +116,7 @@ def _say_moved(booking: Booking, moved: _Moved) -> None:
 @blueprint.post("/<int:booking_id>/move/undo")
 @login_required
 def undo(booking_id: int):
-    """Undo one move, if nothing moved the booking or changed its status since."""
+    """Undo one move, if nothing has moved the booking or changed its status since."""
     booking = access.booking_to_change(booking_id)
     entry = arg_int(request.form.get("change"), 0)
     try:
@@ -138,7 +140,7 @@ def undo(booking_id: int):
 
 
 def _calendar(booking: Booking) -> Practitioner:
-    """The calendar that the request names; without a name the booking's."""
+    """The calendar that the request names; else the booking's."""
     named = arg_int(request.form.get("calendar"), booking.practitioner_id)
     if named == booking.practitioner_id:
         return booking.practitioner
@@ -163,7 +165,7 @@ def _minutes(name: str) -> int:
 
 
 def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
-    """Whether it would take time outside the working hours that it does not take already."""
+    """Whether it would take time outside the working hours that it does not take now."""
     was = booking.span
     kept = was.starts_at <= span.starts_at and span.ends_at <= was.ends_at
     return not (kept and there == booking.practitioner) and bool(
@@ -172,14 +174,14 @@ def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
 
 
 def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
-    """The form, filled in with the wish: the person answers the open questions there."""
+    """The booking form with the new time filled in: the person answers the open questions there."""
     starts, ends = (at.astimezone(there.zone) for at in (span.starts_at, span.ends_at))
     filled, __ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
     wish = {"calendar": there.id, "day": starts.date().isoformat()}
     wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
     if filled == span:
         said = _("Nothing is saved yet: choose another time, or save it in this form.")
-    else:  # longer than a day, or in the second of a repeated hour: no two times of day say that
+    else:  # longer than a day, or in an hour that comes twice: two times of day cannot express that
         said, wish = _("The booking was not changed: set its time in this form."), {}
     flash(f"{why} {said}", "warning")
     return htmx.done(url_for("bookings.edit", booking_id=booking.id, **wish))

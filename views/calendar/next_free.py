@@ -1,4 +1,4 @@
-"""Next free: free times as a list whose lines lead into the booking form."""
+"""Next free: a list of free times, each with a link to the booking form."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,7 +22,8 @@ from . import booking_form, places
 blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)
 
-OF_THE_WAY = ("patient", "calendar", "view", "shown")  # fields that say for whom and from where
+# fields for the client, and for the page one came from
+OF_THE_WAY = ("patient", "calendar", "view", "shown")
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
 PARTS = [
@@ -88,7 +89,7 @@ class WishForm(Form):
         return next((one for one in self.services if str(one.id) == self.service.data), None)
 
     def wishes(self) -> list[Wish]:
-        """One for each calendar that was asked for and offers the service."""
+        """A wish for each chosen calendar that offers the service."""
         service, minutes = self.chosen_service, self.minutes.data
         if service:
             wishes = [Wish.of(terms, service, minutes) for terms in offers.offering(service)]
@@ -118,8 +119,8 @@ class WishForm(Form):
 
 @dataclass(frozen=True)
 class FreeLine:
-    """A free time: start, person, and the addresses of the booking form for the proposed person and
-    for the others.
+    """A free time: start, person, and the addresses of the booking form with the proposed person
+    and with each of the others.
     """
 
     times: str
@@ -167,14 +168,14 @@ def _page(**shown) -> str:
 
 
 def _patient() -> Patient | None:
-    """The client for whom a time is looked for, by number."""
+    """The client for whom a time is wanted, by id."""
     asked = arg_int(request.args.get("patient"))
     return access.client_to_read(asked) if asked is not None else None
 
 
 def usual(calendars: list[Practitioner]) -> dict:
-    """The search before anything was chosen: the first service, with anyone, or in the calendar
-    from which one came.
+    """The search before the person chose anything: the first service, with anyone, or in the
+    calendar that they came from.
     """
     service = Service.listed(access.clinic()).first()
     came_from = arg_int(request.args.get("calendar"))
@@ -227,7 +228,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
 
 
 def _by_clock(found: list[Free]) -> list[Free]:
-    """The free times of a day as its clocks show them: venues may lie in several zones."""
+    """The free times of a day as shown on its clocks: venues may be in several zones."""
     return sorted(found, key=lambda free: free.starts_at.astimezone(free.wish.calendar.zone).time())
 
 
@@ -248,7 +249,7 @@ def _who(calendar: Practitioner, form: WishForm) -> str:
 
 
 def _booking(free: Free, wish: Wish, form: WishForm, patient: Patient | None) -> str:
-    """The booking form with this time in it."""
+    """The address of the booking form with this time."""
     local = free.starts_at.astimezone(wish.calendar.zone)
     return url_for(
         "bookings.new",
@@ -263,7 +264,7 @@ def _booking(free: Free, wish: Wish, form: WishForm, patient: Patient | None) ->
 
 
 def _again(form: WishForm, patient: Patient | None, day: date) -> str:
-    """The address of this question from a later day on."""
+    """The address of the same search from a later day on."""
     kept = {
         name: form[name].data or "" for name in ("service", "minutes", "calendar", "venue", "part")
     }

@@ -1,5 +1,5 @@
-"""The form of time off: the typed values as columns, or as sentences about mistakes; and the
-bookings in it.
+"""The form of time off: the typed values for the columns, or sentences about mistakes; and the
+bookings during it.
 """
 
 import uuid
@@ -22,7 +22,7 @@ from views.kit.merging import Merging
 from views.kit.week_fields import Weekdays
 
 DATES = ("first_on", "last_on")
-LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in time off that repeats without end
+LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings during time off that repeats without end
 FACTS = {  # BadTime → the field and the sentence
     "year": ("first_on", lazy("Choose days from 1970 to 2099")),
     "ends_before_start": ("ends", lazy("It ends before it starts. Check days and times")),
@@ -48,7 +48,7 @@ class OffForm(Merging):
     not_stored = ("key", "kept", "days")
 
     key = Hidden()
-    kept = Hidden(limit=200_000)  # listed bookings, which stay: years hold thousands
+    kept = Hidden(limit=200_000)  # bookings on the list, at most: years hold thousands
     kind = Choice(lazy("What for"), choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
     whole = BooleanField(lazy("Whole days"))
     first_on = Day(lazy("From"), [Needed(lazy("Choose the first day"))])
@@ -65,14 +65,14 @@ class OffForm(Merging):
         if not access.may_see_off_note(calendar.user_id):
             del self.note
         if row:
-            del self.days  # each weekday is an entry of its own
+            del self.days  # one row for each weekday
         self.practitioner, self.row = calendar, row
         self.zone_name = (row and row.zone_name) or calendar.venue.zone_name
         self.bookings: list[Booking] = []
 
     @property
     def form_key(self) -> uuid.UUID:
-        """A key that is equal for every press of this form by this person."""
+        """A key that is the same for every press of this form by this person."""
         return uuid.uuid5(uuid.NAMESPACE_OID, f"time off {current_user.id} {self.key.data}")
 
     def columns(self) -> dict:
@@ -95,8 +95,8 @@ class OffForm(Merging):
         } | ({"note": self.note.data or ""} if self.note else {})
 
     def every(self) -> list[dict]:
-        """The values to store, one for each weekday that was ticked: the first on or after the
-        typed day.
+        """The values to store, once for each ticked weekday, whose first day is the typed one or
+        the next after it.
         """
         columns = self.columns()
         ticked = [int(day) for day in (self.days and self.days.data) or ()]
@@ -108,7 +108,7 @@ class OffForm(Merging):
         return [columns | dates for dates in moved]
 
     def offs(self) -> list[Off]:
-        """The typed values as rules, one for each weekday; none with a fault beside the field."""
+        """The typed values as rules, one for each weekday; none with a fault at the field."""
         if self.days and self.days.data and not self.weekly.data:
             self.fault("weekly", _("Tick “Every week” too, or no weekdays"))
         off = self.off()
@@ -123,7 +123,7 @@ class OffForm(Merging):
         return []
 
     def off(self) -> Off | None:
-        """The typed values as a rule, or None with a fault beside the field."""
+        """The typed values as a rule, or None with a fault at the field."""
         if not self.whole.data:
             for clock, sentence in (
                 (self.starts, _("Say when it starts, or tick Whole days")),
@@ -140,7 +140,7 @@ class OffForm(Merging):
         return None
 
     def find_bookings(self, *offs: Off) -> None:
-        """Find the bookings in any of it."""
+        """Find the bookings during any of it."""
         found = {row.id: row for off in offs for row in bookings_in(off, self.practitioner)}
         self.bookings = sorted(found.values(), key=lambda row: row.starts_at)
 
@@ -150,13 +150,13 @@ class OffForm(Merging):
 
     @property
     def knows_bookings(self) -> bool:
-        """Whether the sent page listed all bookings in it."""
+        """Whether the page that was sent had listed all bookings during it."""
         return set(self.keys.split()) <= set((self.kept.data or "").split())
 
 
 def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
-    """The bookings of the calendar's person in it that take time, oldest first; for repeats those
-    of the first two years.
+    """The bookings of the calendar's person during it that take time, oldest first; for repeats
+    only those of the first two years.
     """
     zone = off.zone or calendar.zone
     first, last = off.first_on, off.last_on
@@ -183,7 +183,7 @@ def _today(zone) -> date:
 
 
 def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
-    """A new form: of an hour from `starts` on, or of whole days."""
+    """A new form: for an hour from `starts` on, or for whole days."""
     ends = starts and (datetime.combine(day, starts) + timedelta(hours=1)).time()
     return OffForm(
         calendar,
@@ -201,7 +201,7 @@ def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
 
 
 def of(row: TimeOff, calendar: Practitioner) -> OffForm:
-    """The form with the stored values."""
+    """The form filled with the stored values."""
     walls = {
         name: time.fromisoformat(wall)
         for name in ("starts", "ends")

@@ -1,7 +1,4 @@
-"""The card of an external event.
-
-Its time, its calendar, whether it blocks booking here and why.
-"""
+"""The card of an external event: its time, its calendar, whether it blocks booking here and why."""
 
 from dataclasses import dataclass
 from datetime import date

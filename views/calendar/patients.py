@@ -1,6 +1,5 @@
-"""Clients: list and search, the record, adding and changing, archiving.
-
-Anyone who works here may do all of it.
+"""Clients: list and search, the record, adding and changing, archiving. All people of the clinic
+may do all of this.
 """
 
 from typing import Any
@@ -95,7 +94,7 @@ class ClientForm(Merging):
 
 
 def _form(client: Patient | None = None, **kwargs) -> ClientForm:
-    """The form; internal IDs only where the clinic uses them (B7)."""
+    """The form; with an internal ID only if the clinic uses them (B7)."""
     form = ClientForm(obj=client, **kwargs)
     if not access.clinic().internal_ids:
         del form.internal_id
@@ -105,7 +104,7 @@ def _form(client: Patient | None = None, **kwargs) -> ClientForm:
 
 
 def _list(query: str):
-    """One page of the clients who match; without a query, of all."""
+    """One page of the clients that match; without a query, of all clients."""
     archived = "archived" in request.values
     found = Page.of(
         clients.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1)
@@ -140,9 +139,8 @@ def put_away_id_changes():
 @blueprint.post("/matches")
 @login_required
 def matches():
-    """A search travels in the body of a form.
-
-    Addresses are kept by browsers and logged by proxies, and this one would hold a name.
+    """A search, sent by POST: browsers keep addresses and proxies log them, and this one would
+    contain a name.
     """
     query = text.clean(request.form.get("q", "")[:100], 100)
     if query and access.clinic().internal_ids and not htmx.is_partial():
@@ -260,8 +258,8 @@ def check(patient_id: int):
 
 
 def _doubles(client: Patient) -> list[tuple[Patient, str]]:
-    """Records that may be of the same person; with each a mark of both records, if the two can be
-    merged with nothing to choose.
+    """Records that may be of the same person; each with a hash of both records if they can be
+    merged without any choice.
     """
     reach = {"phone": client.phone, "email": client.email}
     likely = doubles.likely(client.clinic, client.name, besides=client, **reach)
@@ -274,9 +272,8 @@ def _mark(kept: Patient, gone: Patient) -> str:
 
 
 def _outside(client: Patient) -> dict:
-    """How the client appears in the calendars of the signed-in person.
-
-    A label, or nothing; and whether a feed has a choice of its own.
+    """The label under which the client appears in the calendars of the signed-in person ("": none),
+    and whether any feed has its own choice.
     """
     identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(

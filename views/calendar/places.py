@@ -1,4 +1,4 @@
-"""The view of the calendar from which a page was opened, and the way back there."""
+"""The view of the calendar from which a page was opened, and the address to return to."""
 
 from datetime import date, timedelta
 
@@ -7,21 +7,20 @@ from flask import Blueprint, request, url_for
 from base import scheduling
 from models import Practitioner, Venue
 
-OTHER_VIEWS = ("day", "agenda", "team")  # than the week
-DAYS = {"agenda": 7}  # that a view shows; else one
+OTHER_VIEWS = ("day", "agenda", "team")  # other views than the week
+DAYS = {"agenda": 7}  # the number of days that a view shows; 1 for all others
 CARRIERS = (
     "bookings",
     "moves",
     "time_off",
     "next_free",
     "requests",
-)  # blueprints whose addresses carry it on
+)  # blueprints whose addresses contain it
 
 
 def came_from() -> dict[str, str]:
-    """The view from which a booking was opened and its first day; empty: the week.
-
-    The addresses of the card carry them so.
+    """The view from which a booking was opened and its first day, from the card's address; empty:
+    the week.
     """
     view = request.args.get("view")
     shown = request.args.get("shown") or request.args.get("day", "")
@@ -29,9 +28,8 @@ def came_from() -> dict[str, str]:
 
 
 def carry(blueprint: Blueprint) -> None:
-    """Have every address of these pages carry the view one came from.
-
-    So a change leads back there, and the menu marks where one is.
+    """Add the view from which a page was opened to every address of these pages, so that a change
+    leads back to it, and the menu marks it.
     """
 
     @blueprint.context_processor
@@ -46,9 +44,8 @@ def carry(blueprint: Blueprint) -> None:
 
 
 def address(calendar: Practitioner, day: date | None, came: dict[str, str]) -> str:
-    """The view one came from, or the week, on a day (None: today).
-
-    It is the view of this calendar, except for the team's.
+    """The address of the view that the person came from, or of the week, on a day (None: today). It
+    shows this calendar, unless it is the team's day.
     """
     view, on = came.get("view"), day and day.isoformat()
     if view == "team":
@@ -57,7 +54,9 @@ def address(calendar: Practitioner, day: date | None, came: dict[str, str]) -> s
 
 
 def around(first: date, came: dict[str, str]) -> date:
-    """The day on which that view shows what begins on `first`: the one it was on, where it does."""
+    """The first day for that view on which it shows what begins on `first`: its own first day if
+    that is enough.
+    """
     if not came:
         return first
     shown = date.fromisoformat(came["shown"])
@@ -65,7 +64,7 @@ def around(first: date, came: dict[str, str]) -> date:
 
 
 def shows(first: date, came: dict[str, str]) -> bool:
-    """Whether the view one came from shows what begins on that day."""
+    """Whether the view that the person came from shows that day."""
     return around(first, came).isoformat() == came.get("shown", first.isoformat())
 
 
@@ -77,7 +76,7 @@ def _is_day(value: str) -> bool:
 
 
 def zone_differs(practitioner: Practitioner) -> bool:
-    """Whether a calendar of this clinic lies in another zone, so that times must say theirs."""
+    """Whether a calendar of this clinic is in another zone, so that times must name theirs."""
     return (
         Practitioner.listed(practitioner.clinic_id)
         .where(Venue.zone_name != practitioner.venue.zone_name)

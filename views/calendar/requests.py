@@ -1,4 +1,4 @@
-"""Requests: online bookings that nobody has confirmed yet, on top of the team's day."""
+"""Requests: online bookings that nobody has confirmed yet, at the top of the team's day."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
 
 
 def open_ones() -> list[OnlineBooking]:
-    """The requests that the signed-in person may answer, one query a request."""
+    """The requests that the signed-in person may answer. One query for each HTTP request."""
     if "requests" not in g:
         own = None if current_user.books_for_all else current_user
         g.requests = list(requests.open_ones(access.clinic(), own))
@@ -38,13 +38,13 @@ def open_ones() -> list[OnlineBooking]:
 
 
 def waiting() -> int:
-    """How many of them wait for the clinic, and not for the client."""
+    """The number of those that wait for the clinic, not for the client."""
     return sum(made.answer != "offered" for made in open_ones())
 
 
 @dataclass(frozen=True)
 class RequestLine:
-    """One request in words."""
+    """One request, in words."""
 
     made: OnlineBooking
     when: str
@@ -55,14 +55,14 @@ class RequestLine:
 
 
 def lines() -> list[RequestLine]:
-    """The open requests in words."""
+    """The open requests, in words."""
     several = len({made.booking.practitioner_id for made in open_ones()}) > 1
     unchecked = {made.booking.patient_id for made in open_ones() if made.is_of_newcomer}
     return [_line(made, several, made.booking.patient_id in unchecked) for made in open_ones()]
 
 
 def _zone(calendar: Practitioner) -> str:
-    """The zone of the time, where the clinic has several."""
+    """The zone of the time, if the clinic has several."""
     zones = {one.venue.zone_name for one in menu.menu_calendars()[0]}
     is_one = zones <= {calendar.venue.zone_name}
     return "" if is_one else f", {display.zone_name(calendar.zone)}"
@@ -97,8 +97,8 @@ def _line(made: OnlineBooking, several: bool, is_new: bool) -> RequestLine:
 
 
 def _load(booking_id: int) -> OnlineBooking | None:
-    """The request of this booking, if the person may answer it; None if it is no
-    request any more.
+    """The request of this booking, if the person may answer it; None if it is no longer a
+    request.
     """
     return requests.of(access.booking_to_change(booking_id))
 
@@ -151,7 +151,7 @@ def offer(booking_id: int):
 
 
 def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
-    """Say it on the next page, with a button for the endpoint `undo` if that can take it back."""
+    """Say it on the next page, with a button for the endpoint `undo` if that can undo it."""
     way = {"undo": url_for(undo, booking_id=made.booking_id), "change": changed.entry}
     flash(_said(made.booking, sentence, **(way if changed.entry else {})))
 
@@ -196,14 +196,14 @@ def _gone(booking_id: int):
 
 
 def _moved(booking_id: int):
-    """The client, or somebody here, gave it another time meanwhile."""
+    """The answer if the client or the team changed its time meanwhile."""
     booking = access.booking_to_change(booking_id)
     booking_card.say_moved(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))
 
 
 def _seen() -> int | None:
-    """The booking's sequence on the page with the button."""
+    """The booking's sequence that the page with the button showed."""
     return arg_int(request.form.get("seen"))
 
 

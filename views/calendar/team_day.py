@@ -1,4 +1,6 @@
-"""The team's day: one day with a column for each practitioner. Here a receptionist works."""
+"""The team's day: one day with a column for each practitioner. It is the receptionists'
+main page.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -27,7 +29,7 @@ blueprint = Blueprint("team_day", __name__)
 
 @dataclass(kw_only=True)
 class Column(columns.DayColumn):
-    """One practitioner's day, by the clock of their venue."""
+    """One practitioner's day, on the clock of their venue."""
 
     calendar: Practitioner
     has_bookings: bool
@@ -35,13 +37,15 @@ class Column(columns.DayColumn):
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing can be booked there any more: somebody left, or the calendar closed."""
+        """Whether new bookings are impossible: the practitioner left, or the calendar was
+        closed.
+        """
         return self.calendar.archived or self.calendar.venue.archived
 
 
 @dataclass(frozen=True)
 class BlockLine:
-    """A line of the list by time: a block of somebody's, or a free stretch (`block` None)."""
+    """A line of the list by time: somebody's block, or a free stretch (`block` None)."""
 
     calendar: Practitioner
     block: columns.Block | None
@@ -73,7 +77,7 @@ def by_time():
 @blueprint.get("/calendar/team/changes/<any(columns, list):form>")
 @login_required
 def changes(form: str):
-    """An answer for an open page's poll: nothing if it is up to date (`rev`)."""
+    """The answer to a poll by an open page: nothing if it is up to date (`rev`)."""
     day, now = _asked_day(), scheduling.utc_now()
     if not htmx.is_partial():
         return redirect(url_for("team_day.index", day=day))
@@ -86,8 +90,8 @@ def changes(form: str):
 @blueprint.post("/calendar/team/choice")
 @login_required
 def choose():
-    """Choose the venue of the day, and whether all columns show or only those of people who work
-    then. The choice is kept.
+    """Choose the venue of the day, and whether all columns are shown or only those of people who
+    work then. The choice is remembered.
     """
     venue = arg_int(request.form.get("venue"))
     current_user.see_day_of(
@@ -97,20 +101,19 @@ def choose():
 
 
 def _asked_day() -> date | None:
-    """The day of the address; None: today, wherever that is."""
+    """The day in the address; None: today, in whichever zone."""
     return week.chosen_day(ZoneInfo("UTC")) if request.values.get("day") else None
 
 
 def page(day: date | None = None) -> dict | None:
-    """The values for the page of the day in the address, or of today.
-
-    None where the clinic has no calendar.
+    """The values for the page of the day in the address, or of today. None if the clinic has no
+    calendar.
     """
     now, day = scheduling.utc_now(), day or _asked_day()
     calendars = _calendars(day, now)
     if not calendars:
         return None
-    rev = _mark(calendars, now)  # what changes while this is read is seen at the next look
+    rev = _mark(calendars, now)  # before the rows: the next poll then finds changes in between
     zone = sync_words.zone(calendars, current_user)
     today = scheduling.local_day(now, zone)
     day = day or today
@@ -150,10 +153,8 @@ def _calendars(day: date | None, now: datetime) -> list[Practitioner]:
 
 
 def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:
-    """A mark of all that the page shows.
-
-    It moves with anyone's bookings, time off and external events, with what the person wants to
-    see, and slowly with the clock.
+    """A short text that changes whenever the page changes: with anyone's bookings, time off and
+    external events, with the person's choices, and every few minutes with the clock.
     """
     facts = [
         (one.id, one.calendar_rev, one.user.away_rev, one.user.outside_rev) for one in calendars
@@ -200,10 +201,9 @@ def _columns(
 
 
 def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
-    """Whether a column is shown.
-
-    An empty column in which nothing can be booked is left out: a closed calendar, somebody who
-    works elsewhere on that day, and with "only those who work" everybody who does not.
+    """Whether a column is shown. An empty column in which nothing can be booked is left out: a
+    closed calendar, a person who works elsewhere on that day, and with "only those who work"
+    everybody who does not.
     """
     if column.has_bookings:
         return True
@@ -219,7 +219,7 @@ def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
 def _bookings(
     calendars: Sequence[Practitioner], users: Collection[int], window: tuple[datetime, datetime]
 ) -> dict[int, list[Booking]]:
-    """By person, oldest first, with client, service and calendar at hand: one query."""
+    """The bookings by person, oldest first, with client, service and calendar loaded: one query."""
     known = {one.id: one for one in calendars}
     rows = (
         Booking.with_client()
@@ -240,7 +240,7 @@ def _bookings(
 def _events(
     users: Collection[int], window: tuple[datetime, datetime]
 ) -> dict[int, list[ExternalEvent]]:
-    """External events by person: of others those that take time."""
+    """External events by person; for other people only those that take time."""
     found = defaultdict(list)
     for event in ExternalEvent.of_people(users, *window):
         if event.busy != "free" or event.user_id == current_user.id:
@@ -249,7 +249,7 @@ def _events(
 
 
 def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, int]:
-    """The hours of the grid; in each column the line of now by its own clock."""
+    """The hours of the grid; and in each column the line of the present time on its own clock."""
     first, last = columns.bounds(shown)
     columns.cut_to(shown, first, last)
     for column in shown:
@@ -259,7 +259,7 @@ def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, in
 
 
 def _lines(shown: Sequence[Column]) -> list[BlockLine]:
-    """Everything of the day by the clock, whole days first."""
+    """Everything of the day in order of the clock, whole days first."""
     lines = [
         BlockLine(column.calendar, block, block.start, block.end)
         for column in shown
@@ -270,7 +270,7 @@ def _lines(shown: Sequence[Column]) -> list[BlockLine]:
 
 
 def _free(column: Column) -> list[tuple[str, str]]:
-    """Its free stretches: the pieces that touch are one."""
+    """The column's free stretches; pieces that touch are joined."""
     found: list[tuple[str, str]] = []
     for item in column.items:
         if isinstance(item, columns.Free):

@@ -20,7 +20,7 @@ from .booking_form import BookingForm
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the day beside the form; one `is_new` is being made."""
+    """A line of the day beside the form. `is_new`: the booking that is being made."""
 
     start: str
     title: str
@@ -29,7 +29,9 @@ class Entry:
 
 
 def entries(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
-    """The person's day as it is, here and outside, with what is being booked among it."""
+    """The person's day as it is, with bookings and external events, and with the new booking among
+    them.
+    """
     practitioner, zone = form.practitioner, form.practitioner.zone
     window = Span(
         scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone)

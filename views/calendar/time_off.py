@@ -1,5 +1,5 @@
-"""Time off: blocking time in a calendar, changing and deleting it. One's own, or anyone's as a
-manager.
+"""Time off: blocking time in a calendar, changing and deleting it. One's own, or anyone's for
+managers.
 """
 
 from collections.abc import Sequence
@@ -113,7 +113,7 @@ def update(off_id: int):
 @blueprint.post("/<int:off_id>/deletion")
 @login_required
 def delete(off_id: int):
-    """Delete it; if it repeats every week, only the day that was asked for."""
+    """Delete it; if it repeats every week, only on the day that was asked for."""
     row = access.time_off_to_change(off_id, removed=True)
     calendar, on = _calendar(row), _on(row)
     one = on if "one" in request.form else None
@@ -147,12 +147,14 @@ def bring_back(off_id: int):
 
 
 def _walls(row: TimeOff) -> str:
-    """12:00–13:00."""
+    """The times as one line: 12:00–13:00."""
     return f"{region.wall(row.starts)}–{region.wall(row.ends)}"
 
 
 def words(row: TimeOff) -> str:
-    """Lunch, every Monday 12:00–13:00; Leave, Monday 3 August to Friday 14 August."""
+    """Time off as one line: "Lunch, every Monday 12:00–13:00" or "Leave, Monday 3 August to Friday
+    14 August".
+    """
     kind, one_day = display.OFF_NAMES[row.kind], row.first_on == row.last_on
     if row.weekly:
         days = _("every {weekday}", weekday=day_names.weekday(row.first_on)) + (
@@ -178,8 +180,8 @@ def words(row: TimeOff) -> str:
 
 
 def _is_good(form: OffForm) -> bool:
-    """Whether it may be stored: its fields make sense, and whoever sent it has seen the bookings
-    that lie in it.
+    """Whether it may be stored: its fields make sense, and its sender has seen the bookings during
+    it.
     """
     form.validate()
     offs = form.offs()
@@ -190,8 +192,8 @@ def _is_good(form: OffForm) -> bool:
 
 
 def _calendar(row: TimeOff | None = None) -> Practitioner:
-    """The calendar from which it is looked at: that of the address, if it is the person's, else
-    their first.
+    """The calendar from which the page was opened: the one in the address if it is the person's,
+    else the person's first.
     """
     if row is None:
         return access.calendar_to_change(week.chosen_calendar())
@@ -203,7 +205,7 @@ def _calendar(row: TimeOff | None = None) -> Practitioner:
 
 
 def _people() -> list[Practitioner]:
-    """The people whose time off the signed-in person may change: one calendar of each."""
+    """One calendar of each person whose time off the signed-in person may change."""
     seen: dict[int, Practitioner] = {}
     for one in access.calendars():
         if access.is_own(one):
@@ -212,9 +214,7 @@ def _people() -> list[Practitioner]:
 
 
 def _on(row: TimeOff) -> date | None:
-    """The day that was asked for, for time off that repeats: the day on which
-    that stretch begins.
-    """
+    """The day that was asked for, if it repeats: the day on which that stretch begins."""
     asked = request.values.get("on", "")
     try:
         day = date.fromisoformat(asked)
@@ -240,9 +240,7 @@ def _undo(row: TimeOff, what: str, day: date | None = None, also: Sequence[TimeO
 
 
 def _also() -> list[TimeOff]:
-    """The other entries that were blocked together with this one, if all of them are to be taken
-    back.
-    """
+    """The other rows that were stored together with this one, if all of them are to be undone."""
     ids = [arg_int(one) for one in request.args.get("also", "").split()][:6]
     return [access.time_off_to_change(one, removed=True) for one in ids if one is not None]
 

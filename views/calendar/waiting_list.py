@@ -1,4 +1,4 @@
-"""The waiting list: who waits for an earlier time, what was offered, and what is free for them."""
+"""The waiting list: the clients who wait for an earlier time, offers, and times free for them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from views.kit.wanted import WantedForm
 
 blueprint = Blueprint("waiting_list", __name__)
 
-MOST, MOST_FREE = 40, 3  # entries whose free times are looked up, and times of each
+MOST, MOST_FREE = 40, 3  # entries whose free times are searched, and times for each
 MOST_OFFERS = 3  # of each entry
 _STATES = {  # the phases of an offer
     "open": lazy("offered {when}, answer until {until}"),
@@ -42,7 +42,7 @@ _STATES = {  # the phases of an offer
 
 @dataclass(frozen=True)
 class Slot:
-    """A time that is free for somebody who waits."""
+    """A time that is free for a client who waits."""
 
     value: str
     words: str
@@ -67,8 +67,8 @@ class WaitingLine:
 @blueprint.get("/")
 @login_required
 def index():
-    """Everyone on the list; `freed`: only those whom the time of this cancelled booking
-    would suit.
+    """All clients on the list. `freed`: only those whom the time of this cancelled booking would
+    suit.
     """
     freed = _freed()
     online = OnlineSettings.of(access.clinic())
@@ -94,7 +94,7 @@ def _freed() -> Booking | None:
 
 
 def _how(settings: EarlierSettings) -> str:
-    """A sentence about how the clinic offers free times."""
+    """A sentence: how the clinic offers free times."""
     if settings.mode == "hand" or not outbox.is_set_up():
         return _("Nothing is offered by itself: you offer a time, or call.")
     if settings.mode == "all":
@@ -168,7 +168,7 @@ def _offer(offer: EarlierOffer) -> str:
 
 
 def _free(entry: WaitingEntry, sight: Sight, freed: Booking | None) -> list[Slot]:
-    """Free times that would suit, the earliest found first."""
+    """Free times that would suit, the earliest first."""
     starts = sight.starts(entry)
     if freed is None:
         new = sight.new(entry, starts, entry.known)
@@ -191,7 +191,7 @@ def _slot(chance: Chance) -> Slot:
 
 
 def _chance(entry: WaitingEntry) -> Chance:
-    """The time of a button, in a calendar in which the person may book."""
+    """The time of a button, if it is in a calendar in which the person may book."""
     seconds, __, calendar_id = request.form.get("time", "").partition(" ")
     at: datetime | None = given.instant(seconds)
     terms = next((one for one in entry.terms() if str(one.calendar.id) == calendar_id), None)
@@ -224,7 +224,9 @@ def offer(entry_id: int):
 @blueprint.post("/<int:entry_id>/book")
 @login_required
 def book(entry_id: int):
-    """Book a time as agreed on the phone; the client's other appointment is given up for it."""
+    """Book a time that was agreed on the phone; the client's other appointment is given up
+    for it.
+    """
     entry = on_list.entry_to_change(entry_id)
     try:
         booking = accepting.give(entry, _chance(entry), current_user)
@@ -250,7 +252,7 @@ def remove(entry_id: int):
 
 
 class EntryForm(WantedForm):
-    """The wishes of a client, and the service if no appointment names it."""
+    """The wishes of a client; and the service, if no appointment has it."""
 
     service = Choice(lazy("Service"), default="")
 
@@ -327,7 +329,7 @@ def _edit(form: EntryForm, client: Patient, target: str, back: str, **shown: obj
 @blueprint.get("/client/<int:patient_id>")
 @login_required
 def of_client(patient_id: int):
-    """Put a client on the list who has no appointment to give up."""
+    """Put a client who has no appointment on the list."""
     client, form = access.client_to_change(patient_id), _of_client(request.args)
     return _page_of_client(client, form) if form else _no_service()
 
@@ -355,7 +357,7 @@ def _no_service():
 
 
 def _of_client(asked: Mapping[str, str], said=None) -> EntryForm | None:
-    """The form for the service that was asked for, or the first; None where there is none."""
+    """The form for the service that was asked for, or the first one; None if there is none."""
     services = list(Service.listed(access.clinic()))
     chosen = [one for one in services if str(one.id) == asked.get("service")]
     if not services:
@@ -379,7 +381,7 @@ def _page_of_client(client: Patient, form: EntryForm):
 
 
 def waiting_for(booking: Booking) -> str:
-    """On the card of a cancelled booking: how many on the list its time would suit."""
+    """The number of clients on the list whom the time of this booking would suit."""
     if booking.status != "cancelled" or booking.starts_at <= scheduling.utc_now():
         return ""
     rows = list(entries.waiting(booking.clinic))

@@ -23,7 +23,7 @@ from .first_steps import first_steps
 blueprint = Blueprint("week", __name__)
 
 VIEWS = ("day", "week", "agenda")
-# What the arrows step by: (unit, days, the width of screen it is for; "": any). A narrow screen
+# The steps of the arrows: (unit, days, the width of the screen; "": any). A narrow screen
 # shows one day of the week.
 STEPS = {
     "day": [("day", timedelta(days=1), "")],
@@ -36,7 +36,7 @@ JUMPS = [
     (lazy("In 4 weeks"), 28),
     (lazy("In 6 weeks"), 42),
 ]
-LOOK_SECONDS = 300  # how often an open page is renewed without a change: the line of now moves
+LOOK_SECONDS = 300  # an open page is renewed so often without a change: the line of now moves
 
 
 @blueprint.get("/")
@@ -60,9 +60,8 @@ def index():
 @blueprint.get("/calendar/changes")
 @login_required
 def changes():
-    """The answer for an open page's poll.
-
-    Nothing if it is up to date (`rev`), else the calendar anew.
+    """The answer to a poll by an open page: nothing if it is up to date (`rev`), else the
+    calendar.
     """
     view, calendar = request.args.get("view"), chosen_calendar()
     if view not in VIEWS:
@@ -99,8 +98,8 @@ def outside(event_id: int):
 
 
 def chosen_calendar() -> Practitioner:
-    """The calendar of the query string; else one's own, an open one before a closed one with future
-    bookings; else the first.
+    """The calendar in the query string. Without one: one's own (an open one before a closed one
+    with future bookings); else the first.
     """
     asked, listed = arg_int(request.values.get("calendar")), menu.menu_calendars()[0]
     if asked is None:
@@ -110,7 +109,7 @@ def chosen_calendar() -> Practitioner:
 
 
 def chosen_day(zone: ZoneInfo) -> date:
-    """The day of the query string, else today in the zone."""
+    """The day in the query string, else today in the zone."""
     asked = request.values.get("day")
     try:
         day = (
@@ -180,7 +179,7 @@ def headings(day: date, today: date) -> dict:
 
 
 def _clock(days: list[columns.DayColumn], local: datetime, is_shown: bool) -> dict:
-    """The hours of the grid, and where the line of now lies in it."""
+    """The hours of the grid, and the place of the line of the present time."""
     first, last = columns.bounds(days)
     columns.cut_to(days, first, last)
     line = columns.now_line(local, first, last) if is_shown else None
@@ -188,9 +187,8 @@ def _clock(days: list[columns.DayColumn], local: datetime, is_shown: bool) -> di
 
 
 def revision(calendar: Practitioner, now: datetime) -> str:
-    """A mark of the whole content of a calendar's page.
-
-    It moves with the person's bookings, time off and external events, and slowly with the clock.
+    """A short text that changes whenever a calendar's page changes: with the person's bookings,
+    time off and external events, and every few minutes with the clock.
     """
     newest = calendars.newest_changes(calendar.user_id)
     return hashlib.sha256(f"{newest} {int(now.timestamp()) // LOOK_SECONDS}".encode()).hexdigest()[
@@ -199,7 +197,9 @@ def revision(calendar: Practitioner, now: datetime) -> str:
 
 
 def _months(first: date, last: date) -> str:
-    """November 2026; November – December 2026; December 2026 – January 2027."""
+    """The months as one line: November 2026; November – December 2026; December 2026 – January
+    2027.
+    """
     if (first.year, first.month) == (last.year, last.month):
         return day_names.of_year(first)
     begin = day_names.month(first) if first.year == last.year else day_names.of_year(first)
@@ -207,7 +207,7 @@ def _months(first: date, last: date) -> str:
 
 
 def switcher() -> list[tuple[str, list[Practitioner]]]:
-    """The calendars of the menu in groups: one's own, then each venue's."""
+    """The calendars of the menu in groups: one's own, then those of each venue."""
     groups: dict[str, list[Practitioner]] = {}
     for one in menu.menu_calendars()[0]:
         groups.setdefault(

@@ -1,4 +1,6 @@
-"""Why a time is not free: the conflicts of each calendar, by the rules of free times."""
+"""The reasons why a time is not free: the conflicts of each calendar, by the rules of free
+times.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,11 +23,11 @@ from views.kit.forms import Clock, Day
 from . import booking_form, next_free, why_words
 
 blueprint = Blueprint("why", __name__)
-MOST = 30  # calendars answered at once
+MOST = 30  # calendars in one answer
 
 
 class WhyForm(next_free.WishForm):
-    """The search, and the one time that is asked about. Sent with GET: it names no client."""
+    """The search, and the time that is asked about. Sent by GET: it names no client."""
 
     when = part = None
     day = Day(lazy("Day"))
@@ -42,15 +44,15 @@ class WhyForm(next_free.WishForm):
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer for one calendar: its conflicts, or none. `url` leads to the booking form with the
-    time in it. A start between two steps is free, though not listed.
+    """The answer for one calendar: its conflicts, or none. `url`: the booking form with the time. A
+    start between two steps is free, though not listed.
     """
 
     name: str
     times: str
     url: str
     is_free: bool
-    reasons: list[tuple[str, str]]  # a sentence, and where to see it ("": nowhere)
+    reasons: list[tuple[str, str]]  # a sentence, and the address that shows it ("": none)
     online: list[str]  # whether clients can book it themselves, and why not
 
 
@@ -69,7 +71,7 @@ def show():
 
 
 def _unasked(calendars: list[Practitioner]) -> WhyForm:
-    """The form before a time was asked about."""
+    """The form before the person asked about a time."""
     if request.args:
         return WhyForm(calendars, formdata=request.args)
     today = scheduling.local_day(scheduling.utc_now(), calendars[0].zone)
@@ -105,8 +107,8 @@ def _answers(form: WhyForm) -> dict:
 
 
 def _online_wishes(form: WhyForm) -> dict[int, Wish]:
-    """By calendar, the wish as clients book it online; none if they cannot book the service, or not
-    for so many minutes.
+    """By calendar, the wish as clients would book it online; empty if they cannot book the service,
+    or not with that length.
     """
     settings, service = OnlineSettings.of(access.clinic()), form.chosen_service
     if not settings.is_on or service is None or form.minutes.data is not None:

@@ -1,6 +1,4 @@
-"""Sentences about why somebody is not free at a time. They only word facts; nothing is decided
-here.
-"""
+"""Sentences: the reasons why a person is not free at a time. They only word facts."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -21,10 +19,7 @@ from . import columns
 
 
 def sentence(reason: Reason, wish: Wish, day: date) -> str:
-    """The sentence of a reason.
-
-    `day`: the day that was asked for, so that its date need not be repeated.
-    """
+    """The sentence for a reason. `day`: the day that was asked for, whose date is then left out."""
     if reason.kind == "past":
         return _("This time is in the past.")
     if reason.kind == "step":
@@ -54,9 +49,9 @@ def online(
     others_do: bool,
     holds: Sequence[Hold] = (),
 ) -> list[str]:
-    """Whether clients can book it themselves, and what is in their way beyond what is in the team's
-    way (`ours`): rules, and times that others hold. `theirs` None: the calendar cannot be booked
-    online for this, which is said only if others can (`others_do`).
+    """Whether clients can book it themselves, and the reasons besides those for the team (`ours`):
+    rules, and times that other visitors hold. `theirs` None: the service cannot be booked online in
+    this calendar, which is mentioned only if it can in others (`others_do`).
     """
     if theirs is None:
         return [_("Clients cannot book here online.")] if others_do else []
@@ -68,7 +63,7 @@ def online(
 
 
 def held(hold: Hold, zone: ZoneInfo) -> str:
-    """The sentence that a client is booking online at this moment."""
+    """The sentence for a hold: a client is booking the time online at this moment."""
     return _(
         "A client is booking {start}–{end} online. The time is held for them until {until}; your"
         " team can still book it.",
@@ -79,7 +74,7 @@ def held(hold: Hold, zone: ZoneInfo) -> str:
 
 
 def _of_clients(reason: Reason, wish: Wish, day: date) -> str:
-    """The sentence of a rule of online booking."""
+    """The sentence for a rule of online booking."""
     if reason.kind == "notice":
         return _("Too soon. They must book at least {long} before.", long=_long(reason.minutes))
     if reason.kind == "horizon":
@@ -106,7 +101,7 @@ def _long(minutes: int) -> str:
 
 
 def gap(reason: Reason, wish: Wish, day: date) -> str:
-    """The sentence of a gap that is not kept, and what it is beside."""
+    """The sentence for a gap that is not kept, and the entry beside it."""
     item, zone = reason.booking or reason.event or reason.off, wish.calendar.zone
     at = item.ends_at if reason.side == "before" else item.starts_at
     clock = display.clock(at, zone)
@@ -148,7 +143,7 @@ def _hours(reason: Reason, wish: Wish, day: date) -> str:
 
 
 def _what(reason: Reason, wish: Wish, day: date) -> str:
-    """The conflict in words, as far as the signed-in person may know."""
+    """The conflict in words, limited to what the signed-in person may know."""
     if reason.booking:
         return reason.booking.title + _elsewhere(reason.booking, wish)
     if reason.event:

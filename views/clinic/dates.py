@@ -43,7 +43,7 @@ class CountryForm(Merging):
         self.country.choices = [("", _("No holidays")), *holidays.countries().items()]
         regions = holidays.regions(self.country.data or "")
         self.region.choices = [("", _("The whole country")), *regions.items()]
-        if self.region.data not in regions:  # of the country that was chosen before
+        if self.region.data not in regions:  # the country that was chosen before
             self.region.data, self.region.raw_data = "", None
 
 
@@ -216,7 +216,7 @@ def outside_of_venue(venue_id: int):
 
 
 def _outside(owner: Practitioner | Venue):
-    """The bookings of the coming year outside the working hours of their day."""
+    """The bookings of the coming year that are outside the working hours of their day."""
     ids = [row.id for row in outside_hours.to_come(owner)]
     rows = (
         Booking.in_full()
@@ -239,7 +239,9 @@ def _when(row: Booking) -> tuple[str, date]:
 
 
 def words(row: DatedHours) -> str:
-    """Saturday 21 November 2026: 10:00–13:00; … : closed (stocktaking)."""
+    """The hours of a date as one line: "Saturday 21 November 2026: 10:00–13:00", or ": closed
+    (stocktaking)".
+    """
     hours = ", ".join(
         f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in row.hours
     ) or _("closed")
@@ -247,7 +249,9 @@ def words(row: DatedHours) -> str:
 
 
 def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venue:
-    """The owner of the hours, if the signed-in person may change them: 404 or 403 otherwise."""
+    """The venue or person that the hours belong to. 404 or 403 unless the signed-in person may
+    change them.
+    """
     if calendar_id is not None:
         return access.calendar_to_set_hours(calendar_id)
     return access.venue_to_change(venue_id)

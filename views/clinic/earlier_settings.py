@@ -32,7 +32,7 @@ LENGTHS = [
 
 
 class EarlierForm(Merging):
-    """How the waiting list works."""
+    """The settings of the waiting list."""
 
     visitors_ask = BooleanField(lazy("Clients can ask for an earlier time online"))
     mode = Options(lazy("When a time becomes free"), choices=MODES)
@@ -40,7 +40,7 @@ class EarlierForm(Merging):
 
     @classmethod
     def opened(cls, settings: EarlierSettings) -> "EarlierForm":
-        """The form as the settings are now."""
+        """The form filled with the present settings."""
         return cls(formdata=None, obj=settings)
 
 

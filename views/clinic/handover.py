@@ -1,6 +1,5 @@
-"""Handing over future bookings of a closed calendar.
-
-To a colleague, one by one, or cancelling them. Managers only.
+"""Handing over the future bookings of a closed calendar: to a colleague, one by one, or by
+cancelling them. Managers only.
 """
 
 from datetime import date
@@ -79,8 +78,8 @@ def _hand_over(
 
 
 def _agreed() -> dict[int, set[str]]:
-    """By booking, the overlaps that the page showed when its box was ticked: nobody agrees to
-    others, or for another colleague.
+    """By booking, the overlaps that the page showed when its box was ticked. The person agreed to
+    these only, and only for the colleague chosen then.
     """
     ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
     return {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}
@@ -98,7 +97,7 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
 
 
 def _cancel_one(row: Booking) -> bool:
-    """Cancel one booking; whether that was done: not if it was changed since the page asked."""
+    """Cancel one booking. False: it changed after the page asked, and stays."""
     with alone(row):
         if request.form.get(f"shown-{row.id}") not in (None, str(row.sequence)):
             return False

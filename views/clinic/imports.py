@@ -1,6 +1,5 @@
-"""Clients and bookings from CSV files.
-
-Upload one, watch its check, then import it or delete it. Managers only.
+"""Clients and bookings from CSV files: upload a file, follow its check, then import or delete it.
+Managers only.
 """
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
@@ -91,9 +90,8 @@ def _show(row: Import, status: int = 200, **more) -> Response:
 @blueprint.post("/<int:import_id>/meanings")
 @manager_required
 def answer(import_id: int):
-    """Store the answers about the file's columns and dates.
-
-    If the file stays unreadable with them, they come back with the reason.
+    """Store the answers about the file's columns and dates. If the file still cannot be read, the
+    questions come back with the reason.
     """
     row = access.import_to_take(import_id, *Import.light())
     if not row.has_question:
@@ -119,7 +117,7 @@ def answer(import_id: int):
 @blueprint.post("/<int:import_id>/questions")
 @manager_required
 def ask(import_id: int):
-    """Go back to the question what the columns mean."""
+    """Go back to the question about the meaning of the columns."""
     row = access.import_to_take(import_id)
     intake.ask_again(row)
     return htmx.done(url_for("imports.show", import_id=row.id))
@@ -128,9 +126,8 @@ def ask(import_id: int):
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
 def take(import_id: int):
-    """Take in a checked file.
-
-    If it has bad lines, the form must say that only the good ones are meant.
+    """Import a checked file. If some of its lines are bad, the form must confirm that only the good
+    ones are imported.
     """
     row = access.import_to_take(import_id, *Import.light())
     if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):

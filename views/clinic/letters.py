@@ -61,15 +61,15 @@ class LettersForm(Merging):
 
     @classmethod
     def opened(cls, settings: LetterSettings) -> "LettersForm":
-        """The form as the settings are now."""
+        """The form filled with the present settings."""
         return cls(formdata=None, data=_fields(settings))
 
     def validate(self, **kwargs) -> bool:
         return super().validate(**kwargs) and self.has_times()
 
     def has_times(self) -> bool:
-        """Whether each reminder has a time by day; a fault beside it where it has none. Asked again
-        after merging.
+        """Whether each reminder has a time; otherwise its field gets a fault. Checked again after
+        merging with another person's changes.
         """
         for n in NUMBERS:
             at = self[f"at_{n}"].data
@@ -90,7 +90,7 @@ class LettersForm(Merging):
 
 
 class WordingForm(Merging):
-    """The clinic's own words, by kind of letter; empty: ours."""
+    """The clinic's own texts, by kind of letter. Empty: the program's own text is used."""
 
     booked = Paragraph(lazy("Booked"), 1000)
     waits = Paragraph(lazy("Request received"), 1000)
@@ -105,7 +105,7 @@ class WordingForm(Merging):
 
     @classmethod
     def opened(cls, settings: LetterSettings) -> "WordingForm":
-        """The form as the words are now."""
+        """The form filled with the present texts."""
         return cls(formdata=None, data=settings.wordings)
 
     def columns(self) -> dict:
@@ -129,7 +129,7 @@ def _page(form: LettersForm) -> dict:
 
 
 def _usual() -> dict[str, str]:
-    """Our own words, in the language in use."""
+    """The program's own texts, in the language in use."""
     return {kind: str(words) for kind, words in WORDINGS.items()}
 
 
@@ -160,7 +160,7 @@ def update_wording():
 @blueprint.post("/wording/<kind>")
 @manager_required
 def show_wording(kind: str):
-    """How a letter would look with the words as they are typed. Nothing is saved."""
+    """A preview of a letter with the texts as they are typed now. Saves nothing."""
     form = WordingForm()
     if kind not in WORDINGS:
         abort(404)

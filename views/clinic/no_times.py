@@ -1,4 +1,6 @@
-"""Services without any free time, said where they are listed and where a limit is changed."""
+"""Messages about services without any free time: in the list of services, and after a change of
+limits.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,15 +28,15 @@ WHY = {
 
 
 def by_service() -> dict[int, str]:
-    """Why a service of the clinic has no free times, by its id, for those that have none."""
+    """For each of the clinic's services without any free time, by its id, the reason."""
     found = never.without_times(access.clinic())
     return {number: str(WHY[why]) for number, (_service, why) in found.items()}
 
 
 @contextmanager
 def said() -> Iterator[None]:
-    """Compare before and after a change: say on the next page which services lost all free times by
-    it.
+    """Compare before and after a change, and name on the next page the services that lost all free
+    times by it.
     """
     before = _known()
     yield

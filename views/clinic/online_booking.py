@@ -1,6 +1,4 @@
-"""Settings → Online booking: the rules of online booking, texts for clients, and the details that
-they give.
-"""
+"""Settings → Online booking: its rules, texts for clients, and the details that clients give."""
 
 from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
@@ -87,15 +85,15 @@ class OnlineForm(Merging):
 
     @classmethod
     def opened(cls, settings: OnlineSettings) -> "OnlineForm":
-        """The form as the settings are now."""
+        """The form filled with the present settings."""
         return cls(formdata=None, data=_columns(settings))
 
     def validate(self, **kwargs) -> bool:
         return super().validate(**kwargs) and self.leaves_times()
 
     def leaves_times(self) -> bool:
-        """Whether there can be times at all; a fault beside the field where there are none. Asked
-        again after merging: two people may have set one limit each.
+        """Whether the limits allow any time; otherwise a field gets a fault. Checked again after
+        merging: two people may have set one limit each.
         """
         if rules.leaves_nothing(self.notice_hours.data, self.horizon_days.data):
             self.fault(
@@ -104,7 +102,7 @@ class OnlineForm(Merging):
         return not self.errors
 
     def columns(self, settings: OnlineSettings) -> dict:
-        """The values to store. Until somebody sets the switch for outside events, it turns on by
+        """The values to store. Until somebody uses the switch for external events, it turns on by
         itself.
         """
         values = self.values()

@@ -1,4 +1,4 @@
-"""Messages about bookings that are outside of changed hours. Nothing is done to the bookings."""
+"""Messages about bookings that lie outside changed hours. The bookings stay as they are."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from views.kit import display
 
 @contextmanager
 def said(owner: Practitioner | Venue) -> Iterator[None]:
-    """Compare before and after a change: say on the next page how many bookings of the calendar, or
-    of the venue, are outside the working hours because of it.
+    """Compare before and after a change, and say on the next page how many bookings of the
+    calendar, or of the venue, are outside the working hours because of it.
     """
     before = {row.id for row in outside_hours.to_come(owner)}
     yield
@@ -23,7 +23,7 @@ def said(owner: Practitioner | Venue) -> Iterator[None]:
 
 
 def say(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
-    """Say how many they are, with a link to it, or to their list."""
+    """Say how many bookings these are, with a link to the booking or to the list of them."""
     if not found:
         return
     day = scheduling.local_day(found[0].starts_at, owner.zone)
@@ -40,7 +40,7 @@ def say(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
 
 
 def address(owner: Practitioner | Venue) -> str:
-    """The address of their list."""
+    """The address of the list of bookings outside the hours."""
     if isinstance(owner, Venue):
         return url_for("dates.outside_of_venue", venue_id=owner.id)
     return url_for("dates.outside_of_calendar", calendar_id=owner.id)

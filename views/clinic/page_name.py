@@ -15,7 +15,7 @@ blueprint = Blueprint("page_name", __name__)
 
 
 class NameForm(Form):
-    """A new name; `was` is the one that the page showed."""
+    """A new name. `was`: the name that the page showed."""
 
     page_name = Line(lazy("Name in the address"), 40, lazy("Write a name"))
     was = Hidden(40)
@@ -29,7 +29,7 @@ class NameForm(Form):
 
 
 def shown(form: NameForm | None = None) -> dict:
-    """The values for the card: the form, the name in force and the whole address."""
+    """The values for the card: the form, the present name and the whole address."""
     clinic = access.clinic()
     name = names.in_force(clinic)
     filled = {"page_name": name or names.suggested(clinic.name), "was": name or ""}

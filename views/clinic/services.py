@@ -119,8 +119,8 @@ class OffersForm(Merging):
     def opened(
         cls, calendars: list[Practitioner], service: Service, rows: dict[int, Offer]
     ) -> "OffersForm":
-        """The form with the present values of the service. If everyone offers it, everyone is
-        ticked.
+        """The form filled with the present values of the service. If everyone offers it, every box
+        is ticked.
         """
         values = {"who": "everyone" if service.for_everyone else "chosen"}
         for one in calendars:
@@ -152,7 +152,7 @@ def _values(form: ServiceForm) -> dict:
 
 
 def _online() -> OnlineSettings:
-    """The clinic's settings for online booking, from which services may differ."""
+    """The clinic's settings for online booking. A service may have its own instead."""
     return OnlineSettings.of(access.clinic())
 
 

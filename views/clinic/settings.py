@@ -1,5 +1,5 @@
-"""The clinic's own settings: what leaves it, links, internal IDs, venues, plan, and the history of
-changes.
+"""The settings of the clinic: what calendars outside show, links, internal IDs, venues, plan, and
+the history of changes.
 """
 
 from itertools import chain
@@ -144,7 +144,7 @@ _FORMS = {
 
 
 def _page(**forms) -> dict:
-    """The settings page; `forms` replaces a form that came back with faults."""
+    """The settings page. `forms`: forms with faults, each in place of the fresh one."""
     clinic = access.clinic()
     fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, __) in _FORMS.items()}
     examples = {
@@ -173,8 +173,8 @@ def show():
 @blueprint.post("/<any(clinic, privacy, links, calendars):part>")
 @manager_required
 def update(part: str = "clinic"):
-    """Save every card that was sent: the page sends all of them whichever button is pressed, so
-    that nothing typed is lost.
+    """Save every card that was sent. The page sends all cards with every button, so that no typed
+    text is lost.
     """
     clinic, sent = access.clinic(), request.form.getlist("parts")
     forms = {name: _FORMS[name][0]() for name in _FORMS if name in (sent or [part])}
@@ -195,7 +195,9 @@ def update(part: str = "clinic"):
 
 
 def _saved(clinic: Clinic, forms: list[Form]) -> bool:
-    """Change the clinic by all of these forms, or by none where somebody else changed the same."""
+    """Change the clinic by all of these forms; by none if somebody else changed one of the same
+    fields.
+    """
     with alone(clinic):
         merged = [form.merge(type(form)(formdata=None, obj=clinic), clinic) for form in forms]
         if all(merged):
@@ -320,7 +322,7 @@ def bring_back_venue(venue_id: int):
     return htmx.done(url_for("settings.show"))
 
 
-# ---- the owner's: plan and history ----
+# ---- for the owner: plan and history ----
 
 
 @blueprint.get("/plan")

@@ -1,5 +1,5 @@
-"""An owner asks several people at once to switch sync on, and makes a first private link for those
-who agreed. Nothing leaves before the person allows it.
+"""An owner asks several people at once to switch sync on, or makes a first private link for those
+who agreed. Nothing goes out before the person allows it.
 """
 
 from flask import Blueprint, flash, render_template, request, url_for
@@ -25,7 +25,7 @@ def show():
 @blueprint.post("/")
 @owner_required
 def act():
-    """Ask those who were ticked, or make their links, by the button pressed."""
+    """Ask the ticked people, or make their links, depending on the button."""
     brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
     ticked = {arg_int(value) for value in request.form.getlist("person")}
     chosen = [one for one in sync_together.lines(access.clinic()) if one.person.id in ticked]

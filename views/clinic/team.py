@@ -1,5 +1,5 @@
 """The people of the clinic: roles, calendars with working hours, invitations, leaving. Everyone may
-see it; managers change it.
+see these pages; managers change them.
 """
 
 from flask import Blueprint, abort, flash, render_template, request, session, url_for
@@ -47,7 +47,9 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
 
 
 def _opening_form(person: User) -> CalendarForm:
-    """Venues where the person has no open calendar yet."""
+    """The form that opens a calendar: it offers the venues where the person has no open calendar
+    yet.
+    """
     form, has = (
         CalendarForm(),
         {calendar.venue_id for calendar in person.calendars() if not calendar.archived},
@@ -141,7 +143,7 @@ def update(user_id: int):
 @blueprint.post("/<int:user_id>/calendars")
 @manager_required
 def open_calendar(user_id: int):
-    """Open a calendar from a page of an earlier version, whose form held the venue alone."""
+    """Open a calendar from a page of an earlier version, whose form had only the venue."""
     return _open(access.person_to_manage(user_id), [])
 
 
@@ -175,8 +177,8 @@ def _show_faults(
 
 
 def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
-    """Save every card that was sent: the page sends all of them whichever button is pressed, so
-    that nothing typed is lost. With `opening` also open the calendar that it names.
+    """Save every card that was sent. The page sends all cards with every button, so that no typed
+    text is lost. `opening`: also open the calendar that it names.
     """
     form, hours = _sent(person, parts)
     if not (form or hours or opening):
@@ -263,8 +265,8 @@ def issue_token(user_id: int):
 
 
 def _hand_over_token(person: User, purpose: str, is_new: bool = True) -> None:
-    """Make a one-time link, keep its number for the next page alone, and mail it where mail is set
-    up. If it is not new: hand over the newest one again.
+    """Make a one-time link, keep its number for the next page only, and mail the link if mail is
+    set up. `is_new` False: use the newest link again.
     """
     sent = None if is_new else OneTimeToken.newest(person, purpose)
     if sent:

@@ -1,4 +1,4 @@
-"""The forms of the team’s pages."""
+"""The forms of the team pages."""
 
 from flask_login import current_user
 from peewee import JOIN, fn
@@ -75,7 +75,7 @@ def with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
 def invite_form() -> InviteForm:
     form = with_roles(InviteForm())
     form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
-    if not form.is_submitted():  # the likely answer: most who are invited take bookings
+    if not form.is_submitted():  # ticked at first: most people who are invited take bookings
         form.venues.data = [_busiest(access.clinic()).id]
     return form
 

@@ -1,4 +1,4 @@
-"""Settings → Text messages: the clinic's own service for them, and which ones clients get."""
+"""Settings → Text messages: the clinic's own service for them, and which messages clients get."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user
@@ -33,7 +33,7 @@ class TextsForm(Merging):
 
     @classmethod
     def opened(cls, settings: TextSettings) -> "TextsForm":
-        """The form as the settings are now."""
+        """The form filled with the present settings."""
         kinds = {kind: kind in settings.kinds for kind in texts.KINDS}
         return cls(formdata=None, data={"is_on": settings.is_on, **kinds})
 
@@ -46,7 +46,7 @@ class TextsForm(Merging):
         return not self.errors
 
     def can_begin(self, settings: TextSettings) -> bool:
-        """Whether the chosen settings could work; a fault beside the field if not."""
+        """Whether the chosen settings can work; otherwise a field gets a fault."""
         if self.is_on.data and not settings.sealed_secret:
             self.fault("is_on", _("Set the address and the secret first, and send a trial message"))
         elif self.is_on.data and not (settings.sealed_url or self.url.data):
@@ -104,7 +104,7 @@ def update():
 @blueprint.post("/secret")
 @owner_required
 def make_secret():
-    """The page with a new secret on it, this once."""
+    """The page with a new secret, which is shown only this once."""
     with alone(access.clinic()) as clinic:
         made = TextSettings.stored(clinic).make_secret(current_user)
     return render_template("settings/texts.html", **_page(secret=made))

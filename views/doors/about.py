@@ -1,5 +1,5 @@
-"""A description of this server and of its use of data, for anyone: the home page and the privacy
-page that Google and Microsoft ask for when they verify an application.
+"""A description of this server and of its use of data, readable by anyone: the home page and the
+privacy page that Google and Microsoft require before they verify an application.
 """
 
 from flask import Blueprint, current_app, render_template
@@ -22,7 +22,7 @@ def privacy():
 
 
 def _facts() -> dict:
-    """The address, and the providers that can be connected here."""
+    """The server's address, and the providers that can be connected here."""
     here = set(gateway.kinds())
     signed_in_there = [kind for kind in registry.KINDS if not registry.of(kind).by_password]
     shown = [kind for kind in signed_in_there if kind in here] or signed_in_there

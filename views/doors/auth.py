@@ -37,8 +37,8 @@ blueprint = Blueprint("auth", __name__)
 
 
 class NewPassword(PasswordField):
-    """A new password: long enough, not easy to guess, and short enough to hash. `own`: words about
-    the person, which it should not consist of.
+    """A new password: long enough, hard to guess, and short enough to hash. `own`: words about the
+    person; a password made only of them is refused.
     """
 
     own: tuple[str | None, ...] = ()
@@ -110,7 +110,9 @@ def sign_in():
 
 
 def _try(form: SignIn, kept: str):
-    """One try to sign in: the same work and answer whether or not there is such a person."""
+    """One attempt to sign in. The work and the answer are the same whether or not the person
+    exists.
+    """
     user = User.get_or_none(User.email == form.email.data)
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
@@ -134,8 +136,8 @@ def _told_to_wait(form: SignIn, kept: str, seconds: int) -> tuple[str, int, dict
 
 
 def _safe(target: str | None) -> str:
-    """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/"
-    and skip tabs and line ends).
+    """The path to go on to, if it is one of ours: never "//elsewhere", nor a text that browsers
+    turn into it (they read "\\" as "/" and skip tabs and line ends).
     """
     return target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else access.first_page()
 
@@ -155,8 +157,8 @@ def forgotten():
 
 @blueprint.post("/forgotten")
 def send_reset():
-    """Ask for a password reset. The answer and the work are equal whether or not there is such a
-    person: a job looks, and sends the letter.
+    """Ask for a password reset. The answer and the work are the same whether or not the person
+    exists: a job checks that, and sends the letter.
     """
     brakes.slow_down("reset", brakes.network(), brakes.RESETS)
     form = Forgotten()
@@ -208,7 +210,7 @@ def _used_up() -> tuple[str, int]:
 @blueprint.route("/welcome/<token>", methods=["GET", "POST"])
 def welcome(token: str = ""):
     """Make the first clinic, for the person who has the address that the server printed; or a
-    further one if sign-up is open.
+    further clinic if sign-up is open.
     """
     settings = current_app.config["SETTINGS"]
     first = keys.welcome_path(settings.secret_keys)
@@ -229,8 +231,8 @@ def welcome(token: str = ""):
 
 
 def _ask_for_address():
-    """Send a link to a stranger's address before their clinic is made. The answer is the same for
-    every address; the letter tells its owner more.
+    """Send a link to an unknown person's address before their clinic is made. The answer is the
+    same for every address; only the letter differs.
     """
     form = SignUp()
     if not form.validate_on_submit():
@@ -241,7 +243,7 @@ def _ask_for_address():
 
 @blueprint.route("/sign-up/<secret>", methods=["GET", "POST"])
 def sign_up(secret: str):
-    """A further clinic, by the link that proves the owner's address."""
+    """Make a further clinic, through the link that proves the owner's address."""
     proof = AddressProof.find(secret[:100])
     is_open = current_app.config["SETTINGS"].signup_open
     if proof is None or proof.user or not is_open:
@@ -286,8 +288,8 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
 @blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
 @login_required
 def confirm_address(secret: str):
-    """Change the address to sign in with, by the link that was sent there. Only the person
-    themselves can: if the address was mistyped, the reader of that mailbox must not get in.
+    """Change the address for signing in, through the link that was sent to it. The person must be
+    signed in: if the address was mistyped, the reader of that mailbox must not get in.
     """
     proof = AddressProof.find(secret[:100])
     if proof is None or proof.user_id != current_user.id:

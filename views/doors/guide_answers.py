@@ -1,6 +1,4 @@
-"""The answers to "Was this page of Help helpful?", with notes, for the person who runs Kalends
-here.
-"""
+"""The answers to "Was this page of Help helpful?", with notes, for the operator of this server."""
 
 from flask import Blueprint, abort, flash, render_template, url_for
 from flask_login import current_user
@@ -16,7 +14,7 @@ from .help import PAGES
 
 blueprint = Blueprint("guide_answers", __name__)
 
-FREE = 10  # answers that one person may send at once
+FREE = 10  # answers that one person may send within a short time
 
 
 class AnswerForm(Form):
@@ -57,7 +55,7 @@ def index():
 @blueprint.post("/answers/removal")
 @manager_required
 def remove():
-    """Delete answers that were dealt with."""
+    """Delete answers that the operator has dealt with."""
     GuideNote.forget(access.clinic())
     flash(_("The answers are deleted."))
     return htmx.done(url_for("guide_answers.index"))

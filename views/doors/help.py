@@ -1,8 +1,7 @@
-"""Help: how to subscribe, what leaves the clinic, what to do when something looks wrong.
+"""Help: how to subscribe, what calendars outside show, what to do when something looks wrong.
 
-Readable without signing in, since people follow it on another device. What is personal (the
-measured rhythm of one's own apps, the clinic's contact and zones) shows only to whoever is signed
-in.
+Readable without signing in, since people read it on another device. Personal parts (how often one's
+own apps read, the clinic's contact and zones) are shown only to people who are signed in.
 """
 
 from typing import NamedTuple
@@ -25,7 +24,7 @@ blueprint = Blueprint("help", __name__)
 
 
 class HelpPage(NamedTuple):
-    """One help page: its group on the index, its name there, its heading and the sentence."""
+    """One help page: its group in the index, its name in the index, its heading and its summary."""
 
     group: str
     name: str
@@ -195,7 +194,7 @@ PAGES = {
     ),
 }
 
-_REFRESH = (  # families of reader · name · how often at the widest (X22) · can the person set it
+_REFRESH = (  # family of reader · name · the longest interval (X22) · whether the person can set it
     (
         ("Apple Calendar",),
         "Apple Calendar",
@@ -233,7 +232,7 @@ def index():
 
 
 def _setups() -> list[tuple[str, str]]:
-    """The guides to set a provider up, for those who decide about it: (page, name)."""
+    """The guides for setting up a provider, for people who decide about it: (page, name)."""
     if not (current_user.is_authenticated and current_user.is_owner):
         return []
     rows = registry.PROVIDERS.values()
@@ -245,7 +244,9 @@ def _setups() -> list[tuple[str, str]]:
 
 
 def _setup(kind: str):
-    """How the server's administrator sets a provider up, with this server's own addresses."""
+    """The guide for the server's administrator to set up a provider, with this server's own
+    addresses.
+    """
     row = registry.PROVIDERS.get(kind)
     if row is None or row.by_password:
         abort(404)
@@ -303,7 +304,7 @@ def _for_clients() -> tuple[Clinic, str, list[Venue]] | None:
 
 
 def _ways() -> list[tuple[str, str]]:
-    """The providers that can be synced both ways here, each with its page. Calendars that need no
+    """The providers that can be synced both ways here, each with its page. Providers that need no
     set-up share one page and one name.
     """
     rows = [registry.of(kind) for kind in gateway.kinds()]
@@ -313,9 +314,8 @@ def _ways() -> list[tuple[str, str]]:
 
 
 def _refresh() -> list[tuple[str, str, str, str]]:
-    """Rows of the refresh table.
-
-    App, how often, settable, and the measured rhythm ("" for a visitor).
+    """Rows of the refresh table: the app, the interval, whether it can be set, and the measured
+    interval ("" for a visitor).
     """
     if not current_user.is_authenticated:
         return [(*row, "") for __, *row in _REFRESH]
@@ -332,7 +332,7 @@ def _refresh() -> list[tuple[str, str, str, str]]:
 
 
 def _measured(intervals: list[int | None]) -> str:
-    """How often the apps read, in words; an interval of None: read too seldom to tell."""
+    """How often the apps read, in words. An interval of None: it was read too seldom to tell."""
     known = [seconds for seconds in intervals if seconds]
     if known:
         return display.rhythm(min(known))
@@ -340,9 +340,8 @@ def _measured(intervals: list[int | None]) -> str:
 
 
 def _statuses() -> list[tuple[str, bool, str, str]]:
-    """Rows of the table of statuses.
-
-    Whether it takes time here, and how it shows under each preset.
+    """Rows of the table of statuses: the status, whether it takes time here, and how it is shown
+    under each preset.
     """
     words = {
         None: _("left out"),
@@ -357,7 +356,7 @@ def _statuses() -> list[tuple[str, bool, str, str]]:
 
 
 def _zones() -> list[str]:
-    """The zones of the clinic's venues, for whoever is signed in."""
+    """The zones of the clinic's venues, for people who are signed in."""
     return (
         sorted({calendar.venue.zone_name for calendar in access.calendars()})
         if current_user.is_authenticated

@@ -1,5 +1,5 @@
-"""Files for browsers that install Kalends as an app: its name and icons, the service worker, and
-the page that the worker shows without a connection. None of them knows a clinic.
+"""Files with which browsers install Kalends as an app: its name and icons, the service worker, and
+the page that the worker shows without a connection. They contain nothing about any clinic.
 """
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, url_for
@@ -40,8 +40,8 @@ def manifest():
 
 @blueprint.get("/worker.js")
 def worker() -> Response:
-    """The service worker. Its address is at the top, so that it serves every page; browsers ask for
-    it anew each time.
+    """The service worker. Its address is at the top level, so that it serves every page; browsers
+    fetch it again each time.
     """
     answer = current_app.send_static_file("worker.js")
     answer.headers["Cache-Control"] = "no-cache"

@@ -1,5 +1,5 @@
-"""Figures about the server, in Prometheus's text format. Counts alone: no name of a person, a
-client or a clinic, no address and no id is in them.
+"""Figures about the server in Prometheus's text format: only counts, without names of people,
+clients or clinics, addresses or ids.
 """
 
 import hmac
@@ -17,8 +17,8 @@ TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Contr
 
 @blueprint.get("/metrics")
 def show():
-    """The figures, for requests with the token of the settings as "Authorization: Bearer …"; 404 if
-    no token is set.
+    """The figures, for requests that send the token of the settings as "Authorization: Bearer …".
+    404 if no token is set.
     """
     token = current_app.config["SETTINGS"].metrics_token
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()

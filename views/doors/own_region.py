@@ -1,4 +1,4 @@
-"""The signed-in person's own way of writing dates and times, if it differs from the clinic's."""
+"""The signed-in person's own format of dates and times, if it differs from the clinic's."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user
@@ -13,7 +13,7 @@ from views.kit.forms import Form
 
 blueprint = Blueprint("own_region", __name__)
 
-LOOKS = {  # column of a person: each choice with its words
+LOOKS = {  # column of a person → its choices, with the words on the page
     "own_week_start": region_words.WEEKS,
     "own_twelve_hours": region_words.TIMES,
     "own_date_order": region_words.DATES,

@@ -1,4 +1,4 @@
-"""For monitoring: is the server alive, is it ready; and the rules for robots."""
+"""Pages for monitoring (is the server alive, is it ready) and for robots."""
 
 from flask import Blueprint, current_app
 from peewee import PeeweeException
@@ -14,7 +14,7 @@ blueprint = Blueprint("probes", __name__)
 
 @blueprint.get("/healthz")
 def alive():
-    """200 while web, database, disk and Redis are usable; else 503 and which of them are not."""
+    """200 while web, database, disk and Redis work; otherwise 503, and which of them do not."""
     faults = [
         fault for fault in (_database(), *disk.faults(current_app.config["SETTINGS"])) if fault
     ]
@@ -25,8 +25,8 @@ def alive():
 
 @blueprint.get("/readyz")
 def ready():
-    """200 when the database has this program's tables. Tables of a later version are fine: versions
-    only add to them, and processes go on while others are replaced.
+    """200 if the database has this program's tables. Tables of a later version are fine: versions
+    only add to them, and old processes keep running while they are replaced.
     """
     if fault := _database():
         return _answer([fault])
@@ -49,8 +49,7 @@ def _database() -> str | None:
 
 @blueprint.get("/robots.txt")
 def robots():
-    """Everything may be fetched, nothing is indexed (X-Robots-Tag).
-
-    Naming a path here would publish it.
+    """Robots may fetch every page and index none (X-Robots-Tag). A path named here would become
+    known.
     """
     return "User-agent: *\nDisallow:\n", 200, {"Content-Type": "text/plain; charset=utf-8"}

@@ -1,6 +1,5 @@
-"""Security events of the clinic, for its owner: sign-ins, wrong tries, refused forms.
-
-No address is ever shown.
+"""Security events of the clinic, for its owner: sign-ins, failed tries, refused forms. No address
+is ever shown.
 """
 
 from flask import Blueprint, render_template, request

@@ -1,8 +1,8 @@
-"""Providers call here when something changed. Check the secret, mark what is to be looked at,
-wake, and answer at once.
+"""Providers call these addresses when something changed. Check the secret, mark the calendar, wake
+the worker, and answer at once.
 
-No session, no cookie. Whoever does not know a channel's secret learns nothing: unknown, forged and
-late calls are all alike.
+No session, no cookie. A caller who does not know a channel's secret learns nothing: unknown, forged
+and late calls get the same answer.
 """
 
 from flask import Blueprint, Response, abort, request
@@ -19,8 +19,8 @@ MOST_OCTETS, LONGEST_TOKEN, MOST_CALLS = 256 * 1024, 4096, 500
 
 @blueprint.post("/<kind>/<uuid:channel>")
 def call(kind: str, channel):
-    """Pass on a call with the right secret. The adapter knows how to answer it, and what a provider
-    asks while a channel is being opened.
+    """Pass on a call with the right secret. The adapter knows the answer that the provider expects,
+    also while a channel is being opened.
     """
     webhook = registry.of(kind).webhook if kind in gateway.kinds() else None
     if webhook is None:

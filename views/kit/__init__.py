@@ -1,1 +1,1 @@
-"""Shared parts of all pages: rights, forms, htmx, words used in several rooms."""
+"""Shared parts of all pages: rights, forms, htmx, and words that several rooms use."""

@@ -1,5 +1,5 @@
-"""The rights to see and change rows. Every row is loaded here, scoped to the clinic of the
-signed-in person: another clinic's row is 404.
+"""The rights to see and change rows. Every row is loaded here, only from the person's own
+clinic.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,14 @@ from .sessions import UNATTENDED, Sessions, page_session, reader
 
 View = Callable[..., Any]
 
-_WITH_A_CODE = "connect.arrive"  # what came in its address must stand in no other one
+_WITH_A_CODE = "connect.arrive"  # no other address may contain the values of its address
 
 logins = LoginManager()
 
 
 def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
-    # not its `init_app`: the cookie by which it remembers people is not used
+    # without its `init_app`, whose cookie for remembering people we do not use
     app.login_manager = logins  # type: ignore[attr-defined]
     logins.session_protection = None
     logins.request_loader(reader)
@@ -50,18 +50,18 @@ def init_app(app: Flask) -> None:
 
 
 def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
-    """Begin a fresh session, without anything of an earlier one, and remember the browser."""
+    """Begin a new session that keeps nothing of an earlier one, and remember the browser."""
     note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
     page_session().begin(user, remember, devices.label())
     login_user(user)
-    for name in ("_user_id", "_id", "_fresh"):  # the session's row says whose it is
+    for name in ("_user_id", "_id", "_fresh"):  # the session's row has the person
         session.pop(name)
     devices.remember(user)
     tokens.renew()
 
 
 def sign_out() -> None:
-    """End this session, also on the server."""
+    """End this session, on the server too."""
     if current_user.is_authenticated:
         note("signed_out", current_user)
     page_session().end()
@@ -70,15 +70,15 @@ def sign_out() -> None:
 
 
 def note(kind: str, user: User | None) -> None:
-    """Note an event of signing in, for the owner of the clinic that it concerns."""
+    """Note a security event about signing in, for the owner of the clinic concerned."""
     SecurityEvent.note(
         kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label()
     )
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
-    """Ask to sign in: within a part of a page, keeping what a form held, or with the way back."""
-    if request.endpoint in UNATTENDED:  # the content of the screen must not stay for others
+    """Ask to sign in: within a part of a page, keeping its form, or before the whole page opens."""
+    if request.endpoint in UNATTENDED:  # other people must not see what the screen showed
         return htmx.done(url_for("auth.sign_in"))
     token = tokens.sent()
     if htmx.is_partial() or (token and token.user_id):
@@ -126,7 +126,7 @@ def first_page() -> str:
 
 
 def calendars() -> list[Practitioner]:
-    """The clinic's open calendars, one query a request."""
+    """The clinic's open calendars. One query for each request."""
     if "calendars" not in g:
         g.calendars = list(Practitioner.listed(clinic()))
     found: list[Practitioner] = g.calendars
@@ -148,9 +148,7 @@ def is_own(practitioner: Practitioner) -> bool:
 
 
 def may_see_off(row: TimeOff) -> bool:
-    """Whether the signed-in person may see what time off is for, and change it: their own, or
-    anyone's as a receptionist or manager.
-    """
+    """Whether the signed-in person may see the kind of time off, and change it."""
     return bool(current_user.books_for_all or row.user_id == current_user.id)
 
 
@@ -170,8 +168,8 @@ Row = TypeVar("Row", bound=Base)
 
 
 def _load(table: type[Row], row_id: int, *columns: Any) -> Row:
-    """The row of this clinic with this id, or 404; with `columns` only these of it."""
-    of_clinic: Any = table  # each of them has a clinic
+    """The row of this clinic with this id, or 404. With `columns` only these are read."""
+    of_clinic: Any = table  # each of these tables has a clinic
     row: Row | None = (
         of_clinic.select(*columns)
         .where(table.id == row_id, of_clinic.clinic == clinic())
@@ -188,31 +186,31 @@ def _managed(table: type[Row], row_id: int, *columns: Any) -> Row:
 
 
 def _mine(row: Row, user_id: int) -> Row:
-    """A row that only its own person may know of."""
+    """The row, if it belongs to the signed-in person; 404 for everyone else."""
     return row if user_id == current_user.id else abort(404)
 
 
 def booking_to_read(booking_id: int) -> Booking:
-    """A booking, for everyone of its clinic."""
+    """A booking, for everyone of the clinic."""
     return _load(Booking, booking_id)
 
 
 def booking_to_change(booking_id: int) -> Booking:
-    """A booking in one's own calendar, or in any as a receptionist or manager. How far a change
-    reaches in its series is decided in `base.bookings.series` (`reach`).
+    """A booking in one's own calendar, or in any as a receptionist or manager.
+    `base.bookings.series` (`reach`) decides which other bookings of its series a change reaches.
     """
     booking = _load(Booking, booking_id)
     return booking if is_own(booking.practitioner) else abort(403)
 
 
 def calendar_to_read(calendar_id: int) -> Practitioner:
-    """A calendar, for everyone of its clinic."""
+    """A calendar, for everyone of the clinic."""
     return _load(Practitioner, calendar_id)
 
 
 def calendar_to_book(practitioner: Practitioner) -> Practitioner:
-    """This calendar, if one may book in it: 403 where it is not one's own, 404 with a sentence
-    where it or its venue is closed.
+    """This calendar, if one may book in it: 403 if it is another person's, 404 with a sentence if
+    it or its venue is closed.
     """
     if not is_own(practitioner):
         abort(403)
@@ -222,7 +220,7 @@ def calendar_to_book(practitioner: Practitioner) -> Practitioner:
 
 
 class Closed(NotFound):
-    """A calendar, or its venue, that takes no new bookings any more."""
+    """A calendar that is closed, or whose venue is closed, for new bookings."""
 
     heading = lazy("This calendar is closed")
     advice = lazy(
@@ -232,14 +230,16 @@ class Closed(NotFound):
 
 
 def calendar_to_change(practitioner: Practitioner) -> Practitioner:
-    """This calendar, open or closed, to block time in: one's own, or any as a receptionist or
+    """This calendar, open or closed, for blocking time: one's own, or any as a receptionist or
     manager; else 403.
     """
     return practitioner if is_own(practitioner) else abort(403)
 
 
 def calendar_to_set_hours(calendar_id: int) -> Practitioner:
-    """One's own calendar, or any as a manager, whose hours on single dates change; else 403."""
+    """A calendar for changing its hours on single dates: one's own, or any as a manager;
+    else 403.
+    """
     calendar = calendar_to_read(calendar_id)
     return calendar if sets_hours(calendar) else abort(403)
 
@@ -252,19 +252,19 @@ def sets_hours(calendar: Practitioner) -> bool:
 
 
 def calendar_to_hand_over(calendar_id: int) -> Practitioner:
-    """A calendar whose bookings are handed over, for managers."""
+    """A calendar for handing over its bookings, for managers."""
     return _managed(Practitioner, calendar_id)
 
 
 def calendar_of_managed(user_id: int, calendar_id: int) -> Practitioner:
-    """A calendar of a person whom one looks after."""
+    """A calendar of a person whom the signed-in person manages."""
     person, calendar = person_to_manage(user_id), _load(Practitioner, calendar_id)
     return calendar if calendar.user_id == person.id else abort(404)
 
 
 def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
-    """Time off: one's own, or anyone's as a receptionist or manager; `removed`:
-    also deleted rows.
+    """Time off: one's own, or anyone's as a receptionist or manager. `removed`: deleted
+    rows too.
     """
     row = _load(TimeOff, off_id)
     if not may_see_off(row):
@@ -273,8 +273,8 @@ def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
 
 
 def dated_hours_to_change(row_id: int) -> DatedHours:
-    """Hours on a date: of one's own calendar, or as a manager of any calendar or venue. A holiday
-    is never changed here: it is ticked or unticked.
+    """Hours on a date: of one's own calendar, or as a manager of any calendar or venue. Holidays
+    are not changed here but ticked or unticked.
     """
     row = _load(DatedHours, row_id)
     if row.is_holiday:
@@ -284,44 +284,42 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
 
 
 def removal_to_undo(entry_id: int) -> AuditEntry:
-    """The history entry of dated hours removed within the last day. Check their
-    owner's right, too.
-    """
+    """The history entry of dated hours removed within a day. Check their owner's right, too."""
     entry = _load(AuditEntry, entry_id)
     is_one = entry.action == "dated_hours.removed" and "were" in entry.detail
     return entry if is_one and entry.at > scheduling.utc_now() - UNDO_FOR else abort(404)
 
 
 def client_to_read(client_id: int) -> Patient:
-    """A client, for everyone of the clinic. The address of a record that was merged into another
-    leads to the one that was kept.
+    """A client, for everyone of the clinic. A merged record's address leads to the one that was
+    kept.
     """
     client = _load(Patient, client_id)
     return _load(Patient, client.merged_into_id) if client.merged_into_id else client
 
 
 def client_to_change(client_id: int) -> Patient:
-    """A client to change: everybody who sees a client may do that."""
+    """A client for changing it: everyone who may see a client may do that."""
     return client_to_read(client_id)
 
 
 def service_to_read(service_id: int) -> Service:
-    """A service, for everyone of its clinic."""
+    """A service, for everyone of the clinic."""
     return _load(Service, service_id)
 
 
 def service_to_change(service_id: int) -> Service:
-    """A service to change, for managers."""
+    """A service for changing it, for managers."""
     return _managed(Service, service_id)
 
 
 def venue_to_change(venue_id: int) -> Venue:
-    """A venue to change, for managers."""
+    """A venue for changing it, for managers."""
     return _managed(Venue, venue_id)
 
 
 def venue_to_read(venue_id: int) -> Venue:
-    """A venue, for everyone of its clinic."""
+    """A venue, for everyone of the clinic."""
     return _load(Venue, venue_id)
 
 
@@ -337,12 +335,12 @@ def person_to_manage(user_id: int) -> User:
 
 
 def import_to_take(import_id: int, *columns: Any) -> Import:
-    """An import, for managers; with `columns` only these of it."""
+    """An import, for managers. With `columns` only these are read."""
     return _managed(Import, import_id, *columns)
 
 
 def external_event_to_read(event_id: int) -> ExternalEvent:
-    """An external event: everyone of a clinic sees its time (its title: `columns.shows_titles`)."""
+    """An external event: everyone may see its time (title: `columns.shows_titles`)."""
     return _load(ExternalEvent, event_id)
 
 
@@ -353,37 +351,37 @@ def account_of_mine(account_id: int) -> Account:
 
 
 def account_to_manage(account_id: int) -> Account:
-    """Anyone's account, for managers, who see its state and never its contents."""
+    """Anyone's account, for managers: they see its state and never its contents."""
     return _managed(Account, account_id)
 
 
 def calendar_outside_of_mine(calendar_id: int) -> RemoteCalendar:
-    """A calendar of the signed-in person's accounts."""
+    """A calendar in one of the signed-in person's accounts."""
     calendar = _load(RemoteCalendar, calendar_id)
     return _mine(calendar, calendar.account.user_id)
 
 
 def calendar_of_account(account: Account, calendar_id: int | None) -> RemoteCalendar | None:
-    """A calendar that a form chose of this account of the signed-in person; None where it has none
-    with this id, so that the form can say so.
+    """The calendar that a form chose in this account of one's own; None if it has no such
+    calendar.
     """
     return next((row for row in account.calendars if row.id == calendar_id), None)
 
 
 def source_of_mine(calendar_id: int) -> RemoteCalendar:
-    """A calendar of one's own accounts that may be read; we never made or wrote to it."""
+    """A calendar in one's own accounts that may be read: we did not make it or write to it."""
     calendar = calendar_outside_of_mine(calendar_id)
     return abort(404) if calendar.role == "destination" or calendar.is_ours else calendar
 
 
 def notice_of_mine(notice_id: int) -> Notice:
-    """A notice that the signed-in person should decide about."""
+    """A notice for the signed-in person to decide."""
     notice = _load(Notice, notice_id)
     return _mine(notice, notice.account.user_id)
 
 
 def session_of_mine(session_id: int) -> Session:
-    """A browser in which the signed-in person is signed in."""
+    """One of the browsers in which the signed-in person is signed in."""
     row = Session.get_or_none(Session.id == session_id) if session_id < 2**31 else None
     return _mine(row, row.user_id) if row else abort(404)
 
@@ -395,6 +393,6 @@ def feed_of_mine(feed_id: int) -> Feed:
 
 
 def living_feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the signed-in person that nobody stopped; a plan may suspend it."""
+    """A private link of the person that nobody stopped; a plan may suspend it."""
     feed = feed_of_mine(feed_id)
     return abort(404) if feed.revoked_at else feed

@@ -1,6 +1,5 @@
-"""The brakes on guessing, one for each door: what is counted, and how many tries are free.
-
-The counting itself is `credentials.Throttle`.
+"""The limits on guessing, one for each form: what is counted, and the number of free tries.
+`credentials.Throttle` counts.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from people.credentials import Throttle
 
 from . import devices, display, htmx
 
-# Free tries for one account from one network; for one account from all; from one network for all.
+# Free tries: for one account from one network; for one account from all networks; from one network.
 PAIR, ACCOUNT, ADDRESS = (
     5,
     50,
@@ -38,8 +37,8 @@ INVITATIONS = 60  # invitations and one-time links that one person makes
 
 @contextmanager
 def turn(email: str) -> Iterator[bool]:
-    """Let one try for an account run at a time in this process, so that people who sign in at the
-    same moment do not count as guesses. False: too many wait.
+    """Let only one try for an account run at a time in this process, so that people who sign in at
+    the same moment do not count as guessing. False: too many are waiting.
     """
     lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
     has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
@@ -51,11 +50,11 @@ def turn(email: str) -> Iterator[bool]:
 
 
 class SignInBrake:
-    """The brake on one try to sign in.
+    """The limit for one try to sign in.
 
-    A browser in which this person signed in before has its own count, so that strangers' guesses
-    never keep the person out. Tries from elsewhere are counted three times: by account and network
-    together, by account, and by network.
+    A browser in which this person signed in before has its own count, so that other people's
+    guesses never lock the person out. Tries from elsewhere are counted three times: by account and
+    network together, by account, and by network.
     """
 
     def __init__(self, email: str, user: User | None) -> None:
@@ -72,8 +71,8 @@ class SignInBrake:
         return Throttle.admit({**self._own, **self._shared})
 
     def succeeded(self) -> None:
-        """The password was right. Forget the person's failed tries from this browser or network,
-        and take back this one try where everybody's tries are counted together.
+        """The password was right. Delete the person's failed tries from this browser or network,
+        and take back this one try in the counts that everybody shares.
 
         Other people's tries stay counted.
         """
@@ -82,7 +81,7 @@ class SignInBrake:
 
 
 def slow_down(door: str, who: str, free: int) -> None:
-    """Count one try of `who` at another door, or answer 429 with the seconds to wait."""
+    """Count one try by `who` at a form; 429 with the seconds to wait if there were too many."""
     if wait := Throttle.admit({key(door, who): free}):
         sentence = _("Wait {minutes}, then try again.", minutes=display.minutes(wait))
         if htmx.is_partial():
@@ -94,7 +93,7 @@ def slow_down(door: str, who: str, free: int) -> None:
 
 
 def key(kind: str, value: str) -> str:
-    """A keyed hash: addresses and e-mails are stored in no other form."""
+    """A keyed hash: addresses and e-mails are stored only in this form."""
     return hmac.new(
         current_app.config["SECRET_KEY"].encode(),
         f"throttle|{kind}|{value}".encode(),
@@ -103,7 +102,9 @@ def key(kind: str, value: str) -> str:
 
 
 def network() -> str:
-    """The origin of the request: an IPv4 address, or the /64 that an IPv6 host has to itself."""
+    """The network of the request: an IPv4 address, or the /64 of an IPv6 address, which belongs to
+    one customer.
+    """
     try:
         address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
     except ValueError:
@@ -114,10 +115,9 @@ def network() -> str:
 
 
 def origin(email: str) -> tuple[str, bool]:
-    """The origin of a request for this person, as a keyed hash.
-
-    If they signed in before with this browser: the browser, and True. Otherwise the network. The
-    work is the same whether or not there is such a person.
+    """The origin of a request for this person, as a keyed hash. If they signed in before with this
+    browser: the browser, and True. Otherwise the network, and False. The work is the same whether
+    or not the person exists.
     """
     user = User.get_or_none(User.email == email)
     if user and devices.knows(user):
@@ -126,5 +126,5 @@ def origin(email: str) -> tuple[str, bool]:
 
 
 def source() -> str:
-    """The network as it stands in security events: enough to tell one from another, and no more."""
+    """The network as security events contain it: enough to tell two networks apart, and no more."""
     return key("source", network())[:12]

@@ -1,6 +1,6 @@
-"""Fields that offer a list of choices, written as pairs: the value, and what people read.
+"""Fields with a list of choices. A choice is a pair: its value, and its words.
 
-A list in groups is a mapping: the name of a group, and its pairs.
+A list in groups is a mapping from the name of a group to its pairs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,14 +16,14 @@ Pairs = Iterable[tuple[Any, str]]
 
 
 class Pair(SelectChoice):
-    """One choice of a list. It can be taken apart into its value and its words."""
+    """One choice of a list. It unpacks into its value and its words."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.value, self.label))
 
 
 def paired(choices: Pairs | Mapping[str, Pairs] | None) -> list[Pair] | None:
-    """The choices as WTForms takes them; None: they come later."""
+    """The choices in the form that WTForms expects; None: they are set later."""
     if choices is None:
         return None
     if isinstance(choices, Mapping):
@@ -52,7 +52,7 @@ class _Listed(SelectField):
 
 
 class Several(_Listed, SelectMultipleField):
-    """A field for several choices of a list; its page writes the boxes."""
+    """A field for several choices of a list; the page draws the boxes."""
 
 
 class Ticks(Several):
@@ -67,7 +67,7 @@ class Radio(_Listed, RadioField):
 
 
 class Choice(_Listed, SelectField):
-    """A drop-down list whose faults are sentences."""
+    """A drop-down list whose errors are sentences."""
 
     def pre_validate(self, form: Any) -> None:
         try:

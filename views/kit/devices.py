@@ -1,10 +1,9 @@
-"""The mark of a browser: a signed cookie that says which people signed in with it before.
+"""The mark of a browser: a signed cookie with the people who signed in with it before. It gives no
+access.
 
-It opens nothing.
-
-Guesses from a browser that somebody used before are counted apart from strangers' guesses, and
-forms of people who are not signed in are tied to it. It holds a random number and the numbers of
-people's rows, nothing that names anybody.
+Guesses from a browser that was used before are counted apart from other people's guesses, and forms
+of people who are not signed in belong to a browser. The cookie has a random number and the ids of
+people's rows, and no names.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from models import User
 
-MOST = 8  # people of one browser; of more the first are forgotten
+MOST = 8  # people of one browser, at most: the earliest are removed
 _AGE = 400 * 86400  # as long as browsers keep a cookie
 _SYSTEMS = (
     ("iPhone|iPad", "iPhone or iPad"),
@@ -36,7 +35,7 @@ _BROWSERS = (
 
 
 def signer(salt: str) -> URLSafeSerializer:
-    """Signs with the newest of the server's keys, and reads what older ones signed."""
+    """Signs with the newest of the server's keys, and accepts older keys for reading."""
     keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
     return URLSafeSerializer(
         keys, salt=salt, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
@@ -61,7 +60,7 @@ def remember(user: User) -> None:
 
 
 def label() -> str:
-    """The kind of browser, in words for its owner; "" where it does not say."""
+    """The kind of browser, in words for its owner; "" if it is unknown."""
     agent = request.headers.get("User-Agent", "")[:400]
     system, browser = (
         next((name for pattern, name in table if re.search(pattern, agent)), "")
@@ -86,7 +85,7 @@ def _name() -> str:
 
 
 def save(response: Response) -> None:
-    """Send the mark with the answer, where it changed."""
+    """Send the mark with the answer if it changed."""
     if g.get("device_changed"):
         response.set_cookie(
             _name(),

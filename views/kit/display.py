@@ -1,6 +1,5 @@
-"""How values read on a page.
-
-Times with their zone, money, "12 minutes ago", the main menu, addresses of assets.
+"""Values as pages show them: times with their zone, money, "12 minutes ago", the main menu,
+addresses of assets.
 """
 
 import base64
@@ -29,7 +28,7 @@ from sync.tables import account_names
 
 from . import provider_words
 
-MOST_TIMES = 5  # named in one sentence
+MOST_TIMES = 5  # at most so many in one sentence
 
 STATUS_NAMES = {
     "offered": lazy("Offered"),
@@ -42,7 +41,7 @@ STATUS_NAMES = {
     "cancelled": lazy("Cancelled"),
     "no_show": lazy("No-show"),
 }
-STATUS_DEEDS = {  # what a press that sets the status does
+STATUS_DEEDS = {  # the label of the button that sets the status
     "offered": lazy("Offer"),
     "pending": lazy("Set to pending"),
     "confirmed": lazy("Confirm"),
@@ -70,7 +69,7 @@ BUSY_NAMES = {
 }
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
-STYLESHEETS = (  # in the order in which they apply
+STYLESHEETS = (  # in the order in which the browser applies them
     "app.css",
     "layout.css",
     "components.css",
@@ -80,7 +79,7 @@ STYLESHEETS = (  # in the order in which they apply
     "screens.css",
 )
 
-_MENU = (  # name, endpoint, icon, who sees it
+_MENU = (  # name, endpoint, icon, whether the person sees it
     (lazy("Team’s day"), "team_day.index", "columns", "all"),
     (lazy("Calendar"), "week.index", "calendar", "all"),
     (lazy("Clients"), "patients.index", "clients", "all"),
@@ -94,9 +93,8 @@ _MENU = (  # name, endpoint, icon, who sees it
 
 
 class Wrapped(Extension):
-    """Lets a template wrap its lines anywhere, also inside quotation marks.
-
-    A line break with the indent of the next line is one space in the page.
+    """Lets a template break its lines anywhere, also inside quotation marks. A line break and the
+    indent of the next line are one space in the page.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
@@ -110,9 +108,8 @@ def init_app(app: Flask) -> None:
 
     @cache
     def asset(name: str) -> str:
-        """The address of a static file, with a mark of its content.
-
-        So browsers may keep it for good.
+        """The address of a static file, with a hash of its content, so that browsers may keep it
+        for good.
         """
         digest = hashlib.sha256((static / name).read_bytes()).digest()
         mark = base64.urlsafe_b64encode(digest)[:4].decode()
@@ -165,7 +162,7 @@ class Page:
 
     @classmethod
     def of(cls, query: Any, number: int, size: int = 50) -> "Page":
-        """The page with this number, or the last one where the list is shorter by now."""
+        """The page with this number, or the last page if the list is shorter by now."""
         total = query.count()
         number = max(1, min(number, -(-total // size)))
         return cls(list(query.paginate(number, size)), number, total, size)
@@ -180,9 +177,8 @@ class Page:
 
 
 def site_map() -> list[tuple[str, str, str]]:
-    """The entries of the main menu.
-
-    A receptionist has none of sync, except with a calendar of their own.
+    """The entries of the main menu. A receptionist has no entries for sync, unless they have a
+    calendar of their own.
     """
     sees = {"all"} | ({"manager"} if current_user.is_manager else set())
     if current_user.role != "receptionist" or current_user.practitioners.exists():
@@ -191,17 +187,19 @@ def site_map() -> list[tuple[str, str, str]]:
 
 
 def called(calendar: Any) -> str:
-    """The name of a calendar outside, for its owner: Google names the main one by its address."""
+    """The name of a calendar outside, for its owner. Google's main calendar has the account's
+    address as its name.
+    """
     return _("Your main calendar") if calendar.is_primary else calendar.name
 
 
 def day(value: date, year: bool = False) -> str:
-    """Friday 20 November, with the year where asked."""
+    """Friday 20 November; with the year if asked for."""
     return day_names.full(value, year)
 
 
 def near_day(on: date, today: date) -> str:
-    """The day in words: "Today, Friday 20 November"; with the year where it is another one."""
+    """The day in words: "Today, Friday 20 November"; with the year if it is not this year."""
     said = day(on, year=on.year != today.year)
     near = {0: _("Today, {day}", day=said), 1: _("Tomorrow, {day}", day=said)}
     return near.get((on - today).days, said)
@@ -213,7 +211,7 @@ def short_day(value: date) -> str:
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
-    """14:05 in the zone, or 2:05 pm as the clinic has it."""
+    """14:05 in the zone, or 2:05 pm if the clinic writes times so."""
     return region.clock(at.astimezone(zone))
 
 
@@ -249,15 +247,14 @@ def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
 
 
 def some(times: Sequence[str]) -> str:
-    """The first few of these times, and how many more there are."""
+    """The first few of these times, and the number of the others."""
     more = len(times) - MOST_TIMES
     return "; ".join(times[:MOST_TIMES]) + (_("; and {more} more", more=more) if more > 0 else "")
 
 
 def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
-    """Friday 20 November, 14:30–15:20.
-
-    With the later day where it ends on one, and the year where it is not this one.
+    """Friday 20 November, 14:30–15:20. With the later day if it ends on another one, and the year
+    if it is not this year.
     """
     first = first_day(item, zone)
     ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
@@ -286,13 +283,12 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
 
 
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
-    """14:30–15:20, with the day before it unless it is `among`.
-
-    A time that lasts longer than a day shows both ends.
+    """14:30–15:20, after its day unless that day is `among`. A time longer than a day has both
+    days.
     """
     if item.ends_at - item.starts_at > timedelta(
         hours=25
-    ):  # one day has so many when the clocks go back
+    ):  # the hours of the day on which the clocks go back
         return from_to(item, zone)
     first = first_day(item, zone)
     times = (
@@ -304,17 +300,17 @@ def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> 
 
 
 def zone_city(zone: ZoneInfo) -> str:
-    """ "New York" of America/New_York."""
+    """The city of a zone: "New York" for America/New_York."""
     return zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
 
 def zone_name(zone: ZoneInfo) -> str:
-    """How to say in which zone a time is: "New York time"."""
+    """The words that name the zone of a time: "New York time"."""
     return _("{city} time", city=zone_city(zone))
 
 
 def money(cents: int | None, currency: str) -> str:
-    """Minor units as an amount: "£65" or "£65.50"; nothing for None."""
+    """Minor units as an amount: "£65" or "£65.50"; "" for None."""
     if cents is None:
         return ""
     amount = f"{cents / 100:,.2f}".removesuffix(".00")
@@ -322,15 +318,14 @@ def money(cents: int | None, currency: str) -> str:
 
 
 def dial(phone: str) -> str:
-    """A phone number as an address of its own takes it: its digits, and a plus in front."""
+    """A phone number in the form for tel: addresses: its digits, and a plus in front."""
     digits = "".join(one for one in phone if one.isdecimal())
     return f"+{digits}" if phone.strip().startswith("+") else digits
 
 
 def duration(seconds: float) -> str:
-    """About how long, in the largest unit that fits.
-
-    "40 seconds", "12 minutes", "5 hours", "9 days".
+    """The approximate time in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9
+    days".
     """
     if seconds >= 86400:
         days = int(seconds // 86400)
@@ -343,22 +338,21 @@ def duration(seconds: float) -> str:
 
 
 def plain_action(action: str) -> str:
-    """An action of the history for which there are no words.
-
-    "account.some_thing" → "account: some thing".
+    """The text for an action of the history that has no words: "account.some_thing" → "account:
+    some thing".
     """
     kind, __, deed = action.partition(".")
     return f"{kind}: {deed or 'changed'}".replace("_", " ")
 
 
 def minutes(seconds: int) -> str:
-    """How long to wait, rounded up: "a minute", "5 minutes"."""
+    """A waiting time, rounded up: "a minute", "5 minutes"."""
     if seconds <= 60:
         return _("a minute")
     return _("{count} minutes", count=-(-seconds // 60))
 
 
-_RHYTHMS = (  # seconds of the unit, each once, every few
+_RHYTHMS = (  # seconds of the unit; words for one unit; words for several
     (86400, lazy("about daily"), lazy("about every {count} days")),
     (3600, lazy("about hourly"), lazy("about every {count} hours")),
     (60, lazy("about every minute"), lazy("about every {count} minutes")),
@@ -366,9 +360,8 @@ _RHYTHMS = (  # seconds of the unit, each once, every few
 
 
 def rhythm(seconds: float) -> str:
-    """About how often.
-
-    "about every 15 minutes", "about hourly", "about every 6 hours", "about daily".
+    """The approximate interval: "about every 15 minutes", "about hourly", "about every 6 hours",
+    "about daily".
     """
     for size, once, often in _RHYTHMS:
         if seconds >= 0.75 * size:

@@ -1,6 +1,5 @@
-"""Form fields shared by all pages: bounded and cleaned text, money, clock times.
-
-WTForms does the rest.
+"""Form fields shared by all pages, built on WTForms: limited and cleaned text, money, clock
+times.
 """
 
 import re
@@ -32,9 +31,8 @@ NO_NUMBER = lazy("For text messages write the number with its country code: +44 
 
 
 class _PageToken(CSRF):
-    """The field of the page's token.
-
-    `views.kit.tokens` has checked what was sent before any form is read.
+    """The field for the page's token. It checks nothing: `views.kit.tokens` has done so before any
+    form is read.
     """
 
     def generate_csrf_token(self, csrf_token_field: Any) -> Any:
@@ -52,22 +50,21 @@ class Form(FlaskForm):
         csrf_class = _PageToken
 
     def fault(self, name: str, sentence: str) -> None:
-        """Put an error beside the field `name`."""
+        """Add an error to the field `name`."""
         self[name].errors = [*self[name].errors, sentence]
 
     def faults(self) -> list[tuple[str, str]]:
-        """(id of the field, sentence) for the summary on top."""
+        """(id of the field, sentence) for the summary at the top."""
         return [(field.id, str(error)) for field in self for error in field.errors]
 
     def values(self) -> dict[str, Any]:
-        """The values that were filled in, by field: the columns to set."""
+        """The values of the fields, by name: the columns to set."""
         return {field.name: field.data for field in self if field.name != "csrf_token"}
 
 
 class _Cleaned:
-    """A field whose text passes `text.line` or `text.clean`.
-
-    Refuses more than `limit` characters; also an empty text, if `needed` says why.
+    """A field whose text is cleaned by `text.line` or `text.clean`. More than `limit` characters
+    are refused; so is an empty text if there is a sentence `needed`.
     """
 
     def __init__(
@@ -78,23 +75,23 @@ class _Cleaned:
         validators: Any = (),
         **kwargs: Any,
     ) -> None:
-        field: Any = super()  # the field of WTForms that stands beside it
+        field: Any = super()  # the field of WTForms with which it is combined
         field.__init__(
             label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs
         )
         self.limit = limit
 
     def cleaned(self, raw: str) -> str:
-        """The text as it is kept. Raises ValueError with a sentence, or text.TooLong."""
+        """The text to be stored. Raises ValueError with a sentence, or text.TooLong."""
         raise NotImplementedError
 
     def mended(self, raw: str) -> str:
-        """The text as it comes back for correction."""
+        """The text that the form shows again for correction."""
         raise NotImplementedError
 
     def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0] if valuelist else ""
-        # For the form that comes back, and for whoever looks before it is validated.
+        # For the form that is shown again, and for code that reads it before validation.
         self.data = self.mended(raw[: self.limit])
         try:
             self.data = self.cleaned(raw)
@@ -105,7 +102,7 @@ class _Cleaned:
 
 
 class Line(_Cleaned, StringField):
-    """One line of text. What cannot be seen, or ends the line, is refused with a sentence."""
+    """One line of text. Invisible characters and line ends are refused with a sentence."""
 
     def cleaned(self, raw: str) -> str:
         return text.line(raw, self.limit)
@@ -148,7 +145,9 @@ class Email(Line):
 
 
 class SignInName(Line):
-    """The address somebody signs in with: looked up only, so any stored one will do."""
+    """The address with which somebody signs in. It is only looked up, so any stored address is
+    accepted.
+    """
 
     widget = EmailInput()
 
@@ -163,8 +162,8 @@ class SignInName(Line):
 
 
 class Zone(Line):
-    """An IANA time zone, also by a city or a short name; the page offers `names` (each with what it
-    is called) in a datalist with the id "zones".
+    """An IANA time zone, also given by a city or a short name. The page offers `names` (each with
+    its words) in a datalist with the id "zones".
     """
 
     names = staticmethod(zones.offered)
@@ -182,7 +181,7 @@ class Zone(Line):
 
 
 class Needed(InputRequired):
-    """Refuses an empty field with a sentence of its own, judged on the cleaned value."""
+    """Refuses an empty field with its own sentence. The cleaned value counts."""
 
     def __call__(self, form: Any, field: Any) -> None:
         if field.process_errors:
@@ -207,8 +206,8 @@ class Whole(Field):
 
 
 class Number(Whole):
-    """A whole number between two bounds, both in the unit that the person types. It must be filled
-    in unless it `may_be_empty`.
+    """A whole number between two bounds in the unit that the person types. It must not be empty
+    unless it `may_be_empty`.
     """
 
     sentence = lazy("Write a whole number from {least} to {most}")
@@ -248,7 +247,7 @@ class Minutes(Number):
 
 
 class Money(Field):
-    """An amount such as "65" or "65.50", kept in minor units; empty: None."""
+    """An amount such as "65" or "65.50", stored in minor units; empty: None."""
 
     widget = TextInput()
 
@@ -310,13 +309,12 @@ class Day(Field):
 
 
 class DayHours(Field):
-    """Hours of one day, up to two stretches.
-
-    Four time inputs of one name, in order (`templates/_hours.html`).
+    """Hours of one day, up to two stretches: four time inputs of one name, in order
+    (`templates/_hours.html`).
     """
 
     def walls(self) -> list[str]:
-        """From, to, from, to; empty where there is none."""
+        """The four times: from, to, from, to; empty ones are ""."""
         if self.raw_data:
             return [*self.raw_data, *[""] * 4][:4]
         return [
@@ -339,7 +337,7 @@ class DayHours(Field):
 
 
 def arg_int(value: str | None, default: int | None = None) -> int | None:
-    """A whole number from a query string; 404 for anything else, since we made no such link."""
+    """A whole number from a query string; 404 for anything else, since no link of ours has it."""
     if value is None or value == "":
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):

@@ -1,4 +1,6 @@
-"""Guides of the folder `docs` as parts of pages: the few signs of Markdown that they use."""
+"""Guides of the folder `docs` as parts of pages. Only the signs of Markdown that they use are
+supported.
+"""
 
 import re
 from pathlib import Path
@@ -57,7 +59,9 @@ def _begins(line: str) -> bool:
 
 
 def _end_of_list(lines: list[str], place: int) -> int:
-    """The end of the list: parts of an item are indented, also after an empty line."""
+    """The index after the last line of the list: parts of an item are indented, also after an empty
+    line.
+    """
     end = place + 1
     while end < len(lines):
         line = lines[end]

@@ -1,6 +1,5 @@
-"""The audit entries of a clinic as sentences: who did what.
-
-Names of people, services and feeds; never of clients.
+"""The audit entries of a clinic as sentences: who did what. They name people, services and feeds,
+never clients.
 """
 
 from datetime import datetime
@@ -138,7 +137,7 @@ _VALUES = {
     "managers": lazy("for managers"),
     "everyone": lazy("for everyone"),
 }
-# Whose, and what it is called, is private.
+# The owner and the name are private.
 _GONE = {
     "account": lazy("an account outside"),
     "remote_calendar": lazy("a calendar outside"),
@@ -150,8 +149,8 @@ _GOALS = {
 }
 
 
-# columns of bookings, clients, services, venues … as a person reads them; what moved or changed
-# hands is told apart
+# words for columns of bookings, clients, services, venues …; a change of time or calendar has its
+# own sentence
 FIELDS = {
     "patient": lazy("client"),
     "service": lazy("service"),
@@ -214,9 +213,8 @@ def field_words(detail: dict[str, Any]) -> str:
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """For each entry `who`, `what` and, where there is a page to open, its `url`.
-
-    Times in the zone.
+    """For each entry `who`, `what` and, if a page can be opened, its `url`. Times are in
+    the zone.
     """
     names = _names(clinic)
     return [
@@ -257,7 +255,9 @@ def _names(clinic: Clinic) -> dict[str, dict[Any, Any]]:
 
 
 def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[Any, Any]]:
-    """Connected accounts, and since when: the same number may have named another account before."""
+    """Connected accounts, and when each was connected: the same id may have belonged to another
+    account before.
+    """
     rows = list(accounts.of_clinic(clinic))
     account_names.know(rows)
     return {
@@ -275,12 +275,14 @@ def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[Any, Any
 
 
 def _is_of_another(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> bool:
-    """Whether the number of an entry's account names a later account by now."""
+    """Whether the id of the entry's account now belongs to a later account."""
     return bool(names["since"].get(entry.subject, entry.at) > entry.at)
 
 
 def _provider(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
-    """The provider that an entry is about, told apart by its account where that is there still."""
+    """The provider of an entry; with the account's name, if the person has several there and it
+    still exists.
+    """
     is_known = entry.kind == "account" and not _is_of_another(entry, names)
     known = names["provider"].get(entry.subject) if is_known else None
     return known or registry.name(entry.detail.get("kind"))

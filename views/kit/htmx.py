@@ -1,6 +1,5 @@
-"""The only file that names an HX- header.
-
-Pages for people, partials for htmx, from the same handler.
+"""The only module that knows HX- headers. One handler answers browsers with pages and htmx with
+parts of them.
 """
 
 from typing import Any
@@ -13,7 +12,7 @@ def init_app(app: Flask) -> None:
 
 
 def is_partial() -> bool:
-    """Whether htmx asks for a part of the page. History restores get the whole page."""
+    """Whether htmx requests a part of the page. Restoring from its history needs the whole page."""
     return (
         request.headers.get("HX-Request") == "true"
         and "HX-History-Restore-Request" not in request.headers
@@ -21,7 +20,7 @@ def is_partial() -> bool:
 
 
 def show(page: str, partial: str, status: int = 200, **context: Any) -> Response:
-    """The page, or for htmx only its partial (with any flashed messages), from one context."""
+    """The page; for htmx only the part (with any messages), from the same context."""
     if not is_partial():
         return make_response(render_template(page, **context), status)
     return make_response(
@@ -30,7 +29,7 @@ def show(page: str, partial: str, status: int = 200, **context: Any) -> Response
 
 
 def show_instead(target: str, partial: str, **context: Any) -> Response:
-    """A larger part in place of one that asks whether it is still true."""
+    """A larger part, in place of the one that htmx wanted to refresh."""
     return make_response(
         render_template(partial, **context),
         200,
@@ -39,14 +38,14 @@ def show_instead(target: str, partial: str, **context: Any) -> Response:
 
 
 def done(url: str) -> Response:
-    """After a change: on to `url`. 303 for a browser; htmx loads the whole page anew."""
+    """After a change: continue at `url`. 303 for a browser; htmx loads the whole page."""
     if not is_partial():
         return make_response(redirect(url, 303))
     return Response(status=204, headers={"HX-Redirect": url})
 
 
 def say(sentence: str, status: int) -> Response:
-    """A warning on top of the page that stays as it is, scrolled into view."""
+    """A warning at the top of the page, which stays as it is; it is scrolled into view."""
     flash(sentence, "warning")
     return make_response(
         render_template("_flash.html", swap=True), status, {"HX-Reswap": "none show:#flash:top"}

@@ -1,6 +1,6 @@
-"""Sentences of the pages about letters: waiting, sent, or not delivered and why.
+"""Sentences about letters: waiting, sent, or not delivered and why.
 
-Nothing is decided, and no text of a letter is shown.
+They only word facts, and contain no text of a letter.
 """
 
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ _WHY = {
     "fault": lazy("something went wrong on our side"),
 }
 
-_NAMES = {  # what a letter to a client had become when it was sent
+_NAMES = {  # the final kind of a letter to a client, known when it was sent
     "booked": lazy("Confirmation"),
     "waits": lazy("Request received"),
     "approved": lazy("Request confirmed"),
@@ -39,9 +39,8 @@ _NAMES = {  # what a letter to a client had become when it was sent
 
 
 def of_person(person: User) -> tuple[str, str] | None:
-    """(tone, sentence) about the last letter that brought the person a one-time link.
-
-    None where there is none.
+    """(tone, sentence) about the last letter that brought the person a one-time link. None if there
+    is none.
     """
     row = (
         queues.by_mail(person.clinic)
@@ -82,7 +81,7 @@ def of_person(person: User) -> tuple[str, str] | None:
 
 
 def mail(clinic: Clinic, queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
-    """(badge, state, more) about the clinic's letters, the weightiest first."""
+    """(badge, state, more) about the clinic's letters, the most serious first."""
     counted = _(
         "{sent} sent within a day, {count} waiting.",
         sent=f"{queue.sent:,}",
@@ -105,7 +104,9 @@ def mail(clinic: Clinic, queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
 
 
 def of_booking(booking: Booking, zone: ZoneInfo) -> list[str]:
-    """The letters to the client about a booking, the newest first: which, and when or why not."""
+    """The letters to the client about a booking, the newest first: which, and when they were sent
+    or why not.
+    """
     told = (client_letters.of_booking(booking, kind) for kind in (client_letters.KIND, texts.ABOUT))
     rows = [row for some in (*told, queues.reminders(booking)) for row in some]
     rows.sort(key=lambda row: row.id, reverse=True)
@@ -131,7 +132,7 @@ def _of_letter(row: Letter, zone: ZoneInfo) -> str:
 
 
 def _named(clinic: Clinic, count: int) -> str:
-    """The people to whom something could not be delivered, and why."""
+    """The people to whom a letter could not be delivered, and why."""
     since = scheduling.utc_now() - LATELY
     failed = Letter.phase == "failed", Letter.ended_at > since
     rows = list(queues.by_mail(clinic).where(*failed).limit(MOST_NAMED))
@@ -150,12 +151,12 @@ def _named(clinic: Clinic, count: int) -> str:
 
 
 def _reader(letter: Letter) -> int:
-    """The id of the person at the clinic whom it was for; 0: nobody there."""
+    """The id of the person at the clinic to whom it was sent; 0: nobody there."""
     return letter.about if letter.kind in ("invite", "reset") else letter.detail.get("reader") or 0
 
 
 def _why(letter: Letter) -> str:
-    """The reason why it was not delivered, in words."""
+    """The reason why a letter was not delivered, in words."""
     return text_words.why(letter.word) if letter.queue != MAIL else _why_of(letter.word)
 
 

@@ -1,4 +1,4 @@
-"""Which calendars stand in the menu, read once a request."""
+"""The calendars in the menu, read once for each request."""
 
 from datetime import datetime
 
@@ -19,14 +19,14 @@ def init_app(app: Flask) -> None:
 
 def menu_calendars() -> tuple[list[Practitioner], bool]:
     """The calendars of the menu, and whether there are more: one's own first, then colleagues' by
-    venue, the oldest first. Closed calendars with future bookings stand last.
+    venue, the oldest first. Closed calendars with future bookings come last.
     """
     _load_menu()
     return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
 
 
 def left_over() -> list[Practitioner]:
-    """The clinic's closed calendars that still hold bookings to come, each with their number as
+    """The clinic's closed calendars that still have future bookings, with their number as
     `left`.
     """
     _load_menu()
@@ -35,7 +35,9 @@ def left_over() -> list[Practitioner]:
 
 
 def _load_menu() -> None:
-    """One query a request for both: every page of the calendar needs them."""
+    """One query for each request and both functions above, since every page of the calendar needs
+    them.
+    """
     if "menu_calendars" in g:
         return
     order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
@@ -49,14 +51,14 @@ def _load_menu() -> None:
 
 
 def _left(row: Practitioner) -> int | None:
-    """How many bookings to come a closed calendar still has; None for an open one."""
+    """The number of future bookings in a closed calendar; None for an open one."""
     left: int | None = vars(row)["left"]
     return left
 
 
 def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
-    """The clinic's open calendars, and closed ones with bookings in [start, end) or to come, by
-    venue and name. One query, which also answers `left_over`.
+    """The clinic's open calendars, and closed ones with bookings in [start, end) or later, by venue
+    and name. One query, whose result `left_over` uses too.
     """
     rows = leftover.with_open_ones(access.clinic(), Booking.touching(start, end))
     found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))

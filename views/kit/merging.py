@@ -1,10 +1,11 @@
-"""Two people, one row: a form that changes what is stored knows what was stored when it was opened.
+"""Two people may edit one row at the same time. A form that changes a stored row therefore knows
+what was stored when it was opened.
 
-Each such form carries its first values in a hidden field. When it is saved, every field is compared
-three ways: as the page was opened, as it was sent, as the row is now. What only one of the two
-people changed is taken. Where both did, nothing is saved; the page shows both and asks which to
-keep. A page that does not say what it showed, such as one that was opened before an update of the
-program, is asked about every field that it would change.
+Each such form carries its first values in a hidden field. On saving, each field is compared in
+three states: when the page was opened, as it was sent, and as it is stored now. If only one person
+changed a field, that change is stored. If both did, nothing is saved; the page shows both values
+and asks which to keep. A page without the first values, such as one that was opened before an
+update of the program, asks about every field that it would change.
 """
 
 import base64
@@ -33,13 +34,12 @@ from .week_fields import WeekHours
 
 Row = TypeVar("Row", bound=Base)
 
-LONGEST_SEEN = 400_000  # characters of the hidden field
+LONGEST_SEEN = 400_000  # characters of the hidden field, at most
 
 
 class Seen(Field):
-    """The content of the form when it was opened, as one word of base64.
-
-    Every reader of HTML hands that back as it is.
+    """The content of the form when it was opened, as one word of base64, which every browser and
+    program returns unchanged.
     """
 
     widget = HiddenInput()
@@ -69,7 +69,7 @@ class Seen(Field):
 
 @dataclass(frozen=True)
 class Difference:
-    """A field, or fields that belong together, which two people changed, in words."""
+    """A field, or fields that belong together, changed by two people, in words."""
 
     name: str
     label: str
@@ -79,24 +79,23 @@ class Difference:
 
 
 class Merging(Form):
-    """A form that changes a stored row.
-
-    `together` names fields that mean something only with each other, by label.
+    """A form that changes a stored row. `together`: names of fields that make sense only together,
+    by label.
     """
 
     seen = Seen()
     together: ClassVar[dict[str, tuple[str, ...]]] = {}
-    not_stored: tuple[str, ...] = ()  # fields that say what to do, not what to store
-    saves_itself = False  # each change in it is saved at once, without a button
-    # the field whose value must be this row's alone, and what is said where it is not; {} stands
-    # for the value
+    not_stored: tuple[str, ...] = ()  # fields that are instructions and are not stored
+    saves_itself = False  # each change in the form is saved at once, without a button
+    # the field whose value must be unique, and the sentence if it is not; {} is replaced by
+    # the value
     taken: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.differences: list[Difference] = []
         self.was_asked = False
-        self.is_blind = False  # the page did not say what it showed
+        self.is_blind = False  # the page did not send its first values
         self.changed_by = ""
 
     def stored(self) -> list[str]:
@@ -109,19 +108,20 @@ class Merging(Form):
         return {name: self[name].data for name in self.stored()}
 
     def snapshot(self) -> dict[str, Any]:
-        """Every stored field as plain JSON, so that it can be compared."""
+        """Every stored field as plain JSON, so that two states can be compared."""
         return {name: plain(self[name].data) for name in self.stored()}
 
     def store(
         self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]
     ) -> bool:
-        """Merge with what is stored now, and save.
+        """Merge with the values that are stored now, and save.
 
-        False: nothing is saved. Both changed a field, and `differences` are to be decided first; or
-        a value that must be unique is another row's, and its field says so.
+        False: nothing is saved. Either both people changed a field, and `differences` must be
+        decided first; or a value that must be unique belongs to another row, and its field has the
+        error.
 
-        `opened(row)` is the form as it would open now. Another change of the clinic waits
-        meanwhile.
+        `opened(row)` makes the form as it would open now. Another change in the clinic waits until
+        this one ends.
         """
         try:
             with alone(row):
@@ -134,9 +134,8 @@ class Merging(Form):
         return may
 
     def add(self, make: Callable[[], Row]) -> Row | None:
-        """The row that `make()` makes from what was filled in.
-
-        None: a value that must be unique is another row's, and its field says so.
+        """The row that `make()` makes from the form. None: a value that must be unique belongs to
+        another row, and its field has the error.
         """
         try:
             return make()
@@ -150,9 +149,9 @@ class Merging(Form):
         make: Callable[..., Added],
         values: dict[str, Any],
     ) -> Added | None:
-        """The row that `make(clinic, actor, **values)` makes; a second press of the button gives
-        the row of the first. None: what must be this row's alone is another's, which stands beside
-        its field.
+        """The row that `make(clinic, actor, **values)` makes. A second press of the button returns
+        the row of the first. None: a value that must be unique belongs to another row, and its
+        field has the error.
         """
         clinic = current_user.clinic
         return self.add(
@@ -168,11 +167,9 @@ class Merging(Form):
         self.fault(name, sentence.format(value=self[name].data))
 
     def merge(self, now: "Merging", row: Base) -> bool:
-        """Put into every field what is to be stored, given the form as it would open now.
+        """Set every field to the value to be stored. `now`: the form as it would open now.
 
-        False: there are `differences` to decide.
-
-        Lock the row first (`database.alone`).
+        False: there are `differences` to decide. Lock the row first (`database.alone`).
         """
         current = now.snapshot()
         self.is_blind = self.seen.data is None
@@ -180,7 +177,7 @@ class Merging(Form):
         was = current if self.is_blind else current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
-        # Not on the page when it was opened.
+        # The page did not have this field when it was opened.
         mine |= {name: was[name] for name in mine if name not in seen}
         self.differences = [
             one
@@ -196,10 +193,7 @@ class Merging(Form):
         return not self.differences
 
     def _sent(self) -> set[str]:
-        """The fields that were sent.
-
-        A box that is not ticked sends nothing, so it counts as sent.
-        """
+        """The fields that were sent. An unticked box sends nothing, so every box counts as sent."""
         boxes = BooleanField, SelectMultipleField
         return {
             name for name in self.stored() if self[name].raw_data or isinstance(self[name], boxes)
@@ -250,7 +244,7 @@ class Merging(Form):
         return None
 
     def put(self, name: str, value: Any) -> None:
-        """Fill a field with something that was not typed."""
+        """Set a field to a value that was not typed."""
         self[name].data, self[name].raw_data = value, None
 
     def in_words(self, names: tuple[str, ...]) -> str:
@@ -262,7 +256,7 @@ class Merging(Form):
 
 
 def plain(value: Any) -> Any:
-    """A field's value as JSON has it; an empty one is "" whatever its kind."""
+    """A field's value for JSON; an empty one is "" whatever its type."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -277,7 +271,7 @@ def plain(value: Any) -> Any:
 
 
 def _stretches(hours: Iterable[Sequence[str]]) -> str:
-    """9:00 am–1:00 pm, 2:00 pm–5:00 pm."""
+    """The hours of a day as one line: 9:00 am–1:00 pm, 2:00 pm–5:00 pm."""
     return ", ".join(f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in hours)
 
 
@@ -310,7 +304,7 @@ def in_words(field: Field) -> str:
 
 
 def _last_change(row: Base) -> str:
-    """The last person who changed the row, and when: "Maya Linden, today 14:05"."""
+    """The last change of the row: who made it, and when: "Maya Linden, today 14:05"."""
     entry = AuditEntry.about(row).first()
     if entry is None:
         return ""

@@ -1,4 +1,4 @@
-"""The rights on the waiting list: entries are loaded here, as `access` loads others."""
+"""The rights on the waiting list: entries are loaded here, like all other rows in `access`."""
 
 from flask import abort
 from flask_login import current_user

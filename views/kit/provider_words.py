@@ -1,5 +1,5 @@
-"""Sentences about the providers in general, from the registry and the plans alone, so that they
-hold for this installation.
+"""Sentences about the providers in general. They come from the registry and the plans, so they are
+true for this installation.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ PLAN_NAMES = {
 
 
 def both_ways() -> list[ProviderRow]:
-    """The providers that can be synced both ways here, in the registry's order; all there are
-    where none is set up.
+    """The providers that can be synced both ways here, in the registry's order; all of them if none
+    is set up.
     """
     return [row for row in _two_way() if row.kind in gateway.kinds()] or _two_way()
 
@@ -35,7 +35,7 @@ def apps() -> str:
 
 
 def _named(rows: Iterable[ProviderRow]) -> str:
-    """The providers that most people look for by their names, the rest as "others"."""
+    """The names of the providers that most people look for, and "others" for the rest."""
     rows = list(rows)
     names: list[object] = [row.name for row in rows if row.is_widespread]
     if not names:
@@ -44,12 +44,12 @@ def _named(rows: Iterable[ProviderRow]) -> str:
 
 
 def of_permission() -> str:
-    """The providers where a person allows what Kalends may do: "Google and Outlook"; "": none."""
+    """The providers where a person can set what Kalends may do: "Google and Outlook"; "": none."""
     return listed(row.name for row in both_ways() if not row.by_password)
 
 
 def signing_in() -> str:
-    """How a person connects an account."""
+    """A sentence: how a person connects an account."""
     rows = both_ways()
     companies = listed(row.company for row in rows if not row.by_password)
     needs_password = any(row.by_password for row in rows)
@@ -61,7 +61,7 @@ def signing_in() -> str:
 
 
 def freshness() -> str:
-    """How soon a change there is known here, and one here there."""
+    """A sentence: how soon a change there is known here, and a change here there."""
     rows = both_ways()
     instant = [row for row in rows if row.has_channels]
     if not instant or not gateway.setup().webhook_url:
@@ -75,7 +75,7 @@ def freshness() -> str:
 
 
 def plans_with(feature: str) -> list[str]:
-    """The plans of a host that have a feature ("feed", or a provider), the smallest first."""
+    """The host's plans that have a feature ("feed", or a provider), the smallest first."""
     plans = [plan for plan in PLANS if feature in PLANS[plan] and plan != "self-hosted"]
     return sorted(plans, key=lambda plan: len(PLANS[plan]))
 
@@ -86,8 +86,8 @@ def plans_of_links() -> str:
 
 
 def plans_of_sync(whole: bool = False) -> str:
-    """The plans that have each provider: "Google in Basic, Plus and Pro; Outlook in Pro"; `whole`:
-    also of providers that are not set up here.
+    """The plans that have each provider: "Google in Basic, Plus and Pro; Outlook in Pro". `whole`:
+    also providers that are not set up here.
     """
     groups: dict[tuple[str, ...], list[ProviderRow]] = {}
     for row in _two_way() if whole else both_ways():

@@ -1,4 +1,4 @@
-"""Codes for phone cameras, as a path that a page draws."""
+"""QR codes, as a path for SVG."""
 
 from itertools import groupby
 
@@ -6,7 +6,7 @@ import segno
 
 
 def code(text: str) -> tuple[int, str]:
-    """The code of an address: its width in modules, and the path that draws it."""
+    """The QR code of a text: its width in modules, and the path that draws it."""
     rows = list(segno.make(text, error="m", micro=False).matrix_iter(border=2))
     pieces = []
     for y, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""How a region may be, as the choices of forms: (value, words)."""
+"""The choices for a region's formats, for forms: (value, words)."""
 
 from base import day_names
 from base.catalogue import lazy

@@ -1,9 +1,8 @@
-"""The session of a request, as Flask asks for it.
+"""The session of a request, in the form that Flask expects.
 
-For people who signed in it is a row of the database, and their cookie holds only a random secret.
-
-For strangers a few words are kept in an encrypted cookie until the next page. A cookie never holds
-anything about clients.
+For people who signed in it is a row of the database; their cookie holds only a random secret. For
+everyone else a few messages are kept in an encrypted cookie until the next page. A cookie never
+contains anything about clients.
 """
 
 import json
@@ -23,9 +22,9 @@ from people.sessions import REMEMBERED, SEEN_EVERY, Session
 
 from . import devices
 
-MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for what the next page says
-SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
-# What open pages ask for by themselves: nobody need sit before them.
+MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for the messages on the next page
+SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; cookies of people not signed in are longer
+# Requests that open pages send by themselves: they do not show that a person is there.
 UNATTENDED = {
     "week.changes",
     "team_day.changes",
@@ -38,7 +37,7 @@ _tagged = TaggedJSONSerializer()
 
 
 class PageSession(SessionMixin):
-    """The session of one request, read when it is first asked for. `row` is None for strangers."""
+    """The session of one request, read when first needed. `row` is None if nobody is signed in."""
 
     accessed = False
 
@@ -50,7 +49,7 @@ class PageSession(SessionMixin):
 
     @property
     def row(self) -> Session | None:
-        """The session's row; None for strangers."""
+        """The session's row; None if nobody is signed in."""
         self._read()
         return self._row
 
@@ -66,7 +65,7 @@ class PageSession(SessionMixin):
         return self._values
 
     def begin(self, user: User, remembered: bool, device: str) -> None:
-        """Sign in: a new session replaces this one, and nothing of it stays."""
+        """Sign in: a new session replaces this one and takes nothing over."""
         self.end()
         self._row, self.secret = Session.begin(user, remembered, device)
         self._row.user = user
@@ -84,9 +83,8 @@ class PageSession(SessionMixin):
         return self._values is not None and self._values != _open(self._before)
 
     def packed_onto(self, packed: str) -> str:
-        """The content of `packed` with this request's changes, encrypted; empty for nothing.
-
-        Only the last few of the messages that no page has shown yet are kept.
+        """The content of `packed` with this request's changes, encrypted; empty if there is none.
+        Only the last few unshown messages are kept.
         """
         there, before, after = _open(packed), _open(self._before), self._read()
         for key in (key for key in {*before, *after} if before.get(key) != after.get(key)):
@@ -99,7 +97,7 @@ class PageSession(SessionMixin):
 
     @property
     def has_useless_cookie(self) -> bool:
-        """Whether the browser's cookie opens nothing, or nothing is left to keep in it."""
+        """Whether the browser's cookie belongs to no session, or has nothing left to keep."""
         return bool(self._cookie) and self._values == {} and self._row is None
 
     def __getitem__(self, key: Any) -> Any:
@@ -127,7 +125,7 @@ def _open(packed: str) -> dict[str, Any]:
 
 
 class Sessions(SessionInterface):
-    """Reads and keeps sessions for Flask."""
+    """Reads and stores sessions for Flask."""
 
     def open_session(self, app: Flask, request: Any) -> PageSession:
         return PageSession(request.cookies.get(self.get_cookie_name(app), ""))
@@ -159,9 +157,8 @@ class Sessions(SessionInterface):
 
 
 def _keep(session: PageSession, own: Session) -> None:
-    """Store what changed.
-
-    If the database refuses, the answer is sent all the same; at most a message is lost.
+    """Store the changes. If the database refuses, the answer is sent anyway; at most a message is
+    lost.
     """
     is_seen = now() - own.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:
@@ -179,14 +176,14 @@ def _keep(session: PageSession, own: Session) -> None:
 
 
 def page_session() -> PageSession:
-    """The session of this request, behind Flask's proxy."""
+    """The session of this request, without Flask's proxy."""
     proxy: Any = session
     found: PageSession = proxy
     return found
 
 
 def reader(__: Request) -> User | None:
-    """The person of the session, if any; pages are written for their region."""
+    """The person of the session, if any, for the region of the page."""
     row = page_session().row
     if row is None:
         return None

@@ -1,6 +1,5 @@
-"""The sign-in form, and what somebody had typed when their session ended.
-
-It waits, encrypted, in the page that asks them to sign in.
+"""The sign-in form; and a form that somebody sent after their session ended. Its content waits,
+encrypted, in the page that asks them to sign in.
 """
 
 import json
@@ -34,10 +33,10 @@ from models import User
 from . import htmx
 from .forms import Form, Needed, SignInName
 
-LONGEST = timedelta(days=2)  # how long what was typed waits
+LONGEST = timedelta(days=2)  # how long typed texts are kept
 MOST_CHARACTERS = 200_000
-SECRET_FIELDS = ("password", "current")  # never kept: they are written anew
-_WHY = {  # why the form is not taken yet: heading, and the sentence for a part of a page
+SECRET_FIELDS = ("password", "current")  # never kept: the page makes new ones
+_WHY = {  # reason why the form is refused → heading, and the sentence for a part of a page
     "ended": (lazy("You were signed out"), lazy("You are signed out.")),
     "other": (lazy("Someone else is signed in now"), lazy("Someone else is signed in now.")),
     "old": (lazy("Please sign in again"), lazy("This page was open for more than a month.")),
@@ -57,10 +56,10 @@ class SignIn(Form):
 
 
 def ask_again(user_id: int | None, why: str) -> Response:
-    """The answer to a form whose sender (`user_id`, by its token) is not signed in.
+    """The answer to a form whose sender (`user_id`, from its token) is not signed in.
 
     A part of a page stays, with everything that was typed. A whole page asks to sign in, and keeps
-    what was typed if the form is ours. `why`: "ended", "other" or "old".
+    the typed texts if the form is ours. `why`: "ended", "other" or "old".
     """
     heading, sentence = _WHY[why]
     if htmx.is_partial():
@@ -86,9 +85,8 @@ def ask_again(user_id: int | None, why: str) -> Response:
 
 
 def _sealed(user_id: int) -> str:
-    """The form that was sent, encrypted; empty if it is too long.
-
-    Files and passwords are left out; it notes only that there were some.
+    """The form that was sent, encrypted; empty if it is too long. Files and passwords are left out;
+    only a note says that there were some.
     """
     typed = [[name, value] for name, value in request.form.items(multi=True) if _is_kept(name)]
     secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
@@ -105,9 +103,8 @@ def _sealed(user_id: int) -> str:
 
 
 def resume(user: User, sealed: str) -> Response | None:
-    """After signing in: a page that saves what was typed with one press.
-
-    None if nothing of this person waits.
+    """After signing in: a page that saves the kept form with one press. None if none of this person
+    is kept.
     """
     try:
         kept = json.loads(vault.unseal(sealed)) if sealed else None
@@ -138,9 +135,8 @@ def resume(user: User, sealed: str) -> Response | None:
 
 
 def texts(typed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The texts that a person typed into a form, each with the name of its field in words.
-
-    Shown where the form itself cannot be shown again, so that no text is lost. Never a password.
+    """The texts that a person typed into a form, each with the name of its field in words. Shown if
+    the form itself cannot be shown again, so that no text is lost. Never a password.
     """
     return [
         (name.replace("_", " ").capitalize(), value)
@@ -154,14 +150,14 @@ def _is_kept(name: str) -> bool:
 
 
 def _is_text(name: str, value: str) -> bool:
-    """Whether a person typed the value: it is no choice, key or number of ours."""
+    """Whether a person typed the value, so that it is no choice, key or id of ours."""
     made_by_us = name in ("key", "q", "seen", "agreed") or re.fullmatch("[0-9a-f-]{16,}", value)
     is_number = value.isdigit() and len(value) < 7  # a telephone number is longer
     return not made_by_us and len(value) > 3 and not is_number
 
 
 def _page_of(path: str) -> str:
-    """The page that a form stood on, as near as its address tells."""
+    """The page with the form, as far as the form's address shows it."""
     adapter = current_app.url_map.bind("")
     parts = urlsplit(path).path.rstrip("/").split("/")
     while len(parts) > 1:

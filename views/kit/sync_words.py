@@ -1,7 +1,4 @@
-"""Sentences of the sync pages about identifiers, links and their readers.
-
-Facts turned into words, nothing decided.
-"""
+"""Sentences of the sync pages about identifiers, links and their readers. They only word facts."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,22 +83,21 @@ _FEED_DEEDS = {
 
 
 def in_effect(user: User, feed: Feed | None = None) -> str:
-    """The identifier that counts for the person, or for one of the links.
-
-    The choice, cut by what the clinic allows and uses.
+    """The identifier used for the person, or for one of the links: the choice, limited by what the
+    clinic allows and uses.
     """
     return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
 
 
 def limited(user: User) -> str | None:
-    """The name of the identifier in force, if the clinic allows less than the person chose."""
+    """The name of the identifier in use, if the clinic allows less than the person chose."""
     applies = cut(user.identifier, user.clinic.privacy_ceiling)
     return IDENTIFIER_NAMES[applies] if user.identifier and applies != user.identifier else None
 
 
 def safer_identifiers(user: User) -> dict[str, str]:
-    """The identifiers that a single link may show instead: the safer ones, up to the person's
-    choice.
+    """The identifiers that a single link may show instead: those that reveal no more than the
+    person's choice.
     """
     return {
         key: IDENTIFIER_NAMES[key]
@@ -118,7 +114,7 @@ def covers(feed: Feed) -> str:
     if feed.scope == "person":
         return _("Yours at every venue")
     calendar = feed.practitioner
-    assert calendar is not None  # any other scope than these has one
+    assert calendar is not None  # every other scope has a venue
     whose = f"{calendar.user.name}’s" if feed.shows_others else _("Yours")
     if feed.kind == "availability":
         return _("{whose} at every venue", whose=whose)
@@ -126,15 +122,14 @@ def covers(feed: Feed) -> str:
 
 
 def lacks_role(feed: Feed, user: User) -> bool:
-    """Whether the link answers nothing, since its owner is no manager any more.
-
-    It shows calendars of others.
+    """Whether the link shows other people's calendars, and its owner is no longer a manager. It is
+    then not answered.
     """
     return feed.shows_others and not user.is_manager
 
 
 def shows(feed: Feed, user: User) -> str:
-    """In a few words, for a table: "Bookings with internal ID"."""
+    """The content of a link in a few words, for a table: "Bookings with internal ID"."""
     if feed.kind == "availability":
         return _("Free and busy only")
     if feed.hide_sensitive or user.hide_sensitive:
@@ -176,7 +171,9 @@ def window(feed: Feed) -> str:
 
 
 def statuses(feed: Feed) -> list[tuple[str, str]]:
-    """(how it shows, which statuses) for each way in use, and what stays out."""
+    """(how it is shown, which statuses) for each way in use, and the statuses that are not
+    shown.
+    """
     groups = [
         (_("As {key}", key=key), [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key])
         for key in EVENT_STATUSES
@@ -190,7 +187,7 @@ def statuses(feed: Feed) -> list[tuple[str, str]]:
 
 
 def rhythm(read: FeedRead) -> str:
-    """How often a program reads the link, once it has read it often enough to tell: ", about
+    """The interval in which a program reads the link, once it has read it often enough: ", about
     hourly".
     """
     seconds = read.interval_seconds or 0
@@ -205,9 +202,8 @@ def rhythm(read: FeedRead) -> str:
 
 
 def going_stale(feed: Feed) -> str:
-    """The effect of a new address on programs that read the old one.
-
-    "Outlook gets nothing more and goes stale; …".
+    """The effect of a new address on programs that read the old one: "Outlook gets nothing more and
+    goes stale; …".
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     families = list(dict.fromkeys(read.family for read in reads)) or [_("any app that uses it")]
@@ -221,13 +217,13 @@ def going_stale(feed: Feed) -> str:
 
 
 def apps(feed: Feed) -> list[FeedRead]:
-    """The programs that read the link, the last reader first. Browsers do not count."""
+    """The programs that read the link, the last reader first. Browsers are left out."""
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     return [read for read in reads if read.family != "a browser"]
 
 
 def too_large(events: int, octets: int) -> str:
-    """Why Google does not read all of a link."""
+    """The reason why Google does not read all of a link."""
     if events > 1_000:
         return _(
             "This link holds {events} events. Google keeps about 1,000 and drops the rest.",
@@ -240,7 +236,7 @@ def too_large(events: int, octets: int) -> str:
 
 
 def is_regular(feed: Feed) -> bool:
-    """Whether someone read the link about when they should have."""
+    """Whether some program read the link at about the expected time."""
     read = next(iter(apps(feed)), None)
     if read is None:
         return False
@@ -273,8 +269,8 @@ def _setting(name: str, value: Any) -> str:
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """The changes, each with the name of its link or account; without those that the list of runs
-    tells.
+    """The person's changes, each with the name of its link or account; without those in the list of
+    runs.
     """
     found = [one for one in history.of_person(user, most) if one[0].action != "account.resync"]
     is_needed = any(entry.kind == "account" for entry, __ in found)
@@ -302,9 +298,8 @@ def count(number: int, noun: str) -> str:
 
 
 def taking_part(calendars: list[Practitioner]) -> str:
-    """How many calendars a link for the whole clinic shows.
-
-    People who have not allowed it are left out.
+    """The number of calendars that a link for the whole clinic shows. People who do not allow it
+    are left out.
     """
     return _(
         "{some} of {all} take part",
@@ -314,5 +309,5 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
-    """The zone in which the person reads times."""
+    """The zone of times for this person."""
     return zones.among(calendars, user)

@@ -1,4 +1,4 @@
-"""Sentences of the pages about text messages: waiting, sent, or not taken and why."""
+"""Sentences about text messages: waiting, sent, or refused and why."""
 
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ def why(word: str) -> str:
 
 
 def last_trial(clinic: Clinic) -> tuple[str, str] | None:
-    """(tone, sentence) about the last trial message; None where there is none."""
+    """(tone, sentence) about the last trial message; None if there is none."""
     row = queues.newest(clinic, texts.TRIAL)
     if row is None:
         return None
@@ -50,7 +50,7 @@ def last_trial(clinic: Clinic) -> tuple[str, str] | None:
 
 
 def ago(row: Letter) -> str:
-    """How long ago the message ended, in words."""
+    """The time since the message was sent or failed, in words."""
     return display.ago(row.ended_at or row.created_at)
 
 

@@ -1,9 +1,10 @@
-"""The token in every form, without which no unsafe request is taken: another site cannot know it.
+"""The token in every form, which every request that changes something needs: another site cannot
+know it.
 
-It belongs to the person, not to the session: who signs in again goes on with the pages that were
-open. Forms of people who are not signed in belong to their browser. The check knows three refusals:
-no token of ours; the session has ended since; somebody else is signed in by now. In the last two
-what was typed is kept (`views.kit.signing_in`).
+It belongs to the person, not to the session: after signing in again a person can continue with open
+pages. Forms of people who are not signed in belong to their browser. A request is refused if it has
+no token of ours; if the session has ended since; or if somebody else is signed in by now. In the
+last two cases the typed texts are kept (`views.kit.signing_in`).
 """
 
 import hmac
@@ -23,7 +24,7 @@ from . import brakes, devices, htmx, signing_in
 
 FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
-# Blueprints whose callers prove themselves by a secret of their own, and those for visitors: they
+# Blueprints whose callers have a secret of their own, and those for visitors: visitors
 # are not signed in, and their forms carry a signed ticket.
 EXEMPT = {"webhooks", "choosing", "details", "managed", "by_letter", "asking", "earlier", "listing"}
 # For people who are not signed in yet.
@@ -34,7 +35,7 @@ DOORS = {
     "auth.welcome",
     "auth.sign_up",
 }
-LONGEST = timedelta(days=31)  # no session lives as long
+LONGEST = timedelta(days=31)  # longer than any session
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def issue() -> str:
 
 
 def renew() -> None:
-    """Somebody signed in or out: give the forms of this answer a token of theirs."""
+    """Somebody signed in or out: give the forms of this answer a new token."""
     g.pop("page_token", None)
 
 
@@ -82,7 +83,7 @@ def _browser() -> str:
 
 
 def sent() -> Token | None:
-    """The token that came with the request, if we made it."""
+    """The token that came with the request, if it is one of ours."""
     try:
         holder, made_at, __ = devices.signer("kalends page").loads(
             request.form.get(FIELD) or request.headers.get(HEADER, "")
@@ -105,7 +106,7 @@ def check() -> Response | None:
     if token is None:
         return _refuse()
     if request.endpoint in DOORS:
-        # Else another site could sign a visitor in as somebody.
+        # Otherwise another site could sign a visitor in as another person.
         is_ours = hmac.compare_digest(token.holder.encode(), _browser().encode())
         return (
             None
@@ -113,7 +114,7 @@ def check() -> Response | None:
             else _refuse()
         )
     if not current_user.is_authenticated:
-        return None  # the handler asks to sign in, or does nothing that needs it
+        return None  # the handler asks to sign in, or needs nobody to be signed in
     if token.user_id != current_user.id:
         return signing_in.ask_again(token.user_id, "other") if token.user_id else _refuse()
     return signing_in.ask_again(token.user_id, "old") if token.is_old else None

@@ -1,4 +1,4 @@
-"""The wishes of somebody on the waiting list: with whom, on which days, at which hours."""
+"""The wishes of a client on the waiting list: with which person, on which days, at which hours."""
 
 from collections.abc import Sequence
 from datetime import date, time
@@ -57,7 +57,7 @@ class WantedForm(Form):
         return not self.errors
 
     def wanted(self) -> Wanted:
-        """The form's content as an entry keeps it."""
+        """The wishes in the form, for storing."""
         chosen = self.with_whom.data
         return Wanted(
             [int(chosen)] if chosen else [],
@@ -86,9 +86,8 @@ def _wall(text: str) -> time | None:
 
 
 def card(booking: Booking, may_move: bool) -> dict[str, str] | None:
-    """The part about the waiting list on the client's page of an appointment: the wishes on one
-    line, "" where there are none yet; None where the client may not
-    ask. `may_move`: to another time at all.
+    """The wishes on one line, for the client's page of an appointment; "" if there are none yet.
+    None if the client may not ask. `may_move`: whether they may take another time at all.
     """
     entry = entries.of_booking(booking)
     if entry is not None:

@@ -1,4 +1,4 @@
-"""Fields about the days of a week, from the day on which weeks begin for the reader."""
+"""Fields about the days of a week, which begins on the first day of the reader's week."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .choices import Ticks
 
 
 class Weekdays(Ticks):
-    """Days of the week, from the day on which weeks begin here; their values count from Monday."""
+    """Days of the week, in the reader's order; their values count from Monday (0)."""
 
     def __init__(self, label: str, is_short: bool = False, **kwargs: Any) -> None:
         names = day_names.SHORT_WEEKDAYS if is_short else day_names.WEEKDAYS
@@ -21,16 +21,15 @@ class Weekdays(Ticks):
 
 
 class WeekHours(Field):
-    """Hours of a week, up to two stretches a day.
-
-    28 time inputs of one name, in order (`templates/_hours.html`), from the day `first`.
+    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order
+    (`templates/_hours.html`), from the day `first`.
     """
 
     DAYS = day_names.WEEKDAYS
 
     @property
     def first(self) -> int:
-        """The weekday of the first input, 0 for Monday, as on the page that was sent."""
+        """The weekday of the first input, 0 for Monday, in the page that was sent."""
         if not self.raw_data:
             return region.current.get().week_start
         sent = request.form.get(f"{self.name}-first", "0")
@@ -40,7 +39,7 @@ class WeekHours(Field):
         return [(self.first + n) % 7 for n in range(7)]
 
     def rows(self) -> list[tuple[str, list[str]]]:
-        """For each day its name and four wall times: from, to, from, to; else empty."""
+        """For each day its name and four wall times: from, to, from, to; "" for empty ones."""
         if self.raw_data:
             flat = [*self.raw_data, *[""] * 28]
         else:

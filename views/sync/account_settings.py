@@ -1,6 +1,7 @@
-"""The settings of a connected account: which way it syncs, what goes there and how it looks.
+"""The settings of a connected account: the direction of sync, which bookings go there and how they
+look.
 
-What a change would take away, outside or here, is counted and asked first.
+If a change would remove something, here or outside, the page first counts it and asks.
 """
 
 from typing import ClassVar
@@ -48,7 +49,7 @@ class Settings(Merging):
     def __init__(self, account: Account, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.account = account
-        self.losses: list[str] = []  # what saving would take away, once it was asked
+        self.losses: list[str] = []  # what saving would remove, once the page has counted it
         own, offered = own_calendars(account.user), coverable()
         self.own.choices = [(row.id, row.venue.name) for row in own]
         self.covers.choices = [(row.id, f"{row.user.name}, {row.venue.name}") for row in offered]
@@ -58,7 +59,7 @@ class Settings(Merging):
             del self.others, self.covers
 
     def columns(self) -> dict:
-        """The columns of the account."""
+        """The values for the columns of the account."""
         back, ahead = (int(days) for days in self.window.data.split())
         return {
             "direction": self.direction.data,
@@ -80,12 +81,12 @@ class Settings(Merging):
         return chosen_of(self.own)
 
     def chosen(self) -> list[int]:
-        """The calendars of the clinic that were chosen and may be."""
+        """The chosen calendars of the clinic that this person may choose."""
         return sorted(set(self.covers.data) & {row.id for row in coverable()})
 
     def is_complete(self) -> bool:
-        """Whether something was chosen wherever something must be; else the fault stands beside
-        it.
+        """Whether a choice was made in every field that needs one; otherwise the field gets a
+        fault.
         """
         others = self.others and self.others.data
         if others and not self.chosen():
@@ -97,7 +98,7 @@ class Settings(Merging):
         return not self.errors
 
     def may_be_lost(self) -> bool:
-        """Whether nothing would be taken away, or the person agreed to it."""
+        """Whether nothing would be removed, or the person agreed to it."""
         if not self.confirm.data:
             self.losses = _losses(self.account, self.columns())
         if self.losses:
@@ -106,7 +107,7 @@ class Settings(Merging):
 
 
 def settings_form(account: Account, **kwargs) -> Settings:
-    """The form as it opens."""
+    """The form filled with the present settings, or with the request."""
     window, covers = f"{account.past_days} {account.future_days}", account.covers
     own, wide = [row.id for row in own_calendars(account.user)], is_wide(account)
     return Settings(
@@ -127,14 +128,14 @@ def settings_form(account: Account, **kwargs) -> Settings:
 
 
 def is_wide(account: Account) -> bool:
-    """Whether a manager chose calendars of the clinic, in place of the own ones."""
+    """Whether a manager chose calendars of the clinic instead of their own."""
     if account.covers is None or not account.user.is_manager:
         return False
     return not set(account.covers) <= {row.id for row in own_calendars(account.user)}
 
 
 def own_calendars(user: User) -> list[Practitioner]:
-    """The person's calendars that may go outside, closed ones as well: they may hold bookings."""
+    """The person's calendars that may be sent, closed ones included: they may hold bookings."""
     return list(user.calendars())
 
 
@@ -146,14 +147,14 @@ def chosen_of(field: Several) -> list[int] | None:
 
 
 def coverable() -> list[Practitioner]:
-    """Calendars whose bookings a manager may send to their own calendar: of people who let theirs
-    leave.
+    """Calendars whose bookings a manager may send to their own calendar: those of people who allow
+    it.
     """
     return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
 
 
 def _losses(account: Account, columns: dict) -> list[str]:
-    """The events and busy times that this change removes, outside or here, as sentences."""
+    """Sentences about the events and busy times that this change removes, outside or here."""
     name = account_names.name_of(account)
     told = []
     leaves = columns["direction"] == "in" and account.sends

@@ -1,4 +1,6 @@
-"""The actions that a person has for a connected account, as buttons. Nothing is decided here."""
+"""The buttons for the actions on a connected account. Rows decide which actions there are
+(`actions`), not this module.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from sync.two_way.standing.actions import Action
 
 @dataclass(frozen=True)
 class Button:
-    """`how`: "swap" (a form whose answer takes the place of the accounts), "form", "link", or
+    """`how`: "swap" (a form whose answer replaces the list of accounts), "form", "link", or
     "button" (a link that looks like one).
     """
 
@@ -25,12 +27,12 @@ class Button:
 
 
 def menu(account: Account, actions: Iterable[Action]) -> list[Button]:
-    """These actions, as the menu of the account has them."""
+    """The buttons of these actions for the menu of the account."""
     return [_in_menu(account, action) for action in actions]
 
 
 def foot(account: Account, actions: Iterable[Action]) -> list[Button]:
-    """These actions, as they stand below the account."""
+    """The buttons of these actions for the place below the account."""
     return [_at_foot(account, action) for action in actions]
 
 
@@ -84,12 +86,12 @@ def _at_foot(account: Account, action: Action) -> Button:
 
 
 def _connect(account: Account) -> str:
-    """The address to connect an account once more."""
+    """The address for connecting an account again."""
     return url_for("connect.begin", kind=account.kind, account=account.id)
 
 
 def _staying(account: Account, name: str) -> str:
-    """How many events of ours stay outside, where any do."""
+    """A sentence with the number of our events that stay outside; "" if there are none."""
     count = mappings.left_outside(account)
     if not count:
         return ""

@@ -1,5 +1,5 @@
-"""Apps: what can be switched on beside the calendar itself, each with what it does, whether it is
-on, and the way to activate it.
+"""The Apps page: everything that can be switched on besides the calendar itself. Each app says what
+it does and whether it is on, and has a button to activate it.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ BOOKING = lazy(
 
 @dataclass(frozen=True)
 class Action:
-    """A button of an app, or a plain way on."""
+    """A button of an app, or a plain link."""
 
     words: str
     url: str
@@ -45,8 +45,9 @@ class Action:
 
 @dataclass(frozen=True)
 class App:
-    """`is_on`: None where it cannot be switched on here now. `note`: how it stands, or why not.
-    `in_list`: one line among others does, since few look for it and it is not in use.
+    """`is_on`: None if it cannot be switched on here now. `note`: its state, or why it cannot be
+    switched on. `in_list`: a line in the list of other apps is enough, since few people look for it
+    and it is not in use.
     """
 
     key: str
@@ -89,7 +90,7 @@ def _calendars() -> Iterator[App]:
 
 
 def _one_of_several(app: App, account: Account, whose: str) -> App:
-    """The card of one of several accounts of a kind."""
+    """The card of one account, if the person has several accounts of this kind."""
     name = _("{name}, {account}", name=app.name, account=whose)
     return replace(app, key=f"{app.key}-{account.id}", name=name)
 

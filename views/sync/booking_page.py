@@ -1,5 +1,5 @@
-"""The page on which clients book with the signed-in person, to be given to them: they cannot
-subscribe to a calendar of the clinic's.
+"""The page with the address at which clients book with the signed-in person. The person gives this
+address to clients, who cannot subscribe to a calendar of the clinic.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ blueprint = Blueprint("booking_page", __name__)
 
 @dataclass(frozen=True)
 class Address:
-    """An address at which clients book. `is_own`: with this person; else with everyone who takes
-    online bookings.
+    """An address at which clients book. `is_own`: with this person; otherwise with everyone who
+    takes online bookings.
     """
 
     url: str
@@ -30,13 +30,13 @@ class Address:
 
     @cached_property
     def code(self) -> tuple[int, str]:
-        """The address as a code for phone cameras: see `qr.code`."""
+        """The address as a QR code: see `qr.code`."""
         return qr.code(self.url)
 
 
 def address() -> Address | None:
-    """The signed-in person's page; the clinic's where they take no online bookings; None where the
-    clinic takes none.
+    """The signed-in person's booking page; the clinic's, if the person takes no online bookings;
+    None if the clinic takes none.
     """
     clinic = access.clinic()
     settings = OnlineSettings.of(clinic)

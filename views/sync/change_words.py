@@ -5,7 +5,7 @@ from sync.tables import account_names
 from sync.tables.notices import Notice
 from views.kit import display
 
-HEADINGS = {  # by kind: put back already, and not
+HEADINGS = {  # by kind: the sentence if it was put back, and the sentence if it was not
     "moved": (lazy("Moved in {provider}, put back"), lazy("Moved in {provider}: what is right?")),
     "edited": (
         lazy("Changed in {provider}, put back"),
@@ -41,7 +41,7 @@ OF_AN_EVENT = {  # its booking is gone
 
 
 def heading(notice: Notice) -> str:
-    """The heading: the change outside, its calendar, and whether it is put back."""
+    """The heading: what changed, in which calendar, and whether it is put back."""
     put_back, open_one = HEADINGS[notice.kind]
     said = put_back if notice.detail.get("is_put_back") else open_one
     return said.format(provider=_provider(notice))

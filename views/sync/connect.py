@@ -1,5 +1,5 @@
-"""Out to a calendar provider and back. The way out is a link: a form would be stopped at the border
-by our own content policy.
+"""The way to a provider's sign-in page and back. The way there is a link, since our content
+security policy blocks forms to other sites.
 """
 
 from datetime import timedelta
@@ -25,7 +25,7 @@ from . import connect_words, password, published
 
 blueprint = Blueprint("connect", __name__)
 
-KEY = "departure "  # and the state, in sessions under way: each tab is known when it is back
+KEY = "departure "  # with the state: sign-ins in several tabs are told apart when they come back
 MOST_UNDER_WAY = 4
 # a code that comes back once more within this time was used by the first return
 JUST_NOW = timedelta(minutes=10)
@@ -34,7 +34,7 @@ JUST_NOW = timedelta(minutes=10)
 @blueprint.get("/<kind>/departure")
 @login_required
 def begin(kind: str):
-    """Send the person to the provider, and keep what tells who comes back."""
+    """Send the person to the provider, and store what is needed to recognise the answer."""
     account = _meant(kind)
     refusal = _refusal(kind, account)
     if refusal:
@@ -61,7 +61,7 @@ def begin(kind: str):
 @blueprint.post("/<kind>/password")
 @login_required
 def sign_in(kind: str):
-    """A name and a password for a provider that asks for them."""
+    """The page that asks for a name and a password, if the provider needs them."""
     if kind not in gateway.kinds() or not registry.of(kind).by_password:
         abort(404)
     account = _meant(kind)
@@ -76,8 +76,8 @@ def sign_in(kind: str):
 @blueprint.get("/<kind>")
 @login_required
 def arrive(kind: str):
-    """The way back from the provider. The contents of its address must not stay in an address of
-    ours, so every answer redirects.
+    """The address to which the provider sends the person back. Its query must not stay in an
+    address of ours, so every answer redirects.
     """
     if kind not in gateway.kinds() or registry.of(kind).by_password:
         abort(404)
@@ -101,7 +101,7 @@ def arrive(kind: str):
 
 
 def _meant(kind: str) -> Account | None:
-    """The account that is to be connected once more; None for another one."""
+    """The account that is to be connected again; None for another one."""
     if kind not in registry.PROVIDERS or not registry.of(kind).takes_several:
         return Account.at(current_user, kind)
     account_id = request.args.get("account", type=int)
@@ -120,14 +120,16 @@ def _not_connected(kind: str, error: ProviderError):
 
 
 def _under_way() -> list[str]:
-    """Keys of what was sent to a provider and has no answer yet, the newest first."""
+    """The keys of requests that were sent to a provider and have no answer yet, the newest
+    first.
+    """
     keys = [key for key in session if key.startswith(KEY)]
     return sorted(keys, key=lambda key: session[key]["at"], reverse=True)
 
 
 def _sent(kind: str, state: str) -> AuthorizationRequest:
-    """The request that this answer belongs to, which is then used up; an empty request if there was
-    none. Other requests of the same person stay.
+    """The request that this answer belongs to, which is then removed from the session; an empty
+    request if there is none. Other requests of the same person stay.
     """
     kept = session.get(KEY + state)
     if not state or not kept or kept["kind"] != kind:
@@ -137,7 +139,7 @@ def _sent(kind: str, state: str) -> AuthorizationRequest:
 
 
 def _what_helps(kind: str, email: str) -> str:
-    """Advice for somebody who chose another account than the one that is known."""
+    """Advice for a person who chose another account at the provider than the connected one."""
     known = Account.at(current_user, kind)
     if known and known.is_leaving:
         return _(
@@ -149,7 +151,9 @@ def _what_helps(kind: str, email: str) -> str:
 
 
 def _connected(account: Account):
-    """Answer that the account is connected: its calendars are listed next, or its sync goes on."""
+    """The answer after an account was connected: its calendars are listed next, or its sync goes
+    on.
+    """
     flash(
         paragraph(
             _("Connected to {email}.", email=account.email),
@@ -160,8 +164,8 @@ def _connected(account: Account):
 
 
 def _just_connected(kind: str) -> Account | None:
-    """The person's account, where this is the second return of one that worked: pressed twice, or
-    reloaded.
+    """The person's account, if the provider's answer came a second time after a successful first
+    one: the button was pressed twice, or the page reloaded.
     """
     account = Account.at(current_user, kind)
     is_new = account and account.consented_at > scheduling.utc_now() - JUST_NOW
@@ -169,18 +173,18 @@ def _just_connected(kind: str) -> Account | None:
 
 
 def _back(kind: str):
-    """Go to the page on which this provider is chosen already, with its button."""
+    """Go to the page on which this provider is already chosen, with its button."""
     return redirect(url_for("sync_settings.show", mode=kind, _anchor="mode"), 303)
 
 
 def _way_back(kind: str) -> str:
-    """The address that is registered at the provider; exactly this."""
+    """Our redirect address, exactly as it is registered at the provider."""
     return f"{current_app.config['SETTINGS'].base_url}/connect/{kind}"
 
 
 def _refusal(kind: str, known: Account | None) -> str | None:
-    """Why this person cannot connect now (an account that is known), and what helps; None when they
-    can.
+    """The reason why this person cannot connect now (or not connect the `known` account), and what
+    to do; None if they can.
     """
     why = state.barred_from(kind, current_user.clinic, current_user)
     if why == State.NOT_SET_UP:

@@ -1,6 +1,6 @@
-"""Why a provider did not let us in, and what the person can do.
+"""Why a provider did not give access, and what the person can do.
 
-One sentence for each kind of refusal, on the way back and at the first list of calendars.
+One sentence for each kind of refusal, used after signing in and after the first list of calendars.
 """
 
 from base.catalogue import lazy
@@ -106,7 +106,9 @@ _PASSING = lazy(
 
 
 def refusal(kind: str, name: str, reason: str = "") -> str:
-    """The sentence for an error of this class; `reason` is its own, `name` the provider's."""
+    """The sentence for an error of this class. `reason`: the provider's own word. `name`: the
+    provider's name.
+    """
     if kind == "AuthExpired" and reason in (
         "interaction_required",
         "consent_required",

@@ -1,4 +1,4 @@
-"""Bookings whose event outside is different, and why: sentences, each with its button."""
+"""Bookings whose event outside is different, and why: one sentence for each, with its button."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ _WHY = {
         " has the old time."
     ),
 }
-_BUTTONS = {  # by how it differs
+_BUTTONS = {  # by `Difference.change`
     "moved": lazy("Put it back"),
     "edited": lazy("Put it back"),
     "repeated": lazy("Put it back"),
@@ -41,8 +41,8 @@ _BUTTONS = {  # by how it differs
 
 @dataclass(frozen=True)
 class ListedDifference:
-    """One difference: its booking (None: it is gone here), a sentence, and what the button says
-    ("": there is none).
+    """One difference: its booking (None: it no longer exists here), a sentence, and the label of
+    the button ("": there is no button).
     """
 
     one: Difference

@@ -1,4 +1,4 @@
-"""Sentences about an account from which only busy times come."""
+"""Sentences about an account that only reads busy times."""
 
 from base.catalogue import _, ngettext
 from sync.two_way.standing.state import Standing
@@ -6,7 +6,7 @@ from views.kit import display
 
 
 def counted(standing: Standing, how: str) -> str:
-    """How it stands, in a sentence; `how` changes arrive."""
+    """A sentence about the state of the account. `how`: how changes arrive."""
     return _(
         "No bookings go there. Busy times come from there, checked {ago}, {how}.",
         ago=display.ago(standing.account.checked_at),
@@ -15,7 +15,7 @@ def counted(standing: Standing, how: str) -> str:
 
 
 def leaving(left: int) -> str:
-    """How many events of ours are still to be removed there."""
+    """A sentence with the number of our events that are still to be deleted there."""
     if not left:
         return _("No bookings go there.")
     return ngettext(

@@ -1,8 +1,7 @@
-"""The address of a private link in every form that a calendar app takes.
+"""The address of a private link in every form that a calendar app accepts: plain, webcal, Outlook's
+page, a QR code.
 
-Plain, webcal, Outlook's page, a code for cameras.
-
-It stands on the pages of its owner and nowhere else: not in a URL of ours, a log or the audit.
+It is shown only on pages of its owner: never in a URL of ours, a log or the audit.
 """
 
 from urllib.parse import quote, urlsplit
@@ -18,16 +17,14 @@ OUTLOOKS = {"Outlook.com": "outlook.live.com", "Microsoft 365": "outlook.office.
 
 
 def https(feed: Feed) -> str:
-    """The whole private address, as it is copied."""
+    """The complete private address, to be copied."""
     settings = current_app.config["SETTINGS"]
     return settings.base_url + feeds.path(settings.secret_keys[0], feed)
 
 
 def worded(feed: Feed) -> str:
     """The private address with a readable last part, for apps that name a calendar by it
-    (Thunderbird).
-
-    Otherwise they show the secret.
+    (Thunderbird). Otherwise these apps would show the secret.
     """
     return https(feed).removesuffix(".ics") + (
         "/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics"
@@ -35,26 +32,25 @@ def worded(feed: Feed) -> str:
 
 
 def webcal(feed: Feed) -> str:
-    """The scheme from which Apple's calendars subscribe (and not merely import)."""
+    """The address with the scheme that makes Apple's calendars subscribe, not only import."""
     return "webcal://" + https(feed).partition("://")[2]
 
 
 def outlook(host: str, feed: Feed) -> str:
-    """Outlook's page that adds the link.
-
-    The address is percent-encoded whole, or its rest would be lost.
+    """The address of Outlook's page that adds the link. The link is percent-encoded completely;
+    otherwise a part of it would be lost.
     """
     address, name = quote(https(feed), safe=""), quote(feed.name, safe="")
     return f"https://{host}/calendar/0/addfromweb?url={address}&name={name}"
 
 
 def qr(feed: Feed) -> tuple[int, str]:
-    """The link as a code for phone cameras: its width in modules, and the path that draws it."""
+    """The link as a QR code: its width in modules, and the path that draws it."""
     return qr_codes.code(webcal(feed))
 
 
 def is_local() -> bool:
-    """Whether this Kalends can only be reached from its own computer."""
+    """Whether this Kalends can be reached only from its own computer."""
     return urlsplit(current_app.config["SETTINGS"].base_url).hostname in (
         "localhost",
         "127.0.0.1",

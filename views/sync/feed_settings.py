@@ -1,6 +1,5 @@
-"""The form in which a feed's settings are changed.
-
-Also the way between its fields and the feed's columns.
+"""The form that changes a feed's settings, and the conversion between its fields and the feed's
+columns.
 """
 
 from typing import ClassVar
@@ -25,7 +24,7 @@ _BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]
 
 
 class BusySettings(Merging):
-    """The settings of a link that shows free and busy times alone."""
+    """The settings of a link that shows only free and busy times."""
 
     together: ClassVar = {lazy("Time span"): ("window", "past_days", "future_days")}
 
@@ -49,7 +48,7 @@ class BusySettings(Merging):
     )
 
     def settings(self) -> dict:
-        """The columns of the link."""
+        """The values for the columns of the link."""
         past, future = WINDOWS.get(self.window.data, (self.past_days.data, self.future_days.data))
         return {"name": self.name.data, "past_days": past, "future_days": future}
 
@@ -103,12 +102,12 @@ class FeedSettings(BusySettings):
 
     @property
     def matrix(self) -> list:
-        """The field of each status, for those who choose one by one."""
+        """The field of each status, for people who choose each one."""
         return [self[f"status_{status}"] for status in STATUSES]
 
     @property
     def shown(self) -> dict[str, str]:
-        """Our statuses, and how each shows; a missing one stays out."""
+        """Our statuses, and how each is shown; a status that is missing here is not shown."""
         own = {
             status: field.data
             for status, field in zip(STATUSES, self.matrix, strict=True)
@@ -139,7 +138,9 @@ for _status in STATUSES:
 
 
 def settings_form(feed: Feed, **kwargs) -> BusySettings:
-    """The form for this link, filled from it or the request, with its owner's choices."""
+    """The form for this link, filled from the link or the request, with the choices that its owner
+    has.
+    """
     windows = {bounds: name for name, bounds in WINDOWS.items()}
     fields = {
         "name": feed.name,

@@ -1,5 +1,5 @@
-"""Private links: made, copied, changed, regenerated, stopped. Only one's own are ever listed or
-shown.
+"""Private links: made, copied, changed, regenerated, stopped. A person only ever sees their own
+links.
 """
 
 from contextlib import suppress
@@ -56,7 +56,7 @@ class NewFeed(Form):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # the first feed comes after the choice; full names are chosen on Calendar sync alone
+        # the first feed needs this choice; full names are chosen only on Calendar sync
         allowed = [one for one in current_user.clinic.allowed_identifiers() if one != "full_name"]
         names = sync_words.IDENTIFIER_NAMES
         self.identifier.choices = [("", _("Choose one")), *((one, names[one]) for one in allowed)]
@@ -70,16 +70,14 @@ class NewFeed(Form):
 
 
 def _covers() -> dict[str, list[tuple[str, str]]]:
-    """The choices of whose bookings a new feed shows, in groups; the first choice is
-    the usual one.
-    """
+    """The choices of whose bookings a new feed shows, in groups; the first is the usual one."""
     calendars = access.calendars()
     own = [
         (str(c.id), _("Mine at {venue}", venue=c.venue.name))
         for c in calendars
         if c.user_id == current_user.id
     ]
-    if len(own) > 1:  # a locum works at several; a clinic's feed is one venue's
+    if len(own) > 1:  # a locum works at several venues; a clinic's feed shows one venue
         whole = ("person", _("Mine at every venue, in one link"))
         own.insert(0 if current_user.clinic.feed_preset == "locum" else len(own), whole)
     groups = {_("Mine"): own}
@@ -160,7 +158,9 @@ def _show(
 
 
 def _changed(sentence: str, anchor: str | None = None) -> Response:
-    """After a change: the list anew, with a sentence in the changed card, or on top of the page."""
+    """The answer after a change: the list with a sentence in the changed card, or at the top of the
+    page.
+    """
     if anchor and htmx.is_partial():
         return _show(said={"at": anchor, "sentence": sentence})
     flash(sentence)
@@ -196,8 +196,8 @@ def create():
 
 
 def _generated(values: dict) -> Feed:
-    """A link with these values; a second press of the button gives that of the first. Raises
-    NoFeeds.
+    """A new link with these values. A second press of the button returns the link of the first.
+    Raises NoFeeds.
     """
     clinic = current_user.clinic
     return presses.once(
@@ -281,7 +281,7 @@ def ask_rotation_of_all():
 
 
 def _rotatable() -> list[Feed]:
-    """One's own links that are answered, or would be if the person allowed it."""
+    """One's own links that are answered, or would be answered if the person allowed it."""
     return [
         feed for feed in owned.living(current_user) if not sync_words.lacks_role(feed, current_user)
     ]
@@ -290,7 +290,7 @@ def _rotatable() -> list[Feed]:
 @blueprint.post("/rotation")
 @login_required
 def rotate_all():
-    """Give all of one's own links new addresses: after a device was lost, for instance."""
+    """Give all of one's own links new addresses, for example after a device was lost."""
     if not current_user.clinic.allows("feed"):
         abort(403)
     feeds = _rotatable()
@@ -365,7 +365,7 @@ def hide():
 @blueprint.get("/<int:feed_id>/card")
 @login_required
 def card(feed_id: int):
-    """A sheet to print: the code, the steps, the warning."""
+    """A sheet to print: the QR code, the steps, the warning."""
     feed = access.feed_of_mine(feed_id)
     return (
         abort(404)

@@ -1,4 +1,4 @@
-"""The owner's board: is everyone's calendar up to date, and if not, why and what to do."""
+"""The owner's board: whether each person's calendar is up to date; if not, why and what to do."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user
@@ -27,7 +27,7 @@ def show():
 @blueprint.get("/board")
 @manager_required
 def board():
-    """The board anew, as open pages ask for by themselves."""
+    """The board again: open pages request it by themselves."""
     return (
         render_template("health/_board.html", **_context())
         if htmx.is_partial()
@@ -38,7 +38,7 @@ def board():
 @blueprint.post("/accounts/<int:account_id>/runs")
 @manager_required
 def resync(account_id: int):
-    """Read one person's calendars anew and compare them with what is here."""
+    """Read one person's calendars completely and compare them with our rows."""
     account = access.account_to_manage(account_id)
     if why := two_way_words.barred(account):
         return _done(why)
@@ -55,8 +55,8 @@ def resync(account_id: int):
 @blueprint.post("/accounts/<int:account_id>/nudges")
 @manager_required
 def ask(account_id: int):
-    """Ask the person to look at their Calendar sync page: a notice there, and once an hour a letter
-    where mail is set up.
+    """Ask the person to look at their Calendar sync page: by a notice there, and at most once an
+    hour by a letter if mail is set up.
     """
     account = access.account_to_manage(account_id)
     written = controls.remind(account, current_user)
@@ -74,7 +74,9 @@ def ask(account_id: int):
 @blueprint.post("/accounts/<int:account_id>/end")
 @manager_required
 def end(account_id: int):
-    """Stop deleting one person's events where that cannot be finished, and leave them there."""
+    """End the deletion of one person's events if it cannot be finished, and leave the events
+    outside.
+    """
     account = access.account_to_manage(account_id)
     ending.end_now(account, current_user)
     return _done(
@@ -89,7 +91,7 @@ def end(account_id: int):
 @blueprint.get("/resync")
 @manager_required
 def ask_resync():
-    """The question before everyone is resynced: its effects, in numbers."""
+    """The question before everyone is resynced: what it will do, in numbers."""
     ready = _ready()
     counts = {
         "ready": len(ready),
@@ -124,7 +126,7 @@ def resync_all():
 
 
 def _ready() -> list[Account]:
-    """The accounts for which a resync can do something now."""
+    """The accounts that can be resynced now."""
     return [row for row in notices.accounts_of_the_clinic() if state.may_run(row)]
 
 
@@ -134,7 +136,7 @@ def _done(sentence: str) -> Response:
 
 
 def _context() -> dict:
-    """The board, with a few queries whatever the number of people."""
+    """The values for the board, with a few queries whatever the number of people."""
     clinic, zone = access.clinic(), sync_words.zone(access.calendars(), current_user)
     people = list(calendars.everyone(clinic))
     board = many.overviews(clinic, {user.id: user for user in people})
@@ -151,6 +153,8 @@ def _context() -> dict:
 
 @blueprint.app_template_global()
 def to_fix() -> int:
-    """How many accounts of the clinic are in trouble, as the board has it: for the menu."""
+    """The number of the clinic's accounts that are in trouble by the rules of the board, for the
+    menu.
+    """
     severe = [kind for kind, severity in state.SEVERITY.items() if severity == "trouble"]
     return len(state.any_of(notices.accounts_of_the_clinic(), severe))

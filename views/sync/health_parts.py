@@ -1,6 +1,6 @@
-"""Lines of the owner's board about the machine: workers, instant updates, mail, providers.
+"""Lines of the owner's board about the server: workers, instant updates, mail, providers.
 
-Nothing is decided. No client and no name of a calendar outside is in it.
+They only word facts. They name no client and no calendar outside.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "o
 
 @dataclass(frozen=True)
 class Part:
-    """One line of what works behind the scenes."""
+    """One line about a part of the server."""
 
     name: str
     badge: str
     state: str
     more: str = ""
-    help: str = ""  # the help page that says more
+    help: str = ""  # the help page about it
     may_send_again: bool = False
 
     @property
@@ -39,7 +39,7 @@ class Part:
 
 
 def parts(clinic: Clinic, board: Sequence[Overview], zone: ZoneInfo) -> list[Part]:
-    """Every line, the accounts of the clinic at hand."""
+    """All lines. `board`: the rows of the clinic's accounts, read already."""
     standings = [one.standing for one in board]
     waiting = queues.of(clinic)
     return [

@@ -1,4 +1,4 @@
-"""Why an account is not in order, in the words of the health board."""
+"""Reasons why an account is not in order, as sentences of the owner's board."""
 
 from zoneinfo import ZoneInfo
 
@@ -10,13 +10,15 @@ from . import connect_words, reading_words, status_words
 
 
 def why(standing: Standing, zone: ZoneInfo) -> str:
-    """The trouble of the account and what happens next, or that all is well."""
+    """The account's trouble and what happens next, or a sentence that all is well."""
     provider = registry.of(standing.account.kind).name
     return _while_stopped(standing, provider, zone) or _while_synced(standing, provider)
 
 
 def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | None:
-    """About an account that is not synced: not yet, not now, or no more; None for any other."""
+    """A sentence about an account that is not synced: not yet, not now, or no longer. None for any
+    other account.
+    """
     account, name = standing.account, standing.account.user.name.split()[0]
     match standing.state:
         case State.REMOVAL_STUCK:
@@ -115,7 +117,7 @@ def _while_synced(standing: Standing, provider: str) -> str:
 
 
 def _asks(standing: Standing) -> str:
-    """A safety stop: how many events a sync would have removed."""
+    """A sentence about a safety stop: the number of events that sync would have deleted."""
     count, total = (standing.question.detail.get(key) for key in ("count", "total"))
     if not total:
         return ngettext(
@@ -131,7 +133,7 @@ def _asks(standing: Standing) -> str:
 
 
 def _episode(standing: Standing) -> str:
-    """Since when nothing goes out, and what waits meanwhile."""
+    """A sentence about the time since when nothing is sent, and what waits."""
     left = standing.due - standing.in_step
     return paragraph(
         f"{status_words.since(standing.account)}.",

@@ -1,8 +1,8 @@
-"""Words of the owner's board: each person's accounts and private links, turned into a state, a
-reason and what helps. Nothing is decided.
+"""Words of the owner's board: for each person's accounts and private links a state, a reason and
+what to do. They only word facts.
 
-It is read by people who are not the owners of those calendars: no client, no external title and no
-name of a calendar outside is in it.
+People who do not own those calendars read the board: it names no client, no title of an external
+event and no calendar outside.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -32,9 +32,9 @@ NEW = timedelta(days=2)
 
 @dataclass(frozen=True)
 class PersonRow:
-    """One line of the board. `helps`: "resync", "ask" (the person must act) or "" (nothing to do);
-    `asked_at`: when they were last asked. `left_outside`: how many of our events the account may
-    leave outside if its departure is ended now.
+    """One line of the board. `helps`: "resync", "ask" (the person must act) or "" (nothing to do).
+    `asked_at`: when the person was last asked. `left_outside`: how many of our events the account
+    may leave outside if its departure is ended now.
     """
 
     user: User
@@ -59,7 +59,7 @@ class PersonRow:
 
     @property
     def ask_words(self) -> str:
-        """The words of the button that asks the person to act."""
+        """The label of the button that asks the person to act."""
         name = self.user.name.split()[0]
         if self.account and self.account.needs_access:
             return _("Ask {name} to reconnect", name=name)
@@ -69,8 +69,8 @@ class PersonRow:
 def rows(
     people: Sequence[User], overviews: Sequence[Overview], calendars: Set[int], zone: ZoneInfo
 ) -> list[PersonRow]:
-    """The board, the weightiest first. Everyone who works here with a calendar, an account or a
-    feed. `calendars`: the ids of those who have a calendar.
+    """The board, most serious line first: everyone who works here with a calendar, an account or a
+    feed. `calendars`: the ids of the people who have a calendar.
     """
     found: list[PersonRow] = []
     accounts: dict[int, list[Overview]] = {}
@@ -102,12 +102,12 @@ def _of_person(
 
 
 def summary(board: Iterable[PersonRow]) -> str:
-    """Two people need help, one is worth a look, one is up to date, four do not sync: each by what
-    is weightiest with them.
+    """A sentence such as "Two people need help, one is worth a look, one is up to date, four do not
+    sync". Each person counts by their most serious line.
     """
     worst: dict[int, str] = {}
     for row in board:
-        worst.setdefault(row.user.id, row.badge)  # the board begins with the weightiest
+        worst.setdefault(row.user.id, row.badge)  # the board begins with the most serious line
     kinds = "trouble", "waiting", "busy", "ok", "off"
     counts = [sum(badge == kind for badge in worst.values()) for kind in kinds]
     words = [
@@ -159,7 +159,7 @@ def _people(count: int) -> str:
 # ---- accounts ----
 
 
-HELPS = {  # what helps, where anything does
+HELPS = {  # what the reader of the board can do, if anything
     State.REMOVAL_STUCK: "end",
     State.LIST_FAILED: "ask",
     State.LIST_WAITS: "ask",
@@ -177,7 +177,7 @@ HELPS = {  # what helps, where anything does
 
 
 def of_account(one: Overview, zone: ZoneInfo) -> PersonRow:
-    """How an account stands, in words for whoever looks after the clinic."""
+    """The account's state, in words for people who look after the clinic."""
     standing, account = one.standing, one.standing.account
     helps = HELPS.get(standing.state, "")
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
@@ -197,8 +197,8 @@ def of_account(one: Overview, zone: ZoneInfo) -> PersonRow:
 
 
 def _facts(one: Overview, zone: ZoneInfo) -> list[str]:
-    """Last check, last change, coverage, live messages where they are possible, and how old the
-    consent is.
+    """Facts of an account: last check, last change, dates that are sent, instant updates if they
+    are possible, and the age of the consent.
     """
     standing, account, due = one.standing, one.standing.account, one.standing.due
     done = min(standing.in_step, due)
@@ -229,7 +229,7 @@ def _facts(one: Overview, zone: ZoneInfo) -> list[str]:
 
 
 def _of_feeds(user: User, feeds: list[Feed]) -> PersonRow:
-    """The person's links, by the one that is worst off."""
+    """The state of the person's links: that of the link with the most serious trouble."""
     what = _("{count} private links", count=len(feeds)) if len(feeds) > 1 else _("Private link")
     refusal = user.why_no_feeds()
     if refusal:

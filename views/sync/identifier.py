@@ -1,4 +1,6 @@
-"""How clients appear: the choice on the Calendar sync page, within what the clinic allows."""
+"""The choice of how clients appear outside (on the Calendar sync page), within the clinic's
+limits.
+"""
 
 from flask_login import current_user
 from wtforms import BooleanField
@@ -35,5 +37,5 @@ class Identifier(Merging):
 
 
 def identifier_form(user: User, **kwargs) -> Identifier:
-    """The form as it opens, with what the person chose last."""
+    """The form filled with the person's last choice."""
     return Identifier(data={"identifier": user.identifier}, **kwargs)

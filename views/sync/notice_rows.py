@@ -1,5 +1,6 @@
-"""The rows that notices tell of, read with a few queries for all notices: no template asks the
-database."""
+"""The rows that notices refer to, read with a few queries for all notices together, since no
+template may query the database.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ MOST_NAMED = 100
 
 
 def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collection[Notice]):
-    """Give notices of one account their account, booking, calendar and event."""
+    """Set for notices of one account their account, booking, calendar and event."""
     by_id = {row.id: row for row in calendars}
     ids = [one.booking_id for one in notices if one.booking_id]
     booked = _bookings(account.clinic_id).where(Booking.id.in_(ids)) if ids else ()
@@ -33,10 +34,9 @@ def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collect
 
 @dataclass(frozen=True)
 class Stopped:
-    """The deletions of a stopped plan: `count` of `total` events, and how many of these are of
-    bookings, of time off, copies that somebody made, and of bookings not known here. `bookings`:
-    the known ones, soonest first, as many as can be read. `is_much`: it stopped since they are
-    many.
+    """The deletions of a plan that stopped: `count` of `total` events; and how many of them are for
+    bookings, for time off, for copies that somebody made, and for unknown bookings. `bookings`: the
+    known ones, soonest first, up to a limit. `is_much`: the plan stopped because of their number.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Stopped:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether some are of bookings and some are not."""
+        """Whether it deletes events of bookings and other events."""
         return bool(self.booked and (self.copies or self.off or self.unknown))
 
 

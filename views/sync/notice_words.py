@@ -1,6 +1,5 @@
-"""Which notices a person sees, which of them wait for a decision, and who asks.
-
-Rows are grouped here; nothing is decided.
+"""Which notices a person sees, which of them wait for a decision, and their grouping. The notices'
+rows decide; this module only sorts them.
 """
 
 from collections.abc import Iterable
@@ -11,18 +10,15 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
 
-ONE_BY_ONE = (
-    3  # so many double bookings of a calendar are told each by itself; more are told at once
-)
+ONE_BY_ONE = 3  # up to so many double bookings of a calendar have a notice each; more share one
 MOST_LISTED = 20
 CHANGES = "moved", "edited", "repeated", "deleted"
 
 
 @dataclass(frozen=True)
 class Doubles:
-    """Double bookings with one calendar outside, as one notice.
-
-    `ids`: the rows that it stands for.
+    """Double bookings with one calendar outside, as one notice. `ids`: the rows that it
+    stands for.
     """
 
     account: Account
@@ -49,7 +45,7 @@ class Changes:
 
     @property
     def id(self) -> str:
-        """An id that has the number of changes, so that an open page shows more of them."""
+        """An id that contains the number of changes, so that an open page notices more of them."""
         return f"changes-{self.account.id}-{len(self.rows)}"
 
 
@@ -57,7 +53,7 @@ Shown = Notice | Doubles | Changes
 
 
 def template(notice: Shown) -> str:
-    """The file that tells it: one a kind, and one for whatever was changed outside."""
+    """The notice's template: one for each kind, and one for every kind of change outside."""
     name = "one_change" if notice.kind in CHANGES else notice.kind
     return f"sync/notices/{name}.html"
 
@@ -69,7 +65,7 @@ def shown(notices: Iterable[Notice]) -> list[Shown]:
 
 
 def _as_one(rows: list[Notice]) -> list[Doubles] | list[Changes]:
-    """Several notices as one; none if the last of these double bookings has ended by itself."""
+    """Several notices as one; none if the last of these double bookings has ended."""
     if rows[0].kind in CHANGES:
         return [Changes(rows)]
     bookings = double_bookings.clashing(rows)
@@ -81,8 +77,8 @@ def _as_one(rows: list[Notice]) -> list[Doubles] | list[Changes]:
 
 
 def _by_calendar(notices: Iterable[Notice]) -> list[list[Notice]]:
-    """Double bookings of a calendar together, and what was put back in an account; everything else
-    by itself, and so are a few.
+    """The notices, grouped: double bookings by calendar, changes that were put back by account. All
+    other notices, and small groups, stay single.
     """
     groups: dict[str, list[Notice]] = {}
     for notice in notices:
@@ -111,10 +107,8 @@ def _is_crowd(rows: list[Notice]) -> bool:
 
 
 def to_decide(notices: Iterable[Notice]) -> int:
-    """How many of the open notices wait for a person.
-
-    A change that is put back already does not wait. A reminder by a colleague counts only if
-    nothing else does.
+    """The number of open notices that wait for a person. A change that was put back does not wait.
+    A reminder by a colleague counts only if no other notice waits.
     """
     groups = _by_calendar(notices)
     waiting = sum(
@@ -126,5 +120,5 @@ def to_decide(notices: Iterable[Notice]) -> int:
 
 
 def is_news(notice: Notice) -> bool:
-    """Whether it only tells what was done."""
+    """Whether the notice only reports something, so that there is nothing to decide."""
     return notice.kind in ("edited", "repeated") and bool(notice.detail.get("is_put_back"))

@@ -1,5 +1,5 @@
-"""Notices that wait for a person, each with its few possible decisions. Every decision works
-once.
+"""Notices that wait for a person, each with its few possible decisions. A decision works
+only once.
 """
 
 from contextlib import suppress
@@ -24,7 +24,7 @@ from . import notice_words, sync_page
 blueprint = Blueprint("notices", __name__)
 
 _EDITED = ("moved", "edited", "repeated", "deleted")
-_HOW = {  # what is pressed: on which kinds, what it does, what is said then
+_HOW = {  # button → the kinds of notices, its function, the message afterwards
     "leave": (
         (*_EDITED, "double", "sync_reminder", "stray", "guests"),
         lambda notice: _leave(notice),
@@ -92,8 +92,8 @@ def _leave(notice: Notice) -> None:
 
 
 def _own(notice_id: int, what: str) -> Notice:
-    """A notice of the signed-in person about which this can be done; else 404, or 403 where the
-    booking is no longer theirs to change.
+    """A notice of the signed-in person that allows this decision; 404 for any other, and 403 if the
+    person may no longer change its booking.
     """
     notice = access.notice_of_mine(notice_id)
     if notice.kind not in _HOW[what][0]:
@@ -136,7 +136,7 @@ def decide(notice_id: int, what: str):
 @blueprint.post("/calendars/<int:calendar_id>/leave")
 @login_required
 def leave_all(calendar_id: int):
-    """Leave the double bookings of one calendar that the person has seen."""
+    """Leave the double bookings of one calendar that the page showed."""
     calendar = access.calendar_outside_of_mine(calendar_id)
     seen = [arg_int(value) for value in request.form.getlist("notice")]
     is_done = double_bookings.accept(listed.doubles(calendar, seen))
@@ -148,8 +148,8 @@ def leave_all(calendar_id: int):
 @blueprint.post("/accounts/<int:account_id>/leave")
 @login_required
 def leave_changes(account_id: int):
-    """Close the notices of an account about changes outside that were put back, those that the
-    person has seen. The bookings stay as they are.
+    """Close those notices of an account about changes put back that the page showed. The bookings
+    stay as they are.
     """
     account = access.account_of_mine(account_id)
     seen = {arg_int(value) for value in request.form.getlist("notice")}
@@ -166,8 +166,8 @@ def leave_changes(account_id: int):
 
 @blueprint.app_template_global()
 def to_decide() -> int:
-    """For the menu: how many things wait for the signed-in person on Calendar sync. An account that
-    does not sync counts once if it has no notice.
+    """The number of things on Calendar sync that wait for the signed-in person, for the menu. An
+    account that does not sync counts as one if it has no notice.
     """
     accounts, notices = _mine()
     return notice_words.to_decide(notices) + len(state.any_of(accounts, state.UNTOLD))
@@ -189,14 +189,14 @@ def _mine() -> tuple[list[Account], list[Notice]]:
 
 
 def accounts_of_the_clinic() -> list[Account]:
-    """For managers: every account, with its person at hand."""
+    """For managers: every account of the clinic, with its person loaded."""
     return _known()[0]
 
 
 def _known() -> tuple[list[Account], list[Notice]]:
-    """The signed-in person's accounts, of managers the clinic's, and the person's open notices: one
-    query a request for the menu and the calendar. What an answer changes is seen in the next
-    request.
+    """The signed-in person's accounts (for managers the clinic's), and the person's open notices:
+    one query in each request, for the menu and the calendar. A change made by this request is seen
+    only in the next one.
     """
     if "known_accounts" not in g:
         whose = None if current_user.is_manager else current_user.id
@@ -205,8 +205,8 @@ def _known() -> tuple[list[Account], list[Notice]]:
 
 
 def _refused(why: str):
-    """The booking cannot follow: say why, without a client's name, since flashes travel in a
-    cookie. The notice stays.
+    """Show why the booking cannot follow, without a client's name, since messages travel in a
+    cookie. The notice stays open.
     """
     sentence = _("Not moved: {why}.", why=why)
     if htmx.is_partial():

@@ -1,4 +1,4 @@
-"""Sentences about what stands outside while an account rests."""
+"""Sentences about events of ours that stay outside while an account does not sync."""
 
 from base.catalogue import _, ngettext
 from sync.providers import registry
@@ -8,8 +8,8 @@ from sync.two_way.plans import showing
 
 
 def left(account: Account) -> str:
-    """How many of our events are still there, and whether they show more than is allowed now;
-    "": none are there.
+    """A sentence with the number of our events there, and whether they show more than is allowed
+    now; "" if there are none.
     """
     count = left_outside(account)
     if not count:

@@ -1,6 +1,6 @@
-"""Bookings of one person at the same time, on the owner's board.
+"""Overlapping bookings of one person, on the owner's board.
 
-The nightly check found them; bookings that were moved since are left out.
+The nightly check found them; pairs that no longer overlap are left out.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from views.kit import display
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two bookings: in words, and its number for the address of its card."""
+    """One of the two bookings: a description, and its id for the address of its card."""
 
     booking: int
     words: str
@@ -21,8 +21,8 @@ class Side:
 class Overlaps:
     """The overlaps that the board lists.
 
-    `nobody`: pairs that nobody agreed to, `agreed`: to come, and somebody did; each with whose they
-    are. `counts` of both may be more than are listed.
+    `nobody`: pairs that nobody agreed to. `agreed`: future pairs that somebody agreed to. Each
+    comes with its person. `counts` of both may be larger than the lists.
     """
 
     counts: tuple[int, int]
@@ -31,7 +31,7 @@ class Overlaps:
 
 
 def of(clinic: Clinic) -> Overlaps | None:
-    """The overlaps of the clinic; None before the first check. One query where there are any."""
+    """The overlaps of the clinic; None before the first check. One query if there are any."""
     if clinic.overlaps_checked_at is None:
         return None
     kept = clinic.overlaps

@@ -1,6 +1,4 @@
-"""Connected accounts as the Calendar sync page shows them: who may see them, how they stand, and
-what can be done.
-"""
+"""Connected accounts on the Calendar sync page: their state, and the actions that each offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -42,7 +40,7 @@ from .account_settings import chosen_of, is_wide, own_calendars
 
 class Naming(Form):
     name = Line(lazy("Name of the new calendar"), 100, lazy("Write a name, such as Kalends"))
-    into = Line(lazy("Where to"), 20)  # "": a new calendar; else the number of one that is there
+    into = Line(lazy("Where to"), 20)  # "": a new calendar; else the id of an existing one
     direction = Choice(
         lazy("Which way"),
         choices=[(key, name) for key, (name, __) in words.DIRECTIONS.items()],
@@ -63,22 +61,26 @@ class Naming(Form):
             raise ValidationError(_("Choose at least one calendar"))
 
     def covers(self) -> list[int] | None:
-        """The calendars that go there; None: all of one's own, also where none was asked about."""
+        """The calendars whose bookings are sent; None: all of one's own, also if the form did not
+        ask.
+        """
         if is_wide(self.account):
             return self.account.covers
         return chosen_of(self.own) if self.own.data else None
 
 
 def context(is_poll: bool = False, **more) -> dict:
-    """The values for the part of the page with all connected accounts. A poll of an open page,
-    every few seconds, reads only the state of the accounts and what `key` says of them.
+    """The values for the part of the page with all connected accounts. A poll by an open page,
+    every few seconds, reads only the state of the accounts and the facts in `key`.
     """
     zone = sync_words.zone(access.calendars(), current_user)
     known = _known()
     accounts = [one.account for one in known]
     for account in accounts:
         if request.method == "GET" and not htmx.is_partial() and controls.is_list_old(account):
-            controls.list_anew(account)  # in a job: what was made there appears a moment later
+            controls.list_anew(
+                account
+            )  # by a job: calendars that were just made there appear a moment later
     panels = [panel(one, zone, more.get("naming_form"), is_poll) for one in known]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     return {
@@ -117,7 +119,7 @@ def context(is_poll: bool = False, **more) -> dict:
 
 
 def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRun]:
-    """Runs of these accounts, each with its account at hand."""
+    """Runs of these accounts, each with its account loaded."""
     by_id, found = {account.id: account for account in accounts}, list(runs)
     for run in found:
         run.account = by_id[run.account_id]
@@ -126,7 +128,7 @@ def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRu
 
 @dataclass
 class Known:
-    """One account, with what is read for all of a person's together."""
+    """One account, with the rows that are read for all accounts of a person together."""
 
     standing: Standing
     calendars: list[RemoteCalendar] = field(default_factory=list)
@@ -156,8 +158,8 @@ def _known() -> list[Known]:
 
 
 def _waiting(panel: dict) -> list[Notice]:
-    """The open notices of an account. Once it is well, a reminder is no longer shown; the next run
-    settles it.
+    """The open notices of an account. When the account works again, a reminder is no longer shown;
+    the next run settles it.
     """
     rows = panel["open_notices"]
     notice_rows.load(panel["account"], panel["calendars"], rows)
@@ -170,8 +172,8 @@ def _waiting(panel: dict) -> list[Notice]:
 def panel(
     known: Known, zone: ZoneInfo, naming_form: Naming | None = None, is_poll: bool = False
 ) -> dict:
-    """One account: its state, and what can be done. `is_poll`: without the parts that a poll leaves
-    out.
+    """One account: its state and its actions. `is_poll`: without the parts that a poll
+    leaves out.
     """
     account, standing, calendars = known.account, known.standing, known.calendars
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
@@ -218,7 +220,9 @@ def panel(
 
 
 def _shows_sources(panel: dict) -> bool:
-    """Whether the other calendars stand there: once ours is filled, or where nothing can be."""
+    """Whether the panel lists the other calendars: once ours is filled, or if nothing is sent
+    there.
+    """
     account, destination = panel["account"], panel["destination"]
     is_filled = destination is not None and destination.read_at is not None
     needs_none = panel["barred"] or registry.of(account.kind).reads_only
@@ -227,7 +231,7 @@ def _shows_sources(panel: dict) -> bool:
 
 
 def whose(account: Account) -> str:
-    """Which calendars go there, where they are not simply all of one's own."""
+    """Which calendars are sent there, unless it is simply all of one's own."""
     if account.covers is None:
         return ""
     rows = account.practitioners()
@@ -246,7 +250,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
         "form": _naming(account, refused, back),
         "due": panel["standing"].due,
         "is_wide": is_wide(account),
-        # after a refused name another is asked for, whatever the last list held
+        # after a refused name the form asks for another one, whatever the last list held
         "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],
         "places": places,
         "taken": starting.taken(account, [row.calendar_id for row in places]),
@@ -254,7 +258,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
 
 
 def _naming(account: Account, refused: RemoteCalendar | None, back: Naming | None) -> Naming:
-    """The form that names a new calendar; the one that came `back` with a fault, if it is this
+    """The form that names a new calendar; `back`, the form with a fault, if it is this
     account's.
     """
     if back and back.account.id == account.id:
@@ -269,7 +273,9 @@ def _naming(account: Account, refused: RemoteCalendar | None, back: Naming | Non
 
 
 def _default_name(refused: RemoteCalendar | None) -> str:
-    """The name that the provider refused, to be changed; else one to begin with."""
+    """The name that the provider refused, so that the person can change it; else a
+    suggested name.
+    """
     if refused:
         return refused.name
     first = calendars.oldest(current_user)
@@ -277,7 +283,7 @@ def _default_name(refused: RemoteCalendar | None) -> str:
 
 
 def key(panels: list[dict], notices: list[notice_words.Shown]) -> str:
-    """A short text that changes when more than the sentence of a status does."""
+    """A short text that changes when more changed than the sentence about a state."""
     parts = []
     for panel in panels:
         account, troubles = panel["account"], panel["troubles"]

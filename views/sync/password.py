@@ -1,6 +1,6 @@
-"""Connecting a calendar by a name and a password that somebody types.
+"""Connecting a calendar with a typed name and password.
 
-The password is tried by a job, once; the Calendar sync page follows it.
+A job tries the password once; the Calendar sync page shows the result.
 """
 
 from typing import ClassVar
@@ -47,14 +47,16 @@ class Password(Form):
 
 
 def used(account: Account | None) -> Account | None:
-    """The account if it is in use, so that only its password is asked for; else None."""
+    """The account if it is in use, so that the page asks only for its password; else None."""
     return account if account and not account.is_unused else None
 
 
 def show(
     kind: str, account: Account | None, form: Password | None = None, status: int = 200
 ) -> Response:
-    """The page that asks for what is needed: for another account, or for one that is there."""
+    """The page that asks for the name and password of a new account, or for the password of an
+    existing one.
+    """
     row, known = registry.of(kind), used(account)
     return htmx.show(
         "sync/password.html",
@@ -69,7 +71,7 @@ def show(
 
 
 def take(kind: str, known: Account | None) -> Response:
-    """Keep what was typed, and let a job try it."""
+    """Store the typed values, and start the job that tries them."""
     form = Password(kind, used(known))
     if not form.validate():
         return show(kind, known, form, 422)

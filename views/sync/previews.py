@@ -1,5 +1,5 @@
-"""How the next bookings look in each calendar outside: what every connected calendar and every
-feed of the person really shows.
+"""The next bookings as each calendar outside shows them: every connected calendar and every feed of
+the person.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MOST = 6  # calendars: the connected ones first, then the newest feeds
 
 @dataclass(frozen=True)
 class Pane:
-    """One calendar outside, and what it shows next."""
+    """One calendar outside, and the next bookings as it shows them."""
 
     key: str
     heading: str
@@ -30,8 +30,8 @@ class Pane:
 
 
 def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:
-    """The person's calendars outside as they would be with this identifier; one of a feed that
-    could be made where there are none. Nothing is stored.
+    """The person's calendars outside as they would be with this identifier; a feed that could be
+    made if there are none. Nothing is stored.
     """
     person = preview.as_if(user, identifier)
     found = [_connected(account, person, now) for account in accounts.sending(user)]

@@ -1,6 +1,6 @@
-"""Connecting a calendar that only publishes an address.
+"""Connecting a published calendar by its address.
 
-Nothing is asked here: a job reads it, and the Calendar sync page says what came of it.
+The request does not read the address: a job does, and the Calendar sync page shows the result.
 """
 
 from flask import Response, redirect, url_for
@@ -38,7 +38,7 @@ def show(
 
 
 def take(kind: str, known: Account | None) -> Response:
-    """Keep the address, and let a job read it."""
+    """Store the address, and start the job that reads it."""
     form = Published()
     if not form.validate():
         return show(kind, known, form, 422)

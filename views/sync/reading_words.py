@@ -1,6 +1,6 @@
 """Sentences about calendars outside that cannot be read, and about single events in them.
 
-Nothing is decided here.
+They only word facts.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ REASONS = {
     "no_id": lazy("it has no ID"),
     "refused": lazy("access to it was refused"),
 }
-_PUBLISHED = {  # words of `providers.published` that mean something by themselves
+_PUBLISHED = {  # words of `providers.published` that have a sentence of their own
     "page": lazy(
         "the address leads to a page to be read by people, often one to sign in. Copy the address"
         " of the calendar itself."
@@ -47,7 +47,7 @@ KEPT = lazy("The busy times we last read keep blocking.")
 
 @dataclass(frozen=True)
 class Trouble:
-    """The trouble of one calendar, in words."""
+    """The trouble of one calendar, as sentences."""
 
     name: str
     sentence: str
@@ -92,7 +92,7 @@ def _since(at: datetime, zone: ZoneInfo) -> str:
 
 
 def why(row: CalendarTrouble, provider: str) -> str:
-    """Why a calendar cannot be read, and what happens next. No name of a calendar is in it."""
+    """Why a calendar cannot be read, and what happens next. It names no calendar."""
     if said := _PUBLISHED.get(row.word) or SENTENCES.get(row.word):
         return str(said)
     word = f" ({row.word})" if row.word else ""
@@ -158,7 +158,7 @@ def unread(standing: Standing, row: CalendarTrouble) -> str:
 
 
 def freshness(known: Freshness) -> str:
-    """When a calendar was last read, and how soon a change there is known here."""
+    """A sentence: when a calendar was last read, and how soon we notice a change there."""
     read_at = known.calendar.read_at
     last = _("Last read {ago}", ago=display.ago(read_at)) if read_at else _("Not read yet")
     if not known.can_ask:
@@ -182,9 +182,8 @@ def coverage(standing: Standing) -> list[str]:
 
 
 def in_short(standing: Standing) -> tuple[str, str]:
-    """A name and a sentence for an account whose calendars cannot be read, or in part.
-
-    Without the name of any calendar.
+    """A name and a sentence for an account that has calendars which cannot be read, or only in
+    part. Names no calendar.
     """
     gone, closed = standing.gone, standing.closed
     provider = registry.of(standing.account.kind).name

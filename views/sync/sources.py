@@ -1,4 +1,6 @@
-"""A person's other calendars at the provider: read or not, and what of them blocks booking."""
+"""A person's other calendars at the provider: whether each is read, and which of its events block
+booking.
+"""
 
 from flask import Blueprint, Response, abort, flash, url_for
 from flask_login import current_user
@@ -123,6 +125,8 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
 
 
 def _freshness(row: RemoteCalendar) -> str | None:
-    """When it was last read, and how soon a change is known here; None: it is not read."""
+    """A sentence: when it was last read, and how soon we notice a change there; None: it is not
+    read.
+    """
     known = freshness.of_people([row.account.user_id])[row.account.user_id]
     return next((reading_words.freshness(one) for one in known if one.calendar.id == row.id), None)

@@ -1,4 +1,4 @@
-"""How an account stands, as a badge, a few words and a sentence; nothing decided."""
+"""The state of an account as a badge, a few words and a sentence. It only words facts."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -17,13 +17,13 @@ from . import connect_words, direction_words, outside_words, reading_words, two_
 
 @dataclass(frozen=True)
 class Status:
-    """An account in words: a badge ("ok", "busy", "waiting", "trouble", "off"), and a sentence."""
+    """An account's state: a badge ("ok", "busy", "waiting", "trouble", "off"), and a sentence."""
 
     badge: str
     name: str
     sentence: str
-    is_busy: bool = False  # something moves: look again in a moment
-    differs: bool = False  # up to date, but something stands differently outside
+    is_busy: bool = False  # it is changing now: the page polls in a moment
+    differs: bool = False  # up to date, but some events are different outside
 
     @property
     def tone(self) -> str:
@@ -38,7 +38,7 @@ class Status:
     @property
     def icon(self) -> str:
         if self.differs:
-            return "warn"  # nothing is waited for
+            return "warn"  # the page does not poll
         return {
             "ok": "check",
             "busy": "sync",
@@ -68,7 +68,7 @@ NAMES = {  # on the page and on the owner's board alike
     State.FAILED: lazy("Updating"),
     State.IN_STEP: lazy("Up to date"),
 }
-MOVING = (  # something changes by itself: look again in a moment
+MOVING = (  # it changes without the person: the page polls in a moment
     State.REMOVAL_STUCK,
     State.REMOVING,
     State.LISTING,
@@ -98,7 +98,7 @@ def name_of(standing: Standing, zone: ZoneInfo) -> str:
 
 
 def status(standing: Standing, zone: ZoneInfo) -> Status:
-    """How the account stands, for its own person."""
+    """The account's state, for its own person."""
     return Status(
         standing.severity,
         name_of(standing, zone),
@@ -109,7 +109,7 @@ def status(standing: Standing, zone: ZoneInfo) -> Status:
 
 
 def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
-    """How the first list of an account goes; None once its calendars are known."""
+    """The progress of an account's first list of calendars; None once its calendars are known."""
     lists = State.LISTING, State.LIST_FAILED, State.LIST_WAITS
     is_unseen = standing.state == State.NOT_SET_UP and standing.account.is_naming
     return status(standing, zone) if standing.state in lists or is_unseen else None
@@ -121,7 +121,7 @@ def _sentence(standing: Standing, zone: ZoneInfo) -> str:
 
 
 def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
-    """About an account that is not synced: not yet, not now, or no more; None for any other."""
+    """The state of an account that is not synced (yet, now, any more); None for others."""
     account = standing.account
     match standing.state:
         case State.REMOVAL_STUCK:
@@ -180,7 +180,7 @@ def _while_off(account: Account, name: str) -> str:
 
 
 def _while_listing(standing: Standing, name: str, zone: ZoneInfo) -> str:
-    """While the provider is asked for the account's calendars."""
+    """The state while the provider is asked for the account's calendars."""
     if standing.state == State.LISTING:
         return _(
             "We are asking {name} which calendars you have. You can leave this page.", name=name
@@ -264,7 +264,7 @@ def _counted(standing: Standing) -> str:
 
 
 def how_far(standing: Standing) -> str:
-    """How many bookings are in step while an account is compared."""
+    """The number of bookings that are up to date while an account is compared."""
     done, due = standing.in_step, standing.due
     if not standing.account.sends:
         return direction_words.leaving(done)
@@ -284,7 +284,7 @@ def _still_blocking(standing: Standing) -> str:
 
 
 def old_times(standing: Standing, is_own: bool = True) -> str:
-    """How busy times go on that are read no more; the buttons are on the person's page."""
+    """A sentence about busy times that are no longer read; buttons are on the person's page."""
     if not standing.reads_times:
         return _("no busy times come from there.")
     how = _(": stop a calendar below to free them") if is_own else ""
@@ -292,8 +292,8 @@ def old_times(standing: Standing, is_own: bool = True) -> str:
 
 
 def unfinished(standing: Standing, zone: ZoneInfo, is_own: bool = True) -> str:
-    """Why our events could not be removed yet, how many are left, and what happens next. Names of
-    calendars are for the person whose they are.
+    """Why our events could not be deleted yet, how many are left, and what happens next. Only the
+    account's own person sees names of calendars.
     """
     account, count = standing.account, standing.left_outside
     name = registry.of(account.kind).name
@@ -326,7 +326,7 @@ def unfinished(standing: Standing, zone: ZoneInfo, is_own: bool = True) -> str:
 
 
 def _unsearched(places: list[str], is_own: bool) -> str:
-    """The calendars that we could not search: somebody may have moved events of ours there."""
+    """A sentence about calendars that we could not search; events of ours may be there."""
     if not places:
         return ""
     if not is_own:
@@ -344,14 +344,14 @@ def _unsearched(places: list[str], is_own: bool) -> str:
 
 
 def why_waiting(account: Account, name: str) -> str:
-    """Why the account's provider is not asked for a while."""
+    """Why we do not ask the account's provider for a while."""
     if account.health_word == TOO_MUCH_AT_ONCE:
         return _("{name} asked us to slow down.", name=name)
     return _("{name} does not answer as it should.", name=name)
 
 
 def since(account: Account) -> str:
-    """Since when there is trouble."""
+    """The time since when there is trouble."""
     return (
         _(
             "for {duration}",
@@ -365,7 +365,7 @@ def since(account: Account) -> str:
 
 
 def how_changes_arrive(standing: Standing) -> str:
-    """ "Instant" is said only where messages are known to arrive."""
+    """How changes arrive. "Instant" only if messages are known to arrive."""
     most = gateway.poll_seconds(standing.account.kind) * 1.25
     return (
         _("instant updates on")
@@ -378,7 +378,7 @@ def how_changes_arrive(standing: Standing) -> str:
 
 
 def live(standing: Standing, zone: ZoneInfo) -> str:
-    """About the channels, for the list of facts."""
+    """A line about the channels, for the list of facts."""
     if standing.state in state.STOPPED:
         return _(
             "none while {words}",

@@ -1,6 +1,6 @@
-"""Forms of one field of the signed-in person. Switches save themselves. Each sends the state that
-it wants and the one that its page showed, so that a second press, or a press on an older page,
-reverses nothing.
+"""Forms with one field of the signed-in person. Switches are saved at once. Each form sends the
+wanted state and the state that its page showed, so that a second press, or a press on an older
+page, reverses nothing.
 """
 
 from flask_login import current_user
@@ -36,7 +36,7 @@ class Titles(Merging):
 
 
 def titles(user: User, **kwargs) -> Titles:
-    """The colleagues who read the titles of the person's external events."""
+    """Which colleagues may read the titles of the person's external events."""
     return Titles(data={"titles_for": user.titles_for}, **kwargs)
 
 
@@ -46,13 +46,13 @@ def opt_in(user: User, **kwargs) -> OptIn:
 
 
 def hide(user: User, **kwargs) -> Hide:
-    """Whether the person's links say only "Busy"."""
+    """Whether the person's links show only "Busy"."""
     return Hide(data={"hide_sensitive": user.hide_sensitive}, **kwargs)
 
 
 def saved(kind, form: Merging, column: str) -> bool:
-    """Store the one field of the signed-in person's form in `column`, if nothing has to be decided
-    first.
+    """Store the one field of the signed-in person's form in `column`, unless the person must decide
+    something first.
     """
     user = current_user._get_current_object()
     (field,) = form.stored()

@@ -1,6 +1,5 @@
-"""The Calendar sync page as a whole.
-
-What all of its parts need, and how a change of one of them is answered.
+"""The Calendar sync page as a whole: the values that all of its parts need, and the answers after a
+change of one part.
 """
 
 from zoneinfo import ZoneInfo
@@ -25,7 +24,9 @@ _HISTORY = 8
 
 
 def context(form: Identifier | None = None, opt_in: Merging | None = None, **more) -> dict:
-    """The values for the page; `form` holds an identifier that is previewed and not saved."""
+    """The values for the page. `form`: the form with an identifier that is previewed and
+    not saved.
+    """
     user, now = current_user, scheduling.utc_now()
     looked_at = (
         form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
@@ -58,7 +59,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
 
 
 def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
-    """The page, or for htmx the part of it that is asked for."""
+    """The page; for htmx only the requested part."""
     found = context(**more)
     if partial == WHOLE or not htmx.is_partial():
         found |= {
@@ -69,7 +70,7 @@ def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
 
 
 def _what_saving_does(shown: list[dict]) -> str:
-    """The effect outside of saving another identifier, in words."""
+    """A sentence: the effect outside of saving another identifier."""
     events = [
         ngettext(
             "{count} event in {provider}",
@@ -89,7 +90,7 @@ def _what_saving_does(shown: list[dict]) -> str:
 
 
 def changed(sentence: str | None, anchor: str = "two-way", partial: str = ACCOUNTS) -> Response:
-    """After a change: the part anew, with a sentence on top of the page."""
+    """The answer after a change: the changed part with a sentence at the top of the page."""
     if sentence:
         flash(str(sentence))
     return (

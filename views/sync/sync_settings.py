@@ -1,5 +1,5 @@
-"""The Calendar sync page: whether bookings may leave, how clients appear when they do, and which
-way they go.
+"""The Calendar sync page: whether bookings may be sent, how clients appear outside, and which
+direction is used.
 """
 
 from flask import Blueprint, flash, request, url_for
@@ -26,8 +26,8 @@ def show():
 @blueprint.post("/opt-in")
 @login_required
 def allow():
-    """The person's own switch; nobody else has it. With calendars outside connected, switching it
-    off first asks what becomes of them.
+    """The person's own switch; nobody else can set it. If calendars outside are connected,
+    switching it off first asks what happens to them.
     """
     form = switches.opt_in(current_user)
     is_switched_off = not form.allow.data and form.seen.data == {"allow": True}
@@ -40,7 +40,7 @@ def allow():
 
 
 def _allowed(is_on: bool) -> str:
-    """The result of the switch, in words."""
+    """The result of the switch, as a sentence."""
     count = sync_words.count(owned.living(current_user).count(), "link")
     if is_on:
         return _(
@@ -57,7 +57,7 @@ def _allowed(is_on: bool) -> str:
 @blueprint.get("/titles")
 @login_required
 def show_titles():
-    """Set who reads the titles of the person's events from other calendars."""
+    """Set who may read the titles of the person's events from other calendars."""
     form = switches.titles(current_user, formdata=None)
     return htmx.show("sync/titles.html", "sync/_titles.html", 200, titles=form)
 
@@ -82,7 +82,7 @@ def set_titles():
 @blueprint.route("/preview", methods=["GET", "POST"])
 @login_required
 def preview():
-    """How the next bookings would look with the identifier at hand. Saves nothing."""
+    """The next bookings as they would look with the identifier in the form. Saves nothing."""
     return sync_page.show(partial="sync/_preview.html", form=Identifier(request.values))
 
 

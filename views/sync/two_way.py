@@ -1,5 +1,5 @@
-"""Connected accounts on the Calendar sync page: name and start, watch, pause, check, settings, and
-the ways out of it.
+"""Connected accounts on the Calendar sync page: name and start, follow, pause, check, settings, and
+end.
 """
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
@@ -29,7 +29,7 @@ from .account_settings import Settings, coverable, settings_form
 blueprint = Blueprint("two_way", __name__)
 
 GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"}
-LEFT = {  # said then
+LEFT = {  # the message afterwards
     "one-way": lazy(
         "One way from now on. What came from outside is gone here; your private links go on."
     ),
@@ -49,15 +49,13 @@ OPTED_OUT = lazy(
 )
 
 
-# ---- watching ----
+# ---- following the progress ----
 
 
 @blueprint.get("/status")
 @login_required
 def status():
-    """Asked again and again by an open page: the sentences alone, or everything where more
-    changed.
-    """
+    """The answer to polls of an open page: only the sentences, or everything if more changed."""
     now = panels.context(is_poll=True, mode=request.args.get("mode"))
     if request.args.get("key") == now["key"]:
         shown = [panel for panel in now["panels"] if not panel["account"].may_begin]
@@ -98,7 +96,7 @@ def history():
 @blueprint.post("/<int:account_id>/start")
 @login_required
 def start(account_id: int):
-    """Name the calendar, and begin. A second press finds it begun."""
+    """Name the calendar, and begin. A second press changes nothing."""
     account = access.account_of_mine(account_id)
     form = panels.Naming(account)
     if not account.may_begin:
@@ -120,7 +118,7 @@ def start(account_id: int):
 
 
 def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> None:
-    """Begin with what was filled in. Raises CalendarTaken."""
+    """Begin with the values of the form. Raises CalendarTaken."""
     first = calendars.oldest(current_user)
     starting.start(
         account,
@@ -134,8 +132,8 @@ def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -
 
 
 def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
-    """The calendar to write to; None: a new one. A calendar that may not be written to puts a fault
-    into the form.
+    """The calendar to write to; None: a new one. If it may not be written to, the form gets a
+    fault.
     """
     into = form.into.data or ""
     if not into and registry.of(account.kind).makes_calendars:
@@ -177,7 +175,7 @@ def act(account_id: int, what: str):
 @blueprint.post("/<int:account_id>/differences")
 @login_required
 def put_right(account_id: int):
-    """Have one event that is different outside put right. A second press finds it done."""
+    """Have one event that is different outside put right. A second press changes nothing."""
     account = access.account_of_mine(account_id)
     if account.is_active and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
@@ -217,7 +215,7 @@ def update(account_id: int):
 
 
 def _with_settings(account_id: int) -> Account:
-    """An account of one's own to which bookings go, or could."""
+    """One of one's own accounts to which bookings are sent, or could be."""
     account = access.account_of_mine(account_id)
     return abort(404) if registry.of(account.kind).reads_only else account
 
@@ -236,14 +234,14 @@ def _show_settings(account: Account, form: Settings, status: int = 200) -> Respo
     )
 
 
-# ---- ways out ----
+# ---- ending sync ----
 
 
 @blueprint.get("/<any('one-way', disconnection, 'new-start'):goal>")
 @blueprint.get("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
 @login_required
 def ask_to_leave(goal: str, account_id: int | None = None):
-    """The question before sync ends: its effects, in numbers."""
+    """The question before sync ends: what it will do, in numbers."""
     return sync_page.show(partial="sync/_leaving.html", leaving=_leaving(goal, account_id))
 
 
@@ -274,7 +272,7 @@ def _syncing() -> list[Account]:
 @blueprint.post("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
 @login_required
 def leave(goal: str, account_id: int | None = None):
-    """End sync of one account, or of all that a person has; `opt_out` keeps everything inside."""
+    """End sync of one account, or of all. `opt_out`: bookings may also no longer go outside."""
     removes = goal == "new-start" or "removes" in request.form
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     # the removal would be all that happens
@@ -300,17 +298,17 @@ def leave(goal: str, account_id: int | None = None):
 
 
 def _leave(account: Account, goal: str, removes: bool) -> bool:
-    """Whether the account is on its way to this goal now."""
+    """Whether the account is now on its way to this goal."""
     goes = ending.leave(account, current_user, goal, removes)
     if goes and not removes:
-        ending.end_now(account, current_user)  # also where it was to take our events away before
+        ending.end_now(account, current_user)  # also if it was deleting our events before
     return goes
 
 
 @blueprint.post("/<int:account_id>/end")
 @login_required
 def end(account_id: int):
-    """Stop deleting our events where that cannot be finished, and leave them there."""
+    """End the deletion of our events if it cannot be finished, and leave them outside."""
     account = access.account_of_mine(account_id)
     ending.end_now(account, current_user)
     return sync_page.changed(

@@ -1,4 +1,4 @@
-"""Sentences about connected accounts: rows turned into sentences, nothing decided."""
+"""Sentences about connected accounts. They only word facts."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -90,7 +90,7 @@ BUSY_NAMES = {
 
 
 def time_left(run: SyncRun) -> str:
-    """How long the rest of a run takes, in words; "" while nobody can tell."""
+    """The remaining time of a run, in words; "" while it cannot be estimated."""
     left = run.left(scheduling.utc_now())
     if left is None:
         return ""
@@ -101,8 +101,8 @@ def time_left(run: SyncRun) -> str:
 
 
 def reach(calendars: list[RemoteCalendar], zone: ZoneInfo) -> str:
-    """From when to when the one calendar of an account is read, and where its events end; "" before
-    the first reading.
+    """The time in which the only calendar of an account is read, and the end of its last event; ""
+    before the first reading.
     """
     read = [row for row in calendars if row.role == "source" and row.window_from and row.window_to]
     if not read:
@@ -122,14 +122,14 @@ def reach(calendars: list[RemoteCalendar], zone: ZoneInfo) -> str:
 
 
 def covers(account: Account) -> tuple[str, str]:
-    """First and last day whose bookings go out."""
+    """The first and last day whose bookings are sent."""
     bounds = local.window(account)
     days = bounds.starts_at.date(), bounds.ends_at.date() - timedelta(days=1)
     return tuple(day_names.plain(day) for day in days)
 
 
 def skipped(accounts: Iterable[Account]) -> dict[int, list[tuple[Booking | None, str]]]:
-    """For each account its bookings that are not in step, as many as can be read, each with the
+    """For each account its bookings that are not up to date outside, up to a limit, each with the
     reason.
     """
     found: dict[int, list[tuple[Booking | None, str]]] = {row.id: [] for row in accounts}
@@ -144,7 +144,7 @@ def skipped(accounts: Iterable[Account]) -> dict[int, list[tuple[Booking | None,
 
 
 def barred(account: Account) -> str | None:
-    """Why the account cannot do now what was asked, as a sentence; None: it can."""
+    """Why the account cannot do now what the person asked, as a sentence; None: it can."""
     name = account_names.name_of(account, is_own=False)
     why = {
         State.NOT_SET_UP: _("{name} is not set up on this server", name=name),
@@ -155,7 +155,7 @@ def barred(account: Account) -> str | None:
 
 
 def no_start(account: Account) -> str | None:
-    """Why sync cannot be started now, and what helps; None: it can."""
+    """Why sync cannot start now, and what to do; None: it can."""
     name = account_names.name_of(account)
     return {
         State.NOT_SET_UP: _("{name} is not set up on this server.", name=name),
@@ -167,7 +167,7 @@ def no_start(account: Account) -> str | None:
 
 
 def left_out(account: Account) -> list[str]:
-    """How many bookings are not sent, and why, so that nobody looks for them outside."""
+    """The number of bookings that are not sent, and why, so that nobody looks for them outside."""
     beyond, unfit = local.left_out(account)
     said = (
         (beyond, _("{beyond} outside these dates", beyond=f"{beyond:,}")),
@@ -180,8 +180,8 @@ def left_out(account: Account) -> list[str]:
 
 
 def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
-    """To when our event was moved outside, as words for a button; None where no booking can be
-    then.
+    """The time to which our event was moved outside, as the label of a button; None if no booking
+    is possible then.
     """
     span = decisions.proposed(notice)
     if span is None:
@@ -199,7 +199,7 @@ def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
 
 
 def stands_at(notice: Notice, zone: ZoneInfo) -> str:
-    """When an event is that a notice tells of: "Friday 20 November, 14:30–15:20"."""
+    """The time of the event that a notice is about: "Friday 20 November, 14:30–15:20"."""
     start, end = notice.detail["starts_at"], notice.detail["ends_at"]
     try:
         if "T" in start:
@@ -231,7 +231,7 @@ def why(event: ExternalEvent, rules: dict) -> str:
 
 
 def to_there(run: SyncRun) -> str:
-    """The changes of a run outside: "3 added, 1 removed"."""
+    """The changes that a run made outside: "3 added, 1 removed"."""
     done = [f"{run.counts[key]:,} {word}" for key, word in WHAT if run.counts.get(key)]
     return ", ".join(done) or _("nothing new")
 
@@ -247,7 +247,7 @@ def from_there(run: SyncRun) -> str:
 
 
 def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
-    """Badge, icon and words of how a run ended."""
+    """The badge, icon and words for the end of a run."""
     again = _(", {count} times", count=run.repeated + 1) if run.repeated else ""
     if run.ended_at is None:
         return "waiting", "clock", _("Under way or broken off")

@@ -1,5 +1,5 @@
-"""A client asks to be told when an earlier time becomes free, from the page of their appointment:
-they booked it online, or the team did (`by_letter`).
+"""A client asks to be told when an earlier time becomes free, from the page of their appointment.
+They booked it online, or the team did (`by_letter`).
 """
 
 from collections.abc import Callable, Sequence
@@ -27,12 +27,12 @@ _WAY = "/booking/<uuid>/<token>/earlier"
 
 @dataclass(frozen=True)
 class Place:
-    """The page of an appointment, from which its client asks.
+    """The page of an appointment from which its client asks.
 
-    `terms`: how its service is offered to clients at its venue. `may_move`: whether the client may
-    go to another time. `show`: the page itself, with a notice and a status. `render`: another
-    template about the appointment. `here`, `back`, `others`: the addresses of the question, of the
-    page, and of other times ("": nobody sees them).
+    `terms`: the calendars that offer its service to clients at its venue. `may_move`: whether the
+    client may take another time. `show`: the page itself, with a notice and a status. `render`:
+    renders another template about the appointment. `here`, `back`, `others`: the addresses of the
+    question, of the page, and of other times ("": there is no such page).
     """
 
     booking: Booking
@@ -54,7 +54,7 @@ def shown(place: Place) -> Response:
 
 
 def answered(place: Place) -> Response:
-    """Store what the client wants from now on."""
+    """Store the client's wishes from now on."""
     entry = entries.of_booking(place.booking)
     if request.form.get("leave"):
         if entry is not None:
@@ -77,7 +77,7 @@ def _form(place: Place, entry: WaitingEntry | None, said=None) -> WantedForm:
     """The form, with the people who offer the service at the venue of the appointment."""
     calendar = place.booking.practitioner
     form = WantedForm(place.terms, calendar.venue, entry, said, with_csrf=False)
-    del form.until  # the appointment says it
+    del form.until  # it is the day of the appointment
     if said is None and entry is None and calendar in form.calendars:
         form.with_whom.data = str(calendar.id)
     return form

@@ -1,7 +1,7 @@
 """The page behind the link in a letter: an appointment that the team booked, and the end of
 reminders.
 
-Looking changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail follow every link.
 """
 
 from flask import Blueprint, redirect, request, url_for
@@ -80,14 +80,14 @@ def cancel(booking: Booking):
 @blueprint.get("/reminders")
 @_opened
 def ask_leave(booking: Booking):
-    """Ask whether to end the reminders: nothing happens before the button is pressed."""
+    """Ask whether to end the reminders. Nothing changes before the button is pressed."""
     return _page("reminders.html", booking)
 
 
 @blueprint.post("/reminders")
 @_opened
 def leave(booking: Booking):
-    """End the reminders. Mail programs send this by themselves when somebody unsubscribes (RFC
+    """End the reminders. Mail programs send this request themselves when somebody unsubscribes (RFC
     8058).
     """
     by_letter.set_reminded(booking, False)

@@ -24,15 +24,15 @@ from .picked import Picked
 
 blueprint = pages.blueprint(__name__)
 
-MOST_VENUES = 3  # whose services stand on the first page; of more one is chosen before
+MOST_VENUES = 3  # up to so many venues share the first page; with more, a venue is chosen first
 MOST_DAYS = 7  # with free times on one page
-AT_ONCE = timedelta(days=10)  # looked through first; further only where nothing is free
+AT_ONCE = timedelta(days=10)  # searched first; later days only if nothing is free
 TWO_DAYS, MOMENT = timedelta(days=2), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class OfferLine:
-    """A service as it is offered at a venue, and where choosing it leads."""
+    """A service at a venue, and the address that chooses it."""
 
     name: str
     facts: str
@@ -41,7 +41,7 @@ class OfferLine:
 
 @dataclass(frozen=True)
 class Time:
-    """A free time: what the form sends, how it reads, and how it reads in the visitor's zone."""
+    """A free time: its value in the form, its text, and its text in the visitor's zone."""
 
     value: str
     clock: str
@@ -58,8 +58,8 @@ class BookableDay:
 
 
 def way(rule: str) -> Callable:
-    """The address of a question. Visitors who have typed something post to it, since that belongs
-    in no address.
+    """The address of a question. If the visitor has typed something, the next page is requested by
+    POST, since typed text must not be in an address.
     """
     return blueprint.route(rule, methods=["GET", "POST"])
 
@@ -73,7 +73,7 @@ def start(page: Page):
 @way("/<place>/")
 @with_page
 def place(page: Page, place: str):
-    """The page of one venue or one practitioner; any other word leads to the clinic's."""
+    """The page of one venue or one practitioner. Any other name leads to the clinic's page."""
     place = place.lower()
     if place in page.venues_by_slug:
         return first_page(page, page.venues_by_slug[place])
@@ -126,7 +126,7 @@ def _lines(page: Page, venue: Venue, person: User | None) -> list[OfferLine]:
 
 
 def facts(page: Page, terms: list[Terms]) -> str:
-    """ "40 minutes, £52", or from how much where practitioners differ."""
+    """ "40 minutes, £52", or the lowest price if practitioners differ."""
     minutes = sorted({one.minutes for one in terms})
     prices = sorted({one.price_cents for one in terms})
     if minutes[1:]:
@@ -142,7 +142,7 @@ def facts(page: Page, terms: list[Terms]) -> str:
 @way("/people")
 @with_page
 def people(page: Page):
-    """The question with whom: a person, or whoever is free first."""
+    """The page that asks with which person, or with anyone who is free."""
     picked = Picked.of(page, request.values)
     if picked.service is None or not picked.terms:
         return gone(page)
@@ -166,7 +166,7 @@ def people_page(picked: Picked, status: int = 200, **shown: object):
 
 
 def gone(page: Page, kept: list[tuple[str, str]] | None = None):
-    """Say that the choice is not offered, any more or ever. `kept`: the typed text, if this request
+    """Say that the choice is not offered, or no longer. `kept`: the typed text, if this request
     does not bring it.
     """
     kept = pages.typed() if kept is None else kept
@@ -175,14 +175,14 @@ def gone(page: Page, kept: list[tuple[str, str]] | None = None):
 
 
 def with_kept(notice: str, kept: list[tuple[str, str]]) -> str:
-    """The sentence; if something was typed, also that it is not lost."""
+    """The sentence. If something was typed, it also says that the text is kept."""
     return paragraph(notice, _("What you typed is kept.") if kept else "")
 
 
 @way("/times")
 @with_page
 def free(page: Page):
-    """The question when."""
+    """The page that asks when."""
     picked = Picked.of(page, request.values)
     if picked.service is None or picked.is_lost:
         return gone(page)
@@ -208,8 +208,9 @@ def where_page(picked: Picked, status: int = 200, **shown: object):
 
 
 def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 200, **more):
-    """The free times of what was chosen, from a day on; or where or with whom, while that is open:
-    times of several venues in one list would be told on the clock of one of them.
+    """The free times of the choice, from a day on. If the venue or the person is still open, the
+    page first asks for it: times of several venues in one list would be shown on the clock of one
+    of them.
     """
     if picked.venue is None and len(picked.venues) > 1:
         return where_page(picked, status, notice=notice, **more)
@@ -284,10 +285,10 @@ def days_from(
 
 
 def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
-    """The midnight before this instant, so that each day is shown whole or not at all. It is never
-    far after `last`.
+    """The midnight before this instant, so that each day is listed completely or not at all. It is
+    at most shortly after `last`.
     """
-    soon_after = last + TWO_DAYS  # surely another day, however long a day is
+    soon_after = last + TWO_DAYS  # in any case a later day, even if a day has 25 hours
     return scheduling.midnight(scheduling.local_day(min(at, soon_after), zone), zone)
 
 
@@ -313,7 +314,7 @@ def _named(found: dict[date, list[Time]], today: date) -> list[BookableDay]:
 
 
 def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
-    """How a time reads on the visitor's clock: "14:20", with the day where it is another one."""
+    """The time on the visitor's clock: "14:20", with the day if it differs."""
     if other is None:
         return ""
     here, there = at.astimezone(zone), at.astimezone(other)
@@ -324,16 +325,14 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
 
 
 def _change(picked: Picked) -> str:
-    """The address to choose another person; nothing if there is nobody else, or no choice."""
+    """The address to choose another person; "" if there is nobody else, or no choice."""
     if len(picked.people) < 2 or not taking.is_choice(picked.service, anyone=False):
         return ""
     return url_for("choosing.people", name=picked.page.name, **replace(picked, person=None).said())
 
 
 def _elsewhere(picked: Picked, last: datetime) -> list[tuple[str, str, str]]:
-    """Other places or people with free times for the service: the name, the earliest time, and the
-    address.
-    """
+    """Other places or people with free times for the service: name, earliest time, address."""
     now, page, service = scheduling.utc_now(), picked.page, picked.service
     found = []
     others = [one for one in page.at(service) if one not in picked.terms]

@@ -1,6 +1,6 @@
-"""From a chosen time to a booking: who comes, a last look, and the booking itself.
+"""From a chosen time to a booking: the visitor's details, the summary page, and the booking itself.
 
-The form carries a signed ticket of the time, and what was typed; nothing is kept on the server
+The form carries a signed ticket of the time, and the typed details. The server stores nothing
 before the booking is made.
 """
 
@@ -49,7 +49,7 @@ JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 @blueprint.post("/hold")
 @with_page
 def choose(page: Page):
-    """The form for the chosen time; a visitor who has typed something goes on with it."""
+    """The form for the chosen time. A visitor who has typed something continues with it."""
     picked = Picked.of(page, request.form)
     if picked.service is None or not picked.terms:
         return choosing.gone(page)
@@ -90,8 +90,8 @@ def _ticket(page: Page, picked: Picked, nonce: str | None, free: Free) -> Ticket
 
 
 def _visit(page: Page, before: Ticket | None) -> str | None:
-    """The nonce of the visit: that of the form that was filled in before, else that of the list of
-    times. A nonce with which something was booked does not count.
+    """The nonce of the visit: from the form that was filled in before, else from the list of times.
+    A nonce with which something was booked does not count.
     """
     nonces = [before.nonce] if before else []
     if visit := request.form.get("visit", "")[:64]:
@@ -104,7 +104,7 @@ def _origin() -> str:
 
 
 def ticket_of(page: Page, text: str) -> Ticket | None:
-    """The ticket that the form carried; None where no page of this clinic made it."""
+    """The ticket that the form carried; None if no page of this clinic made it."""
     try:
         return Ticket.read(text[:400], page.clinic.id) if text else None
     except NoForm:
@@ -130,7 +130,7 @@ def details(page: Page):
 
 
 def not_booked(page: Page, ticket: Ticket, said: MultiDict[str, str]):
-    """The last look once more, with the data that was sent; or the form, if that data is gone."""
+    """The summary page again, with the data that was sent; or the form, if that data is gone."""
     notice = _("Your time is not booked yet. Look at it once more, then press the button again.")
     if said:
         return _check(page, ticket, notice, said=said)
@@ -138,7 +138,7 @@ def not_booked(page: Page, ticket: Ticket, said: MultiDict[str, str]):
 
 
 def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
-    """The form, as long as the time is free."""
+    """The form, while the time is free."""
     if made := taking.earlier(page, ticket):
         return _used(page, ticket, made)
     try:
@@ -160,7 +160,7 @@ def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200, notic
 @blueprint.post("/details")
 @with_page
 def check(page: Page):
-    """A last look before the booking; or the form again, with what was typed."""
+    """The summary page before the booking; or the form again, with the typed details."""
     ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
@@ -175,7 +175,9 @@ def check(page: Page):
 
 
 def _go_on(page: Page, ticket: Ticket):
-    """Go on with what was typed for another time: to the last look, or to what is still missing."""
+    """Continue with the details typed for another time: to the summary page, or to the fields still
+    missing.
+    """
     if DetailsForm(page, request.form).validate():
         return _check(page, ticket)
     return _ask(page, ticket, DetailsForm(page, request.form))
@@ -189,7 +191,7 @@ def _check(
     code: bool = False,
     said: MultiDict[str, str] | None = None,
 ):
-    """`said`: what was typed, where this request does not bring it."""
+    """The summary page. `said`: the typed details, if this request does not bring them."""
     form = DetailsForm(page, request.form if said is None else said)
     if made := taking.earlier(page, ticket):
         return _used(page, ticket, made)
@@ -246,7 +248,7 @@ def _slow_down(page: Page, ticket: Ticket, seconds: int):
 
 
 def _send(page: Page, ticket: Ticket, said: Details):
-    """Book it, or wait on a page of its own while calendars outside are asked."""
+    """Book it, or show the waiting page while calendars outside are asked."""
     try:
         sent = gate.sent(ticket, said, dict(pages.typed()))
         outcome, judged = waiting.ask(page, ticket)
@@ -269,8 +271,8 @@ def finish(
     said: MultiDict[str, str] | None = None,
     judged: Free | None = None,
 ):
-    """Book with what was sent, once it is known whether the time is free outside. `said`: as
-    `_check` has it; `judged`: as `waiting.finish` has it.
+    """Book with the details that were sent, once it is known whether the time is free outside.
+    `said`: as in `_check`. `judged`: as in `waiting.finish`.
     """
     try:
         made = waiting.finish(page, ticket, sent, outcome, judged)
@@ -295,7 +297,7 @@ def finish(
 
 
 def booked(page: Page, made: OnlineBooking):
-    """On to the page of the booking."""
+    """Redirect to the page of the booking."""
     address = url_for(
         "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
     )
@@ -303,8 +305,8 @@ def booked(page: Page, made: OnlineBooking):
 
 
 def _used(page: Page, ticket: Ticket, made: OnlineBooking):
-    """Answer a form that was sent before: a moment later with its booking, else with the way to
-    another booking. The address alone does not lead to a booking of long ago.
+    """Answer a form that was sent before: within a moment with its booking, later with a link for
+    another booking. The address alone does not lead to an old booking.
     """
     if made.made_at > scheduling.utc_now() - JUST_MADE:
         return booked(page, made)
@@ -316,7 +318,7 @@ def _used(page: Page, ticket: Ticket, made: OnlineBooking):
 
 
 def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | None = None):
-    """Answer that the time was taken: by somebody else, or by this very form, pressed twice."""
+    """Answer that the time was taken: by somebody else, or by a second press on this very form."""
     if made := taking.earlier(page, ticket):
         return booked(page, made)
     return _just_taken(page, _picked(page, ticket), said)
@@ -325,7 +327,7 @@ def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | Non
 def _ask_code(
     page: Page, ticket: Ticket, details: Details, said: MultiDict[str, str] | None = None
 ):
-    """The last look once more, with a field for the code that is on its way."""
+    """The summary page again, with a field for the code that was sent by e-mail."""
     if not gate.send_code(page, ticket, details):
         notice = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
         return _check(page, ticket, notice, 429, said=said)
@@ -358,8 +360,8 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
 
 
 def _picked(page: Page, ticket: Ticket) -> Picked:
-    """The choices of the ticket, as far as the page still offers them. Where the person is gone the
-    venue stays, if the service is still offered there.
+    """The choices of the ticket that the page still offers. If the person is gone the venue stays,
+    if the service is still offered there.
     """
     service = page.service(ticket.service)
     calendar = page.calendar(ticket.calendar)
@@ -371,8 +373,8 @@ def _picked(page: Page, ticket: Ticket) -> Picked:
 
 
 def _just_taken(page: Page, picked: Picked, said: Mapping[str, str] | None = None):
-    """Answer that somebody was faster, or that the time is not offered any more: show the next
-    times, and lose nothing that was typed.
+    """Answer that somebody was faster, or that the time is no longer offered: show the next times,
+    and keep everything that was typed.
     """
     notice = _("This time was just taken. Nothing was booked. Choose another one.")
     kept = pages.typed(said)

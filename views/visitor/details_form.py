@@ -1,4 +1,4 @@
-"""The form with which a visitor gives their details."""
+"""The form for a visitor's details."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from views.kit.forms import NO_NUMBER, Email, Form, Line, Paragraph
 LONGEST_NOTE = 500
 
 
-# A field that only programs fill in: nobody sees it.
+# A field that people do not see: only programs fill it in.
 _UNSEEN = {"autocomplete": "off", "tabindex": "-1"}
 
 
@@ -45,7 +45,7 @@ class DetailsForm(Form):
         if page.settings.consent:
             self.agrees.label.text = page.settings.consent
             self.consent_mark = hashlib.sha256(page.settings.consent.encode()).hexdigest()[:16]
-            # Whoever ticked another sentence has not agreed to this one.
+            # A person who ticked another sentence has not agreed to this one.
             self.agreed_before = bool(
                 self.agrees.data and self.agrees.raw_data != [self.consent_mark]
             )

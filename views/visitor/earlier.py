@@ -1,7 +1,7 @@
-"""The page behind the link in an offer: the earlier time, to take or to leave, and the end of
-waiting.
+"""The page behind the link in an offer: the earlier time, to accept or decline, and leaving the
+waiting list.
 
-Looking changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail follow every link.
 """
 
 from flask import Blueprint, redirect, request, url_for
@@ -110,8 +110,8 @@ def take(offer: EarlierOffer):
 @blueprint.get(f"{_WAY}/wait")
 @_offered
 def wait(offer: EarlierOffer):
-    """Take the time as soon as it is known to be free: the client has pressed the button. If nobody
-    pressed, nothing happens.
+    """Take the time as soon as it is known to be free, since the client pressed the button. Without
+    a press nothing happens.
     """
     outcome = accepting.outcome_of(offer)
     if outcome is None:
@@ -151,7 +151,7 @@ def _to(endpoint: str, offer: EarlierOffer):
 @blueprint.get(f"{_LIST}/")
 @_listed
 def ask_leave(entry: WaitingEntry):
-    """Ask whether to end the waiting: nothing happens before the button is pressed."""
+    """Ask whether to leave the waiting list. Nothing changes before the button is pressed."""
     return pages.show_without_page(
         "earlier_list.html",
         clinic=entry.clinic,
@@ -165,8 +165,8 @@ def ask_leave(entry: WaitingEntry):
 @blueprint.post(f"{_LIST}/")
 @_listed
 def leave(entry: WaitingEntry):
-    """End the offers. Mail programs send this by themselves when somebody
-    unsubscribes (RFC 8058).
+    """Leave the waiting list. Mail programs send this request themselves when somebody unsubscribes
+    (RFC 8058).
     """
     accepting.leave(entry)
     way = {"uuid": entry.uuid, "token": entries.token(entry)}

@@ -1,5 +1,5 @@
-"""The page for a visitor where a page of ours cannot answer: without the words of the team's pages,
-and without a question to the database, which may be what is wrong.
+"""The page for a visitor if a page of ours cannot answer: without sentences for the team, and
+without a query, since the database may be the cause.
 """
 
 from flask import Response, make_response, request
@@ -29,7 +29,7 @@ _WORDS = {  # status → heading, what to do
 
 
 def is_visitor() -> bool:
-    """Whether this request is for a page of visitors, also for one that there is not."""
+    """Whether this request is for a page of visitors, even one that does not exist."""
     return request.path.startswith(PREFIXES)
 
 

@@ -1,4 +1,6 @@
-"""Before a visitor's booking is made: brakes on presses, and what stands for a proof of work."""
+"""Before a visitor's booking is made: limits on presses, and the code that can replace a proof of
+work.
+"""
 
 from collections.abc import Mapping
 
@@ -21,8 +23,8 @@ LONGEST_CODE = 40
 
 
 def wait_seconds(details: Details) -> int:
-    """Count this press and return 0; if too many came from this network or for this contact, the
-    seconds to wait.
+    """Count this press and return 0. If there were too many presses from this network or for this
+    contact, return the seconds to wait.
     """
     contacts = (details.email.casefold(), text.phone_tail(details.phone))
     return Throttle.admit(
@@ -51,7 +53,7 @@ def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
 
 
 def is_shown(visitor: str, details: Details) -> bool:
-    """Whether the form has a proof of work, which is used up now, or the code that was sent."""
+    """Whether the form has a proof of work, which is now used up, or the code that was sent."""
     code = request.form.get("code", "")[:LONGEST_CODE]
     proof = request.form.get("proof", "")[: proofs.LONGEST + 1]
     return proofs.spend(proofs.nonce_of(proof, visitor)) or (
@@ -65,7 +67,7 @@ def may_mail(details: Details) -> bool:
 
 
 def send_code(page: Page, ticket: Ticket, details: Details) -> bool:
-    """Send the visitor a code, unless one that was sent still counts. False: too many were sent."""
+    """Send the visitor a code, unless an earlier one still works. False: too many were sent."""
     return MailedCode.send(page.clinic, ticket.visitor, details.email)
 
 

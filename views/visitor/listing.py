@@ -1,4 +1,4 @@
-"""The waiting list for visitors without an appointment for whom no time suits."""
+"""The waiting list for visitors who have no appointment and find no time that suits them."""
 
 import secrets
 from datetime import timedelta
@@ -22,7 +22,7 @@ from .details_form import DetailsForm
 from .pages import with_page
 from .picked import Picked
 
-USUAL = timedelta(days=30)  # how long somebody waits, unless they say otherwise
+USUAL = timedelta(days=30)  # how long a visitor stays on the list, unless they choose another time
 
 blueprint = pages.blueprint(__name__)
 
@@ -110,7 +110,9 @@ def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
 
 
 def _unproven(page: Page, visit: str, details: DetailsForm) -> str | None:
-    """Why nothing in the form stands for a proof of work, where a code by e-mail can."""
+    """If the form has neither a proof of work nor a code, and a code can be sent: send one, and
+    return the sentence about it. None otherwise.
+    """
     visitor, said = _visitor(page, visit), details.details("")
     if gate.is_shown(visitor, said) or not gate.may_mail(said):
         return None

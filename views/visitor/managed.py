@@ -1,6 +1,6 @@
-"""A visitor's own booking: to see it, put it into a calendar, move it or cancel it.
+"""A visitor's own booking: to see it, add it to a calendar, move it or cancel it.
 
-Looking changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail follow every link.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def booking_page(page: Page, made: OnlineBooking, notice: str = "", status: int 
 
 
 def facts(page: Page, made: OnlineBooking) -> dict:
-    """The facts for every page about it."""
+    """The values that every page about the booking shows."""
     booking = made.booking
     calendar = booking.practitioner
     zone = calendar.zone
@@ -83,8 +83,8 @@ def facts(page: Page, made: OnlineBooking) -> dict:
 
 
 def _letter(made: OnlineBooking) -> dict | None:
-    """The state of the last letter about the booking: whether it was sent, and to which address, in
-    part.
+    """The state of the last letter about the booking: whether it was sent, and part of the
+    address.
     """
     row = next(iter(client_letters.of_booking(made.booking)), None)
     if row is None or row.phase not in ("waiting", "sent"):
@@ -93,14 +93,14 @@ def _letter(made: OnlineBooking) -> dict | None:
 
 
 def _hidden(address: str) -> str:
-    """A part of an address: enough for the person who typed it, and nothing for others: n•••@…"""
+    """A part of an address, enough for the person who typed it and useless to others: n•••@…"""
     return f"{address[:1]}•••@…"
 
 
 @blueprint.get(f"{_WAY}/appointment.ics")
 @with_booking
 def appointment(page: Page, made: OnlineBooking):
-    """One entry for any calendar app."""
+    """One entry for any calendar app, as a file."""
     booking = made.booking
     statuses = {"cancelled": "cancelled", "pending": "tentative", "offered": "tentative"}
     zone_name = booking.practitioner.venue.zone_name
@@ -126,7 +126,7 @@ def appointment(page: Page, made: OnlineBooking):
 @blueprint.get(f"{_WAY}/cancel")
 @with_booking
 def ask_cancel(page: Page, made: OnlineBooking):
-    """Ask whether to cancel: nothing happens before the button is pressed."""
+    """Ask whether to cancel. Nothing changes before the button is pressed."""
     if not managing.may_change(page, made):
         return booking_page(page, made)
     return pages.show("cancel.html", page, **facts(page, made))
@@ -145,7 +145,7 @@ def cancel(page: Page, made: OnlineBooking):
 
 
 def _shown() -> datetime | None:
-    """When the booking was, as the page with the button showed it."""
+    """The time of the booking that the page with the button showed."""
     return given.instant(request.form.get("shown", ""))
 
 
@@ -173,8 +173,8 @@ def accept(page: Page, made: OnlineBooking):
 @blueprint.get(f"{_WAY}/accept/wait")
 @with_booking
 def wait_offered(page: Page, made: OnlineBooking):
-    """Take the time as soon as it is known to be free: the visitor has pressed the button. If
-    nobody pressed, nothing happens.
+    """Take the time as soon as it is known to be free, since the visitor pressed the button.
+    Without a press nothing happens.
     """
     outcome = answering.outcome_of(made)
     if outcome is None:
@@ -274,8 +274,8 @@ def move(page: Page, made: OnlineBooking, is_old: bool):
 @blueprint.get(f"{_WAY}/move/wait")
 @with_any_link
 def wait(page: Page, made: OnlineBooking, is_old: bool):
-    """Move as soon as the time is known to be free: the visitor has pressed the button. If nobody
-    pressed, nothing happens.
+    """Move as soon as the time is known to be free, since the visitor pressed the button. Without a
+    press nothing happens.
     """
     if is_old:
         is_now = managing.was_moved_just_now(made, made.booking.starts_at)
@@ -291,8 +291,8 @@ def wait(page: Page, made: OnlineBooking, is_old: bool):
 
 
 def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Certainty):
-    """Move the booking. If a calendar outside could not be asked, and the clinic does not book
-    then, the booking stays: the new time may be taken.
+    """Move the booking. If a calendar outside could not be asked, and the clinic then allows no
+    booking, the booking stays: the new time may be taken.
     """
     if outcome == Certainty.UNANSWERED and page.settings.when_stale != "open":
         managing.give_up(made)

@@ -1,6 +1,6 @@
-"""Shared parts of all pages for visitors: whose page it is, and how an answer is made.
+"""Shared parts of all pages for visitors: the clinic of a page, and how its answers are made.
 
-They use no session: nothing here asks who is signed in, and no answer sets a cookie.
+They use no session: no code here asks who is signed in, and no answer sets a cookie.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from free_times.rules import OnlineSettings
 from views.kit import display
 
 STYLESHEETS = ("app.css", "layout.css", "components.css", "screens.css", "visitor.css")
-DETAILS = ("name", "email", "phone", "note", "agrees", "texts")  # what a visitor says of themselves
+DETAILS = ("name", "email", "phone", "note", "agrees", "texts")  # the details that a visitor gives
 
 
 def blueprint(module: str) -> Blueprint:
@@ -32,8 +32,8 @@ def blueprint(module: str) -> Blueprint:
 def with_page(view: Callable) -> Callable:
     """Give the view the clinic's page instead of its name.
 
-    An old name leads to the one in force. A name that no page has, or of a page that is switched
-    off, is always the same 404.
+    An old name redirects to the present one. Unknown names, and names of pages that are switched
+    off, get the same 404.
     """
 
     @wraps(view)
@@ -50,8 +50,8 @@ def with_page(view: Callable) -> Callable:
 
 
 def by_link(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
-    """Give the view what the link in a letter opens; `find` reads it from the link's two parts.
-    Every link that opens nothing has the same answer.
+    """Give the view the row that the link in a letter leads to; `find` reads it from the link's two
+    parts. Every link that leads to nothing gets the same answer.
     """
 
     def opened(view: Callable) -> Callable:
@@ -69,7 +69,7 @@ def by_link(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
 
 
 def _closed(name: str) -> Response:
-    """The answer if there is no page. A visitor whose form shows that there was one a while ago
+    """The answer if there is no page. A visitor whose form shows that the page existed recently
     reads that it is closed.
     """
     clinic = forms.clinic_of(request.values.get("form", "")[:400])
@@ -83,7 +83,7 @@ def _closed(name: str) -> Response:
 
 
 def with_booking(view: Callable) -> Callable:
-    """Give a view the clinic's page and the visitor's own booking. Other links are refused here,
+    """Give a view the clinic's page and the visitor's own booking. Invalid links are refused here,
     and so are links from before the booking was moved.
     """
 
@@ -121,7 +121,7 @@ def with_any_link(view: Callable) -> Callable:
 
 
 def no_link(page: Page, is_old: bool = False) -> Response:
-    """The answer to a link that opens no booking of this clinic, any more or ever."""
+    """The answer to a link that leads to no booking of this clinic, or no longer does."""
     return show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
 
 
@@ -139,8 +139,8 @@ def _led_on(name: str | None, kwargs: dict) -> Response:
 
 
 def show(template: str, page: Page, status: int = 200, **shown) -> Response:
-    """A page of the clinic's. `kept`: what its ways carry on of what was typed; `start`: the way
-    to the first question, with the visitor's zone.
+    """A page of the clinic. `kept`: the typed texts that its forms carry on. `start`: the address
+    of the first question, with the visitor's zone.
     """
     zone = request.values.get("zone", "")
     start = url_for("choosing.start", name=page.name, zone=zone if is_zone(zone) else None)
@@ -150,12 +150,12 @@ def show(template: str, page: Page, status: int = 200, **shown) -> Response:
 
 
 def show_without_page(template: str, status: int = 200, **shown) -> Response:
-    """A page of a clinic that may have no page for online booking."""
+    """A page of a clinic that perhaps has no page for online booking."""
     return make_response(render(template, **shown), status)
 
 
 def missing() -> Response:
-    """The answer where there is no such page: one and the same for everyone."""
+    """The answer if there is no such page, the same for everyone."""
     return make_response(render("missing.html"), 404)
 
 
@@ -167,7 +167,7 @@ def render(template: str, **shown) -> str:
 
 
 def _frame(response: Response) -> Response:
-    """Let the pages that the clinic names show its own in a frame, and no others."""
+    """Allow the websites that the clinic names to show its pages in a frame, and no others."""
     origins = g.visited.settings.embed_origins if "visited" in g else []
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
@@ -177,7 +177,7 @@ def _frame(response: Response) -> Response:
 
 
 def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """The text that the visitor has typed, to be carried on: from this request's form, or from
+    """The texts that the visitor has typed, to be carried on: from this request's form, or from
     `said`.
     """
     there = request.form if said is None else said
@@ -185,15 +185,15 @@ def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
 
 
 def is_zone(name: str) -> bool:
-    """Whether the text names a zone that a visitor may be in."""
+    """Whether the text is the name of a zone in which a visitor may be."""
     return len(name) <= 60 and scheduling.is_zone(name)
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """The zone that a visitor said, if any."""
+    """The zone that a visitor chose, if any."""
     return ZoneInfo(name) if is_zone(name) else None
 
 
 def price(cents: int, page: Page) -> str:
-    """The price in the clinic's currency; nothing where there is none."""
+    """The price in the clinic's currency; "" if there is none."""
     return display.money(cents, page.clinic.currency) if cents else ""

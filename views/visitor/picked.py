@@ -1,4 +1,4 @@
-"""The choices of a visitor so far, as they stand in addresses: words of the page, no numbers."""
+"""The choices of a visitor so far, as words in the page's address: no ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ from . import pages
 
 @dataclass(frozen=True)
 class Picked:
-    """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
-    it is another than the venue's. `form`: the ticket of a time that was chosen before, if any.
-    `is_lost`: a venue or a person was said that the page does not offer (any more), or a person for
-    a service that is booked with whoever is free.
+    """The service, and the venue and the person if they were chosen. `zone`: the visitor's, if it
+    is not the venue's. `form`: the ticket of a time that was chosen before, if any. `is_lost`: the
+    address names a venue or person that the page does not offer (any more), or a person for a
+    service that is booked with anyone who is free.
     """
 
     page: Page
@@ -46,8 +46,8 @@ class Picked:
 
     @property
     def terms(self) -> list[Terms]:
-        """The calendars in which the service may be booked, limited to the venue and the person
-        asked for.
+        """The calendars in which the service may be booked, limited to the chosen venue and
+        person.
         """
         if self.service is None or self.is_lost:
             return []
@@ -68,12 +68,12 @@ class Picked:
 
     @property
     def is_open(self) -> bool:
-        """Whether one of several people has to be chosen."""
+        """Whether the visitor must choose one of several people."""
         is_needed = self.service is not None and not taking.is_choice(self.service, anyone=True)
         return is_needed and self.person is None and len(self.people) > 1
 
     def said(self, **changed: object) -> dict[str, str]:
-        """The words for an address; choices that were not made are left out."""
+        """The words for an address, without choices that were not made."""
         words = {
             "service": _slug(self.page.services_by_slug, self.service),
             "venue": _slug(self.page.venues_by_slug, self.venue),
@@ -85,7 +85,7 @@ class Picked:
 
     @property
     def other_zone(self) -> ZoneInfo | None:
-        """The visitor's zone, where times are shown in it, too."""
+        """The visitor's zone, if times are shown in it as well."""
         return ZoneInfo(self.zone) if self.zone else None
 
 

@@ -1,5 +1,5 @@
-"""The page on which a visitor waits while calendars outside are asked: it looks again by itself,
-also without script.
+"""The page on which a visitor waits while calendars outside are asked. It polls by itself, also
+without JavaScript.
 """
 
 from flask import request, url_for
@@ -21,7 +21,7 @@ blueprint = pages.blueprint(__name__)
 @blueprint.get("/wait")
 @with_page
 def show(page: Page):
-    """Book as soon as it is known whether the time is free: the visitor has pressed the button."""
+    """Book once it is known whether the time is free, since the visitor pressed the button."""
     ticket = details.ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
@@ -36,7 +36,7 @@ def show(page: Page):
     try:
         outcome = waiting.outcome_of(page, ticket, hold)
     except JustTaken:
-        outcome = Certainty.FRESH  # which says it
+        outcome = Certainty.FRESH  # which shows the sentence
     if outcome == Certainty.ASKING:
         said = {word: request.args[word] for word in ("form", "zone") if word in request.args}
         again = url_for("wait.show", name=page.name, **said)
@@ -47,5 +47,7 @@ def show(page: Page):
 
 
 def _over(page: Page, ticket: Ticket):
-    """The answer where nothing waits any more: asked for twice, or it could not be booked."""
+    """The answer if nothing waits any more: the request came twice, or the time could not be
+    booked.
+    """
     return details.not_booked(page, ticket, MultiDict(waiting.typed_with(ticket)))
