@@ -85,6 +85,7 @@ class Account(Phased, Directed):
     phase = CharField(10, default="naming", constraints=[Check(f"phase IN {PHASES}")])
     goal = CharField(10, default="")
     removes = BooleanField(default=True)  # leaving also deletes our events outside
+    stayed = IntegerField(default=0)  # events of ours that stayed there when it became "off"
     edits = CharField(10, default="put_back", constraints=[Check(f"edits IN {EDITS}")])
     lock_sign = BooleanField(default=False)  # a padlock in front of each title outside
     time_off = BooleanField(default=True)  # the person's time off is sent, too, as "Away"

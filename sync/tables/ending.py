@@ -106,6 +106,7 @@ def finish(account: Account, calendar_gone: bool) -> None:
         RemoteCalendar.update(calendar_id=None).where(
             RemoteCalendar.account == account, RemoteCalendar.role == "destination"
         ).execute()
+    stayed = 0 if account.removes or calendar_gone else left_outside(account)
     MappingRow.delete().where(MappingRow.account == account).execute()
     if account.goal == "disconnect":
         AuditEntry.note(account.clinic, None, "account.gone", account, kind=account.kind)
@@ -117,4 +118,4 @@ def finish(account: Account, calendar_gone: bool) -> None:
     RemoteCalendar.delete().where(
         RemoteCalendar.account == account, RemoteCalendar.role == "destination"
     ).execute()
-    account.put(phase="off", goal="", due_at=None, because="")
+    account.put(phase="off", goal="", due_at=None, because="", stayed=stayed)

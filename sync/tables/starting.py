@@ -202,6 +202,7 @@ def begin(account: Account) -> None:
         generation=max(account.generation + 1, int((now() - FIRST).total_seconds())),
         approved=None,
         kept_copies=[],
+        stayed=0,
         synced_rev=0,
     )
     account.put(

@@ -2,26 +2,25 @@
 
 from base.catalogue import _, ngettext
 from sync.providers import registry
-from sync.tables.accounts import Account
-from sync.tables.mappings import left_outside
 from sync.two_way.plans import showing
+from sync.two_way.standing import state
+from sync.two_way.standing.state import Standing
 
 
-def left(account: Account) -> str:
-    """A sentence with the number of our events there, and whether they show more than is allowed
-    now; "" if there are none.
+def left(standing: Standing) -> str:
+    """A sentence with the number of our events there while nothing is sent, and whether they show
+    more than is allowed now; "" if there are none.
     """
-    count = left_outside(account)
+    count = standing.left_outside if standing.state in state.STAYS else 0
     if not count:
         return ""
-    name = registry.of(account.kind).name
     stays = ngettext(
         "One event stays in {name} as it is.",
         "{count} events stay in {name} as they are.",
         count,
-        name=name,
+        name=registry.of(standing.account.kind).name,
     )
-    if not showing.is_more_outside(account):
+    if not showing.is_more_outside(standing.account):
         return stays
     more = _("They may show more of clients there than is allowed now, until sync goes on.")
     return f"{stays} {more}"

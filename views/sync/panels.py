@@ -31,6 +31,7 @@ from . import (
     difference_words,
     notice_rows,
     notice_words,
+    outside_words,
     reading_words,
     status_words,
 )
@@ -188,6 +189,7 @@ def panel(
         "foot": action_words.foot(account, actions.at_foot(account)),
         "status": status_words.status(standing, zone),
         "first_list": status_words.first_list(standing, zone),
+        "left": outside_words.left(standing),
         "is_unused": account.is_unused,
         "live": "" if is_at_rest else status_words.live(standing, zone),
         "run": standing.run,

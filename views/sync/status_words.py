@@ -117,7 +117,8 @@ def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
 
 def _sentence(standing: Standing, zone: ZoneInfo) -> str:
     name = registry.of(standing.account.kind).name
-    return _while_stopped(standing, name, zone) or _while_synced(standing, name)
+    said = _while_stopped(standing, name, zone) or _while_synced(standing, name)
+    return paragraph(said, outside_words.left(standing))
 
 
 def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
@@ -162,11 +163,10 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 " on."
             )
         case State.PAUSED:
-            paused = _(
+            return _(
                 "Nothing goes out and nothing comes in until you go on. Busy times we last saw"
                 " still block."
             )
-            return paragraph(paused, outside_words.left(account))
     return None
 
 

@@ -83,7 +83,7 @@ def _overview(standing: Standing) -> Overview:
     counted = vars(standing.account)  # columns of the query only
     standing.is_due = standing.is_leased or bool(counted["is_due"])
     standing.in_step, standing.failed = counted["in_step"], counted["failed"]
-    standing.left_outside = counted["outside"] + counted["strays"]
+    standing.left_outside = standing.account.stayed or counted["outside"] + counted["strays"]
     standing.reads_times = bool(counted["reads_times"])
     run = counted.get("last_run")
     is_shown = standing.is_leased and run and run.total and run.ended_at is None

@@ -104,6 +104,7 @@ STOPPED = (  # nothing is sent or read
     State.RECONNECT,
     State.CALENDAR_GONE,
 )
+STAYS = tuple(one for one in STOPPED if one != State.CALENDAR_GONE)  # with events of ours outside
 LETTER = (State.RECONNECT, State.CALENDAR_GONE, State.OPERATOR)  # written about, step by step
 _HEALTH = {
     "reconnect": State.RECONNECT,
@@ -295,7 +296,7 @@ class Standing(Differing):
     @cached_property
     def left_outside(self) -> int:
         """The number of events of ours that are still outside by our records."""
-        return mappings.left_outside(self.account)
+        return self.account.stayed or mappings.left_outside(self.account)
 
     @cached_property
     def unsearched(self) -> list[str]:
@@ -321,9 +322,8 @@ class Standing(Differing):
 
     @property
     def is_live(self) -> bool:
-        """Whether messages are known to reach us: a first one came, or the provider opens a channel
-        only after we have answered it. A firewall blocks that first message, so that an open
-        channel alone proves nothing.
+        """Whether messages are known to reach us: a first one came, or a channel is opened only
+        after we answered it. A firewall blocks that first one: an open channel proves nothing.
         """
         return any(self.proves(channel) for channel in self.channels)
 

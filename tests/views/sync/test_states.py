@@ -324,6 +324,12 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
     assert ("1 to fix" in " ".join(fixes.split())) is (badge == "trouble")
 
 
+def test_where_nothing_is_sent_the_page_says_what_stays_outside(case, signed_in, linden):
+    _, expected, *_ = case
+    said = "One event stays in" in text(signed_in(linden.pat).get("/sync/"))
+    assert said is (expected in state.STOPPED and expected != State.CALENDAR_GONE)
+
+
 FACTS = (
     *("state", "is_due", "due", "in_step", "failed", "left_outside", "reads_times", "unsearched"),
     *("question", "gone", "troubles", "reasons", "run", "channels", "differences"),

@@ -418,6 +418,31 @@ class TestPanel:
         controls.pause(row(account), world.user)
         assert stays in page(pat) and more not in page(pat)
 
+    def test_who_stopped_sync_and_left_the_events_there_is_told_of_them_until_sync_goes_on(
+        self, pat, world, account
+    ):
+        pat.post(f"/sync/accounts/{account.id}/one-way")
+        world.run(account)
+        stays, more = "5 events stay in Google as they are.", "They may show more"
+        assert row(account).phase == "off" and len(world.standing(account)) == 5
+        assert stays in page(pat) and more not in page(pat)
+        world.user.change_sync(identifier="none")
+        assert f"{stays} {more}" in page(pat)
+        pat.post(f"/sync/accounts/{account.id}/disconnection", data={"removes": "y"})
+        world.run(times=2)
+        assert world.standing(account) == {}
+
+    @pytest.mark.parametrize("removes", [{}, {"removes": "y"}])
+    def test_what_was_removed_or_is_synced_again_is_not_said_to_stay(
+        self, pat, world, account, removes
+    ):
+        pat.post(f"/sync/accounts/{account.id}/one-way", data=removes)
+        world.run(account)
+        assert ("stay in Google" in page(pat)) is not bool(removes)
+        starting.start(row(account), world.user, "Practice", "Europe/London")
+        world.run(account)
+        assert "stay in Google" not in page(pat) and row(account).stayed == 0
+
     @pytest.mark.parametrize("headers", [{}, HTMX])
     @pytest.mark.parametrize(
         ("press", "phase"), [("check", "active"), ("resync", "active"), ("pause", "paused")]
