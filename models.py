@@ -301,6 +301,12 @@ class User(Shown, KeepsTitles, UserMixin):
             .order_by(cls.left_at.is_null(False), cls.name, cls.id)
         )
 
+    @classmethod
+    def owners(cls, clinic: Clinic | int):
+        """The owners of the clinic who can sign in."""
+        can = cls.left_at.is_null(), cls.password_hash.is_null(False)
+        return cls.select().where(cls.clinic == clinic, cls.role == "owner", *can)
+
     def calendars(self):
         """The person's calendars with their venues, closed ones at the end."""
         own = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == self)
@@ -373,13 +379,7 @@ class User(Shown, KeepsTitles, UserMixin):
         if not self.is_owner:
             return
         self.clinic.next_rev()
-        others = (
-            User.clinic == self.clinic,
-            User.role == "owner",
-            User.left_at.is_null(),
-            User.password_hash.is_null(False),
-        )
-        if not User.select().where(*others, User.id != self.id).exists():
+        if not User.owners(self.clinic).where(User.id != self.id).exists():
             raise LastOwner
 
     def get_id(self) -> str:
@@ -473,7 +473,7 @@ class User(Shown, KeepsTitles, UserMixin):
             return
         self.left_at = None
         self.save(only=[User.left_at])
-        left = AuditEntry.about(self).where(AuditEntry.action == "user.left").first()
+        left = AuditEntry.latest(self, "user.left")
         Practitioner.update(archived=False).where(
             Practitioner.user == self, Practitioner.id.in_(left.detail["calendars"] if left else [])
         ).execute()

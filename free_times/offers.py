@@ -48,6 +48,12 @@ class Terms:
         )
 
 
+def choices(clinic: Clinic, kept_id: int | None) -> list[Service]:
+    """The services that a booking may have, by name: those in use, and the one that it has."""
+    kept = Service.id == kept_id
+    return list(clinic.services.where(~Service.archived | kept).order_by(Service.name))
+
+
 def terms(calendar: Practitioner, service: Service) -> Terms:
     """The terms of the service in this calendar, as if it offered it."""
     own = Offer.get_or_none(Offer.service == service, Offer.practitioner == calendar)

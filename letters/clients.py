@@ -15,7 +15,7 @@ from base.catalogue import lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.online import by_letter, managing, names
-from free_times.online.bookings import OnlineBooking
+from free_times.online.bookings import OnlineBooking, made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner
 from sync.events import visit
@@ -81,11 +81,7 @@ def client_of(letter: Letter) -> Patient | None:
 def bookings_of(letter: Letter) -> Sequence[Booking]:
     """The bookings that a letter tells of, as they are now."""
     ids = [row_id for row_id, _was in letter.detail["rows"]]
-    return list(
-        Booking.in_full()
-        .where(Booking.id.in_(ids), Booking.clinic == letter.clinic_id)
-        .order_by(Booking.starts_at)
-    )
+    return Booking.of_ids(letter.clinic_id, ids)
 
 
 def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | None]]:
@@ -96,14 +92,6 @@ def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | No
         (visits.as_known(booking, was) if kind == "cancelled" else booking, kind, was)
         for booking, kind, was in client_letters.what(letter, bookings_of(letter), client)
     ]
-
-
-def made_of(booking: Booking) -> OnlineBooking | None:
-    """The online booking that made it; None if the team made it."""
-    row: OnlineBooking | None = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
-    if row is not None:
-        row.booking = booking
-    return row
 
 
 def kind_of(kind: str, made: OnlineBooking | None) -> str:

@@ -268,7 +268,7 @@ def _removal(letter: Letter) -> Text | None:
         Account.get_or_none(Account.id == letter.about),
         User.get_or_none(User.id == letter.detail["reader"]),
     )
-    if not (account and account.phase == "leaving" and account.removes and to and to.is_active):
+    if not (account and account.is_removing and to and to.is_active):
         return None
     is_own = to.id == account.user_id
     if not is_own and not to.is_owner:

@@ -13,7 +13,7 @@ from base import scheduling
 from base.tables import texts
 from base.tables.many import tuples
 from base.tables.outbox import MAIL, Letter
-from models import Booking, Clinic
+from models import Booking, Clinic, User
 
 LATELY = timedelta(days=7)
 
@@ -91,13 +91,33 @@ def newest(clinic: Clinic, kind: str) -> Letter | None:
     return found
 
 
-def by_mail(clinic: Clinic) -> "ModelSelect[Letter]":
+def _by_mail(clinic: Clinic) -> "ModelSelect[Letter]":
     """The e-mails to people of the clinic, the newest first."""
     return (
         Letter.select()
         .where(Letter.clinic == clinic, Letter.queue == MAIL)
         .order_by(Letter.id.desc())
     )
+
+
+def last_token(person: User) -> Letter | None:
+    """The last letter with a one-time link for the person that was not dropped."""
+    found: Letter | None = (
+        _by_mail(person.clinic)
+        .where(
+            Letter.kind.in_(("invite", "reset")),
+            Letter.about == person.id,
+            Letter.phase != "dropped",
+        )
+        .first()
+    )
+    return found
+
+
+def failed_lately(clinic: Clinic, most: int) -> list[Letter]:
+    """The e-mails that could not be delivered within a week, the newest first, at most so many."""
+    failed = Letter.phase == "failed", Letter.ended_at > scheduling.utc_now() - LATELY
+    return list(_by_mail(clinic).where(*failed).limit(most))
 
 
 def reminders(booking: Booking) -> list[Letter]:

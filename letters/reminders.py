@@ -22,6 +22,7 @@ from base.tables.many import tuples
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
 from free_times.online import by_letter
+from free_times.online.bookings import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Venue
 
@@ -207,7 +208,7 @@ def _not_at_night(booking: Booking) -> None:
 
 def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -> Text:
     clinic = letter.clinic
-    online, made = OnlineSettings.of(clinic), clients.made_of(booking)
+    online, made = OnlineSettings.of(clinic), made_of(booking)
     way = {"uuid": str(booking.uuid), "token": by_letter.token(booking)}
     leave_url = address("by_letter.ask_leave", **way)
     until = clients.until(online, booking)

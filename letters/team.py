@@ -15,14 +15,12 @@ from base.catalogue import _, lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.earlier import entries
-from free_times.earlier.entries import WaitingEntry
-from free_times.online import requests, team_letters
+from free_times.online import bookings, requests, team_letters
 from free_times.online.team_letters import LOST, TeamLetters
-from models import Booking, Clinic, Feed, FeedRead, Practitioner, User
+from models import Booking, Clinic, Practitioner, User
 from people import zones
-from sync.tables.accounts import Account
-from sync.tables.notices import Notice
-from sync.tables.runs import SyncRun
+from sync.feeds import owned
+from sync.tables import episodes, listed, runs
 
 from . import visits
 from .text import Text, address, one_line
@@ -30,7 +28,7 @@ from .text import Text, address, one_line
 MORNING, DIGEST = "morning", "digest"
 AT = time(6, 30)  # by the clock of the person's venue, for both
 LATEST = time(12)  # a later day's list says nothing new
-UNREAD = timedelta(days=14)
+WEEK, UNREAD = timedelta(days=7), timedelta(days=14)
 MOST_LINES = 30  # lines in one letter
 SUBJECTS = {
     "booked": lazy("A client booked online"),
@@ -72,13 +70,10 @@ def lost(letter: Letter) -> Text | None:
     if person is None or not TeamLetters.of(person).lost:
         return None
     before = {row_id: facts for row_id, *facts in letter.detail["rows"]}
-    found = Booking.in_full().where(
-        Booking.id.in_(list(before)), Booking.clinic == letter.clinic_id
-    )
     at = scheduling.utc_now()
     rows = [
         (row, was)
-        for row in found.order_by(Booking.starts_at)
+        for row in Booking.of_ids(letter.clinic_id, list(before))
         if row.is_busy
         and row.practitioner.user_id != person.id
         and (was := _as_it_was(row, *before[row.id])).ends_at > at
@@ -155,9 +150,7 @@ def write_due() -> None:
     if not outbox.is_set_up():
         return
     at = scheduling.utc_now()
-    rows = TeamLetters.select(TeamLetters, User).join(User)
-    wanted = (TeamLetters.morning | TeamLetters.digest), User.left_at.is_null()
-    jobs.each(rows.where(*wanted), lambda choice: _write_where_due(choice, at))
+    jobs.each(TeamLetters.wanted(), lambda choice: _write_where_due(choice, at))
 
 
 def _write_where_due(choice: TeamLetters, at: datetime) -> None:
@@ -217,15 +210,12 @@ def digest(letter: Letter) -> Text | None:
 
 
 def _online(clinic: Clinic, at: datetime) -> int:
-    week = Booking.created_at > at - timedelta(days=7), Booking.online
-    return int(Booking.select().where(Booking.clinic == clinic, *week).count())
+    return bookings.count_since(clinic, at - WEEK)
 
 
 def _changed(clinic: Clinic, at: datetime) -> int:
     """The number of changes in calendars outside that bookings followed or that were put back."""
-    week = SyncRun.clinic == clinic, SyncRun.started_at > at - timedelta(days=7)
-    rows = SyncRun.select(SyncRun.counts).where(*week)
-    return sum(row.counts.get("adopted", 0) + row.counts.get("put_back", 0) for row in rows)
+    return runs.count_changes(clinic, at - WEEK)
 
 
 def _waiting(clinic: Clinic, at: datetime) -> int:
@@ -235,26 +225,21 @@ def _waiting(clinic: Clinic, at: datetime) -> int:
 
 def _earlier(clinic: Clinic, at: datetime) -> int:
     """The number of times that clients took from the waiting list."""
-    taken = WaitingEntry.ended_because == "taken", WaitingEntry.ended_at > at - timedelta(days=7)
-    return int(WaitingEntry.select().where(WaitingEntry.clinic == clinic, *taken).count())
+    return entries.count_taken(clinic, at - WEEK)
 
 
 def _outside(clinic: Clinic, at: datetime) -> int:
     """The number of changes outside that wait for a decision."""
-    waits = Account.clinic == clinic, Notice.settled_at.is_null()
-    return int(Notice.select().join(Account).where(*waits).count())
+    return listed.count_open_notices(clinic)
 
 
 def _broken(clinic: Clinic, at: datetime) -> int:
-    trouble = Account.phase == "active", Account.failing_since < at - timedelta(days=1)
-    return int(Account.select().where(Account.clinic == clinic, *trouble).count())
+    return episodes.count_broken(clinic, at - timedelta(days=1))
 
 
 def _unread(clinic: Clinic, at: datetime) -> int:
     """The number of private links that nobody has read for two weeks."""
-    read = FeedRead.select(FeedRead.feed).where(FeedRead.last_at > at - UNREAD)
-    old = Feed.clinic == clinic, Feed.created_at < at - UNREAD, Feed.id.not_in(read)
-    return int(Feed.select().where(*old, *Feed.living()).count())
+    return owned.count_unread(clinic, at - UNREAD)
 
 
 def _requests(clinic: Clinic, at: datetime) -> int:

@@ -18,6 +18,7 @@ from base.phones import e164
 from base.tables import texts
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
+from free_times.online.bookings import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic
 
@@ -121,7 +122,7 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
 
 def _kind(booking: Booking, due: str, was: client_letters.State | None) -> str:
     """The kind of message: the kind of the letter, and whether the time itself has changed."""
-    kind = clients.kind_of(due, clients.made_of(booking))
+    kind = clients.kind_of(due, made_of(booking))
     now = client_letters.State.of(booking)
     same_time = was is not None and was.place[:2] == now.place[:2]
     return "changed" if kind == "moved" and same_time else kind

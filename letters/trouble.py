@@ -8,6 +8,7 @@ from base.tables import outbox
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from models import User
+from sync.tables import episodes
 from sync.tables.accounts import Account
 from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble
@@ -48,16 +49,15 @@ def tell_of_removals() -> None:
     """
     if not outbox.is_set_up():
         return
-    leaving = Account.select().where(Account.phase == "leaving", Account.removes)
-    jobs.each(leaving, _tell_of_removal)
+    jobs.each(episodes.removals(), _tell_of_removal)
 
 
 def _tell_of_removal(account: Account) -> None:
     at = scheduling.utc_now()
-    begun = AuditEntry.about(account).where(AuditEntry.action == "account.leaving").first()
+    begun = AuditEntry.latest(account, "account.leaving")
     if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
         return
-    for person in [account.user] if account.user.is_active else _owners(account):
+    for person in [account.user] if account.user.is_active else User.owners(account.clinic_id):
         Letter.write(
             account.clinic_id,
             "removal",
@@ -79,19 +79,8 @@ def tell() -> None:
     if not outbox.is_set_up():
         return
     now = scheduling.utc_now()
-    stuck = (
-        Account.select(Account, User)
-        .join(User)
-        .where(
-            Account.phase == "active",
-            Account.health.in_((*PERSONAL, "operator")),
-            Account.failing_since <= now - STEPS[0],
-            Account.told < len(STEPS),
-            User.sync_allowed,
-            User.left_at.is_null(),
-        )
-    )
-    jobs.each(stuck, lambda account: _tell_of(account, now))
+    untold = episodes.untold(now - STEPS[0], len(STEPS))
+    jobs.each(untold, lambda account: _tell_of(account, now))
 
 
 def _tell_of(account: Account, now: datetime) -> None:
@@ -100,12 +89,7 @@ def _tell_of(account: Account, now: datetime) -> None:
     since = account.failing_since or now
     step = sum(since <= now - after for after in STEPS)
     with database.atomic():
-        same = Account.health == account.health, Account.failing_since == account.failing_since
-        if (
-            Account.update(told=step)
-            .where(Account.id == account.id, Account.told < step, *same)
-            .execute()
-        ):
+        if episodes.claim(account, step):
             for person in _readers(account, step):
                 _write(account, since, step, person)
 
@@ -126,21 +110,10 @@ def _readers(account: Account, step: int) -> list[User]:
     """The account's person if they can act; the clinic's owners if nobody else can, or nobody has
     for days.
     """
-    owners = _owners(account)
+    owners = list(User.owners(account.clinic_id))
     people = [account.user] if account.health in PERSONAL else []
     return (
         people + [owner for owner in owners if owner.id != account.user_id or not people]
         if step > 1 or not people
         else people
-    )
-
-
-def _owners(account: Account) -> list[User]:
-    return list(
-        User.select().where(
-            User.clinic == account.clinic_id,
-            User.role == "owner",
-            User.left_at.is_null(),
-            User.password_hash.is_null(False),
-        )
     )

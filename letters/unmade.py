@@ -8,6 +8,7 @@ from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
 from free_times.online import bookings, names
+from free_times.online.bookings import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Practitioner
 from sync.events import visit
@@ -51,5 +52,5 @@ def unmade(letter: Letter) -> Text | None:
 
 def _url(stays: Booking | None, name: str | None) -> str:
     if stays is not None:
-        return clients.manage_url(stays, clients.made_of(stays))
+        return clients.manage_url(stays, made_of(stays))
     return address("choosing.start", name=name) if name else ""

@@ -140,6 +140,12 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
+def person_at(email: str) -> User | None:
+    """The person who signs in with this address, also one who left."""
+    found: User | None = User.get_or_none(User.email == email)
+    return found
+
+
 def change_person(person: User, actor: User, *, name: str, email: str, role: str) -> bool:
     """Change a person as `User.change` does.
 

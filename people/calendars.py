@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from base.tables.many import tuples
 from models import Clinic, Practitioner, User, Venue
@@ -42,6 +42,25 @@ def newest_changes(user_id: int) -> tuple[Any, ...]:
         .where(Practitioner.user == user_id)
     )
     return next(tuples(rows))
+
+
+def has_any(user: User) -> bool:
+    """Whether the person has a calendar here, open or closed."""
+    own: bool = user.practitioners.exists()
+    return own
+
+
+def count_at(venue: Venue) -> int:
+    """The number of open calendars at a venue."""
+    rows = Practitioner.listed(venue.clinic).where(Practitioner.venue == venue)
+    return int(rows.count())
+
+
+def busiest_venue(clinic: Clinic) -> Venue:
+    """The open venue with the most calendars."""
+    venues = Venue.listed(clinic).join(Practitioner, JOIN.LEFT_OUTER).group_by(Venue.id)
+    found: Venue = venues.order_by(fn.COUNT(Practitioner.id).desc(), Venue.id).get()
+    return found
 
 
 def everyone(clinic: Clinic) -> Iterator[User]:

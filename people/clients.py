@@ -38,15 +38,14 @@ def _has(word: str) -> Expression:
     return contains(word) | contains("-".join(plain.groups())) if plain else contains(word)
 
 
-def suggested(clinic: Clinic, query: str) -> "ModelSelect[Patient]":
-    """Matching clients, first those of whom a word begins with the query: "ma" means Maya sooner
-    than someone at a .mail address.
+def suggested(clinic: Clinic, query: str, most: int | None = None) -> "ModelSelect[Patient]":
+    """Matching clients, at most so many, first those of whom a word begins with the query: "ma"
+    means Maya sooner than someone at a .mail address.
     """
     key = search_key(query)
     begins = Patient.search.startswith(key) | Patient.search.contains(f" {key}")
-    return matching(clinic, query).order_by(
-        Case(None, [(begins, 0)], 1), Patient.search, Patient.id
-    )
+    order = Case(None, [(begins, 0)], 1), Patient.search, Patient.id
+    return matching(clinic, query).order_by(*order).limit(most)
 
 
 def with_internal_id(clinic: Clinic, internal_id: str, archived: bool = False) -> Patient | None:
@@ -72,17 +71,31 @@ def last_seen(patients: Sequence[Patient]) -> dict[int, datetime]:
     return dict(tuples(rows.group_by(Booking.patient)))
 
 
-def bookings_before(client: Patient, now: datetime) -> "ModelSelect[Booking]":
-    """Past bookings, newest first, each with its calendar, venue and service loaded."""
-    rows = bookings_of(client).where(Booking.ends_at <= now)
-    return rows.order_by(Booking.starts_at.desc(), Booking.id)
+def bookings_before(
+    client: Patient, now: datetime, most: int | None = None
+) -> "ModelSelect[Booking]":
+    """Past bookings, newest first, at most so many, each with its calendar, venue and service
+    loaded.
+    """
+    rows = _bookings_of(client).where(Booking.ends_at <= now)
+    return rows.order_by(Booking.starts_at.desc(), Booking.id).limit(most)
+
+
+def count_before(client: Patient, now: datetime) -> int:
+    """The number of past bookings."""
+    return bookings_before(client, now).count()
+
+
+def count_of(client: Patient) -> int:
+    """The number of a client's bookings."""
+    return _bookings_of(client).count()
 
 
 def bookings_ahead(client: Patient, now: datetime) -> "ModelSelect[Booking]":
     """Present and future bookings, soonest first, each with its calendar, venue and service loaded;
     cancelled ones stand last.
     """
-    rows = bookings_of(client).where(Booking.ends_at > now)
+    rows = _bookings_of(client).where(Booking.ends_at > now)
     is_off = Case(None, [(Booking.status.in_(FREE_STATUSES), 1)], 0)
     return rows.order_by(is_off, Booking.starts_at, Booking.id)
 
@@ -93,6 +106,6 @@ def visits(client: Patient, now: datetime) -> int:
     return bookings_before(client, now).where(seen).count()
 
 
-def bookings_of(client: Patient) -> "ModelSelect[Booking]":
+def _bookings_of(client: Patient) -> "ModelSelect[Booking]":
     """A client's bookings, each with its calendar, venue and service loaded."""
     return Booking.in_full().where(Booking.patient == client)

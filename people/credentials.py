@@ -63,6 +63,12 @@ class OneTimeToken(Base):
         newest: Self | None = rows.order_by(cls.id.desc()).first()
         return newest
 
+    @classmethod
+    def of(cls, user: User, token_id: int) -> Self | None:
+        """The user's unused link with this id."""
+        found: Self | None = cls.get_or_none(cls.id == token_id, cls.user == user)
+        return found
+
     @property
     def secret(self) -> str | None:
         """The secret of the link; None if the key from which it follows is no longer known."""

@@ -7,6 +7,8 @@ from base.database import database, lock_everything, unique
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 
+from .addresses import AddressProof
+
 
 class Closed(Exception):
     """A clinic exists already, and sign-up is closed."""
@@ -47,6 +49,18 @@ def is_founded() -> bool:
     return bool(User.select().exists())
 
 
+def has_clients(clinic: Clinic) -> bool:
+    """Whether the clinic has any client yet."""
+    found: bool = clinic.patients.exists()
+    return found
+
+
+def has_bookings(clinic: Clinic) -> bool:
+    """Whether anything was booked yet."""
+    found: bool = clinic.bookings.exists()
+    return found
+
+
 def only_clinic() -> Clinic | None:
     """The clinic of a server that has one; None where there are more, or none."""
     found = list(Clinic.select().limit(2))
@@ -55,12 +69,18 @@ def only_clinic() -> Clinic | None:
 
 @database.atomic()
 def sign_up(
-    name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool
+    name: str,
+    zone_name: str,
+    owner_name: str,
+    email: str,
+    password: str,
+    is_open: bool,
+    proof: AddressProof | None = None,
 ) -> User:
     """Make a clinic for somebody who signed up: the first one, or if `is_open` a further one. If
-    two sign up for the first at once, only one gets it.
+    two sign up for the first at once, only one gets it. `proof`: of the address; it is used up.
 
-    Raises Closed, or Taken for an address in use.
+    Raises Closed, also where the proof was used meanwhile, or Taken for an address in use.
     """
     lock_everything()
     if not is_open and is_founded():
@@ -68,4 +88,6 @@ def sign_up(
     with unique():
         owner: User = found(name, zone_name, owner_name, email)
     owner.set_password(password, owner)
+    if proof and not proof.take():
+        raise Closed
     return owner

@@ -4,7 +4,7 @@ Somebody must take them over, or cancel them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -32,12 +32,19 @@ def to_come() -> tuple[Any, ...]:
     )
 
 
-def ahead(*where: Any) -> "ModelSelect[Booking]":
-    """Bookings to come, joined with their calendar, under further conditions."""
-    return Booking.select().join(Practitioner).where(*to_come(), *where)
+def count(owner: Practitioner | Venue | User | Service) -> int:
+    """The number of bookings to come in this calendar, at this venue, of this person or service."""
+    column = {
+        Practitioner: Booking.practitioner,
+        Venue: Practitioner.venue,
+        User: Practitioner.user,
+        Service: Booking.service,
+    }[type(owner)]
+    rows = Booking.select().join(Practitioner).where(*to_come(), column == owner)
+    return int(rows.count())
 
 
-def with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Practitioner]":
+def _with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Practitioner]":
     """The clinic's open calendars, and its closed ones with future bookings.
 
     `left` is their number, None for open ones; `also`: conditions of bookings whose calendars are
@@ -61,9 +68,26 @@ def with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Pra
     return rows.where(Practitioner.clinic == clinic, wanted)
 
 
+def in_menu(clinic: Clinic, reader: User, most: int) -> list[Practitioner]:
+    """These calendars: the reader's own first, then colleagues' by venue, the oldest first; closed
+    ones with future bookings last. At most so many; each with `left`.
+    """
+    order = Practitioner.user == reader.id, Practitioner.archived | Venue.archived
+    rows = _with_open_ones(clinic).order_by(*(one.desc() for one in order), Venue.id, User.name)
+    return list(rows.limit(most))
+
+
+def in_days(clinic: Clinic, start: datetime, end: datetime) -> list[Practitioner]:
+    """These calendars, and closed ones with bookings in [start, end), by venue and name; each with
+    `left`.
+    """
+    rows = _with_open_ones(clinic, Booking.touching(start, end))
+    return list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
+
+
 def calendars(clinic: Clinic) -> list[Practitioner]:
     """The closed ones with future bookings only, by name."""
-    rows = with_open_ones(clinic).where(Practitioner.archived | Venue.archived)
+    rows = _with_open_ones(clinic).where(Practitioner.archived | Venue.archived)
     return list(rows.order_by(User.name, Venue.name))
 
 

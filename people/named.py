@@ -7,7 +7,7 @@ from base.tables.many import tuples
 from models import Clinic, Practitioner, User, Venue
 
 
-def users(clinic: Clinic, ids: Collection[int] | None = None) -> dict[int, str]:
+def users(clinic: Clinic | int, ids: Collection[int] | None = None) -> dict[int, str]:
     """The names of everyone of the clinic by id, also of those who left; `ids`: of these only."""
     among = [] if ids is None else [User.id.in_(list(ids))]
     return dict(tuples(User.select(User.id, User.name).where(User.clinic == clinic, *among)))

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
@@ -54,13 +55,28 @@ class Session(Base):
         cls.delete().where(cls.user == user, cls.id.not_in([one.id for one in kept])).execute()
         return row, secret
 
-    def locked(self) -> "Session | None":
+    def _locked(self) -> "Session | None":
         """The row as it is now, locked: another page of the same browser may have changed it. None
         where it is gone.
         """
         query = Session.select(Session.id, Session.contents).where(Session.id == self.id)
         found: Session | None = (query if is_sqlite() else query.for_update()).get_or_none()
         return found
+
+    def see(self) -> None:
+        """Note that it is used now."""
+        Session.update(seen_at=now()).where(Session.id == self.id).execute()
+
+    @database.atomic()
+    def keep(self, packed_onto: Callable[[str], str]) -> None:
+        """Store its contents, made from the present ones; nothing where the row is gone."""
+        row = self._locked()
+        if row:
+            Session.update(contents=packed_onto(row.contents)).where(Session.id == row.id).execute()
+
+    def end(self) -> None:
+        """Sign this browser out."""
+        self.delete_instance()
 
     @classmethod
     def find(cls, secret: str) -> "Session | None":

@@ -14,7 +14,7 @@ from models import Booking
 def team_is_told_nothing(linden):
     """The people of the clinic have switched off what they are told."""
     for person in (linden.pat, linden.olive):
-        TeamLetters(user=person).change(own=False, asked=False)
+        TeamLetters.choose(person, own=False, asked=False)
 
 
 def parts(letter) -> SimpleNamespace:

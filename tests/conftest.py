@@ -46,7 +46,7 @@ from sync.connect import gateway
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
 from tests.queued import Queued
-from views.kit import access
+from views.kit import identity
 
 PASSWORD = "correct horse battery"
 KEY = "a key of the tests"
@@ -538,7 +538,7 @@ def session_cookies(app, email: str) -> dict[str, str]:
     with app.test_request_context("/sign-in", method="POST"):
         user = User.get(User.email == email)
         assert user.is_active and user.check_password(PASSWORD)
-        access.sign_in(user, remember=False)
+        identity.sign_in(user, remember=False)
         answer = app.process_response(app.response_class())
     models.database.connect(reuse_if_open=True)
     pairs = [line.partition(";")[0] for line in answer.headers.getlist("Set-Cookie")]

@@ -43,7 +43,7 @@ from .doors import (
     sign_ins,
     webhooks,
 )
-from .kit import access, display, htmx, menu, tokens
+from .kit import display, htmx, identity, menu, tokens
 from .sync import (
     apps,
     booking_page,
@@ -60,7 +60,7 @@ from .visitor import asking, by_letter, choosing, details, earlier, listing, man
 
 def register(app: Flask) -> None:
     """Mount all pages. Sign-in and the helpers that templates use come with them."""
-    access.init_app(app)
+    identity.init_app(app)
     menu.init_app(app)
     requests.init_app(app)
     tokens.init_app(app)

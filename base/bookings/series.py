@@ -271,16 +271,13 @@ class InSeries(_Booking):
         it is and is in `skipped`, unless they overlapped before; a colleague's stays, too. Raises
         SlotTaken if none could be undone.
         """
-        latest = AuditEntry.about(self).first()
-        was = (
-            latest.detail.get("was")
-            if latest and not latest.part_of and latest.action.removeprefix("booking.") in STATUSES
-            else None
-        )
-        if not was or entry not in (None, latest.id):
+        latest = AuditEntry.latest(self)
+        if latest is None or latest.part_of or entry not in (None, latest.id):
+            return False
+        was, status = latest.detail.get("was"), latest.action.removeprefix("booking.")
+        if not was or status not in STATUSES:
             return False
         table: Any = type(self)
-        status = latest.action.removeprefix("booking.")
         calendar = table.practitioner.rel_model
         found = (
             table.select(table, calendar)

@@ -110,8 +110,10 @@ class AuditEntry(Base):
         )
 
     @classmethod
-    def about(cls, row: Base) -> "ModelSelect[AuditEntry]":
-        """The history of one row, newest first, each with the person who acted."""
+    def about(cls, row: Base, most: int | None = None) -> "ModelSelect[AuditEntry]":
+        """The history of one row, newest first, at most so many entries, each with the person who
+        acted.
+        """
         return (
             cls._with_actor()
             .where(
@@ -120,7 +122,15 @@ class AuditEntry(Base):
                 cls.clinic == getattr(row, "clinic", row),
             )
             .order_by(cls.id.desc())
+            .limit(most)
         )
+
+    @classmethod
+    def latest(cls, row: Base, action: str = "") -> "AuditEntry | None":
+        """The newest entry about a row, with the person who acted; `action`: of this action."""
+        only = [cls.action == action] if action else []
+        found: AuditEntry | None = cls.about(row).where(*only).first()
+        return found
 
     @classmethod
     def _with_actor(cls) -> "ModelSelect[AuditEntry]":

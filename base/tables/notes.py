@@ -42,8 +42,10 @@ class NoteVersion(Base):
         )
 
     @classmethod
-    def of(cls, row: Any) -> "ModelSelect[NoteVersion]":
-        """The earlier texts of a row's notes, newest first, each with who replaced it."""
+    def of(cls, row: Any, most: int | None = None) -> "ModelSelect[NoteVersion]":
+        """The earlier texts of a row's notes, newest first, at most so many, each with who replaced
+        it.
+        """
         person: Any = cls.user.rel_model  # type: ignore[attr-defined]  # once it is known
         return (
             cls.select(cls, person)
@@ -52,6 +54,7 @@ class NoteVersion(Base):
                 cls.kind == row._meta.table_name, cls.subject == row.id, cls.clinic == row.clinic_id
             )
             .order_by(cls.id.desc())
+            .limit(most)
         )
 
     @classmethod

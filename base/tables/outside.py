@@ -64,6 +64,12 @@ class ExternalEvent(Base):
         """Whether it is whole days, not times."""
         return self.starts_on is not None
 
+    def is_shown_to(self, reader_id: int) -> bool:
+        """Whether somebody of the clinic sees it: one that takes no time outside, only its own
+        person.
+        """
+        return self.busy != "free" or self.user_id == reader_id
+
     def taken(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """The time that it takes; whole days go from midnight to midnight in the zone.
 

@@ -72,7 +72,8 @@ class OwnRegion(Base):
         usual: Region = self.clinic.region
         return replace(usual, **{name: one for name, one in own.items() if one is not None})
 
-    def read_as(self, **columns: Any) -> None:
+    @transition
+    def read_as(self, /, **columns: Any) -> None:
         """Set own choices; None: as the clinic. They change nothing outside."""
         for name, value in columns.items():
             setattr(self, name, value)

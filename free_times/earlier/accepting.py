@@ -12,7 +12,7 @@ from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from free_times.finding import Free
 from free_times.online import forms, holds, managing, taking, team_letters, unmade, waiting
-from free_times.online.bookings import OnlineBooking
+from free_times.online.bookings import made_of
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
@@ -146,9 +146,8 @@ def _move(booking: Booking, free: Free, page: Page, actor: User | None = None) -
         practitioner=free.wish.calendar,
         allow_overlap=taking.ignored(free),
     )
-    made = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
+    made = made_of(booking)
     if made is not None:
-        made.booking = booking
         managing.give_up(made)
         managing.was_moved(page, made, asks=False)
     if actor is None:

@@ -262,6 +262,12 @@ def waiting(clinic: Clinic) -> "ModelSelect[WaitingEntry]":
     return rows().where(*where).order_by(WaitingEntry.created_at, WaitingEntry.id)
 
 
+def count_taken(clinic: Clinic, since: datetime) -> int:
+    """How many of the clinic's entries ended with an earlier time after this instant."""
+    taken = WaitingEntry.ended_because == "taken", WaitingEntry.ended_at > since
+    return int(WaitingEntry.select().where(WaitingEntry.clinic == clinic, *taken).count())
+
+
 def of_booking(booking: Booking) -> WaitingEntry | None:
     """The entry whose client would give up this appointment."""
     return (

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -108,6 +108,16 @@ def rows() -> "ModelSelect[EarlierOffer]":
         .switch(Practitioner)
         .join(User)
     )
+
+
+def latest(waiting: Collection[WaitingEntry], most: int) -> dict[int, list[EarlierOffer]]:
+    """The last offers to each entry, by its id, the newest first. One query."""
+    found: dict[int, list[EarlierOffer]] = defaultdict(list)
+    mine = rows().where(EarlierOffer.entry.in_([one.id for one in waiting]))
+    for offer in mine.order_by(EarlierOffer.id.desc()):
+        if len(found[offer.entry_id]) < most:
+            found[offer.entry_id].append(offer)
+    return found
 
 
 def find(key: str, given: str) -> EarlierOffer | None:

@@ -74,6 +74,20 @@ class OnlineBooking(Base):
         return {"pending": "offered", "cancelled": self.outcome}.get(booking.status, "")
 
 
+def count_since(clinic: Clinic, since: datetime) -> int:
+    """How many bookings of the clinic were made online after this instant."""
+    made = Booking.clinic == clinic, Booking.created_at > since, Booking.online
+    return int(Booking.select().where(*made).count())
+
+
+def made_of(booking: Booking) -> OnlineBooking | None:
+    """The row of a booking that a visitor made, with it at hand; None: the team made it."""
+    row: OnlineBooking | None = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
+    if row is not None:
+        row.booking = booking
+    return row
+
+
 def of_visit(visitor: str) -> OnlineBooking | None:
     """The booking that a visit has made already."""
     return OnlineBooking.get_or_none(OnlineBooking.form == visitor)

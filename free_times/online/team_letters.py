@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from peewee import BooleanField, ForeignKeyField
+from peewee import BooleanField, ForeignKeyField, ModelSelect
 
 from base import scheduling
 from base.bookings.changes import when_given_away
-from base.database import Base
+from base.database import Base, alone
 from base.scheduling import Span
 from base.tables import outbox
 from base.tables.outbox import Letter
@@ -48,11 +48,20 @@ class TeamLetters(Base):
         row: TeamLetters | None = cls.get_or_none(cls.user == user)
         return row or cls(user=user)
 
-    def change(self, **columns: Any) -> None:
-        """Set columns."""
-        for name, value in columns.items():
-            setattr(self, name, value)
-        self.save()
+    @classmethod
+    def wanted(cls) -> "ModelSelect[TeamLetters]":
+        """The choices of everyone who gets the day's list or the week, each with its person."""
+        some = (cls.morning | cls.digest), User.left_at.is_null()
+        return cls.select(cls, User).join(User).where(*some)
+
+    @classmethod
+    def choose(cls, user: User, **columns: Any) -> None:
+        """Set columns of the person's choice."""
+        with alone(user):
+            row = cls.of(user)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.save()
 
     def wants(self, deed: str, person: User, is_own: bool) -> bool:
         """Whether the person wants a letter about a deed, in their own calendar or another."""

@@ -1,7 +1,7 @@
 """Private links as their owners see them, and the programs that read them."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import ModelSelect, fn, prefetch
@@ -18,6 +18,22 @@ def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
     feeds: Any = owner.feeds
     found: ModelSelect[Feed] = feeds.where(*Feed.living())
     return found
+
+
+def count(owner: "User | Clinic") -> int:
+    """The number of these links."""
+    return living(owner).count()
+
+
+def count_unread(clinic: Clinic, since: datetime) -> int:
+    """How many of the clinic's links are older than this instant, and were not read after it."""
+    read = FeedRead.select(FeedRead.feed).where(FeedRead.last_at > since)
+    return living(clinic).where(Feed.created_at < since, Feed.id.not_in(read)).count()
+
+
+def has_identifier(user: User) -> bool:
+    """Whether one of these links of the person has an identifier of its own."""
+    return bool(living(user).where(Feed.identifier.is_null(False)).exists())
 
 
 def listed(user: User) -> list[Feed]:

@@ -10,6 +10,7 @@ from models import Clinic, User
 
 from .accounts import Account, RemoteCalendar
 from .notices import Notice
+from .phases import BEGUN
 
 
 def of_clinic(clinic: Clinic) -> "ModelSelect[Account]":
@@ -21,6 +22,23 @@ def sending(user: User) -> "ModelSelect[Account]":
     """The person's accounts to which bookings go or will go, the oldest first."""
     mine = Account.user == user.id, Account.begun(), Account.direction != "in"
     return Account.select().where(*mine).order_by(Account.id)
+
+
+def any_begun(user: User, phase: str | None = None) -> bool:
+    """Whether an account of the person is synced or paused; `phase`: whether one is in it."""
+    rows = Account.of(user, phase) if phase else Account.of(user, *BEGUN)
+    return rows.exists()
+
+
+def count_beyond(clinic: Clinic, features: Collection[str]) -> int:
+    """How many accounts of the clinic sync with a provider that is not among these features."""
+    rows = of_clinic(clinic).where(Account.kind.not_in(list(features)), Account.begun())
+    return rows.count()
+
+
+def count_events(account: Account) -> int:
+    """The number of external events in the account's calendars."""
+    return account.external().count()
 
 
 def calendars(accounts: Collection[int]) -> "ModelSelect[RemoteCalendar]":
@@ -35,6 +53,12 @@ def open_notices(accounts: Collection[int]) -> "ModelSelect[Notice]":
     """The open notices of these accounts (by id), the newest first."""
     mine = Notice.account.in_(list(accounts)), Notice.settled_at.is_null()
     return Notice.select().where(*mine).order_by(Notice.id.desc())
+
+
+def count_open_notices(clinic: Clinic) -> int:
+    """How many notices of the clinic's accounts are open."""
+    waits = Account.clinic == clinic, Notice.settled_at.is_null()
+    return Notice.select().join(Account).where(*waits).count()
 
 
 def doubles(calendar: RemoteCalendar, ids: Collection[int]) -> "ModelSelect[Notice]":

@@ -35,7 +35,7 @@ class Phased:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether our events are being deleted outside."""
+        """Whether sync is ending: our events are being deleted outside, or left there."""
         return self.phase == "leaving"
 
     @property
@@ -63,6 +63,16 @@ class Phased:
         """Whether there is a sync to end, even a clean new start that has begun."""
         return self.is_in_use or self.goal == "restart"
 
+    @classmethod
+    def removing(cls) -> Expression:
+        """A condition for accounts from which our events are being deleted."""
+        return (cls.phase == "leaving") & cls.removes  # type: ignore[return-value]
+
+    @property
+    def is_removing(self) -> bool:
+        """Whether our events are being deleted there, and not merely left."""
+        return self.is_leaving and self.removes
+
     @property
     def is_disconnecting(self) -> bool:
         """Whether the account will be removed once our events are deleted outside."""
@@ -71,7 +81,7 @@ class Phased:
     @property
     def is_stuck_leaving(self) -> bool:
         """Whether our events could not be deleted so far, so that a person may end it."""
-        return self.is_leaving and self.removes and self.failures > 0
+        return self.is_removing and self.failures > 0
 
     @property
     def is_well(self) -> bool:

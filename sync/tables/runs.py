@@ -40,10 +40,11 @@ class SyncRun(Base):
         indexes = ((("account", "started_at"), False),)
 
     @classmethod
-    def of(cls, accounts: Sequence[Account]) -> "ModelSelect[SyncRun]":
-        """The runs of these accounts, newest first."""
+    def of(cls, accounts: Sequence[Account], most: int | None = None) -> "ModelSelect[SyncRun]":
+        """The runs of these accounts, newest first, at most so many."""
         mine = cls.account.in_([account.id for account in accounts])
-        return cls.select(cls, Account).join(Account).where(mine).order_by(cls.id.desc())
+        rows = cls.select(cls, Account).join(Account).where(mine)
+        return rows.order_by(cls.id.desc()).limit(most)
 
     def left(self, at: datetime) -> timedelta | None:
         """The estimated remaining time; None while too little is done to estimate."""
@@ -56,6 +57,14 @@ class SyncRun(Base):
     def was_stopped(self) -> bool:
         """Whether a person had to decide. Rows of earlier versions say `held`."""
         return bool(self.counts.get("stopped") or self.counts.get("held"))
+
+
+def count_changes(clinic: Clinic, since: datetime) -> int:
+    """How many changes outside were followed or put back by runs that began after this instant."""
+    rows = SyncRun.select(SyncRun.counts).where(
+        SyncRun.clinic == clinic, SyncRun.started_at > since
+    )
+    return sum(row.counts.get("adopted", 0) + row.counts.get("put_back", 0) for row in rows)
 
 
 def clean_up(at: datetime) -> None:

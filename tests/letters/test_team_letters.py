@@ -64,7 +64,7 @@ def test_each_person_switches_their_own(visitor, page, letters, linden, signed_i
     browser.post("/profile/letters/", data={"asked": "y", "all": "y", "digest": "y"})
     choice = TeamLetters.of(linden.pat)
     assert (choice.own, choice.all, choice.asked, choice.digest) == (False, False, True, False)
-    TeamLetters(user=linden.maya).change(all=True)
+    TeamLetters.choose(linden.maya, all=True)
     book(visitor, page.path, at=20)
     assert to_team(letters) == {"maya@linden.test": "A client booked online"}
 
@@ -78,8 +78,8 @@ def test_names_stand_only_where_the_clinic_allows_them(visitor, page, letters, l
 
 def test_the_morning_list(app, linden, clock, letters):
     booked(linden, clock)
-    TeamLetters(user=linden.pat).change(morning=True)
-    TeamLetters(user=linden.quinn).change(morning=True)
+    TeamLetters.choose(linden.pat, morning=True)
+    TeamLetters.choose(linden.quinn, morning=True)
 
     def at(wall):
         clock.now = datetime.fromisoformat(wall).replace(tzinfo=UTC)
@@ -98,7 +98,7 @@ def test_the_morning_list(app, linden, clock, letters):
 
 def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
     for person in (linden.olive, linden.maya):
-        TeamLetters(user=person).change(digest=True)
+        TeamLetters.choose(person, digest=True)
     clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
     with app.app_context():
         team.write_due()
@@ -138,7 +138,7 @@ def hand_over(booking, linden, actor, **more):
 def test_whoever_loses_a_booking_to_a_colleague_is_told(linden, clock, letters, meanwhile):
     mine = booked(linden, clock)
     if meanwhile == "off":
-        TeamLetters(user=linden.pat).change(lost=False)
+        TeamLetters.choose(linden.pat, lost=False)
     hand_over(mine, linden, linden.pat if meanwhile == "by themselves" else linden.olive)
     assert letters.send() == [], "it may be taken back"
     clock.now += team_letters.TOGETHER

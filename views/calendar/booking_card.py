@@ -77,7 +77,7 @@ def card(
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
     zone = f", {display.zone_name(practitioner.zone)}" if places.zone_differs(practitioner) else ""
-    entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
+    entries = list(AuditEntry.about(booking, most=30)) if may_change else []
     calendars = _calendar_names(entries)
     return BookingCard(
         booking,
@@ -120,7 +120,7 @@ def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str
     """
     return [
         (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))
-        for one in NoteVersion.of(row).limit(MOST_EARLIER)
+        for one in NoteVersion.of(row, MOST_EARLIER)
     ]
 
 

@@ -15,7 +15,7 @@ from base import scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.text import search_key
-from free_times.offers import Terms, terms
+from free_times.offers import Terms, choices, terms
 from models import Booking, Patient, Practitioner, Service
 from people import clients, doubles
 from views.kit import access, display
@@ -113,10 +113,7 @@ class BookingForm(Times):
         self.practitioner, self.booking = practitioner, booking
         self.remarks: list[str] = []
         self._terms: dict[tuple[int, int], Terms] = {}
-        kept = Service.id == (booking and booking.service_id)
-        self.services = list(
-            access.clinic().services.where(~Service.archived | kept).order_by(Service.name)
-        )
+        self.services = choices(access.clinic(), booking and booking.service_id)
         self.calendar.choices = [
             (one.id, f"{one.user.name}, {one.venue.name}") for one in bookable(practitioner)
         ]
@@ -208,7 +205,7 @@ class BookingForm(Times):
         """
         if not self.q.data:
             return []
-        patients = list(clients.suggested(access.clinic(), self.q.data).limit(MOST_FOUND))
+        patients = list(clients.suggested(access.clinic(), self.q.data, MOST_FOUND))
         last = clients.last_seen(patients)
         for patient in patients:
             patient.last_here = patient.id in last and scheduling.local_day(

@@ -100,8 +100,7 @@ def external(calendar: Practitioner, start: datetime, end: datetime) -> list[Ext
     no time.
     """
     events = ExternalEvent.between(calendar.user_id, start, end)
-    is_own = calendar.user_id == current_user.id
-    return list(events if is_own else events.where(ExternalEvent.busy != "free"))
+    return [event for event in events if event.is_shown_to(current_user.id)]
 
 
 def fill(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from models import Clinic, Service, Venue
+from people import founding
 from sync.feeds import owned
 
 
@@ -30,8 +31,8 @@ def first_steps(clinic: Clinic) -> FirstSteps:
     venues = list(Venue.listed(clinic))
     steps = {
         "clinic": True,
-        "services": any(venue.hours for venue in venues) and Service.listed(clinic).exists(),
-        "clients": clinic.patients.exists(),
-        "calendar": owned.living(clinic).exists(),
+        "services": any(venue.hours for venue in venues) and bool(list(Service.listed(clinic))),
+        "clients": founding.has_clients(clinic),
+        "calendar": owned.count(clinic) > 0,
     }
     return FirstSteps(min(venues, key=lambda venue: venue.id), steps)

@@ -135,7 +135,7 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
         changed=changed,
         words=WORDS,
         differ=merges.differences(client, other),
-        bookings=clients.bookings_of(other).count(),
+        bookings=clients.count_of(other),
     )
 
 

@@ -177,7 +177,7 @@ def usual(calendars: list[Practitioner]) -> dict:
     """The search before the person chose anything: the first service, with anyone, or in the
     calendar that they came from.
     """
-    service = Service.listed(access.clinic()).first()
+    service = next(iter(Service.listed(access.clinic())), None)
     came_from = arg_int(request.args.get("calendar"))
     known = any(one.id == came_from for one in calendars)
     return {

@@ -9,7 +9,7 @@ from base.catalogue import _
 from base.tables.outside import ExternalEvent
 from models import Practitioner
 from sync.tables import account_names
-from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.accounts import RemoteCalendar
 from views.kit import display
 
 from . import columns, places
@@ -35,7 +35,7 @@ class OutsideCard:
 def card(event: ExternalEvent, calendar: Practitioner) -> OutsideCard:
     """The card of an event of the calendar's person, in the calendar's zone."""
     is_own, source = calendar.user_id == current_user.id, event.calendar
-    account = Account.get_by_id(source.account_id)
+    account = source.account
     provider = account_names.name_of(account, is_own)
     zone = (
         f", {display.zone_name(calendar.zone)}"

@@ -11,9 +11,10 @@ from wtforms.widgets import TelInput
 
 from base import scheduling, text
 from base.catalogue import _, lazy
+from base.tables.listing import ListPage
 from base.tables.texts import TextSettings
 from free_times.online import newcomers
-from models import Clinic, Feed, Patient, User
+from models import Clinic, Patient, User
 from people import clients, doubles, zones
 from people import merges as merging
 from people.id_changes import IdChange
@@ -23,7 +24,6 @@ from sync.events.face import identifier_of
 from sync.feeds import owned
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required, owner_required
-from views.kit.display import Page
 from views.kit.forms import NO_NUMBER, Email, Hidden, Line, Paragraph, arg_int
 from views.kit.merging import Merging
 
@@ -106,7 +106,7 @@ def _form(client: Patient | None = None, **kwargs) -> ClientForm:
 def _list(query: str):
     """One page of the clients that match; without a query, of all clients."""
     archived = "archived" in request.values
-    found = Page.of(
+    found = ListPage.of(
         clients.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1)
     )
     changes = (
@@ -179,15 +179,14 @@ def show(patient_id: int):
     client, now = access.client_to_read(patient_id), scheduling.utc_now()
     if client.id != patient_id:  # the two records were merged
         return redirect(url_for("patients.show", patient_id=client.id), 303)
-    before = clients.bookings_before(client, now)
     zone = sync_words.zone(access.calendars(), current_user)
-    rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
+    most = None if "all" in request.args else SHOWN_BEFORE
     return render_template(
         "patients/show.html",
         client=client,
         ahead=list(clients.bookings_ahead(client, now)),
-        before=list(rows),
-        count=before.count(),
+        before=list(clients.bookings_before(client, now, most)),
+        count=clients.count_before(client, now),
         several_zones=zones.differ(client.clinic),
         visits=clients.visits(client, now),
         outside=_outside(client),
@@ -279,5 +278,5 @@ def _outside(client: Patient) -> dict:
     label = text.client_label(
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )
-    own = owned.living(current_user).where(Feed.identifier.is_null(False)).exists()
-    return {"identifier": identifier, "label": label, "feeds_differ": own}
+    differ = owned.has_identifier(current_user)
+    return {"identifier": identifier, "label": label, "feeds_differ": differ}

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from flask import Blueprint, request, url_for
 
 from base import scheduling
-from models import Practitioner, Venue
+from models import Practitioner
+from views.kit import access
 
 OTHER_VIEWS = ("day", "agenda", "team")  # other views than the week
 DAYS = {"agenda": 7}  # the number of days that a view shows; 1 for all others
@@ -77,8 +78,5 @@ def _is_day(value: str) -> bool:
 
 def zone_differs(practitioner: Practitioner) -> bool:
     """Whether a calendar of this clinic is in another zone, so that times must name theirs."""
-    return (
-        Practitioner.listed(practitioner.clinic_id)
-        .where(Venue.zone_name != practitioner.venue.zone_name)
-        .exists()
-    )
+    own = practitioner.venue.zone_name
+    return any(one.venue.zone_name != own for one in access.calendars())

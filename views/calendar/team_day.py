@@ -221,17 +221,8 @@ def _bookings(
 ) -> dict[int, list[Booking]]:
     """The bookings by person, oldest first, with client, service and calendar loaded: one query."""
     known = {one.id: one for one in calendars}
-    rows = (
-        Booking.with_client()
-        .where(
-            Booking.clinic == access.clinic(),
-            Practitioner.user.in_(list(users)),
-            *Booking.touching(*window),
-        )
-        .order_by(Booking.starts_at, Booking.id)
-    )
     found = defaultdict(list)
-    for row in rows:
+    for row in Booking.of_people(access.clinic(), users, *window):
         row.practitioner = known.get(row.practitioner_id) or row.practitioner
         found[row.practitioner.user_id].append(row)
     return found
@@ -243,7 +234,7 @@ def _events(
     """External events by person; for other people only those that take time."""
     found = defaultdict(list)
     for event in ExternalEvent.of_people(users, *window):
-        if event.busy != "free" or event.user_id == current_user.id:
+        if event.is_shown_to(current_user.id):
             found[event.user_id].append(event)
     return found
 

@@ -1,6 +1,5 @@
 """The waiting list: the clients who wait for an earlier time, offers, and times free for them."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from free_times.earlier.offering import AtNight, CannotOffer, EarlierOffer
 from free_times.offers import offering as offering_service
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
-from views.kit import access, display, given, htmx, on_list, wanted
+from views.kit import access, display, given, htmx, wanted
 from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import arg_int
@@ -76,7 +75,7 @@ def index():
     sight = Sight(access.clinic(), online, rows)
     if freed is not None:
         rows = [one for one in rows if sight.fits(one, freed)]
-    settings, offers = EarlierSettings.of(access.clinic()), _offers(rows)
+    settings, offers = EarlierSettings.of(access.clinic()), offering.latest(rows, MOST_OFFERS)
     lines = [_line(one, offers[one.id], sight, n < MOST, freed) for n, one in enumerate(rows)]
     return render_template(
         "waiting_list/index.html",
@@ -128,7 +127,7 @@ def _line(
         [_offer(one) for one in offers],
         any(one.phase == "open" for one in offers),
         _free(entry, sight, freed) if with_times else [],
-        on_list.may_change(entry),
+        access.may_change_entry(entry),
         bool(contact and contact.email) and outbox.is_set_up(),
     )
 
@@ -148,16 +147,6 @@ def _facts(entry: WaitingEntry, sight: Sight) -> list[str]:
         facts.append(_("now {when}", when=display.from_to(entry.booking, zone)))
     facts.append(_("asked {ago}", ago=display.ago(entry.created_at)))
     return facts
-
-
-def _offers(waiting: Sequence[WaitingEntry]) -> dict[int, list[EarlierOffer]]:
-    """The last offers to each entry, the newest first. One query."""
-    found: dict[int, list[EarlierOffer]] = defaultdict(list)
-    rows = offering.rows().where(EarlierOffer.entry.in_([one.id for one in waiting]))
-    for offer in rows.order_by(EarlierOffer.id.desc()):
-        if len(found[offer.entry_id]) < MOST_OFFERS:
-            found[offer.entry_id].append(offer)
-    return found
 
 
 def _offer(offer: EarlierOffer) -> str:
@@ -206,7 +195,7 @@ def _chance(entry: WaitingEntry) -> Chance:
 @login_required
 def offer(entry_id: int):
     """Offer a time by e-mail."""
-    entry = on_list.entry_to_change(entry_id)
+    entry = access.entry_to_change(entry_id)
     minutes = EarlierSettings.of(access.clinic()).minutes
     try:
         offering.make(entry, _chance(entry), minutes, current_user)
@@ -227,7 +216,7 @@ def book(entry_id: int):
     """Book a time that was agreed on the phone; the client's other appointment is given up
     for it.
     """
-    entry = on_list.entry_to_change(entry_id)
+    entry = access.entry_to_change(entry_id)
     try:
         booking = accepting.give(entry, _chance(entry), current_user)
     except Gone:
@@ -246,7 +235,7 @@ def book(entry_id: int):
 @blueprint.post("/<int:entry_id>/remove")
 @login_required
 def remove(entry_id: int):
-    accepting.leave(on_list.entry_to_change(entry_id), current_user)
+    accepting.leave(access.entry_to_change(entry_id), current_user)
     flash(_("Removed from the waiting list. Appointments stay as they are."))
     return htmx.done(url_for("waiting_list.index"))
 

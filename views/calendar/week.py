@@ -12,7 +12,7 @@ from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.tables import time_off
 from models import Booking, Practitioner
-from people import calendars
+from people import calendars, founding
 from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -82,11 +82,9 @@ def outside(event_id: int):
     calendar = (
         chosen_calendar()
         if "calendar" in request.args
-        else event.user.calendars().first() or abort(404)
+        else next(iter(event.user.calendars()), None) or abort(404)
     )
-    if calendar.user_id != event.user_id or (
-        event.busy == "free" and calendar.user_id != current_user.id
-    ):
+    if calendar.user_id != event.user_id or not event.is_shown_to(current_user.id):
         abort(404)
     card, view = outside_card.card(event, calendar), request.args.get("view", "week")
     day = chosen_day(calendar.zone) if "day" in request.args else card.day
@@ -163,7 +161,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "says_zone": places.zone_differs(calendar),
         "may_book": access.may_book(calendar),
         "first_steps": None
-        if shown or access.clinic().bookings.exists()
+        if shown or founding.has_bookings(access.clinic())
         else first_steps(access.clinic()),
     }
     return found if view == "day" else found | {"heading": _months(dates[0], dates[-1])}

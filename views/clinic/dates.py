@@ -218,11 +218,7 @@ def outside_of_venue(venue_id: int):
 def _outside(owner: Practitioner | Venue):
     """The bookings of the coming year that are outside the working hours of their day."""
     ids = [row.id for row in outside_hours.to_come(owner)]
-    rows = (
-        Booking.in_full()
-        .where(Booking.id.in_(ids[:MOST_LISTED]))
-        .order_by(Booking.starts_at, Booking.id)
-    )
+    rows = Booking.of_ids(access.clinic(), ids[:MOST_LISTED])
     return render_template(
         "dates/outside.html",
         owner=owner,

@@ -17,7 +17,7 @@ blueprint = Blueprint("links_of", __name__)
 @owner_required
 def ask(user_id: int):
     person = access.person_to_manage(user_id)
-    links = owned.living(person).count()
+    links = owned.count(person)
     return htmx.show("team/stop_links.html", "team/_stop_links.html", person=person, links=links)
 
 

@@ -10,7 +10,7 @@ from base.database import alone
 from free_times import rules
 from free_times.online import names
 from free_times.rules import OnlineSettings
-from models import Practitioner, Service
+from models import Service
 from sync.tables.accounts import Account
 from views.kit import access, htmx
 from views.kit.access import manager_required
@@ -122,8 +122,8 @@ def _syncing() -> int:
 
 
 def _page(form: OnlineForm) -> dict:
-    services = Service.listed(access.clinic()).where(Service.bookable_online).count()
-    people = Practitioner.listed(access.clinic()).where(Practitioner.takes_online).count()
+    services = sum(one.bookable_online for one in Service.listed(access.clinic()))
+    people = sum(one.takes_online for one in access.calendars())
     counts = {"services": services, "people": people, "syncing": _syncing()}
     return {"form": form, **counts, **page_name.shown()}
 

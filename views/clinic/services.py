@@ -10,7 +10,7 @@ from base.catalogue import _, lazy, ngettext, paragraph
 from free_times import offers, rules
 from free_times.offers import Offer
 from free_times.rules import OnlineSettings
-from models import LONGEST_GAP, Booking, Practitioner, Service
+from models import LONGEST_GAP, Practitioner, Service
 from people import leftover
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
@@ -272,7 +272,7 @@ def set_people(service_id: int):
 def archive(service_id: int):
     service = access.service_to_change(service_id)
     service.set_archived(True, current_user)
-    left = leftover.ahead(Booking.service == service).count()
+    left = leftover.count(service)
     flash(
         paragraph(
             _("{service} is archived.", service=service.name),

@@ -12,15 +12,15 @@ from base import text
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
 from base.database import alone
+from base.tables.listing import ListPage
 from free_times.rules import OnlineSettings
-from models import PLANS, AuditEntry, Clinic, LastVenue, Practitioner, User, Venue
-from people import leftover
+from models import PLANS, AuditEntry, Clinic, LastVenue, User, Venue
+from people import calendars, leftover
 from sync.feeds import owned
-from sync.tables.accounts import Account
+from sync.tables import listed
 from views.kit import access, display, history, htmx, region_words, sync_words
 from views.kit.access import manager_required, owner_required
 from views.kit.choices import Choice
-from views.kit.display import Page
 from views.kit.forms import Form, Line, Zone, arg_int
 from views.kit.merging import Merging, Seen
 from views.kit.provider_words import PLAN_NAMES
@@ -212,7 +212,7 @@ def _saved(clinic: Clinic, forms: list[Form]) -> bool:
 @blueprint.get("/venues/new")
 @manager_required
 def new_venue():
-    first = Venue.listed(access.clinic()).order_by(Venue.id).first()
+    first = min(Venue.listed(access.clinic()), key=lambda one: one.id, default=None)
     form = VenueForm(
         formdata=None, data={"zone_name": first.zone_name, "hours": first.hours} if first else None
     )
@@ -287,15 +287,15 @@ def _would_overlap(refusal: SlotTaken) -> str:
 @manager_required
 def ask_to_archive_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
-    calendars = Practitioner.listed(venue.clinic).where(Practitioner.venue == venue).count()
-    left = leftover.ahead(Practitioner.venue == venue).count()
+    open_calendars = calendars.count_at(venue)
+    left = leftover.count(venue)
     return htmx.show(
         "settings/venue.html",
         "settings/_archival.html",
         form=VenueForm(obj=venue),
         venue=venue,
         archiving=True,
-        calendars=calendars,
+        calendars=open_calendars,
         left=left,
     )
 
@@ -349,10 +349,9 @@ def change_plan():
     clinic, form = access.clinic(), PlanForm()
     if not form.validate():
         return _show_plan(422, form=form)
-    links = 0 if "feed" in PLANS[form.plan.data] else owned.living(clinic).count()
-    syncs = clinic.accounts.where(
-        Account.kind.not_in(PLANS[form.plan.data]), Account.begun()
-    ).count()
+    features = PLANS[form.plan.data]
+    links = 0 if "feed" in features else owned.count(clinic)
+    syncs = listed.count_beyond(clinic, features)
     if (links or syncs) and not form.confirmed.data:
         return _show_plan(losing=form.plan.data, links=links, syncs=syncs)
     clinic.change_plan(form.plan.data, current_user)
@@ -367,7 +366,7 @@ def audit():
     if person:
         access.person_to_read(person)
     page, zone = (
-        Page.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)),
+        ListPage.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)),
         sync_words.zone(access.calendars(), current_user),
     )
     return render_template(

@@ -10,7 +10,7 @@ from base import scheduling
 from base.catalogue import _
 from base.database import Taken, alone
 from base.tables import outbox
-from models import Booking, LastOwner, Practitioner, User, Venue
+from models import LastOwner, Practitioner, User, Venue
 from people import addresses, leftover, presses
 from people.credentials import OneTimeToken
 from sync.feeds import owned
@@ -126,7 +126,7 @@ def invite():
 def show(user_id: int):
     person = access.person_to_manage(user_id)
     kept = session.pop("one_time_link", None)
-    fresh = kept and OneTimeToken.get_or_none(OneTimeToken.id == kept, OneTimeToken.user == person)
+    fresh = kept and OneTimeToken.of(person, kept)
     link = letters.one_time_address(fresh.secret) if fresh and fresh.secret else None
     return render_template("team/show.html", **_page(person), link=link)
 
@@ -228,7 +228,7 @@ def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, Hour
     merged = [
         one.merge(
             HoursForm(
-                formdata=None, obj=Practitioner.get_by_id(calendar.id), prefix=f"c{calendar.id}-"
+                formdata=None, obj=access.calendar_to_read(calendar.id), prefix=f"c{calendar.id}-"
             ),
             calendar,
         )
@@ -289,7 +289,7 @@ def set_hours(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_close(user_id: int, calendar_id: int):
     calendar = access.calendar_of_managed(user_id, calendar_id)
-    left = leftover.ahead(Booking.practitioner == calendar).count()
+    left = leftover.count(calendar)
     return htmx.show(
         "team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left
     )
@@ -301,7 +301,7 @@ def close_calendar(user_id: int, calendar_id: int):
     calendar = access.calendar_of_managed(user_id, calendar_id)
     calendar.set_archived(True, current_user)
     flash(_("The calendar at {venue} is closed for new bookings.", venue=calendar.venue.name))
-    if leftover.ahead(Booking.practitioner == calendar).exists():
+    if leftover.count(calendar):
         return htmx.done(url_for("handover.show", calendar_id=calendar.id))
     return htmx.done(url_for("team.show", user_id=user_id))
 
@@ -310,7 +310,7 @@ def close_calendar(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_leave(user_id: int):
     person = access.person_to_manage(user_id)
-    links, left = owned.living(person).count(), leftover.ahead(Practitioner.user == person).count()
+    links, left = owned.count(person), leftover.count(person)
     return htmx.show(
         "team/show.html",
         "team/_leaving.html",

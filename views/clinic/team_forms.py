@@ -1,12 +1,12 @@
 """The forms of the team pages."""
 
 from flask_login import current_user
-from peewee import JOIN, fn
 from wtforms import BooleanField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from base.catalogue import lazy
-from models import Clinic, Practitioner, User, Venue
+from models import User, Venue
+from people import calendars
 from views.kit import access
 from views.kit.choices import Choice, Several
 from views.kit.forms import Email, Form, Line, Number
@@ -76,12 +76,5 @@ def invite_form() -> InviteForm:
     form = with_roles(InviteForm())
     form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
     if not form.is_submitted():  # ticked at first: most people who are invited take bookings
-        form.venues.data = [_busiest(access.clinic()).id]
+        form.venues.data = [calendars.busiest_venue(access.clinic()).id]
     return form
-
-
-def _busiest(clinic: Clinic) -> Venue:
-    """The open venue where most people have a calendar."""
-    count = fn.COUNT(Practitioner.id)
-    venues = Venue.listed(clinic).join(Practitioner, JOIN.LEFT_OUTER).group_by(Venue.id)
-    return venues.order_by(count.desc(), Venue.id).get()

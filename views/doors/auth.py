@@ -20,15 +20,15 @@ from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
 from base.catalogue import _, lazy
-from base.database import Taken, database
+from base.database import Taken
 from base.tables import outbox
 from models import User
 from operate import keys
-from people import founding, password_rules
+from people import addresses, founding, password_rules
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest
 from people.sessions import Session
-from views.kit import access, brakes, display, htmx, signing_in, sync_words
+from views.kit import access, brakes, display, htmx, identity, signing_in, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Email, Form, Line, Needed, SignInName, Zone
 from views.kit.signing_in import SignIn
@@ -113,17 +113,17 @@ def _try(form: SignIn, kept: str):
     """One attempt to sign in. The work and the answer are the same whether or not the person
     exists.
     """
-    user = User.get_or_none(User.email == form.email.data)
+    user = addresses.person_at(form.email.data)
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
-        access.note("braked", user)
+        identity.note("braked", user)
         return _told_to_wait(form, kept, wait)
     right = (user or User()).check_password(form.password.data)
     if right and user.is_active:
         brake.succeeded()
-        access.sign_in(user, form.remember.data)
+        identity.sign_in(user, form.remember.data)
         return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
-    access.note("refused", user)
+    identity.note("refused", user)
     return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
 
 
@@ -144,7 +144,7 @@ def _safe(target: str | None) -> str:
 
 @blueprint.post("/sign-out")
 def sign_out():
-    access.sign_out()
+    identity.sign_out()
     return redirect(url_for("auth.sign_in"), 303)
 
 
@@ -181,7 +181,7 @@ def accept(secret: str):
     token = OneTimeToken.find(secret[:100])
     if token is None:
         brakes.slow_down("link", brakes.network(), brakes.TOKENS)
-        access.note("link_refused", None)
+        identity.note("link_refused", None)
         return _used_up()
     form = SetPassword()
     form.password.own = token.user.own_words
@@ -189,7 +189,7 @@ def accept(secret: str):
         user = token.use(form.password.data)
         if user is None:  # meanwhile
             return _used_up()
-        access.sign_in(user, remember=False, how="link_used")
+        identity.sign_in(user, remember=False, how="link_used")
         flash(_("Your password is set."))
         return redirect(access.first_page(), 303)
     return render_template(
@@ -248,7 +248,7 @@ def sign_up(secret: str):
     is_open = current_app.config["SETTINGS"].signup_open
     if proof is None or proof.user or not is_open:
         brakes.slow_down("link", brakes.network(), brakes.TOKENS)
-        access.note("link_refused", None)
+        identity.note("link_refused", None)
         return _used_up()
     return _found_clinic(Welcome(), is_open, proof)
 
@@ -259,17 +259,15 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
     form.password.own = form.name.data, form.email.data, form.clinic.data
     if form.validate_on_submit():
         try:
-            with database.atomic():
-                owner = founding.sign_up(
-                    form.clinic.data,
-                    form.zone_name.data,
-                    form.name.data,
-                    form.email.data,
-                    form.password.data,
-                    is_open,
-                )
-                if proof and not proof.take():
-                    raise founding.Closed
+            owner = founding.sign_up(
+                form.clinic.data,
+                form.zone_name.data,
+                form.name.data,
+                form.email.data,
+                form.password.data,
+                is_open,
+                proof,
+            )
         except Taken:
             form.fault(
                 "email",
@@ -278,7 +276,7 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
         except founding.Closed:
             abort(404)
         else:
-            access.sign_in(owner, remember=False)
+            identity.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
     return render_template(
         "auth/welcome.html", form=form, is_proved=bool(proof), can_mail=outbox.is_set_up()
@@ -333,7 +331,9 @@ def change_password():
         brakes.slow_down("change", str(session.row.id), brakes.PAIR)
         if current_user.check_password(form.current.data):
             current_user.set_password(form.password.data, current_user)
-            access.sign_in(User.get_by_id(current_user.id), session.row.remembered, how="password")
+            identity.sign_in(
+                current_user._get_current_object(), session.row.remembered, how="password"
+            )
             flash(_("Your password is changed. Everywhere else you are signed out."))
             return htmx.done(url_for("auth.profile"))
         form.fault("current", _("That is not your password"))
@@ -347,8 +347,8 @@ def end_session(session_id: int):
     row = access.session_of_mine(session_id)
     if row.id == session.row.id:
         return sign_out()
-    row.delete_instance()
-    access.note("session_ended", current_user)
+    row.end()
+    identity.note("session_ended", current_user)
     flash(_("That browser is signed out."))
     return htmx.done(url_for("auth.profile"))
 
@@ -357,7 +357,7 @@ def end_session(session_id: int):
 @login_required
 def sign_out_everywhere():
     current_user.sign_out_everywhere()
-    access.note("everywhere", current_user)
-    access.sign_out()
+    identity.note("everywhere", current_user)
+    identity.sign_out()
     flash(_("You are signed out on every device."))
     return redirect(url_for("auth.sign_in"), 303)

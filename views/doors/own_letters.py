@@ -5,9 +5,9 @@ from flask_login import current_user, login_required
 from wtforms import BooleanField
 
 from base.catalogue import _, lazy
-from base.database import database
 from base.tables import outbox
 from free_times.online.team_letters import TeamLetters
+from people import calendars
 from views.kit.forms import Form
 
 blueprint = Blueprint("own_letters", __name__)
@@ -30,7 +30,7 @@ def _form() -> OwnLettersForm:
     choice = TeamLetters.of(current_user)
     shown = {name: getattr(choice, name) for name in SWITCHES}
     if shown["asked"] is None:
-        shown["asked"] = current_user.is_owner or current_user.calendars().exists()
+        shown["asked"] = current_user.is_owner or calendars.has_any(current_user)
     form = OwnLettersForm(formdata=None, data=shown)
     _leave_out(form)
     return form
@@ -54,8 +54,6 @@ def show():
 def update():
     form = OwnLettersForm()
     _leave_out(form)
-    with database.atomic():
-        current_user.clinic.lock()
-        TeamLetters.of(current_user).change(**form.values())
+    TeamLetters.choose(current_user._get_current_object(), **form.values())
     flash(_("Saved."))
     return redirect(url_for("own_letters.show"), 303)

@@ -5,7 +5,6 @@ from flask_login import current_user
 
 from base import region
 from base.catalogue import _, lazy
-from base.database import database
 from views.kit import access, region_words
 from views.kit.access import login_required
 from views.kit.choices import Choice
@@ -60,8 +59,6 @@ def update():
     form = OwnRegionForm(access.clinic().region)
     if not form.validate():
         return render_template("auth/own_region.html", form=form), 422
-    with database.atomic():
-        current_user.clinic.lock()
-        current_user.read_as(**form.columns())
+    current_user.read_as(**form.columns())
     flash(_("Saved."))
     return redirect(url_for("own_region.show"), 303)

@@ -1,13 +1,9 @@
 """Pages for monitoring (is the server alive, is it ready) and for robots."""
 
 from flask import Blueprint, current_app
-from peewee import PeeweeException
-from playhouse.pool import MaxConnectionsExceeded
 
-import models
 from base import jobs
-from base.database import connect_afresh
-from operate import disk, migrate
+from operate import answers, disk, migrate
 
 blueprint = Blueprint("probes", __name__)
 
@@ -16,7 +12,7 @@ blueprint = Blueprint("probes", __name__)
 def alive():
     """200 while web, database, disk and Redis work; otherwise 503, and which of them do not."""
     faults = [
-        fault for fault in (_database(), *disk.faults(current_app.config["SETTINGS"])) if fault
+        fault for fault in (answers.fault(), *disk.faults(current_app.config["SETTINGS"])) if fault
     ]
     if not jobs.is_usable():
         faults.append("redis unusable")
@@ -28,7 +24,7 @@ def ready():
     """200 if the database has this program's tables. Tables of a later version are fine: versions
     only add to them, and old processes keep running while they are replaced.
     """
-    if fault := _database():
+    if fault := answers.fault():
         return _answer([fault])
     state = migrate.state()
     return _answer([f"database is {state}"] if state == "behind" else [])
@@ -36,15 +32,6 @@ def ready():
 
 def _answer(faults: list[str]):
     return ("ok\n", 200) if not faults else (", ".join(faults) + "\n", 503, {"Retry-After": "10"})
-
-
-def _database() -> str | None:
-    try:
-        connect_afresh()
-        models.database.execute_sql("SELECT 1")
-    except (PeeweeException, MaxConnectionsExceeded):
-        return "database unusable"
-    return None
 
 
 @blueprint.get("/robots.txt")

@@ -6,10 +6,10 @@ from flask import Blueprint, render_template, request
 from flask_login import current_user
 
 from base.catalogue import _, lazy
+from base.tables.listing import ListPage
 from people.security import KEPT, SecurityEvent
 from views.kit import access, sync_words
 from views.kit.access import owner_required
-from views.kit.display import Page
 from views.kit.forms import arg_int
 
 blueprint = Blueprint("sign_ins", __name__)
@@ -33,7 +33,7 @@ _WORDS = {
 @blueprint.get("")
 @owner_required
 def listed():
-    page = Page.of(SecurityEvent.listed(access.clinic()), arg_int(request.args.get("page"), 1))
+    page = ListPage.of(SecurityEvent.listed(access.clinic()), arg_int(request.args.get("page"), 1))
     lines = [{"event": event, "what": _what(event)} for event in page.rows]
     return render_template(
         "settings/sign_ins.html",

@@ -6,89 +6,25 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Flask, abort, flash, g, redirect, request, session, url_for
-from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from flask import abort, g, url_for
+from flask_login import current_user, login_required
 from werkzeug.exceptions import NotFound
 
 from base import scheduling
-from base.catalogue import _, lazy
+from base.catalogue import lazy
 from base.database import Base
 from base.tables.audit import AuditEntry
 from base.tables.outside import ExternalEvent
 from base.tables.time_off import UNDO_FOR, DatedHours, TimeOff
+from free_times.earlier.entries import WaitingEntry
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
-from people.security import SecurityEvent
+from people import founding
 from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 
-from . import brakes, devices, htmx, signing_in, tokens
-from .sessions import UNATTENDED, Sessions, page_session, reader
-
 View = Callable[..., Any]
-
-_WITH_A_CODE = "connect.arrive"  # no other address may contain the values of its address
-
-logins = LoginManager()
-
-
-def init_app(app: Flask) -> None:
-    app.session_interface = Sessions()
-    # without its `init_app`, whose cookie for remembering people we do not use
-    app.login_manager = logins  # type: ignore[attr-defined]
-    logins.session_protection = None
-    logins.request_loader(reader)
-    logins.unauthorized_handler(_ask_to_sign_in)
-    app.context_processor(
-        lambda: {
-            "current_user": current_user,
-            "clinic": clinic() if current_user.is_authenticated else None,
-        }
-    )
-
-
-def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
-    """Begin a new session that keeps nothing of an earlier one, and remember the browser."""
-    note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
-    page_session().begin(user, remember, devices.label())
-    login_user(user)
-    for name in ("_user_id", "_id", "_fresh"):  # the session's row has the person
-        session.pop(name)
-    devices.remember(user)
-    tokens.renew()
-
-
-def sign_out() -> None:
-    """End this session, on the server too."""
-    if current_user.is_authenticated:
-        note("signed_out", current_user)
-    page_session().end()
-    logout_user()
-    tokens.renew()
-
-
-def note(kind: str, user: User | None) -> None:
-    """Note a security event about signing in, for the owner of the clinic concerned."""
-    SecurityEvent.note(
-        kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label()
-    )
-
-
-def _ask_to_sign_in() -> ResponseReturnValue:
-    """Ask to sign in: within a part of a page, keeping its form, or before the whole page opens."""
-    if request.endpoint in UNATTENDED:  # other people must not see what the screen showed
-        return htmx.done(url_for("auth.sign_in"))
-    token = tokens.sent()
-    if htmx.is_partial() or (token and token.user_id):
-        return signing_in.ask_again(token.user_id if token else None, "ended")
-    if request.method == "GET":
-        is_shown = request.query_string and request.endpoint != _WITH_A_CODE
-        back = request.full_path if is_shown else request.path
-        return redirect(url_for("auth.sign_in", next=back))
-    flash(_("You were signed out, so nothing was saved. Sign in, then do it once more."), "warning")
-    return redirect(url_for("auth.sign_in"), 303)
 
 
 def clinic() -> Clinic:
@@ -119,7 +55,7 @@ def first_page() -> str:
     """
     has_team = (
         current_user.books_for_all
-        and clinic().bookings.exists()
+        and founding.has_bookings(clinic())
         and any(one.user_id != current_user.id for one in calendars())
     )
     return url_for("team_day.index" if has_team else "week.index")
@@ -378,6 +314,26 @@ def notice_of_mine(notice_id: int) -> Notice:
     """A notice for the signed-in person to decide."""
     notice = _load(Notice, notice_id)
     return _mine(notice, notice.account.user_id)
+
+
+def entry_to_change(entry_id: int) -> WaitingEntry:
+    """An entry of this clinic's waiting list, open or ended: for receptionists and managers, and
+    for whoever works in the calendars that it is about; else 404 or 403.
+    """
+    entry = _load(WaitingEntry, entry_id)
+    return entry if may_change_entry(entry) else abort(403)
+
+
+def may_change_entry(entry: WaitingEntry) -> bool:
+    """Whether the person may change the entry: receptionists and managers, and whoever works in the
+    calendars that it is about.
+    """
+    if current_user.books_for_all:
+        return True
+    if entry.booking is not None:
+        return is_own(entry.booking.practitioner)
+    own = {one.id for one in calendars() if one.user_id == current_user.id}
+    return bool(entry.calendars) and set(entry.calendars) <= own
 
 
 def session_of_mine(session_id: int) -> Session:

@@ -14,6 +14,7 @@ from flask import abort, current_app, make_response, render_template, request
 
 from base.catalogue import _
 from models import User
+from people import addresses
 from people.credentials import Throttle
 
 from . import devices, display, htmx
@@ -119,7 +120,7 @@ def origin(email: str) -> tuple[str, bool]:
     browser: the browser, and True. Otherwise the network, and False. The work is the same whether
     or not the person exists.
     """
-    user = User.get_or_none(User.email == email)
+    user = addresses.person_at(email)
     if user and devices.knows(user):
         return key("origin of", devices.number()), True
     return key("origin of", network()), False

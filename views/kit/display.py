@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from base.config.version import VERSION
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
+from people import calendars
 from sync.providers import registry
 from sync.tables import account_names
 
@@ -151,37 +151,12 @@ def init_app(app: Flask) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some rows of a longer list. `number` counts from 1."""
-
-    rows: list[Any]
-    number: int
-    total: int
-    size: int
-
-    @classmethod
-    def of(cls, query: Any, number: int, size: int = 50) -> "Page":
-        """The page with this number, or the last page if the list is shorter by now."""
-        total = query.count()
-        number = max(1, min(number, -(-total // size)))
-        return cls(list(query.paginate(number, size)), number, total, size)
-
-    @property
-    def first(self) -> int:
-        return (self.number - 1) * self.size + 1
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1
-
-
 def site_map() -> list[tuple[str, str, str]]:
     """The entries of the main menu. A receptionist has no entries for sync, unless they have a
     calendar of their own.
     """
     sees = {"all"} | ({"manager"} if current_user.is_manager else set())
-    if current_user.role != "receptionist" or current_user.practitioners.exists():
+    if current_user.role != "receptionist" or calendars.has_any(current_user):
         sees.add("own calendar")
     return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who in sees]
 

@@ -11,7 +11,7 @@ from base.catalogue import _, lazy
 from base.tables import texts
 from base.tables.outbox import MAIL, Letter
 from letters import queues, refusals
-from letters.queues import LATELY, Queue
+from letters.queues import Queue
 from models import Booking, Clinic, User
 from people import named
 
@@ -42,18 +42,10 @@ def of_person(person: User) -> tuple[str, str] | None:
     """(tone, sentence) about the last letter that brought the person a one-time link. None if there
     is none.
     """
-    row = (
-        queues.by_mail(person.clinic)
-        .where(
-            Letter.kind.in_(("invite", "reset")),
-            Letter.about == person.id,
-            Letter.phase != "dropped",
-        )
-        .first()
-    )
+    row = queues.last_token(person)
     if row is None:
         return None
-    if row.phase == "sent":
+    if row.phase == "sent" and row.ended_at:
         return "info", _("The link was e-mailed {ago}.", ago=display.ago(row.ended_at))
     if row.phase == "failed":
         return (
@@ -133,9 +125,7 @@ def _of_letter(row: Letter, zone: ZoneInfo) -> str:
 
 def _named(clinic: Clinic, count: int) -> str:
     """The people to whom a letter could not be delivered, and why."""
-    since = scheduling.utc_now() - LATELY
-    failed = Letter.phase == "failed", Letter.ended_at > since
-    rows = list(queues.by_mail(clinic).where(*failed).limit(MOST_NAMED))
+    rows = queues.failed_lately(clinic, MOST_NAMED)
     readers = {row.id: _reader(row) for row in rows}
     names = named.users(clinic, readers.values())
     said = [

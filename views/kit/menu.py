@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Flask, g
 from flask_login import current_user
 
-from models import Booking, Practitioner, User, Venue
+from models import Practitioner
 from people import leftover
 
 from . import access
@@ -40,12 +40,7 @@ def _load_menu() -> None:
     """
     if "menu_calendars" in g:
         return
-    order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
-    rows = (
-        leftover.with_open_ones(access.clinic())
-        .order_by(*(one.desc() for one in order), Venue.id, User.name)
-        .limit(2 * MOST_IN_MENU + 1)
-    )
+    rows = leftover.in_menu(access.clinic(), current_user, 2 * MOST_IN_MENU + 1)
     g.menu_calendars = [row for row in rows if _left(row) is None]
     g.left_over = [row for row in rows if _left(row) is not None]
 
@@ -60,8 +55,7 @@ def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
     """The clinic's open calendars, and closed ones with bookings in [start, end) or later, by venue
     and name. One query, whose result `left_over` uses too.
     """
-    rows = leftover.with_open_ones(access.clinic(), Booking.touching(start, end))
-    found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
+    found = leftover.in_days(access.clinic(), start, end)
     g.left_over = [row for row in found if _left(row)]
     g.menu_calendars = [row for row in found if _left(row) is None]
     return found

@@ -305,7 +305,7 @@ def in_words(field: Field) -> str:
 
 def _last_change(row: Base) -> str:
     """The last change of the row: who made it, and when: "Maya Linden, today 14:05"."""
-    entry = AuditEntry.about(row).first()
+    entry = AuditEntry.latest(row)
     if entry is None:
         return ""
     who = (

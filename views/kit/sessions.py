@@ -16,7 +16,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from peewee import PeeweeException
 
 from base import region, vault
-from base.database import database, now
+from base.database import now
 from models import User
 from people.sessions import REMEMBERED, SEEN_EVERY, Session
 
@@ -74,7 +74,7 @@ class PageSession(SessionMixin):
         """Sign out, here and on the server."""
         self.clear()
         if self.row:
-            self.row.delete_instance()
+            self.row.end()
         self._row, self.secret, self._before = None, None, ""
 
     @property
@@ -163,14 +163,9 @@ def _keep(session: PageSession, own: Session) -> None:
     is_seen = now() - own.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:
         if session.is_changed:
-            with database.atomic():
-                row = own.locked()
-                if row:
-                    Session.update(contents=session.packed_onto(row.contents)).where(
-                        Session.id == row.id
-                    ).execute()
+            own.keep(session.packed_onto)
         if is_seen:
-            Session.update(seen_at=now()).where(Session.id == own.id).execute()
+            own.see()
     except PeeweeException as error:
         log.warning("session not kept: %s", type(error).__name__)
 

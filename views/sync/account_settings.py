@@ -11,7 +11,7 @@ from wtforms import BooleanField
 
 from base.catalogue import _, lazy, ngettext
 from models import Practitioner, User
-from sync.tables import account_names, mappings
+from sync.tables import account_names, listed, mappings
 from sync.tables.accounts import Account
 from views.kit import access
 from views.kit.choices import Choice, Several
@@ -150,7 +150,7 @@ def coverable() -> list[Practitioner]:
     """Calendars whose bookings a manager may send to their own calendar: those of people who allow
     it.
     """
-    return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
+    return [one for one in access.calendars() if one.user.sync_allowed]
 
 
 def _losses(account: Account, columns: dict) -> list[str]:
@@ -169,7 +169,7 @@ def _losses(account: Account, columns: dict) -> list[str]:
             )
         )
     stops_reading = columns["direction"] == "out" and account.reads
-    if stops_reading and (count := account.external().count()):
+    if stops_reading and (count := listed.count_events(account)):
         told.append(
             ngettext(
                 "{count} event from {name} goes from here and blocks no time any more.",

@@ -135,7 +135,7 @@ def _offered(row: ProviderRow) -> App:
 
 
 def _links() -> App:
-    why, count = current_user.why_no_feeds(), owned.living(current_user).count()
+    why, count = current_user.why_no_feeds(), owned.count(current_user)
     note = ngettext("{count} link of yours.", "{count} links of yours.", count) if count else ""
     if why == "plan":
         return _link_app(None, _("Not in your clinic’s plan."))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from flask import request
 
 from base.catalogue import _, lazy
+from base.tables.listing import ListPage
 from models import Booking
 from sync.providers import registry
 from sync.two_way.standing import differences
 from sync.two_way.standing.differences import Difference, Why
 from sync.two_way.standing.state import Standing
-from views.kit.display import Page
 from views.kit.forms import arg_int
 
 SIZE = 50  # lines a page
@@ -51,7 +51,7 @@ class ListedDifference:
     button: str
 
 
-def listed(standing: Standing) -> Page | None:
+def listed(standing: Standing) -> ListPage | None:
     """A page of an account's differences, 50 at a time; None: there are none. One query."""
     every, number = standing.differences, arg_int(request.args.get("page"), 1)
     if not every:
@@ -61,7 +61,7 @@ def listed(standing: Standing) -> Page | None:
     bookings = differences.bookings(standing.account, some)
     name = registry.of(standing.account.kind).name
     lines = [_line(one, bookings.get(one.booking_id), name) for one in some]
-    return Page(lines, number, len(every), SIZE)
+    return ListPage(lines, number, len(every), SIZE)
 
 
 def _line(one: Difference, booking: Booking | None, name: str) -> ListedDifference:

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from peewee import ModelSelect
-
 from base.catalogue import _
-from models import Booking, User
+from models import Booking
+from people import named
 from sync.events.event import is_much
 from sync.tables import listed
 from sync.tables.accounts import Account, RemoteCalendar
@@ -22,8 +21,7 @@ def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collect
     """Set for notices of one account their account, booking, calendar and event."""
     by_id = {row.id: row for row in calendars}
     ids = [one.booking_id for one in notices if one.booking_id]
-    booked = _bookings(account.clinic_id).where(Booking.id.in_(ids)) if ids else ()
-    bookings = {row.id: row for row in booked}
+    bookings = {row.id: row for row in Booking.of_ids(account.clinic_id, ids)}
     events = listed.events([one.event_id for one in notices if one.event_id])
     for notice in notices:
         notice.account = account
@@ -61,7 +59,7 @@ def stopped(notice: Notice) -> Stopped:
     """The deletions of the plan that stopped with this notice."""
     told = notice.detail
     uids, off, unknown = told.get("uids", []), told.get("off") or 0, told.get("strange") or 0
-    found = Booking.uuid.in_([UUID(uid) for uid in uids[:MOST_NAMED]])
+    found = [UUID(uid) for uid in uids[:MOST_NAMED]]
     return Stopped(
         count=told.get("count") or 0,
         total=told.get("total") or 0,
@@ -69,15 +67,11 @@ def stopped(notice: Notice) -> Stopped:
         off=off,
         copies=len(told.get("copies", [])) - unknown,
         unknown=unknown,
-        bookings=list(_bookings(notice.clinic_id).where(found).order_by(Booking.starts_at)),
+        bookings=Booking.of_uuids(notice.clinic_id, found),
     )
-
-
-def _bookings(clinic_id: int) -> "ModelSelect[Booking]":
-    return Booking.in_full().where(Booking.clinic == clinic_id)
 
 
 def asker(notice: Notice) -> str:
     """The person who asked the account's owner to look after their calendar sync."""
-    user = User.get_or_none(User.id == notice.detail.get("by", 0), User.clinic == notice.clinic_id)
-    return user.name if user else _("Your clinic")
+    number = notice.detail.get("by", 0)
+    return named.users(notice.clinic_id, [number]).get(number) or _("Your clinic")

@@ -153,9 +153,8 @@ def leave_changes(account_id: int):
     """
     account = access.account_of_mine(account_id)
     seen = {arg_int(value) for value in request.form.getlist("notice")}
-    rows = Notice.open_of(account)
     is_done = False
-    for notice in rows.where(Notice.kind.in_(notice_words.CHANGES)):
+    for notice in [row for row in Notice.open_of(account) if row.kind in notice_words.CHANGES]:
         if notice.id in seen and notice.detail.get("is_put_back"):
             with suppress(decisions.Settled):
                 decisions.leave(notice)

@@ -36,18 +36,12 @@ def of(clinic: Clinic) -> Overlaps | None:
         return None
     kept = clinic.overlaps
     lists = kept.get("nobody_ids", []), kept.get("agreed_ids", [])
-    rows = _rows(clinic, {one for ids in lists for pair in ids for one in pair})
+    listed = Booking.of_ids(clinic, {one for ids in lists for pair in ids for one in pair})
+    rows = {row.id: row for row in listed}
     nobody, agreed = ([_pair(rows, ids) for ids in pairs if _stands(rows, ids)] for pairs in lists)
     gone = len(lists[0]) - len(nobody), len(lists[1]) - len(agreed)
     counts = kept.get("nobody", 0) - gone[0], kept.get("agreed", 0) - gone[1]
     return Overlaps(counts, nobody, agreed)
-
-
-def _rows(clinic: Clinic, ids: set[int]) -> dict[int, Booking]:
-    if not ids:
-        return {}
-    rows = Booking.in_full().where(Booking.clinic == clinic, Booking.id.in_(ids))
-    return {row.id: row for row in rows}
 
 
 def _stands(rows: dict[int, Booking], ids: list[int]) -> bool:

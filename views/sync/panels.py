@@ -93,7 +93,7 @@ def context(is_poll: bool = False, **more) -> dict:
         "askers": {
             row.id: notice_rows.asker(row) for row in notices if row.kind == "sync_reminder"
         },
-        "runs": [] if is_poll else runs_of(accounts, SyncRun.of(accounts).limit(8)),
+        "runs": [] if is_poll else runs_of(accounts, SyncRun.of(accounts, most=8)),
         "zone": zone,
         "two_way": words,
         "status_words": status_words,

@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from base.catalogue import _, paragraph
 from sync.feeds import owned
-from sync.tables.accounts import Account
+from sync.tables import listed
 from views.kit import htmx, sync_words
 from views.kit.access import login_required
 
@@ -31,7 +31,7 @@ def allow():
     """
     form = switches.opt_in(current_user)
     is_switched_off = not form.allow.data and form.seen.data == {"allow": True}
-    if is_switched_off and Account.of(current_user, "active", "paused").exists():
+    if is_switched_off and listed.any_begun(current_user):
         flash(_("Nothing has changed yet: say first what becomes of your bookings outside."))
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     if not switches.saved(switches.opt_in, form, "sync_allowed"):
@@ -41,7 +41,7 @@ def allow():
 
 def _allowed(is_on: bool) -> str:
     """The result of the switch, as a sentence."""
-    count = sync_words.count(owned.living(current_user).count(), "link")
+    count = sync_words.count(owned.count(current_user), "link")
     if is_on:
         return _(
             "Your bookings may appear in outside calendars. {count} of yours can be read.",
@@ -96,7 +96,7 @@ def choose():
         lambda: user.change_sync(identifier=form.identifier.data),
     ):
         return sync_page.show(422, sync_page.WHOLE, form=form)
-    connected = Account.of(current_user, "active").exists()
+    connected = listed.any_begun(current_user, "active")
     return sync_page.changed(
         paragraph(
             _("Saved. Private links show it when they are next read."),

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, abort, flash, render_template, request, u
 from flask_login import current_user
 
 from base.catalogue import _, lazy
+from base.tables.listing import ListPage
 from people import calendars
 from sync.connect import calendar_list
 from sync.feeds import owned
 from sync.providers import registry
-from sync.tables import account_names, controls, ending, mappings, starting
+from sync.tables import account_names, controls, ending, listed, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarTaken
@@ -19,7 +20,6 @@ from sync.two_way.reading import double_bookings, strays
 from sync.two_way.standing import differences, many, state
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
-from views.kit.display import Page
 from views.kit.forms import arg_int
 
 from . import panels, status_words, switches, sync_page
@@ -73,7 +73,7 @@ def status():
 def history():
     known = many.overviews(current_user.clinic, {current_user.id: current_user})
     accounts = [one.standing.account for one in known]
-    page = Page.of(SyncRun.of(accounts), arg_int(request.args.get("page"), 1))
+    page = ListPage.of(SyncRun.of(accounts), arg_int(request.args.get("page"), 1))
     zone = sync_words.zone(access.calendars(), current_user)
     return render_template(
         "sync/history.html",
@@ -248,7 +248,7 @@ def ask_to_leave(goal: str, account_id: int | None = None):
 def _leaving(goal: str, account_id: int | None) -> dict:
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     counts = {account.id: mappings.counts(account)["synced"] for account in accounts}
-    external = {account.id: account.external().count() for account in accounts}
+    external = {account.id: listed.count_events(account) for account in accounts}
     return {
         "goal": goal,
         "accounts": accounts,
@@ -260,7 +260,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
-        "links": owned.living(current_user).count(),
+        "links": owned.count(current_user),
     }
 
 

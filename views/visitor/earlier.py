@@ -13,7 +13,7 @@ from free_times.earlier.accepting import Gone
 from free_times.earlier.entries import WaitingEntry
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import by_letter, managing, names
-from free_times.online.bookings import OnlineBooking
+from free_times.online.bookings import made_of
 from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking
@@ -87,10 +87,9 @@ def _facts(at, booking: Booking) -> dict[str, str]:
 
 def _booking_url(booking: Booking) -> str:
     """The client's own page about the appointment."""
-    made = OnlineBooking.get_or_none(OnlineBooking.booking == booking)
+    made = made_of(booking)
     name = names.in_force(booking.clinic) if made else None
     if made is not None and name is not None:
-        made.booking = booking
         return url_for("managed.show", name=name, uuid=booking.uuid, token=managing.token(made))
     return url_for("by_letter.show", uuid=booking.uuid, token=by_letter.token(booking))
 

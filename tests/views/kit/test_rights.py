@@ -200,13 +200,8 @@ def test_views_load_rows_by_number_through_named_loaders_alone():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and loads(node)
     ]
-    own = [f"{path}: get_by_id" for path in ("calendar/outside_card.py", "clinic/team.py")]
-    own.append("doors/auth.py: get_by_id")  # rows at hand
-    own.append("clinic/team.py: get_or_none")  # the link that the session remembers
-    own.append("sync/notice_rows.py: get_or_none")  # of a row's
-    own.append("sync/panels.py: load")  # what the notices of an account at hand name
+    own = ["sync/panels.py: load"]  # what the notices of an account at hand name
     own += ["kit/access.py: get_or_none"] * 2  # the loaders
-    own.append("kit/on_list.py: get_or_none")
     assert sorted(found) == sorted(own)
 
 
