@@ -82,7 +82,7 @@ def unpacked(file: Path, near: Path) -> Iterator[Path]:
 
 
 def _opened(file: Path) -> BinaryIO:
-    """Its content; a browser may have removed the compression."""
+    """The file's content; a browser may have removed the compression."""
     with open(file, "rb") as start:
         is_packed = start.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(file)) if is_packed else open(file, "rb")
@@ -92,7 +92,7 @@ def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> No
     source = archive.extractfile(member) if member.isfile() and member.name in PARTS else None
     if source is None:
         return
-    with suppress(FileExistsError):  # the first of a name is the one that counts
+    with suppress(FileExistsError):  # of two parts with one name the first counts
         target = os.open(folder / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(target, "wb") as into:
             shutil.copyfileobj(source, into)

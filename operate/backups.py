@@ -1,6 +1,6 @@
-"""Database and key in one file: all data that cannot be made again.
+"""Database and key in one file: all data that cannot be restored from elsewhere.
 
-Private links are derived from the key. A key from the environment is left out.
+Private links are derived from the key. A key from the environment is not in the backup.
 """
 
 import json
@@ -72,8 +72,8 @@ def write(settings, file: Path) -> str:
 
 
 def _check_worth(settings) -> None:
-    """Raise Refused if the backup would be misleading: of an empty database, or with a key that is
-    not its own.
+    """Raise Refused if the backup would be misleading: of an empty database, or with a key that
+    does not belong to it.
     """
     where = sqlite_path(settings) if is_sqlite() else _("that DATABASE_URL names")
     if not _has_clinic(settings):

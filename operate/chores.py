@@ -1,9 +1,7 @@
-"""Periodic jobs.
+"""Periodic jobs: they find due work whose wake-up was lost, and delete old rows.
 
-They find due work whose wake-up was lost, and delete old rows.
-
-The module stands above everything with due work, and below the command line; `workers.tick`
-enqueues the jobs.
+The module is above every room with due work, and below the command line; `workers.tick` enqueues
+the jobs.
 """
 
 from datetime import datetime, timedelta
@@ -74,12 +72,12 @@ def _discard_undecided(now: datetime) -> None:
 
 
 def clean_up_hourly() -> None:
-    """Remove what has had its time, once an hour."""
+    """Delete expired rows, once an hour."""
     in_turn(clean_up, timedelta(hours=1))
 
 
 def refresh_holidays() -> None:
-    """Bring the public holidays up to a year ahead, four times a day."""
+    """Store the public holidays of the year ahead, four times a day."""
     in_turn(holidays.refresh, timedelta(hours=6))
 
 
@@ -92,7 +90,7 @@ def check_overlaps() -> None:
 # (`base.sql.after_commit`).
 WAKING = (work.wake_due, letters.wake_due)
 
-SOON = 300  # seconds after which what failed is tried again
+SOON = 300  # seconds until a failed chore is tried again
 
 # Function, seconds between two runs. None is longer than 600: what is due less often asks in its
 # turn whether it is due, so that nothing waits a day because it failed once.

@@ -1,7 +1,6 @@
-"""Whether the disks can be written.
-
-A small file is written into the folders of the database and of the embedded Redis. The free space
-alone says too little: a quota, a limit on files or a read-only disk refuses as well.
+"""A check whether the disks can be written: it writes a small file into the folders of the database
+and of the embedded Redis. The free space alone is not enough: a quota, a limit on files or a
+read-only disk may refuse as well.
 """
 
 import errno
@@ -11,12 +10,12 @@ from pathlib import Path
 
 from base.catalogue import _
 
-OCTETS = 256 * 1024  # octets of that file: SQLite and Redis need some room for each change
+OCTETS = 256 * 1024  # octets of the file: SQLite and Redis need some space for each change
 _WORDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "read-only"}
 
 
 def faults(settings) -> list[str]:
-    """The faults of the disk, such as "disk full"; [] where all is well."""
+    """The faults of the disk, such as "disk full"; [] if all is well."""
     return sorted({fault for folder in _folders(settings) if (fault := _fault(folder))})
 
 

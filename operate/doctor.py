@@ -23,8 +23,8 @@ from . import disk, doctor_sync, keys, migrate, overlaps
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     """Findings for each part: whether it works, and a sentence.
 
-    Settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
-    letter there.
+    Parts: settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a
+    trial letter to this address.
     """
     yield (
         True,

@@ -1,6 +1,5 @@
-"""The doctor's checks of two-way sync.
-
-Providers, addresses that they accept, and connected accounts. No provider is asked.
+"""The doctor's checks of two-way sync: providers, addresses that they accept, and connected
+accounts. They ask no provider.
 """
 
 import ipaddress
@@ -65,8 +64,8 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
-    """Findings for providers that are not set up: the redirect URIs to register, and whether this
-    address will be accepted there. They are no faults, since nobody must set a provider up.
+    """Findings for providers that are not set up: the redirect URIs to register, and whether the
+    provider will accept this address. They are no faults, since no provider must be set up.
     """
     rows = [
         row
@@ -89,9 +88,8 @@ def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _registrable(base_url: str, rows: list[registry.ProviderRow]) -> tuple[bool, str]:
-    """Whether these providers accept a redirect URI at this address.
-
-    All take https or this machine; some no bare IP address and no invented ending.
+    """Whether these providers accept a redirect URI at this address. All accept https and this
+    machine; some refuse bare IP addresses and invented endings.
     """
     url, whom = urlsplit(base_url), listed(row.company for row in rows)
     strict = listed(row.company for row in rows if row.wants_public_name)
@@ -170,9 +168,8 @@ def _live(settings) -> tuple[bool, str]:
 
 
 def _accounts() -> Iterator[tuple[bool, str]]:
-    """Faults of connected accounts, in numbers.
-
-    None if the tables do not exist yet: another check says that.
+    """Faults of connected accounts, as counts. None if the tables do not exist yet, which another
+    check reports.
     """
     try:
         with models.database.connection_context():
@@ -188,7 +185,7 @@ def _accounts() -> Iterator[tuple[bool, str]]:
 
 
 def _locked_out(accounts: list[Account]) -> Iterator[str]:
-    """Accounts that cannot be used until somebody reconnects them."""
+    """Accounts that cannot be used until their person reconnects them."""
     sealed = [account for account in accounts if not _opens(account)]
     stuck = [account for account in accounts if account.needs_access]
     if sealed:

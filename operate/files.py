@@ -1,7 +1,7 @@
-"""Files that must survive, and the use of the instance folder.
+"""Files that must survive a power cut or a kill, and the lock on the instance folder.
 
-They are flushed to the disk, belong to the right owner, and are deleted if a killed command left
-them.
+The files are flushed to the disk, belong to the right owner, and are deleted if a killed command
+left them.
 """
 
 import fcntl
@@ -44,10 +44,10 @@ def clear_away(folder: Path, prefix: str, older_than: timedelta = timedelta()) -
 
 
 def give_back(*paths: Path, like: Path | None = None) -> None:
-    """Give files that root made in somebody else's folder to the owner of that folder.
+    """Give files that root made in another user's folder to the owner of that folder.
 
-    The owner is that of `like`, or else of the folder that holds them. Otherwise the service could
-    not open the files.
+    The owner is that of `like`, or else of the folder that contains them. Otherwise the service
+    could not open the files.
     """
     for path in paths:
         folder = (like or path.parent).stat()
@@ -68,10 +68,10 @@ class InUse(Exception):
 
 @contextmanager
 def used(instance: Path, alone: bool = False) -> Iterator[None]:
-    """Mark the folder as used by this process and its children while the block runs.
+    """Mark the folder as used by this process and its children within the block.
 
-    `alone`: and by nobody else. Raises InUse. A missing or read-only folder is not marked: nothing
-    is restored there either.
+    `alone`: also refuse all other processes. Raises InUse. A missing or read-only folder is not
+    marked: no restore is possible there either.
     """
     try:
         file = os.open(instance / "in-use", os.O_RDWR | os.O_CREAT, 0o600)

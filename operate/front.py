@@ -1,12 +1,11 @@
-"""Between the socket and the pages.
+"""The asynchronous front (RSGI) between the socket and the pages. It reads a request completely
+before the request gets a thread.
 
-An asynchronous front (RSGI) that takes a request whole before a thread is given to it.
-
-A line that sends its form slowly, or never to the end, costs a connection and a timer here, and no
-thread. Private feeds are answered at once, on the loop's own thread, unless that takes work.
-Everything else goes to one of a few threads, through the lane of its kind, so that neither sign-ins
-(costly on purpose), nor changes that wait for the database's lock, nor calls to other servers keep
-pages waiting.
+A client that sends its form slowly, or never completely, costs a connection and a timer here, and
+no thread. Private feeds are answered at once, on the loop's own thread, unless that takes work.
+Everything else goes to one of a few threads, through the lane for its kind, so that neither
+sign-ins (costly on purpose), nor changes that wait for the database's lock, nor calls to other
+servers delay pages.
 """
 
 import asyncio
@@ -26,8 +25,8 @@ from sync.feeds.wsgi import AT_ONCE, TakesWork
 
 log = logging.getLogger("kalends.front")
 
-GRACE_SECONDS = 15  # seconds that a body may take in any case
-SLOWEST = 16 * 1024  # octets a second that a longer one must bring
+GRACE_SECONDS = 15  # seconds that every body may take
+SLOWEST = 16 * 1024  # a longer body must arrive at so many octets a second
 # Octets of a body that are kept in memory; a longer one goes to a temporary file.
 IN_MEMORY = 64 * 1024
 MOST_HELD = (
@@ -41,35 +40,34 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Lane(NamedTuple):
-    """Requests of one kind, and how many of them may have a thread at the same time."""
+    """Requests of one kind, and the number of them that may have a thread at the same time."""
 
     takes: Callable[[str, str], bool]  # method and path
     threads: int
 
 
 class _CutShort(Exception):
-    """The client went away in the middle of its body."""
+    """The client disconnected before the end of its body."""
 
 
 class _TooSlow(Exception):
-    """The body did not come in time."""
+    """The body did not arrive in time."""
 
 
 class _NoRoom(Exception):
-    """Too many octets are held already."""
+    """Too many octets are stored already."""
 
 
 class _Busy(Exception):
-    """Too many wait already."""
+    """Too many requests are waiting already."""
 
 
 class Front:
     """The application for granian's RSGI.
 
     `app`: the WSGI application. `feeds`: the prefix of the paths that are answered at once.
-
-    `most(path)`: the octets that a body may have there. `lanes`: the first that takes a request
-    counts; the last must take all.
+    `most(path)`: the octets that a body may have there. `lanes`: the first lane that accepts a
+    request is used; the last must accept all.
     """
 
     def __init__(
@@ -81,7 +79,7 @@ class Front:
         self._threads = ThreadPoolExecutor(sum(lane.threads for lane in lanes), "page")
 
     def close(self) -> None:
-        """Wait for the requests that have a thread; those that wait for one are not begun."""
+        """Wait for the requests that have a thread. Those that wait for a thread are not begun."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def __rsgi__(self, scope, proto) -> None:
@@ -101,9 +99,8 @@ class Front:
         proto.response_bytes(*answer)
 
     async def _with_body(self, scope, proto) -> Answer:
-        """Take the body, then answer.
-
-        Whoever sends it may be a stranger yet, so that all of them together may hold only so much.
+        """Read the body, then answer. The sender may be unknown, so all bodies together may only
+        take a certain number of octets.
         """
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body, self._counted() as count:
             environ = _environ(scope, body)
@@ -116,7 +113,7 @@ class Front:
                 return _plain(400, _("This did not arrive whole. Go back and send it again."))
             except _TooSlow:
                 return _plain(408, _("This did not arrive in time. Go back and send it again."))
-            except (OSError, _NoRoom) as error:  # the disk is full, or others hold too much
+            except (OSError, _NoRoom) as error:  # the disk is full, or other bodies take too much
                 log.error("a request could not be kept: %s", type(error).__name__)
                 return _plain(
                     503,
@@ -131,9 +128,8 @@ class Front:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], int]]:
-        """A function that counts octets of one body until the block ends.
-
-        It returns how many octets are held in all.
+        """A function that counts octets of one body until the block ends. It returns the number of
+        octets stored in all.
         """
         mine = 0
 
@@ -186,8 +182,7 @@ class Front:
 
 
 class _Queue:
-    """Lets so many in at a time; the others wait in order, up to a bound.
-
+    """Lets a number of requests in at the same time; the others wait in order, up to a bound.
     Raises _Busy beyond it.
     """
 
@@ -220,13 +215,13 @@ def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answ
 async def _take(
     environ: dict, proto, body, most: int, count: Callable[[int], int]
 ) -> Answer | None:
-    """Put the request's body into `body`, or give the refusal.
+    """Read the request's body into `body`, or return the refusal.
 
     Raises _CutShort, _TooSlow, _NoRoom, OSError.
 
-    What is longer than `most` is not read: the application refuses it by its length (413). A form
-    without a length (chunked) that was cut short cannot be told from a whole one, so that it is not
-    taken (411, RFC 9110 §15.5.12).
+    A body longer than `most` is not read: the application refuses it by its length (413). If a form
+    without a length (chunked) was cut short, it looks complete; so it is refused (411, RFC 9110
+    §15.5.12).
     """
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
@@ -279,9 +274,8 @@ _ALWAYS = {
 
 
 def _environ(scope, body) -> dict:
-    """The request as PEP 3333 has it.
-
-    Repeated headers are one (RFC 9110 §5.3; cookies by a semicolon).
+    """The request in the form of PEP 3333. Repeated headers are joined (RFC 9110 §5.3; cookies by a
+    semicolon).
     """
     host, __, port = scope.server.rpartition(":")
     environ = {
@@ -299,7 +293,7 @@ def _environ(scope, body) -> dict:
     for name, value in scope.headers.items():
         if (
             "_" in name
-        ):  # it would pass for the one with a hyphen, which a proxy in front sets or removes
+        ):  # its name would become that of the header with a hyphen, which a proxy sets or removes
             continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):

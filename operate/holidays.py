@@ -1,6 +1,6 @@
-"""Public holidays of venues: rows for a year ahead, from the package of that name.
+"""Public holidays of venues: rows for the year ahead, from the package `holidays`.
 
-Each closes its venue until somebody unticks it; an unticked one stays so in the next years.
+Each closes its venue until somebody unticks it; an unticked one stays unticked in the next years.
 """
 
 import re
@@ -26,9 +26,8 @@ def countries() -> dict[str, str]:
 
 
 def regions(country: str) -> dict[str, str]:
-    """Codes and names of the country's regions, by name.
-
-    None for a country without any, or one that is not known.
+    """Codes and names of the country's regions, by name. None if the country has none, or is
+    unknown.
     """
     import holidays
 
@@ -41,9 +40,8 @@ def regions(country: str) -> dict[str, str]:
 
 
 def of(country: str, region: str, first: date, last: date) -> dict[date, str]:
-    """The public holidays from `first` to `last` and their names.
-
-    Those are English where they are known in it. Empty for a country that is not known.
+    """The public holidays from `first` to `last` and their names, in English if the package has
+    them in English. Empty for an unknown country.
     """
     import holidays
 
@@ -81,7 +79,7 @@ def tick(venue: Venue, days: set[date], actor: User | None) -> None:
 
 
 def refresh() -> None:
-    """Bring the holidays of every venue up to a year ahead."""
+    """Store the holidays of every venue for the year ahead."""
     jobs.each(Venue.select().where(Venue.country != "", ~Venue.archived), _refresh_alone)
 
 

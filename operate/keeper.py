@@ -1,12 +1,10 @@
-"""Keeping parts running.
+"""Keeping processes running. Each is called a part.
 
-A part that ends is started again, the first time at once, then after growing pauses, and the log
-says so.
+A part that ends is started again, the first time at once, then after growing pauses, and this is
+logged. A part that ends again and again and *was never ready* is given up: it cannot run here, and
+a person must look. A part that was ready before is always started again.
 
-A part that ends again and again and *was never ready* is given up: it cannot run here, and somebody
-must look. One that was ready before is always started again.
-
-A part that runs and gives no sign of life is ended and started again: it was stopped, or holds
+A part that runs without any sign of life is killed and started again: it was stopped, or it keeps
 Python's lock in a loop.
 """
 
@@ -29,14 +27,14 @@ from base.catalogue import _
 from .logs import say
 
 TOP = Path(__file__).parent.parent
-TRIES = 5  # ends in a row before it was ready, after which a part is given up
-STEADY_SECONDS = 60  # after so long a life the next end counts as the first again
+TRIES = 5  # a part is given up after so many ends in a row before it was ready
+STEADY_SECONDS = 60  # after running so long, the next end counts as the first again
 SIGN_SECONDS = 1.0  # between two signs of life
-FROZEN_SECONDS = 20  # without one, after which a process is ended; one that is busy takes less
-LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
-START_SECONDS = 300  # the same before its first sign: it begins, perhaps on a slow machine
+FROZEN_SECONDS = 20  # without one, after which it is killed; a busy process takes less
+LAST_SECONDS = 3  # seconds for a running job to end by itself when its worker is stopped
+START_SECONDS = 300  # the same before its first sign: starting may be slow
 LONGEST_GAP = (
-    2.0  # seconds that count between two checks: after more, this process was itself stopped
+    2.0  # seconds between two checks, at most: after more, this process itself was stopped
 )
 
 
@@ -45,11 +43,11 @@ class GivenUp(Exception):
 
 
 class CannotStart(Exception):
-    """The message is a sentence for the person at the keyboard."""
+    """It cannot start; the message is a sentence for the person at the keyboard."""
 
 
 class Child(Protocol):
-    """A process that was begun, such as subprocess.Popen."""
+    """A process that was started, such as subprocess.Popen."""
 
     pid: int
 
@@ -58,16 +56,17 @@ class Child(Protocol):
 
 
 class Silence:
-    """For how long somebody has given no sign of life, while we could have heard it.
-
-    Time in which the machine was suspended does not count.
+    """The time without a sign of life, as far as we could have noticed one. Time in which the
+    machine was suspended does not count.
     """
 
     def __init__(self) -> None:
         self._seconds, self._checked_at = 0.0, time.monotonic()
 
     def after(self, is_heard: bool) -> float:
-        """The seconds of it. Called at each check, with whether a sign came since the last one."""
+        """The seconds of silence. Call it at each check, with whether a sign came since the last
+        check.
+        """
         now = time.monotonic()
         passed, self._checked_at = now - self._checked_at, now
         self._seconds = 0.0 if is_heard else self._seconds + min(passed, LONGEST_GAP)
@@ -76,12 +75,11 @@ class Silence:
 
 @dataclass
 class Part:
-    """One part.
+    """One process that must keep running.
 
-    `longest_pause`: seconds between an end and the next beginning at most. `gives_signs`:
-    `is_ready` tells again and again, and a part of which it tells nothing for long is ended.
-
-    `replaced(pid)` is called for each process that ended by itself once the next one is ready.
+    `longest_pause`: seconds between its end and the next start, at most. `gives_signs`: `is_ready`
+    returns True again and again; if it does not for long, the part is killed. `replaced(pid)` is
+    called for each process that ended by itself, once the next one is ready.
     """
 
     begin: Callable[[], Child]
@@ -90,22 +88,22 @@ class Part:
     gives_signs: bool = False
     replaced: Callable[[int], None] = lambda pid: None
     child: Child | None = None
-    ready: bool = False  # since it was begun
+    ready: bool = False  # since it was started
     begun_at: float = 0.0
     again_at: float = 0.0  # while there is no child
     was_ready: bool = False  # ever
     ends: int = 0
     ends_unready: int = 0
     silence: Silence = field(default_factory=Silence)
-    # The processes that ended by themselves, until another is ready.
+    # The processes that ended by themselves, until their successor is ready.
     ended: list[int] = field(default_factory=list)
 
 
 class Keeper:
     """The parts by name.
 
-    `check` is called a few times a second. `frozen_seconds`: without a sign of life, after which a
-    part that gives signs is ended.
+    Call `check` a few times a second. `frozen_seconds`: a part that gives signs is killed after so
+    long without one.
     """
 
     def __init__(self, parts: Mapping[str, Part], frozen_seconds: float = FROZEN_SECONDS):
@@ -113,13 +111,13 @@ class Keeper:
         self.frozen_seconds = frozen_seconds
 
     def check(self) -> None:
-        """Begin what is to be begun. Raises GivenUp."""
+        """Start the parts that must run. Raises GivenUp."""
         for name, part in self.parts.items():
             if part.child is None:
                 if time.monotonic() >= part.again_at:
                     self._begin(name, part)
                 continue
-            status = part.child.poll()  # before the question: what it said last counts
+            status = part.child.poll()  # before `poll`: its last sign still counts
             is_heard = (part.gives_signs or not part.ready) and part.is_ready()
             part.ready = part.ready or is_heard
             part.was_ready = part.was_ready or part.ready
@@ -151,7 +149,7 @@ class Keeper:
             )
 
     def _end(self, name: str, part: Part) -> None:
-        """End a process that is frozen: it would heed no gentler signal."""
+        """Kill a process that is frozen: it would not react to a weaker signal."""
         say(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
@@ -162,7 +160,7 @@ class Keeper:
         self._again(name, part, _("ended by itself (status {status})", status=status))
 
     def _again(self, name: str, part: Part, what: str) -> None:
-        """Have the part begun again, or raise GivenUp."""
+        """Have the part started again, or raise GivenUp."""
         now = time.monotonic()
         part.ends = 1 if part.ready and now - part.begun_at > STEADY_SECONDS else part.ends + 1
         part.ends_unready = 0 if part.ready else part.ends_unready + 1
@@ -188,21 +186,20 @@ class Keeper:
         part.again_at = now + pause
 
     def ended(self) -> list[int]:
-        """The processes that ended by themselves and are not replaced yet.
-
-        What they had begun may still run in their group.
+        """The processes that ended by themselves and are not replaced yet. Processes that they
+        started may still run in their group.
         """
         return [pid for part in self.parts.values() for pid in part.ended]
 
 
 class Ready:
-    """Two connected sockets by which a child says that it can do its work, and that it lives."""
+    """Two connected sockets, by which a child reports that it can work, and that it lives."""
 
     def __init__(self) -> None:
         self._ours: socket.socket | None = None
 
     def theirs(self) -> socket.socket:
-        """The end for the next child. Whoever begins the child closes it here."""
+        """The end for the next child. The code that starts the child closes it here."""
         if self._ours:
             self._ours.close()
         self._ours, theirs = socket.socketpair()
@@ -210,7 +207,7 @@ class Ready:
         return theirs
 
     def __call__(self) -> bool:
-        """Whether the present child has said so since it was last asked."""
+        """Whether the present child has reported since the last call."""
         try:
             return bool(self._ours.recv(4096))
         except OSError:  # not yet, or it ended
@@ -218,19 +215,17 @@ class Ready:
 
 
 def say_ready(theirs: socket.socket | None) -> None:
-    """Say that the child can work; it calls this once it can, and each second from then on.
-
-    None: nobody waits for it.
+    """Report that the child can work. The child calls this once it can, and then each second.
+    `theirs` None: no process waits for it.
     """
     if theirs is not None:
-        with suppress(OSError):  # nobody is there, or nobody has listened for long
+        with suppress(OSError):  # no process reads it, or none has for long
             theirs.send(b"1", socket.MSG_DONTWAIT)
 
 
 def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda: None) -> None:
-    """Say so from a thread from now on, whatever the process works at.
-
-    Each time call `also`, which raises nothing.
+    """Report from a thread from now on, whatever the process works on. Each time call `also`, which
+    raises nothing.
     """
 
     def go_on() -> None:
@@ -246,8 +241,8 @@ def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda
 class Stop:
     """Whether a signal has told this process to stop.
 
-    A plain flag. The handler runs between two steps of the very code it interrupts, and an event
-    of `threading` that is set there may wait for ever for the lock which that code holds.
+    A plain flag. The signal handler runs between two steps of the code that it interrupts: setting
+    an event of `threading` there may wait for ever for a lock that this code has.
     """
 
     def __init__(self, *signals: signal.Signals):
@@ -256,7 +251,7 @@ class Stop:
             signal.signal(number, self._ask)
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, unless it was told already. Gives whether it was."""
+        """Wait so long, unless the signal has come already. Returns whether it has."""
         if not self.is_asked:
             time.sleep(seconds)
         return self.is_asked
@@ -266,15 +261,14 @@ class Stop:
 
 
 def end_with_parent() -> None:
-    """On Linux: have the system send us SIGTERM when the parent is gone, even if killed."""
+    """On Linux: have the system send us SIGTERM when the parent is gone, even if it was killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def begin_child(command: Sequence[str | Path], **more: Any) -> subprocess.Popen:
-    """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end.
-
-    It never outlives us.
+    """Start a child that our terminal's Ctrl-C does not reach, so that we choose the order in which
+    children end. It ends with us at the latest.
     """
     return subprocess.Popen(  # noqa: S603
         command,
@@ -287,6 +281,6 @@ def begin_child(command: Sequence[str | Path], **more: Any) -> subprocess.Popen:
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
-    """Send it to our child and what it started, as far as they are there."""
+    """Send the signal to our child and to the processes that it started, if they still run."""
     with suppress(ProcessLookupError):
         os.killpg(pid, number)

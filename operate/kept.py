@@ -1,6 +1,6 @@
-"""Files that updates and restores set aside in the instance folder, and how long they stay.
+"""Files that updates and restores move aside in the instance folder, and how long they are kept.
 
-They hold clients' records in the clear, so they are deleted in time.
+They contain clients' records in clear text, so they must be deleted in time.
 """
 
 import shutil
@@ -9,15 +9,15 @@ from pathlib import Path
 
 from base import scheduling
 
-NEWEST = 3  # of each kind, which stay however old they are
+NEWEST = 3  # so many of each kind are kept, however old
 LEAST = timedelta(days=30)
 KINDS = ("before-update-", "before-restore-")
 
 
 def clear(instance: Path) -> list[str]:
-    """Remove what was set aside more than 30 days ago, but for the newest three of each kind.
-
-    Nothing while a restore is not done. What cannot be removed stays. Gives the names.
+    """Remove files that were moved aside more than 30 days ago, except the newest three of each
+    kind. Removes nothing while a restore is unfinished. Files that cannot be removed stay. Returns
+    the names.
     """
     if (instance / "restore-unfinished").exists():
         return []
@@ -38,7 +38,7 @@ def clear(instance: Path) -> list[str]:
 
 
 def made_at(file: Path, kind: str) -> datetime | None:
-    """When it was set aside, by its name; None for a name that Kalends did not give."""
+    """When it was moved aside, by its name; None for a name that Kalends did not give."""
     text = file.name.removeprefix(kind).removesuffix(".tar.gz")
     try:
         return datetime.strptime(text + "+0000", "%Y%m%d-%H%M%S-%f%z")

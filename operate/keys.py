@@ -1,9 +1,9 @@
-"""Whether the secret key in force is this database's.
+"""Whether the present secret key belongs to this database.
 
-Tokens of feeds are derived from it, and it encrypts the credentials of accounts.
+Tokens of feeds are derived from the key, and it encrypts the credentials of accounts.
 
-The database keeps a fingerprint of each key with which it was surely used. A key is sure once it
-has decrypted an account's credentials, once a clinic was founded under it, or once an owner has
+The database has a fingerprint of each key with which it was certainly used. A key is certain once
+it has decrypted an account's credentials, once a clinic was founded under it, or once an owner has
 confirmed it (`key accept`).
 """
 
@@ -37,14 +37,14 @@ MISSING = lazy(
 
 
 class ServerKey(Base):
-    """A secret key that this database belongs to, by its fingerprint."""
+    """A secret key that belongs to this database, by its fingerprint."""
 
     fingerprint = CharField(64, unique=True)
     since = InstantField(default=now)
 
 
 def put_in_force(app, settings) -> None:
-    """Let this process work with these settings and their keys, the newest first."""
+    """Let this process use these settings and their keys, the newest first."""
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=next(iter(settings.secret_keys), None),
@@ -54,19 +54,17 @@ def put_in_force(app, settings) -> None:
 
 
 def fingerprint(key: str) -> str:
-    """The fingerprint of a key, which is stored. It is derived for this purpose alone."""
+    """The fingerprint of a key, for storing. It is derived only for this purpose."""
     return hashlib.sha256(b"kalends key fingerprint|" + key.encode()).hexdigest()
 
 
 def state(keys: Sequence[str]) -> str:
-    """The state of the keys, as one word.
-
-    "ours" (one of these keys is this database's), "another" (none is), "unproved" (unknown), or
-    "new" (there is no clinic yet).
+    """The state of the keys, as one word: "ours" (one of these keys belongs to this database),
+    "another" (none does), "unproved" (unknown), or "new" (there is no clinic yet).
     """
     if not (Clinic.table_exists() and Clinic.select().exists()):
         return "new"
-    # an earlier version's database has not all of the tables
+    # a database of an earlier version lacks some of the tables
     known = {row.fingerprint for row in ServerKey.select()} if ServerKey.table_exists() else set()
     if known:
         return "ours" if known & {fingerprint(key) for key in keys} else "another"
@@ -82,9 +80,9 @@ class WrongKey(OperationalError):
 
 
 def guard(keys: Sequence[str]) -> None:
-    """Have this process open no connection under keys that are not its database's.
+    """Let this process open no connection under keys that do not belong to the database.
 
-    A part may begin before its database answers, and the key can only be compared then.
+    A process may start before its database answers; the key can only be compared once it does.
     """
     told = False
 
@@ -102,7 +100,7 @@ def guard(keys: Sequence[str]) -> None:
 
 
 def check(keys: Sequence[str]) -> str:
-    """The state, remembered where the keys are surely this database's."""
+    """The state; it is remembered if the keys certainly belong to this database."""
     found = state(keys)
     if found in ("ours", "new"):
         _remember(keys, forget=found == "new")
@@ -110,10 +108,11 @@ def check(keys: Sequence[str]) -> str:
 
 
 def welcome_path(keys: Sequence[str]) -> str | None:
-    """The path on which the first clinic is made, for the person who reads the server's output.
+    """The path of the page that makes the first clinic, for the person who reads the server's
+    output. None once there is a clinic.
 
-    None once there is one. It follows from the key, so that nothing is stored, and a server that is
-    reachable before it is set up belongs to nobody else.
+    It is derived from the key, so that nothing is stored, and strangers cannot set up a server that
+    is reachable before its owner does.
     """
     if User.select(User.id).exists():
         return None
@@ -123,7 +122,7 @@ def welcome_path(keys: Sequence[str]) -> str | None:
 
 @database.atomic()
 def accept(keys: Sequence[str]) -> None:
-    """These keys are this database's from now on, and no other."""
+    """Store that these keys belong to this database from now on, and no others."""
     _remember(keys, forget=True)
 
 

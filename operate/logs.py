@@ -1,4 +1,6 @@
-"""Log lines for people, or by choice as JSON, one object a line, for programs that collect them."""
+"""Log lines as text for people, or as JSON, one object in each line, for programs that collect
+them.
+"""
 
 import json
 import logging
@@ -10,8 +12,8 @@ _as_json = False
 
 
 class _Json(logging.Formatter):
-    """Time, level, logger and message; of an exception its type alone, since its message could
-    hold what a client is called.
+    """Time, level, logger and message; and the type of an exception, whose message could contain a
+    client's name.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,7 +30,7 @@ class _Json(logging.Formatter):
 
 
 def set_up(as_json: bool) -> None:
-    """Choose the form of this process's lines. Text stays as Python writes it."""
+    """Choose the form of this process's log lines. Text keeps Python's form."""
     global _as_json
     _as_json = as_json
     if as_json:
@@ -38,9 +40,7 @@ def set_up(as_json: bool) -> None:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence; where the log cannot be written (its disk is full) we go on without a
-    word.
-    """
+    """Print a sentence. If the log cannot be written (its disk is full), continue silently."""
     if not _as_json:
         with suppress(OSError):
             print(sentence, flush=True)

@@ -1,4 +1,4 @@
-"""Bring the database to this program's tables, forwards only, with Peewee's runner."""
+"""Updating the database to this program's tables, forwards only, with Peewee's runner."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,7 +110,7 @@ TABLES = (
     ChoreTurn,
     Wordy,
 )
-EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
+EARLIER_NAMES = ("link", "one_time_link")  # former names of renamed tables
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
@@ -127,7 +127,7 @@ def known() -> set[str]:
 
 
 def applied() -> set[str]:
-    """The names of the migrations that the database has had."""
+    """The names of the migrations that were applied to the database."""
     try:
         return {
             name
@@ -149,9 +149,8 @@ def state() -> str:
 
 
 def migrate() -> list[str]:
-    """Apply what is missing, each step in one transaction.
-
-    Gives the names applied. Raises CannotMigrate.
+    """Apply the missing migrations, each step in one transaction. Returns their names. Raises
+    CannotMigrate.
     """
     try:
         models.database.connect(reuse_if_open=True)
@@ -170,10 +169,10 @@ def migrate() -> list[str]:
 
 
 def _bring_up() -> list[str]:
-    """Apply each step in a transaction of its own, and check every reference afterwards.
+    """Apply each step in a transaction of its own, and then check every reference.
 
-    Inside it the runner leaves SQLite's references unchecked: a table may be built anew without
-    emptying those that refer to it. Afterwards every reference must lead somewhere.
+    During a step the runner switches SQLite's check of references off, so that a table can be
+    rebuilt without emptying the tables that refer to it. Afterwards every reference must be valid.
     """
     names = [str(name) for name in _runner().up() or []]
     _give_defaults()
@@ -192,9 +191,9 @@ def _bring_up() -> list[str]:
 
 
 def _give_defaults() -> None:
-    """On PostgreSQL, have the database itself know what a column begins with. A process of the
-    version before, which knows nothing of a new column, can then go on adding rows while one
-    process after another is replaced.
+    """On PostgreSQL, store the columns' defaults in the database itself. A process of the version
+    before, which does not know a new column, can then continue to add rows while the processes are
+    replaced one after another.
     """
     if is_sqlite():
         return
@@ -218,14 +217,14 @@ def _give_defaults() -> None:
 
 
 def _literal(value: object) -> str:
-    """A value of a column as SQL: these are our own defaults, never what somebody typed."""
+    """A column's value as SQL. It is one of our own defaults, never typed by a person."""
     if isinstance(value, bool | int):
         return str(value)
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def unusable(error: PeeweeException) -> CannotMigrate:
-    """The error for a database that refuses."""
+    """The error for a database that refuses connections or writes."""
     return CannotMigrate(
         _(
             "The database cannot be used: {error}. "
@@ -240,7 +239,7 @@ def _runner() -> Runner:
 
 
 def try_writing() -> None:
-    """Raise OperationalError where nothing may be written: better now than later."""
+    """Raise OperationalError if nothing can be written, so that this shows now and not later."""
     with models.database.atomic():  # on SQLite this takes the lock that a write takes
         if (
             not is_sqlite()
@@ -251,7 +250,7 @@ def try_writing() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold back a second program that migrates the same server's database at the same time."""
+    """Make a second program wait that migrates the same server's database at the same time."""
     if is_sqlite():
         yield
         return

@@ -1,6 +1,5 @@
-"""The nightly check that no two bookings of a person overlap unless somebody agreed to it.
-
-For Health, and for the `doctor`.
+"""The nightly check that no two bookings of a person overlap unless somebody agreed to it. Its
+result is on Health and in the `doctor`.
 """
 
 import logging
@@ -12,12 +11,12 @@ from base.catalogue import _, ngettext
 from free_times import overlaps
 from models import Clinic
 
-MOST_KEPT = 20  # pairs of bookings that are kept by id, of either kind
+MOST_KEPT = 20  # pairs of bookings that are stored by id, for either kind
 log = logging.getLogger("kalends.overlaps")
 
 
 def check() -> None:
-    """Look at every clinic, and keep with it what was found."""
+    """Check every clinic, and store the result with it."""
     jobs.each(Clinic.select(), _check)
 
 
@@ -31,9 +30,8 @@ def _check(clinic: Clinic) -> None:
 
 
 def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
-    """How many overlaps nobody agreed to, and how many to come somebody did.
-
-    And both bookings of each (ids), as many as are kept.
+    """The number of overlaps nobody agreed to, and of future ones that somebody did; and both
+    bookings of each (ids), up to a limit.
     """
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = [pair for pair in found if pair.is_agreed and pair.ends_at > now * overlaps.SECOND]
@@ -50,7 +48,7 @@ def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
 
 
 def examine() -> Iterator[tuple[bool, str]]:
-    """A line of the `doctor`: it looks anew, so that it needs no night."""
+    """A line of the `doctor`. It checks at once and does not wait for the night."""
     found = [pair for clinic in Clinic.select() for pair in overlaps.sure(clinic)]
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = len(found) - len(nobody)

@@ -23,14 +23,14 @@ _CLIENT = lazy(
     "Install PostgreSQL's client tools of the server's version or newer (Debian:"
     " postgresql-client)."
 )
-# "IF NOT EXISTS" alone asks for a right that we may lack, also where the schema is there
+# "IF NOT EXISTS" alone needs a right that we may lack, even if the schema exists
 _MAKE_SCHEMA = """DO $make$ BEGIN
 IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {1}; END IF; END $make$;
 """
 
 
 class ToolRefused(Exception):
-    """The message is a sentence for the person at the keyboard."""
+    """A tool refused; the message is a sentence for the person at the keyboard."""
 
 
 @contextmanager
@@ -43,15 +43,14 @@ def refusing(error: type[Exception]) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raises ToolRefused where a backup could not be made."""
+    """Raise ToolRefused if a backup cannot be made."""
     if shutil.which("pg_dump") is None:
         raise ToolRefused(_("pg_dump is not installed here. {client}", client=_CLIENT))
 
 
 def dump(url: str, target: Path) -> None:
-    """Write the schema that holds our tables into a file, as `replace` takes it.
-
-    The same database may hold other programs' schemas. Raises ToolRefused.
+    """Write the schema with our tables into a file, in the form for `replace`. The same database
+    may contain other programs' schemas. Raises ToolRefused.
     """
     target.touch(mode=0o600)
     schema = _quoted(_schema(url) or "public")
@@ -59,9 +58,8 @@ def dump(url: str, target: Path) -> None:
 
 
 def _schema(url: str) -> str | None:
-    """The schema in which unqualified names are found.
-
-    None where search_path names none that is there. Raises ToolRefused.
+    """The schema in which unqualified names are found. None if search_path names no existing one.
+    Raises ToolRefused.
     """
     try:
         with psycopg.connect(url, connect_timeout=5) as server:
@@ -75,8 +73,7 @@ def _schema(url: str) -> str | None:
 
 def others(url: str, own: str) -> list[str]:
     """Other programs that are connected to the database as the same user, each with its address.
-
-    `own`: the name of connections that are this process's. Raises ToolRefused.
+    `own`: the name of this process's connections. Raises ToolRefused.
     """
     query = (
         "SELECT DISTINCT coalesce(nullif(application_name, ''), '?'),"
@@ -100,13 +97,13 @@ def _quoted(name: str) -> str:
 
 
 def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
-    """Put a dump in the place of what is there: all of it, or nothing.
+    """Replace our tables by a dump: completely, or not at all.
 
-    `mark` becomes the comment of the table of migrations: `mark_of` finds it from then on. Raises
+    `mark` becomes the comment of the table of migrations, where `mark_of` finds it. Raises
     ToolRefused.
 
-    Tables that came after the dump refer to older ones, so that these cannot be dropped one by one:
-    all that are ours go first, in the same transaction that brings those of the dump.
+    Tables that were added after the dump refer to older ones, so they cannot be dropped one by one:
+    all of ours are dropped first, in the transaction that creates those of the dump.
     """
     listed = _output("pg_restore", "--list", str(dumped))
     homes = set(
@@ -148,9 +145,8 @@ def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
 
 
 def _copy_for_any_server(script: BinaryIO, into: BinaryIO) -> None:
-    """The script without the settings in its head that only servers as new as the tool know.
-
-    Nothing of ours needs them.
+    """The script without those settings in its head that only new servers know. Nothing of ours
+    needs them.
     """
     for line in script:
         if line.startswith(b"SET transaction_timeout = "):
@@ -162,8 +158,9 @@ def _copy_for_any_server(script: BinaryIO, into: BinaryIO) -> None:
 
 
 def mark_of(url: str) -> str | None:
-    """The mark that `replace` wrote last, "" where it never did; None where the database
-    does not answer."""
+    """The mark that `replace` wrote last, "" if it never did; None if the database does not
+    answer.
+    """
     try:
         with psycopg.connect(url, connect_timeout=5) as server:
             row = server.execute(
@@ -177,8 +174,8 @@ def mark_of(url: str) -> str | None:
 def _run(tool: str, url: str, *arguments: str) -> None:
     """Run a tool on the database.
 
-    The password goes through a file: a process's arguments can be read by all. Without one the tool
-    finds it where we did (PGPASSWORD, ~/.pgpass).
+    The password is passed in a file, since everybody can read a process's arguments. Without a
+    password in the URL the tool finds it where we did (PGPASSWORD, ~/.pgpass).
     """
     parts = conninfo_to_dict(url)
     password = parts.pop("password", None)
@@ -196,14 +193,14 @@ def _run(tool: str, url: str, *arguments: str) -> None:
 def _output(tool: str, *arguments: str) -> str:
     if shutil.which(tool) is None:
         raise ToolRefused(_("{tool} is not installed here. {client}", tool=tool, client=_CLIENT))
-    # its refusals are read below
+    # its refusals are parsed below
     command = ["/usr/bin/env", "LC_ALL=C.UTF-8", tool, *arguments]
     done = subprocess.run(  # noqa: S603 (no shell)
         command,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=end_with_parent,  # or what was killed would still replace the database
+        preexec_fn=end_with_parent,  # otherwise a killed command would still replace the database
     )
     if done.returncode:
         raise ToolRefused(_sentence(tool, done.stderr))
@@ -211,7 +208,9 @@ def _output(tool: str, *arguments: str) -> str:
 
 
 def _sentence(tool: str, said: str) -> str:
-    """Why a tool refused; two versions that do not go together are told as what to install."""
+    """Why a tool refused. For two versions that do not fit together it says which one to
+    install.
+    """
     versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", said)
     if versions:
         return _(

@@ -1,4 +1,4 @@
-"""Running all processes together: `start` runs them until Ctrl-C, one Kalends in a folder."""
+"""Running all processes together: `start` runs them until Ctrl-C, one Kalends in each folder."""
 
 import fcntl
 import http.client
@@ -36,18 +36,17 @@ PROCFILE = TOP / "Procfile"
 
 
 class AlreadyRuns(CannotStart):
-    """Another one holds the folder."""
+    """Another Kalends uses the folder."""
 
 
 # ---- all together ----
 
 
 def start(settings, listening: socket.socket, greeting: str) -> int:
-    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM.
+    """Run the Procfile's processes, and Redis if none is set, until Ctrl-C or SIGTERM. A process
+    that ends by itself is started again.
 
-    What ends by itself is started again.
-
-    Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop.
+    Prints `greeting` once the web answers. Returns the exit status: 0 when it was told to stop.
     Raises CannotStart.
     """
     # a person who used nohup wants it to go on
@@ -71,9 +70,8 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
 
 @contextmanager
 def _redis(settings) -> Iterator[dict[str, Part]]:
-    """The embedded Redis as a part that runs, or none where REDIS_URL names one.
-
-    It starts before the others, and stops after them.
+    """The embedded Redis as a part that runs, or none if REDIS_URL is set. It starts before the
+    others, and stops after them.
     """
     if not settings.embedded_redis:
         yield {}
@@ -92,7 +90,7 @@ def _redis(settings) -> Iterator[dict[str, Part]]:
 
 
 def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:
-    """Ask so often only; in between there is no answer."""
+    """Call `ask` at most once a second; False in between."""
     next_at = 0.0
 
     def asked() -> bool:
@@ -106,7 +104,7 @@ def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def _parts(settings, listening: socket.socket) -> dict[str, Part]:
-    """The Procfile's processes by name, and the imitation providers where they are used."""
+    """The Procfile's processes by name, and the imitation providers if they are used."""
     parts = {}
     for line in PROCFILE.read_text().splitlines():
         name, __, command = line.partition(":")
@@ -131,7 +129,9 @@ def _parts(settings, listening: socket.socket) -> dict[str, Part]:
 
 
 def _part(words: list[str], listening: socket.socket | None) -> Part:
-    """A command of ours that says when it is ready; the web has the listening socket from us."""
+    """A command of ours that reports when it is ready; the web gets the listening socket
+    from us.
+    """
     said = Ready()
     program = [sys.executable if word == "python" else word for word in words]
 
@@ -151,9 +151,8 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
 
 @contextmanager
 def _kept(parts: dict[str, Part], frozen_seconds: float) -> Iterator[Keeper]:
-    """Keep the parts running while the block runs.
-
-    Each then ends with all that it started itself; what ran before (Redis) goes on.
+    """Keep the parts running within the block. At its end each part ends with all processes that it
+    started; parts that ran before (Redis) continue.
     """
     before = [part for part in parts.values() if part.child]
     keeper = Keeper(parts, frozen_seconds)
@@ -181,7 +180,7 @@ def _listens(port: int) -> bool:
 
 
 def _let_go(pid: int) -> None:
-    """Make the remaining children of an ended process end, too, even if they are stopped."""
+    """Make the remaining children of an ended process end too, even if they are stopped."""
     signal_group(pid, signal.SIGTERM)
     signal_group(pid, signal.SIGCONT)
 
@@ -200,9 +199,8 @@ def _answers(settings) -> bool:
 
 @contextmanager
 def only_one(instance: Path) -> Iterator[None]:
-    """Hold the folder while the block runs.
-
-    Raises CannotStart where another Kalends holds it, or it cannot be written.
+    """Lock the folder within the block. Raises CannotStart if another Kalends has locked it, or if
+    it cannot be written.
     """
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -230,7 +228,7 @@ def only_one(instance: Path) -> Iterator[None]:
                     number=file.read().decode().strip() or "unknown",
                 )
             ) from None
-        with suppress(OSError):  # the disk is full: the lock holds without a number
+        with suppress(OSError):  # the disk is full: the lock works without the number
             file.truncate(0)
             file.write(str(os.getpid()).encode())
         yield

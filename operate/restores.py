@@ -1,7 +1,8 @@
 """Replacing the present database by a backup.
 
-A restore is marked in the instance folder until it is done, and the new database carries the number
-of the mark: after a kill, the next process knows which database, and so which key, is there.
+The instance folder has a mark until a restore is finished, and the new database contains the number
+of the mark. After a kill the next process can therefore see which of the two databases, and so
+which key, is there.
 """
 
 import json
@@ -33,14 +34,13 @@ log = logging.getLogger("kalends.restore")
 
 
 def restore(settings, file: Path) -> str:
-    """Put the backup in the place of the present database, and keep that aside.
-
-    Return the sentences to say. Raises Refused, OSError.
+    """Replace the present database by the backup, and keep the present one aside. Returns sentences
+    about it. Raises Refused, OSError.
     """
     inspect(file)
     try:
         with (
-            processes.only_one(settings.instance),  # nor may it start meanwhile
+            processes.only_one(settings.instance),  # Kalends must not start meanwhile either
             files.used(settings.instance, alone=True),
         ):
             return _restore(settings, file)
@@ -61,7 +61,7 @@ def restore(settings, file: Path) -> str:
 
 
 def _put_in_place(settings, wanted: Path, aside: Path, mark: "_Mark") -> None:
-    """Replace the database by the wanted one; what was there before is kept aside."""
+    """Replace the database by the wanted one; the one before is kept aside."""
     if is_sqlite():
         _replace_sqlite(sqlite_path(settings), wanted, aside)
     else:
@@ -72,7 +72,7 @@ def _put_in_place(settings, wanted: Path, aside: Path, mark: "_Mark") -> None:
             wanted,
             [
                 *(table._meta.table_name for table in migrate.TABLES),
-                # the database may never have been brought up to date
+                # the database may never have been migrated
                 *migrate.EARLIER_NAMES,
             ],
             str(mark.number),
@@ -82,7 +82,7 @@ def _put_in_place(settings, wanted: Path, aside: Path, mark: "_Mark") -> None:
 def _restore(settings, file: Path) -> str:
     files.clear_away(settings.instance, ".restore-")
     files.give_back(settings.instance / "running")
-    settle_key(settings)  # of an earlier one that was killed: what is kept aside goes together
+    settle_key(settings)  # after a killed restore, whose files belong into the same folder
     if not is_sqlite():
         _refuse_while_used(settings)
     aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
@@ -121,7 +121,7 @@ def _restore(settings, file: Path) -> str:
 
 
 def _refuse_while_used(settings) -> None:
-    """Raises Refused where parts of Kalends, on whichever machine, are connected to PostgreSQL."""
+    """Raise Refused if parts of Kalends, on any machine, are connected to PostgreSQL."""
     with postgres_tools.refusing(Refused):
         others = postgres_tools.others(settings.database_url, name_of_this_process())
     if others:
@@ -136,10 +136,10 @@ def _refuse_while_used(settings) -> None:
 
 @dataclass(frozen=True)
 class _Mark:
-    """A restore that is not done.
+    """An unfinished restore.
 
-    `number`: what its database carries; `key`: the backup's own, or "" where it has none; `aside`:
-    the folder's name.
+    `number`: the number in its database. `key`: the backup's own key, "" if it has none. `aside`:
+    the name of the folder for the earlier database.
     """
 
     number: int
@@ -148,20 +148,17 @@ class _Mark:
 
 
 def _mark_file(settings) -> Path:
-    """The file that exists while a restore is not done."""
+    """The file that exists until a restore is finished."""
     return settings.instance / "restore-unfinished"
 
 
 def is_unfinished(settings) -> bool:
-    """Whether a restore was begun here and not done to its end."""
+    """Whether a restore was begun here and not finished."""
     return _mark_file(settings).exists()
 
 
 def _mark(settings) -> _Mark | None:
-    """The restore that is not done.
-
-    None also for one of an earlier version, which left an empty file.
-    """
+    """The unfinished restore. None also for one of an earlier version, which left an empty file."""
     try:
         return _Mark(**json.loads(_mark_file(settings).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -174,7 +171,7 @@ def _stamp(fresh: Path, mark: _Mark) -> None:
 
 
 def _is_there(settings, mark: _Mark) -> bool | None:
-    """Whether the present database is the one that this restore brought; None: it does not say."""
+    """Whether the present database is the one of this restore; None: that is unknown."""
     if not is_sqlite():
         found = postgres_tools.mark_of(settings.database_url)
         return None if found is None else found == str(mark.number)
@@ -191,8 +188,8 @@ def _is_there(settings, mark: _Mark) -> bool | None:
 
 
 def _leave_as_before(settings, mark: str | None, aside: Path) -> None:
-    """Remove a half copy that was kept aside, which would be taken for a whole one, and put the
-    earlier mark back: nothing was replaced.
+    """Remove an incomplete copy that was kept aside, since it could be mistaken for a complete one,
+    and restore the earlier mark: nothing was replaced.
     """
     shutil.rmtree(aside, ignore_errors=True)
     if mark is None:
@@ -202,9 +199,8 @@ def _leave_as_before(settings, mark: str | None, aside: Path) -> None:
 
 
 def settle_key(settings) -> bool:
-    """Put the backup's own key in its place where a restore brought its database.
-
-    Gives whether the key changed.
+    """Put the backup's own key into its place if a restore has brought the backup's database.
+    Returns whether the key changed.
     """
     mark = _mark(settings)
     if mark is None or not mark.key or not _is_there(settings, mark):
@@ -218,9 +214,8 @@ def settle_key(settings) -> bool:
 
 
 def _replace_key(settings, mark: _Mark) -> None:
-    """Put the backup's key in the place of the kept one, so that its private links go on.
-
-    A key from the environment stays in force.
+    """Replace the stored key by the backup's, so that its private links still work. A key from the
+    environment stays in use.
     """
     present, aside = key_file(settings), settings.instance / mark.aside / "secret_key"
     if present.exists():
@@ -229,9 +224,8 @@ def _replace_key(settings, mark: _Mark) -> None:
 
 
 def finish_restore(settings) -> None:
-    """Do what must follow a restore, as far as it was not done.
-
-    Called at the end of one, and at the next start after one that was killed at any step.
+    """Do the remaining steps of a restore. Called at its end, and at the next start if it was
+    killed at any step.
     """
     if not is_unfinished(settings):
         return
@@ -245,7 +239,7 @@ def finish_restore(settings) -> None:
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """The database, open for this; what was open before stays so."""
+    """The database, open within the block. A connection that was open before stays open."""
     is_ours = models.database.connect(reuse_if_open=True)
     try:
         yield
@@ -255,19 +249,18 @@ def _connected() -> Iterator[None]:
 
 
 def _take_back() -> None:
-    """End values in a backup that must not work again.
-
-    Sessions, since somebody may have signed out meanwhile; links to set a password, which may have
-    been used; letters that were sent. No calendar app may keep its copy as the newest.
+    """End values in a backup that must not work again: sessions, since the person may have signed
+    out meanwhile; links to set a password, which may have been used; letters that were sent. No
+    calendar app may keep its copy as the newest.
     """
     with _connected():
         if migrate.state() == "current":
             Clinic.age_faces()
         elif Clinic.table_exists():
             Clinic.age_revisions()
-        if Session.table_exists():  # an older version's backup has none
+        if Session.table_exists():  # a backup of an older version lacks the table
             Session.delete().execute()
-        for name in ("one_time_token", "one_time_link"):  # the latter in an earlier version's
+        for name in ("one_time_token", "one_time_link"):  # the second: in earlier versions
             if models.database.table_exists(name):
                 models.database.execute_sql(f"DELETE FROM {name} WHERE purpose = 'reset'")
         if migrate.state() == "current":
@@ -277,20 +270,20 @@ def _take_back() -> None:
 
 
 def _write_what_was_due() -> None:
-    """Write the letters whose time has come since the backup, so that they are stopped with those
-    that waited in it: reminders and lists went out then, as far as anybody knows.
+    """Write the letters whose time has come since the backup, so that they are stopped together
+    with those that were waiting in it: such reminders and lists were probably sent by the replaced
+    database.
     """
     for write_due in (reminders.write_due, team.write_due):
         try:
             write_due()
-        except Exception as error:  # a restore ends all the same
+        except Exception as error:  # the restore is finished anyway
             log.error("letters not stopped: %s at %s", type(error).__name__, places(error))
 
 
 def _copy_damaged(source: Path, target: Path) -> None:
-    """Keep what SQLite cannot read as it is, with its log.
-
-    Somebody may still get something out of it.
+    """Keep a file that SQLite cannot read, unchanged, with its log. Some of it may be recovered
+    later.
     """
     for rest in ("", "-wal", "-shm"):
         if (part := source.with_name(source.name + rest)).exists():
@@ -312,14 +305,14 @@ def _check_sqlite(fresh: Path) -> None:
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
-    """Put the fresh file in the place of the present one, and a copy of that aside.
+    """Replace the present file by the fresh one, and keep a copy of it aside.
 
-    The log beside the present file belongs to it and must go before the fresh one comes; what it
-    held is written into the file first, so that a crash at any step leaves one whole database there
-    and the copy aside.
+    The log beside the present file belongs to it and must be gone before the fresh file comes. So
+    the log's content is first written into the file: a crash at any step leaves one complete
+    database there, and the copy aside.
     """
     models.database.obj.close_all()
-    present = present.resolve()  # a link to it stays one
+    present = present.resolve()  # a symbolic link stays a link
     present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if present.parent != aside.parent.parent:
         files.clear_away(present.parent, ".restore-")

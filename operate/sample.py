@@ -1,9 +1,8 @@
-"""The sample clinic.
+"""The sample clinic: people, clients and some 600 bookings around today, the same for everyone on
+the same day.
 
-People, clients and some 600 bookings around today, the same for everyone on the same day.
-
-Everything is fictional: addresses under .test and .example, telephone numbers from ranges that are
-reserved for stories.
+Everything is invented: addresses under .test and .example, telephone numbers from ranges that are
+reserved for fiction.
 """
 
 import random
@@ -43,7 +42,7 @@ class NotEmpty(Exception):
 
 @dataclass
 class _Diary:
-    """The rows of a diary for one bulk insert, and who is busy when."""
+    """The rows of bookings for one bulk insert, and each person's busy times."""
 
     clinic: Clinic
     now: datetime
@@ -54,7 +53,7 @@ class _Diary:
     busy: dict[int, list[Span]] = field(default_factory=dict)
 
     def add(self, calendar: Practitioner, span: Span, *, overlap: bool = False, **columns) -> bool:
-        """Write the booking down unless the person is busy then."""
+        """Add the booking unless the person is busy then."""
         taken = self.busy.setdefault(calendar.user_id, [])
         if not overlap and any(span.overlaps(other) for other in taken):
             return False
@@ -105,9 +104,8 @@ class _Diary:
 
 @database.atomic()
 def load(password: str) -> list[tuple[str, str]]:
-    """Put the sample clinic into an empty database.
-
-    Gives (role in words, e-mail) of each sign-in. Raises NotEmpty.
+    """Load the sample clinic into an empty database. Returns (role in words, e-mail) of each
+    sign-in. Raises NotEmpty.
     """
     if Clinic.select().exists():
         raise NotEmpty
@@ -199,7 +197,9 @@ def _client(diary: _Diary, number: int, name: str) -> Patient:
 
 
 def _fill(diary: _Diary, calendars: list[Practitioner]) -> None:
-    """Add the rare kinds of booking first, so that they find room, then ordinary sessions."""
+    """Add the rare kinds of booking first, so that there is time for them, then ordinary
+    sessions.
+    """
     today = diary.now.date()
     days = [today + timedelta(days=n) for n in range(-DAYS_BACK, DAYS_AHEAD)]
     _whole_days(diary, calendars, days)
@@ -270,7 +270,7 @@ def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
 
 
 def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -> None:
-    """Ordinary appointments of one day: full around today, thinner further out."""
+    """Ordinary appointments of one day: many around today, fewer further away."""
     share = 0.5 if distance < 8 else 0.2 if distance < 22 else 0.045 if distance < 100 else 0.012
     for stretch in scheduling.open_spans(calendar.hours, day, calendar.zone):
         starts_at = stretch.starts_at
@@ -291,7 +291,7 @@ def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -
 
 
 def _double(diary: _Diary, calendar: Practitioner) -> None:
-    """Two double bookings that somebody made on purpose: one lately, one soon."""
+    """Two double bookings that somebody made on purpose: one recent, one soon."""
     mine = [
         row
         for row in diary.rows
@@ -318,9 +318,8 @@ def _double(diary: _Diary, calendar: Practitioner) -> None:
 
 
 def _feeds(diary: _Diary, user: User) -> None:
-    """One practitioner shares the calendar already.
-
-    A phone reads it hourly, a tablet in the kitchen shows the free times.
+    """One practitioner has private links already: a phone reads one hourly, a tablet shows free
+    times.
     """
     user.change_sync(sync_allowed=True, identifier="internal_id")
     mine, now = user.practitioners.get(), diary.now
@@ -342,7 +341,7 @@ def _feeds(diary: _Diary, user: User) -> None:
 
 
 def _page(clinic: Clinic) -> None:
-    """Open the page for online booking, at /book/linden."""
+    """Switch on the page for online booking, at /book/linden."""
     names.rename(clinic, None, "linden")
     OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
 

@@ -88,10 +88,10 @@ NOTES = (
 )
 
 
-SERIES = ((1, 26), (2, 20), (1, 12), (2, 26), (4, 13))  # every so many weeks, so often
+SERIES = ((1, 26), (2, 20), (1, 12), (2, 26), (4, 13))  # interval in weeks, number of appointments
 
 
-ONLINE = {  # what clients read where they book
+ONLINE = {  # texts for clients on the booking page
     "phone": "+44 20 7946 0000",
     "welcome": "Choose what you need and a time that suits you. It takes two minutes.",
     "cancellation": "You can move or cancel free of charge until 24 hours before.",

@@ -1,8 +1,8 @@
-"""When a chore that is seldom due was last done.
+"""The time at which a seldom chore was last done.
 
-The clock asks often. A chore that failed, whose worker died, or that came while the database was
-away is not done, so it is tried again the next time, and not a day later. Once it is done it waits
-its period.
+The clock enqueues it often. If it failed, its worker died, or the database was away, it counts as
+not done, so it is tried again the next time, and not a day later. After success it waits for its
+period.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from base.database import Base, InstantField
 
 
 class ChoreTurn(Base):
-    """When a chore was last done. `name`: of its function, with the module."""
+    """The time at which a chore was last done. `name`: its function, with the module."""
 
     name = CharField(120, unique=True)
     done_at = InstantField()
 
 
 def in_turn(chore: Callable[[], None], every: timedelta) -> None:
-    """Do it, unless it was done within this period.
+    """Do the chore, unless it was done within this period.
 
-    Two at once may both do it: a chore is safe to be done twice. A turn that lies in the future
-    was written by a clock that was ahead, and does not count.
+    Two processes may both do it at once, which is safe for a chore. A time in the future was
+    written by a clock that was ahead, and does not count.
     """
     name = f"{chore.__module__}.{chore.__name__}"
     at = scheduling.utc_now()

@@ -2,8 +2,8 @@
 
 Each has the asynchronous front (`front.Front`) on granian.
 
-The socket outlives them all. While one of them, or all, are begun again, connections wait in its
-queue and none is refused.
+The socket outlives all of them. While one of them, or all, are started again, connections wait in
+its queue and none is refused.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ from .keeper import (
 )
 
 APPLICATION = "app:create_front"
-HEAD_SECONDS = 20  # for the head of a request, the first and each further one of a connection
-UNREAD_SECONDS = 60  # after which a client that takes no more of its answer is let go
+HEAD_SECONDS = 20  # for the head of each request of a connection
+UNREAD_SECONDS = 60  # a client that reads nothing more of its answer is disconnected after so long
 BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
 ORPHAN_SECONDS = (
-    60  # that a process goes on at most without its parent, until `start` has others and ends it
+    60  # a process without its parent continues so long, at most, until `start` replaces it
 )
-LAST_SECONDS = 3  # that answers in progress get when it is told to stop
+LAST_SECONDS = 3  # for answers in progress when it is told to stop
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,7 +56,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, __, ___, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what it accepts has it, too
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the accepted connections inherit it
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         listening.bind(address)
         listening.listen(BACKLOG)
@@ -86,9 +86,8 @@ def serve(
     ready: socket.socket | None = None,
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> int:
-    """Answer with so many processes until SIGINT or SIGTERM.
-
-    Gives the exit status. `ready`: see `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
+    """Answer with so many processes until SIGINT or SIGTERM. Returns the exit status. `ready`: see
+    `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
     """
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     _allow_files()
@@ -129,9 +128,8 @@ class _Process(_context.Process):
 
 
 def _process(listening: socket.socket, core: int | None, above: int | None) -> Part:
-    """One process, on a core of its own.
-
-    Its threads then hand Python's lock round for little (Linux).
+    """One process, on a core of its own: its threads then pass Python's lock among them at little
+    cost (Linux).
     """
     said = Ready()
 
@@ -145,7 +143,7 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
 
 
 def _allow_files() -> None:
-    """Let this process have as many open files as the system allows: each connection is one."""
+    """Let this process have as many open files as the system allows: each connection needs one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 4 * MOST_CONNECTIONS
     wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
@@ -173,7 +171,7 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
 
     def stop() -> None:
         server.stop()
-        loop.call_later(LAST_SECONDS, os._exit, 0)  # somebody's line may be slow
+        loop.call_later(LAST_SECONDS, os._exit, 0)  # a client's connection may be slow
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -183,13 +181,13 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
     orphan = asyncio.create_task(_orphan(parent, above, stop))
     await server.serve()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second one has nobody to wake any more
+        signal.signal(number, signal.SIG_IGN)  # for a second signal there is nothing left to wake
     orphan.cancel()
     signs.cancel()
 
 
 async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
-    """From the loop itself: one that does not come round answers nobody."""
+    """Give signs of life from the loop itself: if the loop stops, no request is answered."""
     await begun.wait()
     while True:
         say_ready(ready)
@@ -197,9 +195,8 @@ async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
-    """Go on after the parent was killed outright while `start` (`above`) makes others ready.
-
-    End where nobody does.
+    """After the parent was killed: continue while `start` (`above`) starts other processes. End if
+    it does not run either.
     """
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
@@ -218,7 +215,7 @@ def _lives(pid: int) -> bool:
 
 
 class _Server(Server):
-    """granian inside our loop, on a socket that was opened before."""
+    """granian in our own loop, on a socket that was opened before."""
 
     def __init__(self, front, listening: socket.socket):
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -239,5 +236,5 @@ class _Server(Server):
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        # It closes the copy that it was given.
+        # granian closes the copy that it gets.
         self._shd = SocketHolder(os.dup(self._listening.fileno()), False, BACKLOG)

@@ -20,22 +20,20 @@ from base.text import places
 from . import chores
 from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, say, signal_group
 
-NICE = 10  # of the process of a chore, as `nice` counts
+NICE = 10  # the niceness of a chore's process
 
 
 class _Listed:
-    """A worker that outlives Redis.
-
-    It registers again with a Redis that came back empty, and waits for one that refuses connections
-    as for one that is away.
+    """A worker that survives Redis going away. It registers again with a Redis that came back
+    empty, and waits for one that refuses connections as for one that is away.
     """
 
     max_connection_wait_time = 5.0  # seconds between two tries
     is_told_to_stop = False
 
     def request_stop(self, signum, frame):
-        """Stop when told, even while Redis goes away: RQ first asks it whether
-        a job is under way.
+        """Stop when told, even while Redis is going away: RQ first asks Redis whether a job is
+        running.
         """
         self.is_told_to_stop = True
         try:
@@ -46,7 +44,7 @@ class _Listed:
             self._stop_requested = True
 
     def heartbeat(self, timeout=None, pipeline=None):
-        """Renew the sign of life, and register again where Redis forgot the worker."""
+        """Renew the sign of life, and register again if Redis has lost the worker."""
         try:
             super().heartbeat(timeout, pipeline)
             if pipeline is None and not self.connection.hexists(self.key, "birth"):
@@ -57,12 +55,12 @@ class _Listed:
             raise ConnectionError(str(refusal)) from None
 
     def register_death(self):
-        """Remove the worker from the list; where Redis is away, its entry expires."""
+        """Remove the worker from the list. If Redis is away, its entry expires."""
         with suppress(RedisError):
             super().register_death()
 
     def check(self, frozen_seconds: float) -> None:
-        """Called once a second, from a thread; does nothing here."""
+        """Called once a second, from a thread. Does nothing here."""
 
 
 class Simple(_Listed, SimpleWorker):
@@ -72,24 +70,24 @@ class Simple(_Listed, SimpleWorker):
 class Forking(_Listed, Worker):
     """RQ's forking worker.
 
-    A job that outlives the stop signal by a few seconds is ended with it, to be done again later,
-    and so is the process of a job that gives no sign of life.
+    A job that is still running a few seconds after the stop signal is killed, to be done again
+    later. So is the process of a job that gives no sign of life.
     """
 
     def __init__(self, *args, **named):
         super().__init__(*args, **named)
         self._said = Ready()
-        self._watched: tuple[int, Silence] | None = None  # the process of the present job
+        self._watched: tuple[int, Silence] | None = None  # the process of the running job
 
     def fork_work_horse(self, job, queue):
-        """Fork for the job, with a way for it to give signs of life."""
+        """Fork for the job, with a socket for its signs of life."""
         with self._said.theirs() as self._theirs:
             super().fork_work_horse(job, queue)
         self._watched = self.horse_pid, Silence()
 
     def main_work_horse(self, job, queue):
-        """In the forked process: give signs, and carry out the job. Feeds, pages and sync go before
-        a chore, such as many letters, where the processor has not enough for all.
+        """In the forked process: give signs of life, and carry out the job. If the processor is
+        overloaded, feeds, pages and sync go before a chore, such as many letters.
         """
         go_on_saying(self._theirs)
         if queue.name == "chores":
@@ -99,11 +97,11 @@ class Forking(_Listed, Worker):
     def wait_for_horse(self):
         """Wait until the job's process ends."""
         ended = super().wait_for_horse()
-        self._watched = None  # its number may be another's from now on
+        self._watched = None  # from now on another process may have its number
         return ended
 
     def check(self, frozen_seconds: float) -> None:
-        """End the process of a frozen job; called once a second, from a thread."""
+        """Kill the process of a frozen job. Called once a second, from a thread."""
         if not (watched := self._watched):
             return
         pid, silence = watched
@@ -121,9 +119,8 @@ class Forking(_Listed, Worker):
 
 
 class _WithoutTraceback(logging.Filter):
-    """Log a fault inside RQ by its type and place, as everywhere.
-
-    The message is left out, and so are the many lines of a traceback when Redis merely went away.
+    """Log a fault inside RQ by its type and place. The message is left out, and so are the many
+    lines of a traceback when Redis was only away.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -135,7 +132,7 @@ class _WithoutTraceback(logging.Filter):
 
 
 def tell_threads_plainly() -> None:
-    """Log the error that ends a thread of this process, of RQ or Redis's client, by its place as
+    """Log an error that ends a thread of this process (of RQ or Redis's client) by its place as
     well.
     """
 
@@ -162,14 +159,13 @@ def work(
     ready: socket.socket | None = None,
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> None:
-    """Carry out jobs, the first queue first.
+    """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the
+    queues are empty.
 
-    Returns when it is stopped, or with `burst` when the queues are empty.
-
-    `now` alone is worked without forking: somebody waits, and a fork costs more than such a job.
-    Everything else forks for each job, so that one that crashes, leaks or hangs ends alone. The
-    application was imported before, and is never again. The process of a job that gives no sign of
-    life for `frozen_seconds` is ended.
+    A worker for `now` alone does not fork: a person waits, and a fork costs more than such a job.
+    All others fork for each job, so that a job that crashes, leaks or hangs ends alone. The
+    application is imported before the first fork, and never again. The process of a job that gives
+    no sign of life for `frozen_seconds` is killed.
     """
     tell_plainly()
     kind = Simple if queues == ["now"] else Forking
@@ -189,14 +185,14 @@ def work(
             return
         except StopRequested:
             return
-        # it went while the worker began; one that has begun waits by itself
+        # Redis went away while the worker started; a started worker waits by itself
         except (RedisError, OSError):
             if present and present[0].is_told_to_stop:
                 return
 
 
 class _Clock(CronScheduler):
-    """RQ's cron scheduler, which may also be stopped while Redis is away or has forgotten it."""
+    """RQ's cron scheduler. It can also be stopped while Redis is away or has lost it."""
 
     def register_death(self, pipeline=None):
         with suppress(RedisError, SchedulerNotFound):
@@ -204,9 +200,8 @@ class _Clock(CronScheduler):
 
 
 def tick(redis_url: str, ready: socket.socket | None = None) -> None:
-    """Enqueue the periodic jobs until stopped.
-
-    One clock is enough; several do no harm. A job not begun in its period expires.
+    """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job that
+    was not begun in its period expires.
     """
     tell_plainly()
     go_on_saying(ready)
@@ -233,9 +228,8 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 
 
 def _wait_for(redis_url: str) -> Redis:
-    """A connection to Redis, as soon as it answers.
-
-    A connection that hangs later is noticed too: RQ's workers set their own time-out.
+    """A connection to Redis, once it answers. A connection that hangs later is noticed too: RQ's
+    workers set their own time-out.
     """
     for attempt in range(1_000_000):
         try:

@@ -43,9 +43,8 @@ def register(app: Flask) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the command that these words name, as `python app.py` does, and end the process.
-
-    `--version` is that of Kalends; `flask --version` can only tell Flask's.
+    """Run the command with these words, as `python app.py` does, and end the process. `--version`
+    prints Kalends' version; `flask --version` prints only Flask's.
     """
     program = FlaskGroup(add_version_option=False)
     click.version_option(VERSION, message="Kalends %(version)s")(program)

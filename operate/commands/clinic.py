@@ -1,4 +1,4 @@
-"""Commands for a clinic: people, plans, private links, two-way sync by hand."""
+"""Commands for a clinic: people, plans, private links, running two-way sync."""
 
 import re
 import uuid
@@ -51,7 +51,7 @@ def create_clinic(
 ) -> None:
     """Make a clinic with one venue and its owner.
 
-    Prints a link under which the owner chooses a password.
+    Prints a link with which the owner chooses a password.
     """
     with opened_database():
         if User.select().where(User.email == owner_email).exists():
@@ -88,7 +88,7 @@ def create_user(
     venue_names: tuple[str, ...],
     password_stdin: bool,
 ) -> None:
-    """Add a person; prints a link under which they choose a password."""
+    """Add a person; prints a link with which they choose a password."""
     with opened_database():
         there = find_clinic(clinic_name)
         venues = [_find_venue(there, venue_name) for venue_name in venue_names]
@@ -121,7 +121,7 @@ def _find_venue(there: Clinic, name: str | None) -> Venue:
 def change_password(email: str, password_stdin: bool, link: bool) -> None:
     """Set a person's password and sign them out everywhere.
 
-    It is asked for, unless an option says otherwise.
+    The command asks for it, unless an option says otherwise.
     """
     with opened_database():
         person = find_user(email)
@@ -222,9 +222,8 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
 
 
 def _own_scope(person: User, venue_name: str | None) -> dict:
-    """The columns of a link for the person's own calendars.
-
-    One of them, or all where there are several.
+    """The columns of a link for the person's own calendars: one of them, or all if there are
+    several.
     """
     calendars = [
         row

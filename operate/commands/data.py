@@ -1,4 +1,4 @@
-"""Commands that bring data in: the sample clinic, and files."""
+"""Commands that bring data in: the sample clinic, and imports from files."""
 
 import secrets
 import sys
@@ -15,7 +15,7 @@ from .kit import find_clinic, line_of, opened_database, own_settings, with_key
 
 
 def load_sample() -> tuple[list[tuple[str, str]], str]:
-    """Load the sample clinic: its sign-ins, and their password."""
+    """Load the sample clinic. Returns its sign-ins and their password."""
     password = own_settings().sample_password or secrets.token_urlsafe(9)
     return sample_clinic.load(password), password
 
@@ -115,7 +115,7 @@ def imports(
 
 
 def _calendar_of(whose: str, clinic: models.Clinic) -> int:
-    """The calendar (id) of whoever signs in with this address."""
+    """The calendar (id) of the person who signs in with this address."""
     for row in models.Practitioner.listed(clinic):
         if row.user.email == whose.strip().lower():
             return row.id

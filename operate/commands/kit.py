@@ -1,4 +1,4 @@
-"""Shared parts of commands: arguments that are cleaned, the open database, people found."""
+"""Shared parts of commands: cleaned arguments, the open database, look-ups of people."""
 
 import functools
 import sys
@@ -23,14 +23,13 @@ from people.credentials import OneTimeToken
 
 
 def own_settings():
-    """The settings of the application that runs."""
+    """The settings of the running application."""
     return current_app.config["SETTINGS"]
 
 
 def with_key(function: Callable) -> Callable:
-    """A command that runs beside what is installed.
-
-    Without a secret key nothing is, and it makes neither a key nor a database.
+    """A command that runs beside an existing installation. Without a secret key there is none; the
+    command then stops, and makes neither a key nor a database.
     """
 
     @with_appcontext
@@ -50,7 +49,9 @@ def with_key(function: Callable) -> Callable:
 
 
 def check_key() -> None:
-    """Refuse without a secret key, unless a restore brought one that is not in its place yet."""
+    """Refuse without a secret key, unless a restore has brought one that is not yet in its
+    place.
+    """
     settings = own_settings()
     if settings.secret_keys or restores.is_unfinished(settings):
         return
@@ -60,7 +61,9 @@ def check_key() -> None:
 
 
 def settle_key() -> None:
-    """After a restore that was killed between the database and its key: continue with that key."""
+    """If a restore was killed after it replaced the database and before it replaced the key:
+    replace the key now.
+    """
     if restores.settle_key(own_settings()):
         keys.put_in_force(current_app, Settings.from_env())
     if not own_settings().secret_keys:
@@ -71,7 +74,8 @@ def settle_key() -> None:
 def opened_database(with_any_key: bool = False) -> Iterator[None]:
     """Open the database with this program's tables; its faults become sentences.
 
-    Refuses a secret key that is not its own: links and letters under that one would not work.
+    Refuses a secret key that does not belong to the database: links and letters made with that key
+    would not work.
     """
     try:
         models.database.connect(reuse_if_open=True)
@@ -90,7 +94,7 @@ def opened_database(with_any_key: bool = False) -> Iterator[None]:
 
 
 def line_of(limit: int):
-    """A callback that cleans an argument, and refuses an empty or longer one."""
+    """A callback that cleans an argument, and refuses an empty or too long one."""
 
     def check(context, parameter, value):
         try:
@@ -148,9 +152,8 @@ def find_user(email: str) -> User:
 
 
 def ask_password(*own: str) -> str:
-    """A new password, from standard input, or asked for twice.
-
-    `own`: what it should not consist of.
+    """A new password, from standard input, or typed twice. `own`: words of which it may not
+    consist.
     """
     value = (
         click.prompt(_("New password"), hide_input=True, confirmation_prompt=True)
@@ -163,14 +166,14 @@ def ask_password(*own: str) -> str:
 
 
 def one_time_address(person: User, purpose: str) -> str:
-    """The address under which the person chooses a password."""
+    """The address with which the person chooses a password."""
     secret = OneTimeToken.issue(person, purpose, None, days=7)
     with current_app.test_request_context():
         return letters.one_time_address(secret)
 
 
 def welcome(person: User, password: str | None) -> None:
-    """Give a new person the password, or print a link under which they choose one."""
+    """Give a new person the password, or print a link with which they choose one."""
     if password:
         person.set_password(password, None)
         click.echo(

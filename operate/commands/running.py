@@ -31,9 +31,7 @@ from .kit import own_settings, with_key
 def _greeting(
     settings: Settings, is_first: bool, sign_ins: list[str], pages: list[str]
 ) -> list[str]:
-    """The lines for the person who started it: its address, the pages for clients, and the
-    sign-ins.
-    """
+    """The lines that `start` prints: the address, the pages for clients, and the sign-ins."""
     imitations = [
         _(
             "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
@@ -57,9 +55,10 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
     """Migrate, in a folder that only we can read; with `keep` after a backup of the present
     database.
 
-    Returns the names applied. Refuses a secret key that is not this database's.
+    Returns the names of the applied migrations. Refuses a secret key that does not belong to this
+    database.
     """
-    os.umask(0o077)  # files that we and our children write hold clients' records
+    os.umask(0o077)  # files that this process and its children write contain clients' records
     try:
         own_settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         if keep:
@@ -101,7 +100,7 @@ def _keep_before_update() -> None:
 
 
 def _check_key() -> None:
-    """Refuse to continue with a secret key that is not this database's."""
+    """Refuse to continue with a secret key that does not belong to this database."""
     models.database.connect(reuse_if_open=True)
     if keys.check(own_settings().secret_keys) == "another":
         raise click.ClickException(keys.OF_ANOTHER)
@@ -110,8 +109,8 @@ def _check_key() -> None:
 def _check_part() -> None:
     """The first checks of a part that runs alone.
 
-    It may start before the database does, whose key is then compared once it answers. After a
-    killed restore, the rest of the restore comes before any page or job.
+    It may start before the database does; the key is then compared once the database answers. If a
+    restore was killed, the rest of the restore comes before any page or job.
     """
     keys.guard(own_settings().secret_keys)
     for attempt in range(1_000_000):
@@ -136,9 +135,8 @@ def _check_part() -> None:
 
 
 def _while_restored() -> AbstractContextManager:
-    """Hold the folder while a restore is unfinished, as the restoring command does.
-
-    Raises AlreadyRuns.
+    """Lock the folder while a restore is unfinished, as the restoring command does. Raises
+    AlreadyRuns.
     """
     if restores.is_unfinished(own_settings()):
         return processes.only_one(own_settings().instance)
@@ -146,7 +144,7 @@ def _while_restored() -> AbstractContextManager:
 
 
 def _check_database() -> None:
-    """Refuse a key that is not this database's, and finish a restore that was killed."""
+    """Refuse a key that does not belong to this database, and finish a restore that was killed."""
     models.database.connect(reuse_if_open=True)
     if migrations.state() != "current":
         if restores.is_unfinished(own_settings()):
@@ -186,12 +184,12 @@ _FIRST = lazy(
 @click.command()
 @with_appcontext
 def start() -> None:
-    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none.
+    """Run everything until Ctrl-C: web, workers, clock, and Redis if REDIS_URL is empty.
 
     A process that ends by itself is started again.
     """
     settings = own_settings()
-    os.umask(0o077)  # what we and our children write holds clients' records
+    os.umask(0o077)  # files that this process and its children write contain clients' records
     try:
         with (
             processes.only_one(settings.instance),
@@ -203,7 +201,7 @@ def start() -> None:
             if restores.settle_key(settings):
                 settings = Settings.from_env()
             is_first = not settings.secret_keys
-            if is_first:  # only now: no older process is beside us
+            if is_first:  # only now is it certain that no older process runs
                 settings = settings.with_first_key()
             keys.put_in_force(current_app, settings)
             _bring_up_to_date(keep=True)
@@ -228,9 +226,8 @@ def start() -> None:
 
 
 def _load_sample_if_empty() -> list[str]:
-    """Load the sample clinic if there is none, except in production.
-
-    Returns the lines about its sign-ins.
+    """Load the sample clinic if there is no clinic, except in production. Returns the lines about
+    its sign-ins.
     """
     if own_settings().production or Clinic.select().exists():
         return []
@@ -238,7 +235,7 @@ def _load_sample_if_empty() -> list[str]:
 
 
 def _socket(context, parameter, value: int | None) -> socket.socket | None:
-    """A socket that `start` opened, and that this process has inherited."""
+    """A socket that `start` opened and this process inherited."""
     return None if value is None else socket.socket(fileno=value)
 
 

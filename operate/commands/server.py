@@ -34,9 +34,9 @@ def version() -> None:
 @click.command()
 @with_key
 def reseal() -> None:
-    """Encrypt credentials and addresses of letters anew under the newest key.
+    """Encrypt credentials and addresses of letters again under the newest key.
 
-    It is the first of KALENDS_SECRET_KEY; older ones may then go.
+    That is the first one in KALENDS_SECRET_KEY; the older ones can then be removed.
     """
     with opened_database():
         done, lost = _reseal(Account, Account.sealed)
@@ -67,9 +67,9 @@ def key() -> None:
 @click.option("--yes", is_flag=True, help=lazy("Do not ask."))
 @with_key
 def accept_key(yes: bool) -> None:
-    """Say that the secret key that is set now is this database's from now on.
+    """Confirm that the present secret key belongs to this database from now on.
 
-    For when the old one was lost, or got out.
+    For cases in which the old one was lost, or became known to others.
     """
     with opened_database(with_any_key=True):
         if keys.state(own_settings().secret_keys) == "another" and not yes:
@@ -133,7 +133,7 @@ def backup(file: Path) -> None:
 )
 @with_appcontext
 def restore(file: Path, yes: bool, as_it_was: bool) -> None:
-    """Put the backup FILE in the place of the present database, which is kept aside."""
+    """Replace the present database by the backup FILE. The present one is kept aside."""
     os.umask(0o077)
     try:
         made_at = backups.inspect(file)
@@ -157,7 +157,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     except migrations.CannotMigrate as error:
         raise click.ClickException(str(error)) from None
     restores.finish_restore(own_settings())
-    try:  # the backup's own key is in force from here on
+    try:  # the backup's own key is used from here on
         keys.put_in_force(current_app, Settings.from_env())
     except SettingsError as error:
         click.echo(_("Before you start it: {error}", error=error))

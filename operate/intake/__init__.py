@@ -1,11 +1,11 @@
-"""Clients and bookings from CSV files.
+"""Importing clients and bookings from CSV files.
 
-`sheet` makes sense of the file: encoding, delimiter, lines; `columns` knows what columns may be
-called and mean. `clients` and `bookings` `read` each line by what the clinic has (its calendars,
-services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
-against the database. `report_on` does both and changes nothing; `store` does them again and adds
-the good lines in portions (`taking`). On the web a person decides between the two (`check`, then
-`take`). Sentences about a line never repeat what stands in a client's column.
+`sheet` reads the file: encoding, delimiter, lines. `columns` knows the names and meanings of
+columns. `clients` and `bookings` read each line with the clinic's rows (its calendars, services,
+clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and overlaps, in the
+file and with the database. `report_on` does both and changes nothing; `store` does them again and
+adds the good lines in portions (`taking`). On the web a person decides between the two (`check`,
+then `take`). Sentences about a line never repeat the content of a client's column.
 """
 
 import logging
@@ -49,16 +49,16 @@ __all__ = [
 
 log = logging.getLogger("kalends.intake")
 
-Progress = Callable[[int], None]  # told how many lines are read
+Progress = Callable[[int], None]  # called with the number of lines read
 _KINDS = {"clients": clients, "bookings": bookings}
 _TAKING = {"clients": clients.TakingClients, "bookings": bookings.TakingBookings}
 _QUEUE = "chores"
-# Letters of a file that is small enough to be looked through while its sender waits.
+# Letters of a file that is small enough to be checked while its sender waits.
 _AT_ONCE = 2**20
 
 
 def _unwatched(done: int) -> None:
-    """For who does not wait."""
+    """A progress function for callers that show no progress."""
 
 
 def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
@@ -105,10 +105,10 @@ def store(
     wanted: Callable[[Report], bool],
     progress: Progress = _unwatched,
 ) -> Report:
-    """Check once more and take in the good lines, in portions.
+    """Check again and add the good lines, in portions.
 
-    `wanted` accepts or refuses the result. Calendars outside follow. Lines that no longer fit once
-    their portion comes are bad as well.
+    `wanted` accepts or refuses the report. Calendars outside follow. Lines that no longer fit when
+    their portion is added also become bad.
     """
     report, begun = _read(sheet, clinic, progress), Begun()
     taking = _taking(sheet, clinic, begun)
@@ -130,9 +130,8 @@ def _taking(
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
-    """Keep an uploaded file and have it checked.
-
-    A large one is only looked at from above: all else is a worker's. Raises Unreadable.
+    """Store an uploaded file and start its check. If it is large, only its first lines are read
+    here; a worker does the rest. Raises Unreadable.
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
@@ -159,10 +158,8 @@ orders = asking.orders
 
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
-    """The meanings of the columns of this file.
-
-    They come from the clinic's earlier answers, and from HEADING=COLUMN as given now. Raises
-    Unreadable for a column of no such name.
+    """The meanings of the columns of this file: from the clinic's earlier answers, and from
+    HEADING=COLUMN as given now. Raises Unreadable for an unknown column.
     """
     said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
@@ -180,7 +177,9 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
 
 
 def _ask(row: Import, sheet: Sheet) -> bool:
-    """Whether a person must answer a question about the file first; then it waits for that."""
+    """Whether a person must first answer a question about the file; the file then waits for the
+    answer.
+    """
     questions = asking.questions(sheet, row.clinic)
     return bool(questions) and row.advance(
         ("checking",),
@@ -192,9 +191,8 @@ def _ask(row: Import, sheet: Sheet) -> bool:
 
 
 def ask_again(row: Import) -> bool:
-    """Let a person say once more what the columns mean.
-
-    `row` with its content. False while it is being taken in, or after.
+    """Let a person change the meaning of the columns. `row` must have its content. False while the
+    file is being imported, or after that.
     """
     sheet = _sheet(row)
     questions = asking.questions(sheet, row.clinic, always=True)
@@ -209,9 +207,8 @@ def ask_again(row: Import) -> bool:
 def answer(
     row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
 ) -> bool:
-    """Store a person's answers about the file.
-
-    It is checked with them, and the clinic's next file of its kind begins with them.
+    """Store a person's answers about the file. The file is checked with them, and they are the
+    first choice for the clinic's next file of its kind.
     """
     choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
     ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
@@ -233,10 +230,9 @@ def accept(row: Import, actor: User | None) -> bool:
 
 
 def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
-    """Check the file anew.
-
-    After a fault, when the clinic has added missing rows, or with other `overlaps`. After a fault
-    during the import, continue it. False while it is being imported, or after.
+    """Check the file again: after a fault, after the clinic has added missing rows, or with other
+    `overlaps`. If a fault stopped the import, continue the import. False while it is being
+    imported, or after that.
     """
     if row.phase == "failed" and row.begun:
         return bool(
@@ -260,7 +256,7 @@ def _sheet(row: Import) -> Sheet:
 
 
 def _found(sheet: Sheet, report: Report) -> dict:
-    """The columns of `Import` that tell what a check found."""
+    """The columns of `Import` with the result of a check."""
     problems = {
         "entries": report.entries(),
         "bad": sorted(report.bad),
@@ -278,14 +274,14 @@ def _found(sheet: Sheet, report: Report) -> dict:
 
 
 def check(import_id: int) -> None:
-    """Job: look at a file and write down what is wrong with it. Safe to run twice."""
+    """Job: read a file and store what is wrong with it. Safe to run twice."""
     row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
     if row is None:
         return
     with _or_failed(row):
         try:
             sheet = _sheet(row)
-        except Unreadable as error:  # only reading the whole file showed it
+        except Unreadable as error:  # only a reading of the whole file could show it
             refusal = {"line": 1, "column": "", "sentence": str(error), "tone": "danger"}
             row.advance(
                 ("checking",),
@@ -309,8 +305,8 @@ def take(import_id: int) -> None:
     """Job: import exactly the lines that the check found good, once, and continue where an earlier
     job ended.
 
-    If the clinic changed before that, a person decides again with the new report. After a while
-    another job continues, so that chores wait for no file.
+    If the clinic changed before that, a person decides again with the new report. After some time
+    the job ends and another continues, so that chores do not wait for a file.
     """
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
@@ -344,7 +340,7 @@ def take(import_id: int) -> None:
 
 
 def _is_as_shown(row: Import, report: Report) -> bool:
-    """Whether this is what the person who said yes was shown."""
+    """Whether the report is the one that the person saw when they accepted."""
     over = row.problems.get("over")  # a check by an earlier version has none
     found = report.overlap_digest if over or report.overlaps else None
     shown = row.good, row.problems["bad"], over
@@ -352,7 +348,7 @@ def _is_as_shown(row: Import, report: Report) -> bool:
 
 
 def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
-    """Back to a person, with what is found now; not while another worker takes it in."""
+    """Ask a person again with the new report, unless another worker is importing the file."""
     report.note(
         1,
         "",
@@ -372,7 +368,7 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
 
 @contextmanager
 def _or_failed(row: Import) -> Iterator[None]:
-    """Show an error on the page, and log its place: its message could hold a client's name."""
+    """Store an error for the page, and log its place: its message could contain a client's name."""
     try:
         yield
     except Exception as error:
@@ -387,10 +383,10 @@ def sweep() -> None:
 
 
 def bad_lines(row: Import) -> str:
-    """The bad lines of a checked file as CSV, with why."""
+    """The bad lines of a checked file as CSV, each with its reason."""
     return written.bad_lines(row, _sheet(row))
 
 
 def example(kind: str, clinic: Clinic) -> str:
-    """A file to start from, with lines that this clinic could import."""
+    """An example file, with lines that this clinic could import."""
     return written.example(COLUMNS[kind], _KINDS[kind].example(clinic))

@@ -1,4 +1,4 @@
-"""The bookings in the calendars before an import, and beside a running one."""
+"""The bookings that exist before an import, or are made by others during it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,9 +8,7 @@ from models import Booking, Clinic, Practitioner
 
 def bookings(clinic: Clinic, start: datetime, end: datetime, own: Iterable[list[int]] = ()):
     """The bookings in [start, end), in order of time: tuples of id, person, calendar, client (ids),
-    from, to, status.
-
-    `own` are ranges of ids that do not count, both ends included.
+    from, to, status. `own`: ranges of ids to leave out, both ends included.
     """
     columns = (
         Booking.id,

@@ -1,5 +1,5 @@
 """Questions about a file that a person must answer: the meaning of its columns, the order of day
-and month, and the person whose bookings they are.
+and month, and the person to whom the bookings belong.
 """
 
 from itertools import islice
@@ -21,9 +21,8 @@ _USUAL = dict(zip(ORDERS, moments.ORDERS, strict=True))
 def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
     """The questions for the page, with three sample values of each column.
 
-    Empty if nothing is open and the clinic has answered for each column before.
-
-    It holds text of the file, and goes with it.
+    Empty if nothing is open and the clinic has explained each column before. It contains text of
+    the file, and is deleted with it.
     """
     answered = sheet.choices.get("columns") or {}
     headings = keys(sheet.header)
@@ -65,7 +64,7 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
 
 
 def _both_ways(sheet: Sheet) -> list[dict]:
-    """The first dates that can be read both ways, read both ways."""
+    """The first dates that can be read in both orders, and both readings."""
     shown: list[dict] = []
     wanted = [
         n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
@@ -98,10 +97,11 @@ def _readings(raw: str) -> dict[str, str]:
 
 
 def orders(dates: list[dict], usual: str = "dmy") -> list[tuple[str, list[tuple[str, str]]]]:
-    """The orders of day, month and year that can be meant.
+    """The orders of day, month and year that are possible, each with dates of the file and their
+    meaning.
 
-    Each with the file's dates and what they are then. The year comes first only where the dates
-    allow it. The clinic's `usual` order (`base.region`) is the first, as the proposal.
+    The year comes first only if the dates allow it. The clinic's `usual` order (`base.region`) is
+    the first, as the proposal.
     """
     found = [
         (order, [(one["raw"], one[order]) for one in dates if order in one])
@@ -112,7 +112,7 @@ def orders(dates: list[dict], usual: str = "dmy") -> list[tuple[str, list[tuple[
 
 
 def _calendars(clinic: Clinic) -> list[dict]:
-    """The people whose bookings they may be, if the file does not say."""
+    """The people to whom the bookings may belong, if the file does not say."""
     return [
         {"id": row.id, "name": f"{row.user.name}, {row.venue.name}"}
         for row in Practitioner.listed(clinic)
@@ -120,10 +120,7 @@ def _calendars(clinic: Clinic) -> list[dict]:
 
 
 def settled(sheet: Sheet) -> None:
-    """Raise Unreadable if the file cannot be read without an answer.
-
-    Its sentence says which.
-    """
+    """Raise Unreadable, with a sentence, if the file cannot be read without an answer."""
     if missing := sheet.missing:
         raise Unreadable(
             _(

@@ -12,27 +12,27 @@ class Begun:
     """The progress of an import.
 
     It is stored with the file, in the transaction of each portion, so that a worker that continues
-    knows what is done.
+    knows which lines are done.
     """
 
-    line: int = 0  # of the file: every one up to it is settled
-    count: int = 0  # how many came in
-    rev: int = 0  # of the clinic, after the last portion
-    entry: int | None = None  # of the history, which tells of all portions
+    line: int = 0  # the last line of the file that is done, with all lines before it
+    count: int = 0  # the number of imported lines
+    rev: int = 0  # the clinic's revision after the last portion
+    entry: int | None = None  # the history entry for all portions
     own: list[list[int]] = field(default_factory=list)  # ids: from, to
-    first: dict = field(default_factory=dict)  # where to see the first
-    left: list[dict] = field(default_factory=list)  # good when they were checked, and why not now
-    lefts: int = 0  # how many such lines
+    first: dict = field(default_factory=dict)  # where the first booking can be seen
+    left: list[dict] = field(default_factory=list)  # lines that no longer fit, and why
+    lefts: int = 0  # the number of such lines
 
     def add_own(self, first: int, last: int) -> None:
-        """Rows with these ids came in."""
+        """Note that the import made the rows with these ids."""
         if self.own and self.own[-1][1] == first - 1:
             self.own[-1][1] = last
         else:
             self.own.append([first, last])
 
     def leave(self, report: Report) -> None:
-        """Lines that a report refuses stay out, and are told."""
+        """Note lines that a report refuses: they are left out, and shown."""
         self.lefts += len(report.bad)
         self.left = [*self.left, *report.faults][:MOST_TOLD]
 

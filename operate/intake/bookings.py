@@ -1,4 +1,4 @@
-"""Bookings, a line each."""
+"""Bookings, one in each line."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,13 +25,12 @@ from .times import Time
 
 __all__ = ["TakingBookings", "example", "first_of", "fit", "reader"]
 
-_key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
+_key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
 
 class _Known:
-    """The clinic's rows, under the names that a file may use, and how the file is read.
-
-    Made once for each check, so that no line asks the database.
+    """The clinic's rows, by the names that a file may use, and how the file is read. Made once for
+    each check, so that no line needs a query.
     """
 
     def __init__(self, clinic: Clinic, sheet: Sheet):
@@ -52,7 +51,7 @@ class _Known:
         }
         self.clients: dict[str, set[int]] = defaultdict(set)
         self.ids: dict[str, set[int]] = defaultdict(set)
-        # a record that was merged into another leads to that one
+        # a merged record leads to the one that was kept
         in_use = fn.COALESCE(Patient.merged_into, Patient.id)
         columns = in_use, Patient.internal_id, Patient.first_name, Patient.last_name
         for client, internal_id, first, last in (
@@ -123,7 +122,9 @@ class _Known:
         return service
 
     def _patient(self, cells: Cells) -> int | None:
-        """The client by ID where there is one, else by name; a name in two columns is one name."""
+        """The client by ID if there is one, else by name. First and last name in two columns are
+        joined.
+        """
         both = f"{cells.take('client_first_name', 80)} {cells.take('client_last_name', 80)}".strip()
         internal_id, name = (
             cells.take("client_id", 40),
@@ -181,7 +182,7 @@ def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]
 
 
 def first_of(rows: list[BookingRow]) -> dict:
-    """Calendar and day of the first of them."""
+    """Calendar and day of the first of these rows."""
     first = min(rows, key=lambda row: row.span.starts_at)
     return {
         "calendar": first.calendar.id,
@@ -190,27 +191,27 @@ def first_of(rows: list[BookingRow]) -> dict:
 
 
 class TakingBookings:
-    """Making the bookings of a file that was checked against the clinic, one portion at a time."""
+    """Importing the bookings of a file that was checked, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
         self._clinic, self._begun, self._takes_overlaps = clinic, begun, takes_overlaps
-        # by a worker that does not know which lines overlap what an earlier one brought in
+        # by a worker that does not know which lines overlap rows made by an earlier worker
         self._is_resumed = takes_overlaps and begun.line > 0
         self._known: Known = {}
         self._rev = 0
 
     def fit(self, report: Report) -> None:
-        """Hold the lines of a report against the clinic."""
-        self._rev = self._latest_rev()  # what comes after this is looked for later
+        """Compare the lines of a report with the clinic's rows."""
+        self._rev = self._latest_rev()  # rows made after this are searched later
         self._known = fit(self._clinic, report, self._takes_overlaps, self._begun.own)
 
     def line(self, row: BookingRow) -> int:
-        """Its line in the file."""
+        """The row's line in the file."""
         return row.line
 
     def may_differ(self) -> bool:
-        """Whether lines that an earlier worker left are to be shown to a person again: which
-        overlaps are agreed to, and the clinic changed since.
+        """Whether a person must see the lines again that an earlier worker left: they agreed to
+        certain overlaps, and the clinic changed since.
         """
         return self._takes_overlaps and self._rev != self._begun.rev
 
@@ -246,8 +247,7 @@ class TakingBookings:
 
     def add(self, rows: list[BookingRow], actor: User | None, report: Report) -> int:
         """Make the bookings of these rows and count them, in the transaction that locks the clinic.
-
-        Writes down which overlaps somebody chose to take.
+        Stores the overlaps to which a person agreed.
         """
         still_open = {calendar.id for calendar in Practitioner.listed(self._clinic)}
         for row in rows:
@@ -272,7 +272,7 @@ class TakingBookings:
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:
-    """Rows of a file as it may look, with names of this clinic."""
+    """Rows of an example file, with names of this clinic."""
     calendar, client = (
         Practitioner.listed(clinic).first(),
         Patient.select().where(Patient.clinic == clinic).order_by(Patient.id).first(),

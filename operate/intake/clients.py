@@ -1,4 +1,4 @@
-"""Clients, a line each."""
+"""Clients, one in each line."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,9 @@ from .sheet import Sheet
 
 
 def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], dict]:
-    """How to read one line: the columns of the client, and as `line` its number."""
+    """A function that reads one line: the columns of the client, and the line's number as
+    `line`.
+    """
     return _read
 
 
@@ -63,7 +65,7 @@ def _read(cells: Cells) -> dict:
 
 
 def _phones(cells: Cells) -> tuple[str, list[str]]:
-    """The first number, and the others as they are called in the file."""
+    """The first number, and the others with the names of their columns."""
     numbers = [
         number
         for column in ("phone", "other_phone")
@@ -78,9 +80,8 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:
-    """Refuse IDs, and people without an ID, who stand here already or twice in the file.
-
-    Gives the IDs that are in use, here or in the file, in small letters.
+    """Refuse IDs, and people without an ID, that exist here already or occur twice in the file.
+    Returns the IDs that are in use, here or in the file, in small letters.
     """
     there = _known(clinic)
     ids: dict[str, int | None] = {
@@ -106,7 +107,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str
 
 
 def _refuse(report: Report, line: int, column: str, earlier: int | None) -> None:
-    """Say that the same ID, or person, is there already: in an earlier line, or in Kalends."""
+    """Note that the same ID, or person, exists already: in an earlier line, or in Kalends."""
     what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
     report.fault(
         line,
@@ -118,7 +119,7 @@ def _refuse(report: Report, line: int, column: str, earlier: int | None) -> None
 
 
 def _known(clinic: Clinic, since: int = 0) -> list[tuple[str | None, tuple[str, str, str]]]:
-    """The clients with a greater id than that: their internal IDs, and who they are."""
+    """The clients with an id above this: their internal IDs, and their names and contacts."""
     columns = (
         Patient.internal_id,
         Patient.first_name,
@@ -135,12 +136,12 @@ def _person(first: str, last: str, mail: str, phone: str) -> tuple[str, str, str
 
 
 def first_of(rows: list[dict]) -> dict:
-    """Clients have no place in time."""
+    """Empty: clients have no place in the calendar."""
     return {}
 
 
 class TakingClients:
-    """Making the clients of a file that was checked against the clinic, one portion at a time."""
+    """Importing the clients of a file that was checked, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
         self._clinic, self._begun = clinic, begun
@@ -148,21 +149,21 @@ class TakingClients:
         self._seen = self._number = 0
 
     def fit(self, report: Report) -> None:
-        """Hold the lines of a report against the clinic."""
-        self._seen = _latest_id()  # who comes after this is looked for later
+        """Compare the lines of a report with the clinic's rows."""
+        self._seen = _latest_id()  # clients added after this are searched later
         self._ids = fit(self._clinic, report)
         self._number = int(Patient.next_internal_id(self._clinic)[2:]) - 1
 
     def line(self, row: dict) -> int:
-        """Its line in the file."""
+        """The row's line in the file."""
         return row["line"]
 
     def may_differ(self) -> bool:
-        """Nothing that a person agreed to can have become another thing."""
+        """False: with clients there is nothing to which a person agrees."""
         return False
 
     def is_current(self) -> bool:
-        """Each portion finds out for itself who came meanwhile."""
+        """True: each portion searches by itself for clients that were added meanwhile."""
         return True
 
     def fit_again(self, rows: list[dict], report: Report) -> list[dict]:
@@ -171,19 +172,18 @@ class TakingClients:
 
     def add(self, rows: list[dict], actor: User | None, report: Report) -> int:
         """Make the clients of these rows and count them, in the transaction that locks the clinic.
-
-        Gives IDs to those without.
+        Clients without an ID get one.
         """
         came = _known(self._clinic, self._seen)
         try:
             count = self._add(self._without(rows, came, report), actor)
-        except Taken:  # somebody gave such an ID to a client who was there
+        except Taken:  # somebody gave this ID to an existing client meanwhile
             count = self._add(self._without(rows, _known(self._clinic), report), actor)
         self._seen = _latest_id()
         return count
 
     def _without(self, rows: list[dict], there: list, report: Report) -> list[dict]:
-        """The rows without those who are `there`."""
+        """The rows without those that exist already (`there`)."""
         ids = {internal_id.lower() for internal_id, __ in there if internal_id}
         people = {person for __, person in there}
         self._ids |= ids
@@ -219,7 +219,7 @@ def _latest_id() -> int:
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:
-    """Rows of a file as it may look."""
+    """Rows of an example file."""
     return [
         {
             "first_name": "Ada",

@@ -1,4 +1,4 @@
-"""Names and meanings of a file’s columns, and the shapes of other programs’ files."""
+"""Names and meanings of a file’s columns, and the formats of other programs’ files."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ OURS = ("line", "why")  # columns that the download of bad lines adds
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a file: its name, what else it may be called, and what to write in it."""
+    """One column of a file: its name, its other names, and a hint on what to write in it."""
 
     name: str
     also: str
@@ -22,7 +22,7 @@ class Column:
         return LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
 
 
-LABELS = {  # where the name of the column would not do
+LABELS = {  # for pages, if it differs from the column's name
     "calendar": lazy("Practitioner"),
     "client_id": lazy("Client’s internal ID"),
     "internal_id": lazy("Internal ID"),
@@ -223,7 +223,7 @@ COLUMNS = {
 }
 
 
-SEVERAL = (  # what several columns may mean together
+SEVERAL = (  # meanings that several columns may have together
     "notes",
     "other_phone",
     "cancelled",
@@ -236,14 +236,14 @@ SEVERAL = (  # what several columns may mean together
 )
 
 
-# A column that does where the needed one is missing.
+# A column that can replace a needed one.
 STANDS_FOR = {
     "name": "first_name",
     "start": "date",
 }
 
 
-PRESETS = {  # program → what its files are known by: sets of headings that all stand there
+PRESETS = {  # program → the sets of headings by which its files are recognised
     "Outlook": (
         {"subject", "startdate", "enddate", "alldayevent", "reminderonoff"},
         {"subject", "startdate", "enddate", "alldayevent", "showtimeas"},
@@ -270,7 +270,7 @@ PRESETS = {  # program → what its files are known by: sets of headings that al
 }
 
 
-MEANT = {  # what a program means by a heading, where that is not the usual
+MEANT = {  # the meaning of a heading in a program's files, if it is not the usual one
     "Acuity": {
         "firstname": "client_first_name",
         "lastname": "client_last_name",

@@ -1,6 +1,5 @@
-"""The status of a booking, from all columns of its line together.
-
-Each of them may change it, so none is ignored.
+"""The status of a booking, from all columns of its line together. Each of them may change it, so
+none is ignored.
 """
 
 from base.bookings.statuses import STATUSES
@@ -40,9 +39,8 @@ _SHOWN = {  # Outlook's files hold the numbers
 
 
 def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
-    """The status by its column, and by those that say what came of the booking.
-
-    Whether the client came, or it was cancelled, invoiced or paid. `is_over`: its time is past.
+    """The status from its own column, and from those about the result: whether the client came, and
+    whether it was cancelled, invoiced or paid. `is_over`: its time is past.
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
@@ -92,7 +90,9 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
 
 
 def _is_tentative(cells: Cells) -> bool:
-    """Whether a calendar shows it as tentative. What it shows as free would block time here."""
+    """Whether a calendar program shows it as tentative. An event that it shows as free would block
+    time here.
+    """
     raw = cells.take("shown_as", 40)
     try:
         shown = shown_as(raw) if raw else "busy"
@@ -111,9 +111,8 @@ def _is_tentative(cells: Cells) -> bool:
 
 
 def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
-    """ "delivered", "no_show" or "cancelled", where a column says so.
-
-    That nobody came yet to what is still to come says nothing.
+    """ "delivered", "no_show" or "cancelled", if a column says so. "Not yet" for a future booking
+    counts as nothing.
     """
     found = None
     for raw in filter(None, cells.take_all("attended", 40)):
@@ -129,7 +128,7 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
 
 
 def _came(raw: str, order: str) -> str | None:
-    """Whether the client came, as one cell says; None: not known yet. Raises NoValue."""
+    """Whether the client came, from one cell; None: not known yet. Raises NoValue."""
     try:
         return "delivered" if values.yes(raw) else "no_show"
     except NoValue:
@@ -145,7 +144,7 @@ def _came(raw: str, order: str) -> str | None:
 
 
 def _invoice(cells: Cells) -> str | None:
-    """ "invoiced" or "paid", where columns say so of its invoice."""
+    """ "invoiced" or "paid", if columns about its invoice say so."""
     found = None
     for raw in filter(None, cells.take_all("invoice_status", 40)):
         try:
@@ -165,7 +164,7 @@ def _invoice(cells: Cells) -> str | None:
 
 
 def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
-    """Whether a column says that all is paid."""
+    """Whether a column says that everything is paid."""
     said = False
     for raw in filter(None, cells.take_all("paid", 40)):
         try:
@@ -180,7 +179,7 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
 
 
 def _is_said(cells: Cells, column: str, order: str) -> bool:
-    """Whether a column says yes, in so many words or by when it happened."""
+    """Whether a column says yes, in words or by a date."""
     said = False
     for raw in filter(None, cells.take_all(column, 40)):
         try:
@@ -196,10 +195,8 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
 
 
 def invoice(raw: str) -> str | None:
-    """The meaning of an invoice's state for its booking.
-
-    "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none yet).
-    Raises NoValue.
+    """The meaning of an invoice's state for its booking: "paid", "invoiced", "partly" (paid),
+    "ended" (without being paid) or None (there is none yet). Raises NoValue.
     """
     word = values.words_of(raw)
     found = next((said for said, words in _INVOICES.items() if word in words), "")
@@ -209,7 +206,7 @@ def invoice(raw: str) -> str | None:
 
 
 def shown_as(raw: str) -> str:
-    """ "free", "tentative" or "busy", in words or by Outlook's numbers. Raises NoValue."""
+    """ "free", "tentative" or "busy", from words or Outlook's numbers. Raises NoValue."""
     word = values.words_of(raw)
     found = next((said for said, words in _SHOWN.items() if word in words), None)
     if found is None:

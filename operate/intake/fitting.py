@@ -16,16 +16,16 @@ from models import Clinic, Practitioner
 from . import already_booked
 from .report import Report
 
-# Overlaps of two bookings that one file may bring in: each is written down.
+# Overlaps of two bookings that one file may cause: a row is stored for each.
 MOST_OVERLAPS = 100_000
 
-# Bookings by id: person, calendar, client, from, to, whether they take no time.
+# Bookings by id: person, calendar, client, from, to, whether it takes no time.
 Known = dict[int, tuple[int, int, int | None, datetime, datetime, bool]]
 
 
 @dataclass(slots=True)
 class BookingRow:
-    """A booking as its line says it."""
+    """A booking as its line describes it."""
 
     line: int
     calendar: Practitioner
@@ -35,7 +35,7 @@ class BookingRow:
     status: str
     rate: int | None
     notes: str
-    shares: bool = False  # its time is somebody's already, and that is agreed to
+    shares: bool = False  # its time is taken already, and a person agreed to the overlap
 
     @property
     def key(self) -> tuple:
@@ -59,9 +59,8 @@ class BookingRow:
 
 
 class Diary:
-    """The busy times of one person.
-
-    Stretches that do not touch, in order, each with its line (None: the database).
+    """The busy times of one person: stretches that do not touch, in order, each with its line
+    (None: from the database).
     """
 
     def __init__(self):
@@ -70,16 +69,15 @@ class Diary:
         self._lines: list[int | None] = []
 
     def block(self, start: datetime, end: datetime) -> None:
-        """Time taken in the database; to be told in order of start."""
+        """Add time taken in the database. Call it in order of start."""
         if self._ends and start <= self._ends[-1]:
             self._ends[-1] = max(end, self._ends[-1])
         else:
             self._put(len(self._starts), start, end, None)
 
     def claim(self, row: BookingRow, shares: bool = False) -> tuple[str, str] | None:
-        """Take the row's time. Returns its present owner if it is taken, and exactly which time.
-
-        With `shares` the time is taken beside the present one.
+        """Take the row's time. If it is taken already, returns its owner and the exact time. With
+        `shares` the row takes the time as well.
         """
         last = bisect_left(self._starts, row.span.ends_at)
         first = bisect_right(self._ends, row.span.starts_at, hi=last)
@@ -98,7 +96,7 @@ class Diary:
         )
 
     def is_taken(self, row: BookingRow) -> bool:
-        """Whether some of the row's time is taken. Takes nothing."""
+        """Whether some of the row's time is taken. Changes nothing."""
         at = bisect_left(self._starts, row.span.ends_at)
         return bool(at) and self._ends[at - 1] > row.span.starts_at
 
@@ -111,17 +109,18 @@ class Diary:
 def fit(
     clinic: Clinic, report: Report, takes_overlaps: bool = False, own: Sequence[list[int]] = ()
 ) -> Known:
-    """Refuse what is here already, and what overlaps other bookings of the same person.
+    """Refuse bookings that exist already, and those that overlap other bookings of the same person.
 
-    With `takes_overlaps` those are taken. Busy times outside and time off are only told. `own`:
-    ids, from and to, of what the file brought in before. Gives the bookings that were looked at.
+    With `takes_overlaps` overlapping ones are accepted. Busy times outside and time off are only
+    noted. `own`: ids (from and to) of bookings that the file made before. Returns the bookings that
+    were compared.
     """
     if not report.rows:
         return {}
     first, last = _bounds(report.rows)
     there, diaries, spans, known = _booked(clinic, first, last, own)
     outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
-    lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
+    lines: dict[tuple, int] = {}  # the time of a cancelled booking may have been booked again
     kept, still_open = [], {calendar.id for calendar in Practitioner.listed(clinic)}
     for row in report.rows:
         user, is_free = row.calendar.user, row.status in FREE_STATUSES
@@ -159,16 +158,16 @@ def fit(
 
 
 def _bounds(rows: Sequence[BookingRow]) -> tuple[datetime, datetime]:
-    """The beginning of the first, and the end of the last."""
+    """The start of the first, and the end of the last."""
     return min(row.span.starts_at for row in rows), max(row.span.ends_at for row in rows)
 
 
 def came(
     clinic: Clinic, rows: Sequence[BookingRow], known: Known, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary]]:
-    """The bookings at these times that are new or differ from what is `known`, which is brought up
-    to date. Two answers: what no two bookings share, for each of them; and when they keep each
-    person busy.
+    """The bookings at these times that are new or differ from `known`, which is brought up to date.
+    Two results: by the key that no two bookings share, and the times in which they keep each person
+    busy.
     """
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
@@ -188,7 +187,9 @@ def came(
 
 
 def _overlaps(rows: list[BookingRow], spans: dict[int, list[tuple[datetime, datetime]]]) -> int:
-    """How many overlaps of two bookings these rows bring in, beside the times that are taken."""
+    """The number of overlaps of two bookings that these rows cause, also with times taken
+    already.
+    """
     new: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for row in rows:
         if row.status not in FREE_STATUSES:
@@ -197,7 +198,7 @@ def _overlaps(rows: list[BookingRow], spans: dict[int, list[tuple[datetime, date
 
 
 def _pairs(spans: list[tuple[datetime, datetime]]) -> int:
-    """How many of these stretches overlap another one, two by two: counted, not listed."""
+    """The number of pairs of stretches that overlap. They are counted, not listed."""
     ends = sorted(span[1] for span in spans)
     starts = sorted(span[0] for span in spans)
     return sum(n - bisect_right(ends, start) for n, start in enumerate(starts))
@@ -222,8 +223,8 @@ def _refuse_overlaps(report: Report, rows: list[BookingRow]) -> list[BookingRow]
 def _booked(
     clinic: Clinic, first: datetime, last: datetime, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]], Known]:
-    """The bookings that are there by what no two share, when they keep each person busy (as a
-    diary, and each by itself), and each by its id.
+    """The existing bookings by the key that no two share; the busy times of each person (as a
+    diary, and each by itself); and the bookings by id.
     """
     known: Known = {}
     there: set[tuple] = set()
@@ -241,7 +242,7 @@ def _booked(
 
 
 def _outside(rows: list[BookingRow], first: datetime, last: datetime) -> dict[int, Diary]:
-    """When calendars outside keep these people busy."""
+    """The times in which calendars outside keep these people busy."""
     diaries: dict[int, Diary] = defaultdict(Diary)
     for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
         events = ExternalEvent.between(calendar.user, first, last).where(ExternalEvent.blocks)
@@ -252,7 +253,7 @@ def _outside(rows: list[BookingRow], first: datetime, last: datetime) -> dict[in
 
 
 def _away(rows: list[BookingRow], first: datetime, last: datetime) -> dict[int, Diary]:
-    """When these people have time off."""
+    """The times in which these people have time off."""
     diaries: dict[int, Diary] = defaultdict(Diary)
     for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
         for stretch in TimeOff.between(calendar.user, first, last, calendar.zone):

@@ -1,7 +1,7 @@
 """Dates, times and lengths in a cell, as clinic programs and spreadsheets write them. Pure.
 
-A date such as 03/04/2027 says nothing by itself: which of its numbers is the day is decided for a
-whole file (`order_of`), never for a line.
+A date such as 03/04/2027 is ambiguous. Which number is the day is decided for a whole file
+(`order_of`), never for one line.
 """
 
 import re
@@ -57,15 +57,12 @@ _LENGTH = re.compile(
 
 
 class NoValue(ValueError):
-    """The cell says nothing that can be read as this."""
+    """The cell cannot be read as such a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The time in a cell.
-
-    A date, a wall time, or both; `offset` from UTC where it names one.
-    """
+    """The time in a cell: a date, a wall time, or both; `offset` from UTC if the cell names one."""
 
     date: date | None
     time: time | None
@@ -82,11 +79,11 @@ def _numeric(raw: str) -> tuple[int, int, str] | None:
 
 
 def order_of(cells: Iterable[str]) -> str | None:
-    """Whether these dates have the day, the month or a year of two digits first.
+    """Whether these dates begin with the day, the month or a year of two digits. None: they do not
+    show it. Raises NoValue if they contradict each other.
 
-    None: nothing tells. Raises NoValue where they contradict each other.
-
-    Cells without doubt (month names, the year first, the same number twice) do not count.
+    Cells that can be read in only one way (month names, the year first, the same number twice) do
+    not count.
     """
     found = set()
     is_open = False
@@ -106,7 +103,7 @@ def order_of(cells: Iterable[str]) -> str | None:
     if len(found) > 1:
         raise NoValue("both orders")
     if found == {DAY_FIRST} and may_be_year and len(firsts) <= len(lasts):
-        # 27/3/13: days change more often than years, else nothing tells
+        # 27/3/13: days change more often than years; otherwise it cannot be decided
         return YEAR_FIRST if len(firsts) < len(lasts) else None
     return next(iter(found), None if is_open else DAY_FIRST)
 
@@ -180,7 +177,7 @@ def _wall(rest: str) -> time:
 
 
 def length(raw: str) -> timedelta:
-    """How long: 50, "50 min", 1:30, "1h 15min", "1.5 hours". Raises NoValue."""
+    """A length: 50, "50 min", 1:30, "1h 15min", "1.5 hours". Raises NoValue."""
     text = raw.strip().lower().removeprefix("pt")
     if found := re.fullmatch(r"(\d{1,3}):(\d{2})(?::\d{2})?", text, re.A):
         if int(found[1]) > 24:  # 45:00 is more likely minutes and seconds

@@ -1,6 +1,5 @@
-"""The result of a check.
-
-Good rows, bad lines, and why; and the cells of one line, which report their faults.
+"""The result of a check: good rows, bad lines, and the reasons; and the cells of one line, which
+report their faults.
 """
 
 import hashlib
@@ -15,14 +14,13 @@ from .sheet import Sheet
 from .values import plain_spaces
 
 MOST_KEPT = 1_000
-STEP = 2_000  # lines between two reports of progress
+STEP = 2_000  # lines between two calls of the progress function
 
 
 @dataclass
 class Report:
-    """The result of a check.
-
-    The good rows, all bad line numbers, and the first thousand faults and notes in words.
+    """The result of a check: the good rows, the numbers of all bad lines, and the first thousand
+    faults and notes in words.
     """
 
     rows: list = field(default_factory=list)
@@ -31,13 +29,13 @@ class Report:
     notes: list[dict] = field(default_factory=list)
     noted: int = 0
     told: set[str] = field(default_factory=set)
-    overlaps: int = 0  # lines whose time somebody else has
-    overlapped: list[str] = field(default_factory=list)  # which of them, and what is there
+    overlaps: int = 0  # lines whose time is taken
+    overlapped: list[str] = field(default_factory=list)  # the lines, and what they overlap
     taken: bool = False
-    stored: int = 0  # how many came in
+    stored: int = 0  # the number of imported lines
 
     def fault(self, line: int, column: str, sentence: str) -> None:
-        """Note a fault that keeps the line out."""
+        """Note a fault because of which the line is not imported."""
         self.bad.add(line)
         if len(self.faults) < MOST_KEPT:
             self.faults.append(
@@ -45,9 +43,8 @@ class Report:
             )
 
     def keep_after(self, settled: int, bad: set[int], line: Callable[[Any], int]) -> None:
-        """Forget the lines up to `settled`, and those that were `bad` before.
-
-        `line` gives a row's number.
+        """Remove the lines up to `settled`, and those that were `bad` before. `line` returns a
+        row's number.
         """
 
         def counts(number: int) -> bool:
@@ -58,17 +55,19 @@ class Report:
         self.faults = [entry for entry in self.faults if counts(entry["line"])]
 
     def overlap(self, line: int, which: str) -> None:
-        """Count a line whose time is taken, and by what."""
+        """Count a line whose time is taken, with the booking that takes it."""
         self.overlaps += 1
         self.overlapped.append(f"{line} {which}")
 
     @property
     def overlap_digest(self) -> str:
-        """Changes whenever other times are overlapped: what a person agreed to was this."""
+        """A hash of the overlapped times. A person agrees to this hash; it changes with the
+        overlaps.
+        """
         return hashlib.sha256("\n".join(self.overlapped).encode()).hexdigest()[:16]
 
     def note(self, line: int, column: str, sentence: str) -> None:
-        """Note something to know; the line is imported."""
+        """Note a remark; the line is imported."""
         self.noted += 1
         if len(self.notes) < MOST_KEPT:
             self.notes.append(
@@ -76,7 +75,7 @@ class Report:
             )
 
     def note_once(self, column: str, sentence: str) -> None:
-        """Something about the whole file."""
+        """Note a remark about the whole file."""
         if sentence not in self.told:
             self.told.add(sentence)
             self.note(1, column, sentence)
@@ -90,13 +89,13 @@ class Report:
 
 
 class Cells:
-    """The cells of one line by column, cleaned; what is wrong with them goes to the report."""
+    """The cells of one line by column, cleaned; their faults go to the report."""
 
     def __init__(self, number: int, values: dict[str, str], report: Report):
         self.number, self._values, self._report = number, values, report
 
     def take(self, column: str, limit: int = 200, needed: str = "") -> str:
-        """The clean text of a column; a fault where it is too long, or `needed` and missing."""
+        """The clean text of a column; a fault if it is too long, or `needed` and empty."""
         value = self._cleaned(column, self._values.get(column, ""), limit)
         if needed and not value:
             self.fault(column, needed)
@@ -106,7 +105,7 @@ class Cells:
         raw = plain_spaces(raw)
         if raw[:1] == "'" and (
             raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")
-        ):  # how spreadsheets, and our own downloads, keep a cell text
+        ):  # the sign with which spreadsheets, and our own downloads, mark a cell as text
             raw = raw[1:]
         try:
             return clean(raw, limit) if column == "notes" else mended(raw, limit)
@@ -115,26 +114,26 @@ class Cells:
             return ""
 
     def take_all(self, column: str, limit: int) -> list[str]:
-        """The values of several columns with one meaning, where `take` gives a single one."""
+        """The values of several columns with one meaning; `take` returns only one."""
         return [
             self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()
         ]
 
     def fault(self, column: str, sentence: str) -> None:
-        """Say what keeps the line out."""
+        """Note a fault because of which the line is not imported."""
         self._report.fault(self.number, column, sentence)
 
     def note(self, column: str, sentence: str) -> None:
-        """Say what is good to know; the line is taken in."""
+        """Note a remark; the line is imported."""
         self._report.note(self.number, column, sentence)
 
     def note_once(self, column: str, sentence: str) -> None:
-        """Say it at the first line that it concerns alone."""
+        """Note a remark only for the first line that it is about."""
         self._report.note_once(column, sentence)
 
     @property
     def fine(self) -> bool:
-        """Whether nothing keeps the line out so far."""
+        """Whether the line has no fault so far."""
         return self.number not in self._report.bad
 
 

@@ -28,19 +28,19 @@ MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
     100_000,
 )
 MOST_BREAKS = 2_000_000
-# What Outlook puts before the subject of a meeting that is off.
+# Outlook's prefix of the subject of a cancelled meeting.
 _CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)
-# A column of hours: a bare number there is no number of minutes.
+# A column of hours: a plain number in it does not count minutes.
 _HOURS = re.compile(r"\b(hours?|hrs?|h)\b", re.I)
-HEAD_LINES = 10  # where the names of the columns are looked for
+HEAD_LINES = 10  # the first lines, which are searched for the names of the columns
 
 
 @dataclass
 class Sheet:
-    """A file whose columns are understood as far as they can be.
+    """A file whose columns are understood as far as possible.
 
-    `names` holds for each of its columns our name, "" for one that is left out, or None for one
-    that nobody has explained. `choices`: what a person said of it, see `Import.choices`.
+    `names`: our name for each of its columns, "" for one that is left out, or None for one that
+    nobody has explained. `choices`: a person's answers about it, see `Import.choices`.
     """
 
     kind: str
@@ -48,19 +48,18 @@ class Sheet:
     delimiter: str
     header: list[str]
     names: list[str | None]
-    guessed: str | None = None  # the encoding, where we had to guess it
+    guessed: str | None = None  # the encoding, if it was guessed
     total: int = 0
-    head_at: int = 1  # the line that names the columns
-    preset: str = ""  # the program that it looks like
+    head_at: int = 1  # the line with the names of the columns
+    preset: str = ""  # the program that probably wrote it
     choices: dict = field(default_factory=dict)
-    # Columns that hold something, though nothing names them or explains them.
+    # Columns with content that have no name and no explanation.
     nameless: set[int] = field(default_factory=set)
-    dates: str | None = None  # the order of day and month; None: it must be asked for
+    dates: str | None = None  # the order of day and month; None: a person must choose it
 
     def lines(self) -> Iterator[tuple[int, list[str], str | None]]:
-        """(number of its first line, cells, what is wrong or None) of each line below the header.
-
-        Lines that are empty are left out; what is wrong is about CSV alone.
+        """Each line below the header: (number of its first line, cells, fault or None). Empty lines
+        are left out; the fault is one of CSV.
         """
         source, number = io.StringIO(self.text, newline=""), 1
         reader = csv.reader(source, delimiter=self.delimiter, strict=True)
@@ -81,9 +80,8 @@ class Sheet:
             number = reader.line_num + 1
 
     def values(self, cells: Sequence[str]) -> dict[str, str]:
-        """The cells of a line by our names.
-
-        Several that mean notes stand one below the other, each under its heading.
+        """The cells of a line by our names. Several columns that mean notes are joined, each below
+        its heading.
         """
         found: dict[str, str] = {}
         shared = [name for name in SEVERAL if self.names.count(name) > 1]
@@ -107,7 +105,7 @@ class Sheet:
 
     @property
     def missing(self) -> list[str]:
-        """Needed columns that nothing stands for."""
+        """Needed columns that the file lacks."""
         named = {*self.names, *(STANDS_FOR[name] for name in self.names if name in STANDS_FOR)}
         named |= {"calendar"} if self.choices.get("calendar") else set()
         return [
@@ -118,7 +116,7 @@ class Sheet:
 
     @property
     def doubled(self) -> list[str]:
-        """Meanings that two columns have, though only one can."""
+        """Meanings that two columns have, though only one may."""
         counts = Counter(name for name in self.names if name)
         return [name for name, count in counts.items() if count > 1 and name not in SEVERAL]
 
@@ -132,9 +130,8 @@ class Sheet:
         ]
 
     def _misfit(self, cells: list[str], is_last: bool) -> str | None:
-        """Too many cells, or too few at an end without a line break.
-
-        Elsewhere too few are fine: spreadsheets drop empty ones.
+        """The fault of a line with too many cells, or with too few at the end of a file without a
+        line break. Elsewhere too few are fine: spreadsheets leave out empty ones.
         """
         if any(cells[len(self.header) :]):
             return _(
@@ -150,7 +147,7 @@ class Sheet:
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
-    """The file as text, and the encoding we had to guess, if so. Raises Unreadable."""
+    """The file as text, and its encoding if it was guessed. Raises Unreadable."""
     if not raw.strip():
         raise Unreadable(_("The file is empty. Choose the one that you exported."))
     if len(raw) > MOST_BYTES:
@@ -191,11 +188,10 @@ def _single_bytes(raw: bytes) -> tuple[str, str]:
 def open_sheet(
     kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None
 ) -> Sheet:
-    """Find delimiter and columns in the first lines, and count the others.
+    """Find delimiter and columns in the first lines, count the others, and decide the order of
+    dates. Raises Unreadable.
 
-    Decide the order of its dates. Raises Unreadable.
-
-    What cannot be decided stays open: see `ask`.
+    Open questions stay in the sheet: see `asking`.
     """
     sheet = peek(kind, text, guessed, choices)
     dates: set[str] = set()
@@ -239,9 +235,8 @@ def _order(cells: Iterable[str]) -> str | None:
 
 
 def check_bounds(text: str) -> None:
-    """Refuse what would cost much and can be no list, before anything takes it apart.
-
-    Raises Unreadable.
+    """Refuse a file that would cost much and cannot be a list, before it is parsed. Raises
+    Unreadable.
     """
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
         raise Unreadable(
@@ -259,8 +254,7 @@ def check_bounds(text: str) -> None:
 
 
 def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None) -> Sheet:
-    """Read only the first lines of a file: nothing is counted, and no order of dates is decided.
-
+    """Read only the first lines of a file, without counting lines or deciding the order of dates.
     Raises Unreadable.
     """
     check_bounds(text)
@@ -303,7 +297,7 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
 def _candidates(
     kind: str, text: str, delimiter: str, known: Mapping[str, str], guessed: str | None
 ) -> Iterator[Sheet]:
-    """A sheet for each of the first lines that could name the columns."""
+    """A sheet for each of the first lines that could contain the names of the columns."""
     source = io.StringIO(text[:MOST_HEAD], newline="")
     reader, number = csv.reader(source, delimiter=delimiter), 1
     try:
@@ -335,9 +329,8 @@ def _candidates(
 
 
 def keys(header: Sequence[str]) -> list[str]:
-    """The keys under which the meanings of columns are stored.
-
-    Its plain heading, with a number where several are the same.
+    """The keys under which the meanings of columns are stored: the plain heading, with a number if
+    several columns have the same.
     """
     seen: Counter = Counter()
     found = []
@@ -349,9 +342,8 @@ def keys(header: Sequence[str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A column's name without case, accents, spaces and signs.
-
-    "First Name" and "first_name" are one.
+    """A column's name without case, accents, spaces and signs: "First Name" and "first_name" are
+    equal.
     """
     return "".join(c for c in search_key(name[:80]) if c.isalnum())
 

@@ -1,8 +1,8 @@
 """Importing the good lines of a file, one portion at a time.
 
 Each portion is a transaction that locks the clinic (SQLite: all writers) for a fraction of a
-second; after it others have as much time. Its progress is stored in the same transaction, so that
-nothing is made twice after an interruption.
+second; then others have the same time. The progress is stored in the same transaction, so that no
+row is made twice after an interruption.
 
 Lines that no longer fit, since somebody changed the clinic meanwhile, are left out and reported.
 """
@@ -18,10 +18,10 @@ from models import Clinic, User
 from .begun import Begun
 from .report import Report
 
-LOCK_SECONDS = 0.1  # that a portion may lock the clinic, about
+LOCK_SECONDS = 0.1  # seconds for which a portion may lock the clinic, about
 FIRST, LEAST, MOST = 250, 100, 2_000  # lines of a portion
-SLICE_SECONDS = 240  # of a job, which has far more
-MOST_TRIES = 3  # without locking the clinic, where others change it all the time
+SLICE_SECONDS = 240  # seconds of one job, whose limit is much higher
+MOST_TRIES = 3  # tries without the lock; if others change the clinic all the time, the next has it
 
 Row = TypeVar("Row")
 
@@ -30,7 +30,7 @@ class Taking(Protocol[Row]):
     """The common part of importing clients and bookings."""
 
     def line(self, row: Row) -> int:
-        """Its line in the file."""
+        """The row's line in the file."""
 
     def is_current(self) -> bool:
         """Whether the clinic is as it was when the rows were last fitted. Lock the clinic first."""
@@ -52,10 +52,10 @@ def take_in(
     settle: Callable[[bool], object],
     seconds: float = math.inf,
 ) -> bool:
-    """Take in rows (in the order of their lines) in portions.
+    """Import rows (in the order of their lines) in portions.
 
-    `may_go_on` is asked and `settle` told in the transaction of each portion, the latter with
-    whether it is the last. False: somebody else goes on with it, or `seconds` are over.
+    Each portion's transaction calls `may_go_on`, and `settle` with whether it is the last. False:
+    another worker continues, or `seconds` are over.
     """
     size, tries, ends_at = FIRST, 0, time.monotonic() + seconds
     while True:

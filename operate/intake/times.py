@@ -1,4 +1,4 @@
-"""The time of a line's booking."""
+"""The time of the booking in a line."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -26,7 +26,7 @@ _BAD_TIMES = {
 
 @dataclass
 class Time:
-    """When a line's booking is. `span` gives None where a fault is noted."""
+    """The time of the booking in a line. `span` returns None if it noted a fault."""
 
     cells: Cells
     calendar: Practitioner
@@ -36,7 +36,7 @@ class Time:
     is_inclusive: bool
 
     def span(self) -> Span | None:
-        """From when until when, or None."""
+        """The booking's span, or None."""
         cells = self.cells
         try:
             is_whole = values.yes(cells.take("all_day", 20))
@@ -96,10 +96,8 @@ class Time:
         return found
 
     def _whole(self, day: date, ends: When | None) -> Span:
-        """Whole days.
-
-        Outlook's files name the day after the last, and so does who ends them at midnight, but for
-        Google.
+        """Whole days. Outlook's files name the day after the last as the end. So do programs that
+        end them at midnight, but not Google's.
         """
         last = ends.date if ends and ends.date else day
         if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
@@ -149,9 +147,8 @@ class Time:
     def _instant(
         self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
     ) -> tuple[datetime, str | None]:
-        """The instant of a wall time, and what a clock change makes of it.
-
-        One that is skipped is refused, one that comes twice is the first.
+        """The instant of a wall time on days when the clocks change: a skipped time is refused, a
+        time that comes twice is the first.
         """
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
             raise BadTime("year")
@@ -193,9 +190,8 @@ class Time:
         return found or None
 
     def _zone(self, begins: When | None) -> tzinfo:
-        """The zone of the line's wall times.
-
-        As the cell says, as its own column says, else the venue's.
+        """The zone of the line's wall times: from the cell, from its own column, else from the
+        venue.
         """
         raw = self.cells.take("zone", 60)
         if begins and begins.offset is not None:
@@ -213,7 +209,7 @@ class Time:
 
 
 def _at(last: When | None, end: When | None) -> When | None:
-    """The last day and the time that goes with it, which may stand in two columns."""
+    """The last day and its time, which may be in two columns."""
     if last and last.time is None and end and end.date is None:
         return When(last.date, end.time)
     return last or end

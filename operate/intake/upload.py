@@ -1,4 +1,4 @@
-"""The table of files on their way in."""
+"""The table of files that are being imported."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -18,10 +18,10 @@ class TooManyOpen(Exception):
 
 
 class ColumnMeaning(Base):
-    """The meaning of a column that a clinic gave once, by its plain heading.
+    """The meaning that a clinic gave to a column, by its plain heading. "": the column is left out.
 
-    "": the column is left out. Columns of a program that we know are kept apart, as
-    PROGRAM/heading: one's Location is a venue, another's is a note.
+    Columns of a known program are stored separately, as PROGRAM/heading: in one program Location is
+    a venue, in another it is a note.
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -60,24 +60,25 @@ class ColumnMeaning(Base):
             ).execute()
 
 
-ASKED = "mapping"  # a person must say what columns mean; the table keeps this word
+ASKED = "mapping"  # a person must explain the columns; the stored word stays
 
 
 class Import(Base):
-    """A CSV file on its way in.
+    """A CSV file that is being imported.
 
-    Checked first (`phase` checking → checked), then taken in or deleted by a person. What the file
-    does not say by itself is asked for before (ASKED), and answered in `choices`: {"columns":
-    heading → our column or "", "dates": the order of day and month, "calendar": whose bookings they
-    are, "overlaps": whether overlaps are taken as they are}. "begun" holds there how far it is
-    taken in (`Begun`).
+    It is checked first (`phase` checking → checked); then a person has it imported or deletes it.
+    Open questions about the file come before that (ASKED); the answers are in `choices`:
+    {"columns": heading → our column or "", "dates": the order of day and month, "calendar": the
+    person whose bookings they are, "overlaps": whether overlapping bookings are imported}. "begun"
+    there is the progress of the import (`Begun`).
 
-    `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
+    `user` sent the file; once somebody accepts it, `user` is that person, who is responsible for
+    the rows.
 
-    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad
-    lines, "notes": how many notes, "guessed": the encoding if it had to be guessed}. Once it is in:
-    {"calendar", "day"}, where to see the first booking; {"left", "lefts"} where lines stayed out
-    that were good when they were checked: the first of them with why, and how many.
+    `problems` has the result of the check: {"entries": lines and reasons, "bad": the numbers of all
+    bad lines, "notes": the number of notes, "guessed": the encoding if it was guessed}. After the
+    import: {"calendar", "day"}: where the first booking can be seen; {"left", "lefts"}: the first
+    lines that were good in the check and left out later, with reasons, and their number.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -92,14 +93,14 @@ class Import(Base):
     problems = JSONText(default=dict)
     created_at = InstantField(default=now)
 
-    BEGUN_WITHIN = timedelta(seconds=30)  # by a worker that has nothing else to do
+    BEGUN_WITHIN = timedelta(seconds=30)  # the seconds that an idle worker needs
 
-    # Nobody decides for so long: the file is deleted.
+    # The file is deleted if nobody decides for so long.
     RUNNING, KEPT = (
         ("checking", "taking"),
         timedelta(days=14),
     )
-    # Files of a clinic that wait at once.
+    # Files of a clinic that may wait at the same time.
     OPEN, MOST_OPEN = (
         ("checking", ASKED, "checked", "taking", "failed"),
         5,
@@ -143,7 +144,7 @@ class Import(Base):
 
     @classmethod
     def latest(cls, clinic: Clinic, count: int = 20):
-        """The newest imports, with who brought them, without what they hold."""
+        """The newest imports, each with its user and without its content."""
         columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
         return (
             cls.select(*columns)
@@ -155,7 +156,7 @@ class Import(Base):
 
     @property
     def has_question(self) -> bool:
-        """Whether it waits for a person to say what its columns mean."""
+        """Whether it waits for a person to explain its columns."""
         return self.phase == ASKED
 
     @property
@@ -165,23 +166,25 @@ class Import(Base):
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether it runs, and nobody has begun for so long that a person should know."""
+        """Whether it should run and no worker has begun for so long that a person should know."""
         waited = now() - self.created_at
         return self.is_running and self.done == 0 and waited > self.BEGUN_WITHIN
 
     @property
     def begun(self) -> Begun | None:
-        """How far it is taken in, once a portion was."""
+        """The progress of the import, once a portion was stored."""
         return Begun(**self.choices["begun"]) if self.choices.get("begun") else None
 
     def is_taken_up_to(self, line: int) -> bool:
-        """Whether it is being taken in, and nobody else has gone on from this line meanwhile."""
+        """Whether it is being imported, and no other worker has continued from this line
+        meanwhile.
+        """
         light = Import.select(Import.choices)
         row = light.where(Import.id == self.id, Import.phase == "taking").get_or_none()
         return row is not None and (row.begun or Begun()).line == line
 
     def settle(self, begun: Begun, is_last: bool) -> None:
-        """Keep how far it is taken in, in the transaction that took it in so far."""
+        """Store the progress, in the transaction of the portion."""
         if not is_last:
             self.choices = {**self.choices, "begun": begun.kept()}
             self.done = begun.count
@@ -195,34 +198,33 @@ class Import(Base):
 
     @property
     def first(self) -> dict:
-        """Calendar and day of the first booking that came in."""
+        """Calendar and day of the first imported booking."""
         return {name: self.problems[name] for name in ("calendar", "day") if name in self.problems}
 
     def not_begun(self) -> dict:
-        """The column that tells how far it is taken in, without that."""
+        """The column for the progress, without any progress."""
         return {"choices": {key: one for key, one in self.choices.items() if key != "begun"}}
 
     @property
     def bad(self) -> int:
-        """How many lines stay out."""
+        """The number of lines that are not imported."""
         return self.total - self.good
 
     @property
     def reasons_given(self) -> int | None:
-        """For how many bad lines of a checked file reasons were kept, where that is not all."""
+        """The number of bad lines of a checked file with a stored reason, if some have none."""
         return MOST_KEPT if self.phase == "checked" and self.bad > MOST_KEPT else None
 
     def progress(self, done: int) -> None:
-        """Say how many lines are done, for who watches."""
+        """Store how many lines are done, for the page."""
         Import.update(done=done).where(
             Import.id == self.id, Import.phase.in_(self.RUNNING)
         ).execute()
 
     @database.atomic()
     def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
-        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True.
-
-        An end drops the file's content.
+        """Change the phase to `phase` if it is still one of `before`: of two callers only one gets
+        True. A final phase deletes the file's content.
         """
         if phase in ("taken", "discarded"):
             columns = {"content": "", "problems": {}, **columns}
@@ -234,6 +236,6 @@ class Import(Base):
         )
         if moved:
             self.__data__.update(phase=phase, **columns)
-        if moved and phase in ("discarded", "failed"):  # taking in writes its own entry
+        if moved and phase in ("discarded", "failed"):  # the import writes its own entry
             AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
         return moved

@@ -10,7 +10,7 @@ from .moments import DAY_FIRST, NoValue, when
 
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
 _CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
-SIGNS = {"£": "GBP", "€": "EUR"}  # a dollar may be anybody's
+SIGNS = {"£": "GBP", "€": "EUR"}  # several countries have a dollar
 CODES = [
     "GBP",
     "EUR",
@@ -40,7 +40,8 @@ CODES = [
     "MXN",
 ]
 
-NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")  # how programs write an empty cell
+# words that programs write for an empty cell
+NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")
 YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
 PAID = ("paid", "paid in full", "fully paid", "settled")
 UNPAID = (
@@ -69,7 +70,7 @@ PARTLY_PAID = (
     "partially refunded",
 )
 NO = ("no", "n", "false", "0", "f", "off", "nein", "non", "nee", "aus", *NOTHING)
-_WORDS = {  # our status → what other programs say
+_WORDS = {  # our status → other programs' words
     "confirmed": (
         "confirmed, booked, scheduled, upcoming, active, accepted, approved, reserved, new, show"
     ),
@@ -103,9 +104,8 @@ UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
 
 
 def plain_spaces(raw: str) -> str:
-    """The cell with ordinary spaces.
-
-    Programs write narrow and unbreakable ones before AM and between thousands.
+    """The cell with ordinary spaces. Programs write narrow and non-breaking ones before AM and
+    between thousands.
     """
     return (
         raw if raw.isascii() else re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", raw)
@@ -113,7 +113,7 @@ def plain_spaces(raw: str) -> str:
 
 
 def is_spoiled(raw: str) -> bool:
-    """Whether a spreadsheet made a long number of it, such as 1.39073E+18: the digits are lost."""
+    """Whether a spreadsheet turned it into a number such as 1.39073E+18: the digits are lost."""
     return bool(_SPOILED.fullmatch(raw.strip()))
 
 
@@ -133,7 +133,7 @@ def amount(raw: str) -> int | None:
 
 
 def currency(raw: str) -> str:
-    """The currency that an amount names, "" where it names none."""
+    """The currency that an amount names, "" if it names none."""
     words = re.findall(r"[A-Z]{3}", raw.upper())
     return next((word for word in words if word in CODES), "") or next(
         (SIGNS[sign] for sign in SIGNS if sign in raw), ""
@@ -141,9 +141,8 @@ def currency(raw: str) -> str:
 
 
 def phones(raw: str) -> list[str]:
-    """The telephone numbers of a cell, each with what it is called there.
-
-    Such as "Mobile: 0400 000 001, Home: 02 7010 0001".
+    """The telephone numbers of a cell, each with its name there: "Mobile: 0400 000 001, Home: 02
+    7010 0001".
     """
     parts = [part.strip() for part in re.split(r"[,;\n]|:::", raw) if part.strip()]
     if not all(len(re.findall(r"\d", part)) >= 5 for part in parts):
@@ -152,12 +151,12 @@ def phones(raw: str) -> list[str]:
 
 
 def bare_phone(raw: str) -> str:
-    """A number without what it is called: "Mobile: 0400 000 001"."""
+    """A number without its name: "Mobile: 0400 000 001" → "0400 000 001"."""
     return re.sub(r"^[^\d+(:]*:\s*", "", raw)
 
 
 def words_of(raw: str) -> str:
-    """The words of a cell, to be looked up."""
+    """The words of a cell, in the form for look-ups."""
     return re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
 
 
@@ -165,7 +164,7 @@ def status(raw: str) -> str:
     """Our status for another program's word. Raises NoValue."""
     word = words_of(raw)
     if re.search(r"\bcancel", word) and not re.search(r"\b(not|never|no longer|un)\b", word):
-        return "cancelled"  # in whatever words: by whom, how late, why
+        return "cancelled"  # with any further words: by whom, how late, why
     if word not in STATUSES:
         raise NoValue("no status")
     return STATUSES[word]
@@ -182,7 +181,7 @@ def yes(raw: str) -> bool:
 def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
     """Whether a cell says that all of `rate` is paid; None: a part.
 
-    `rate` is in minor units; None: not known. A cell says so by a tick, in words, by the day or by
+    `rate` is in minor units; None: not known. A cell says so by a tick, in words, by a date or by
     the amount. Raises NoValue.
     """
     word = words_of(raw)
@@ -204,7 +203,7 @@ def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
 
 
 def names(raw: str) -> tuple[str, str]:
-    """First and last name of one cell: "Ada Lovelace", or "Lovelace, Ada"."""
+    """First and last name from one cell: "Ada Lovelace", or "Lovelace, Ada"."""
     last, comma, first = raw.partition(",")
     if comma and first.strip():
         return first.strip(), last.strip()

@@ -1,4 +1,4 @@
-"""Files that we write: the bad lines of a checked one, and examples."""
+"""Files that we write: the bad lines of a checked file, and examples."""
 
 import csv
 import io
@@ -11,7 +11,9 @@ from .upload import Import
 
 
 def bad_lines(row: Import, sheet: Sheet) -> str:
-    """The bad lines, each with why. Cells that a spreadsheet would run are made text."""
+    """The bad lines, each with its reason. Cells that a spreadsheet would execute are marked as
+    text.
+    """
     bad = set(row.problems["bad"])
     why = defaultdict(list)
     for entry in row.problems["entries"]:
@@ -36,7 +38,7 @@ def _harmless(cell: str) -> str:
 
 
 def example(columns: Sequence[Column], lines: Sequence[dict[str, str]]) -> str:
-    """A file with these lines, and of the columns those that have something in them."""
+    """A file with these lines; columns that are empty in all of them are left out."""
     out = io.StringIO()
     writer = csv.writer(out)
     names = [column.name for column in columns if any(column.name in line for line in lines)]
