@@ -281,8 +281,8 @@ class User(Shown, KeepsTitles, UserMixin):
         return self.role == "owner"
 
     def see_day_of(self, venue: int | None, working: bool) -> None:
-        """Keep the person's choice for the team's day: the venue (an id; None: all), and only
-        people who work on that day or all.
+        """Store the person's choice for the team's day: the venue (an id; None: all), and whether
+        only people who work on that day are shown.
         """
         self.day_venue, self.day_working = venue, working
         self.save(only=[User.day_venue, User.day_working])
@@ -398,7 +398,7 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @property
     def own_words(self) -> tuple[str, str, str]:
-        """Words that this person's password should not consist of."""
+        """Words of which this person's password may not consist."""
         return self.name, self.email, self.clinic.name
 
     def check_password(self, password: str) -> bool:
@@ -482,7 +482,9 @@ class User(Shown, KeepsTitles, UserMixin):
 
 
 class Practitioner(Archivable, OnlineCalendar):
-    """One user at one venue. `calendar_rev` grows with every visible change of a booking in it."""
+    """The calendar of one user at one venue. `calendar_rev` grows with every visible change of a
+    booking in it.
+    """
 
     clinic = ForeignKeyField(Clinic, backref="practitioners")
     user = ForeignKeyField(User, backref="practitioners")

@@ -29,9 +29,8 @@ WINDOWS = {
 
 
 def preset(name: str, notes_may_leave: bool) -> dict[str, Any]:
-    """The settings of the preset "clinic" or "locum".
-
-    A locum's shows notes if the clinic allows notes outside.
+    """The settings of the preset "clinic" or "locum". A locum's link shows notes if the clinic
+    allows notes outside.
     """
     if name == "clinic":
         past_days, future_days = WINDOWS["year"]

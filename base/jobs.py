@@ -148,11 +148,11 @@ def _waits(job_id: str) -> bool:
 
 
 def each(things: Iterable[Thing], do: Callable[[Thing], object], most: int | None = None) -> None:
-    """Do it for each of them: what is wrong with one does not keep the others waiting. At most for
-    `most`; those that failed do not count, or many faulty ones would keep out the rest for ever.
+    """Call `do` for each of them: an error with one does not stop the others. At most `most` calls;
+    failed ones do not count, or many faulty ones would keep out the rest for ever.
 
-    Raises the last error after all had their turn. The end of the job's time, and a fault of the
-    database itself, concern all: those are raised at once.
+    Raises the last error after all calls. The end of the job's time and a fault of the database
+    itself concern all calls, so they are raised at once.
     """
     last: Exception | None = None
     done = 0

@@ -87,11 +87,11 @@ def slots(
 
 
 class Hindrance(NamedTuple):
-    """Why no slot begins at a time.
+    """The reason why no slot begins at a time.
 
-    "notice", "horizon", "full", "hours" (no opening holds the visit), "step" (a start between two
-    steps), "taken", or "gap" (too near to what is taken). `which` is the index in the list of taken
-    times.
+    "notice", "horizon", "full", "hours" (no opening contains the visit), "step" (the start lies
+    between two steps), "taken", or "gap" (too near to a taken time). `which` is the index in the
+    list of taken times.
     """
 
     why: str

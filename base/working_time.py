@@ -132,14 +132,15 @@ class Off:
 
 @dataclass(frozen=True)
 class Rota:
-    """When a practitioner works at one venue.
+    """The times at which a practitioner works at one venue.
 
     `weekly`: hours of each weekday. `own`: hours on dates that differ. `venue`: the venue's hours
     on dates that differ (a holiday has none). `off`: time off.
 
-    The practitioner's hours on a date replace the weekly ones. The venue's hours on a date cut
-    both: nobody works in a closed venue, and an open venue makes nobody work. The venue's weekly
-    hours (`house`) cut them only for online booking (`within_house`), and only if it has any.
+    The practitioner's hours on a date replace the weekly ones. The venue's hours on a date limit
+    both: nobody works in a closed venue, and an open venue does not make anybody work. The venue's
+    weekly hours (`house`) limit them only for online booking (`within_house`), and only if it has
+    any.
     """
 
     zone: ZoneInfo

@@ -1,7 +1,7 @@
 """Time zones by the names that people use: a city, a short name, or the name of the database.
 
-Names and countries are those of the time zone database (`zone.tab`, `iso3166.tab`); other names
-that people write stand in `zones.tab` beside this file.
+Names and countries come from the time zone database (`zone.tab`, `iso3166.tab`); other names that
+people write are in `zones.tab` beside this file.
 """
 
 import unicodedata
@@ -36,7 +36,7 @@ def _called(zone: str) -> str:
 @cache
 def _known() -> dict[str, str]:
     """Zones by plain name. Cities of zones with a country go before others, and a name of two zones
-    counts for neither.
+    is left out.
     """
     found: dict[str, set[str]] = {}
     for zone in scheduling.zone_names():

@@ -1,4 +1,4 @@
-"""Bookings outside the working hours of their day, shown when hours change."""
+"""Bookings outside the working hours of their day, listed when hours change."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta

@@ -24,7 +24,7 @@ from sync.events.event import Event, Face
 from . import itip, visits
 from .text import Text, address, ascii_domain, mailbox, one_line, paragraph
 
-HEADINGS = {  # the first line of each kind; the rest stands in templates
+HEADINGS = {  # the first line of each kind; the rest is in templates
     "booked": lazy("You are booked"),
     "waits": lazy("We have your request"),
     "approved": lazy("Your appointment is confirmed"),
@@ -36,11 +36,11 @@ HEADINGS = {  # the first line of each kind; the rest stands in templates
     "reminder": lazy("Your appointment is coming up"),
     "earlier": lazy("An earlier time is free"),
 }
-OF_SEVERAL = {  # the same where a letter tells of several appointments
+OF_SEVERAL = {  # the same for a letter about several appointments
     "moved": lazy("Your appointments have changed"),
     "cancelled": lazy("Your appointments are cancelled"),
 }
-WORDINGS = {  # what a clinic may say in its own words, by kind
+WORDINGS = {  # the texts that a clinic may replace by its own, by kind
     "booked": lazy("We look forward to seeing you."),
     "waits": lazy("It is not confirmed yet. We keep the time for you until we answer."),
     "approved": lazy("We look forward to seeing you."),
@@ -57,7 +57,7 @@ WORDINGS = {  # what a clinic may say in its own words, by kind
 
 
 def changed(letter: Letter) -> Text | None:
-    """The letter about changes of a client's bookings. None if there is nothing to say any more."""
+    """The letter about changes of a client's bookings. None if there is nothing left to report."""
     client = client_of(letter)
     settings = LetterSettings.of(letter.clinic_id)
     if client is None or not client.email:
@@ -71,7 +71,7 @@ def changed(letter: Letter) -> Text | None:
 
 
 def client_of(letter: Letter) -> Patient | None:
-    """The client a letter is for, by the record that stands for them now."""
+    """The client to whom a letter goes: the record in use now."""
     client = Patient.get_or_none(
         Patient.id == letter.detail["client"], Patient.clinic == letter.clinic_id
     )
@@ -79,14 +79,14 @@ def client_of(letter: Letter) -> Patient | None:
 
 
 def bookings_of(letter: Letter) -> Sequence[Booking]:
-    """The bookings that a letter tells of, as they are now."""
+    """The bookings that a letter is about, as they are now."""
     ids = [row_id for row_id, _was in letter.detail["rows"]]
     return Booking.of_ids(letter.clinic_id, ids)
 
 
 def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | None]]:
     """The contents of the letter, by booking: the booking, its change, and the state that the
-    client knows. A booking that is over for the client is given as they knew it.
+    client knows. A booking that the client no longer has is described as they knew it.
     """
     return [
         (visits.as_known(booking, was) if kind == "cancelled" else booking, kind, was)
@@ -95,7 +95,7 @@ def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | No
 
 
 def kind_of(kind: str, made: OnlineBooking | None) -> str:
-    """The kind, as the clinic's answer to a request names it."""
+    """The kind of letter; for a request the kind depends on the clinic's answer."""
     answer = made.answer if made else ""
     if answer in ("declined", "lapsed") and kind == "cancelled":
         return answer
@@ -243,7 +243,7 @@ def words(settings: LetterSettings, kind: str) -> str:
 
 
 def until(online: OnlineSettings, booking: Booking) -> str:
-    """The last moment to change it online, in words; "" if that is over."""
+    """The last time for changing it online, in words; "" if it is over."""
     last = by_letter.until(booking, online)
     return visits.moment(last, booking) if last > scheduling.utc_now() else ""
 

@@ -1,8 +1,8 @@
 """The calendar part of a letter to a client (RFC 5545, 5546 §3.2, 6047).
 
-One invitation names one client and one entry. A letter about several bookings says PUBLISH, which
-may hold many entries and names nobody. An entry shows the booking's time, its place and a neutral
-title.
+An invitation has one client and one entry. A letter about several bookings uses METHOD PUBLISH,
+which may contain many entries and names nobody. An entry shows the booking's time, its place and a
+neutral title.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """Each kind of letter, rendered from the rows as they are when it is sent.
 
-A kind without a reason any more gives None, and is not sent.
+If the reason for a letter is gone, the function of its kind returns None, and it is not sent.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def render(letter: Letter) -> Text | None:
 
 
 def _region(letter: Letter) -> region.Region | None:
-    """The region for dates in it: its reader's, else the clinic's."""
+    """The region for dates in it: the reader's, else the clinic's."""
     number = letter.detail.get("reader", 0)
     reader = User.get_or_none(User.id == number, User.clinic == letter.clinic_id)
     told: User | Clinic | None = reader or letter.clinic
@@ -74,10 +74,7 @@ def _one_time_token(letter: Letter) -> Text | None:
 
 
 def _address(letter: Letter) -> Text | None:
-    """A link that proves the new sign-in address of somebody.
-
-    None if somebody else has the address.
-    """
+    """A link that proves a person's new sign-in address. None if somebody else has the address."""
     proof, secret = _proof(letter)
     if (
         proof is None
@@ -95,7 +92,8 @@ def _address(letter: Letter) -> Text | None:
 
 
 def _sign_up(letter: Letter) -> Text | None:
-    """A link to set up a clinic; if the reader has an account already, the way to it.
+    """A link for setting up a clinic; if the reader has an account already, the address of the
+    sign-in page instead.
 
     The page that asked shows the same in both cases.
     """
@@ -161,7 +159,7 @@ def _reminder(letter: Letter) -> Text | None:
 
 
 def _ask(letter: Letter) -> Text | None:
-    """A request by an owner to switch sync on, or the note that the owner made the person's first
+    """A request by an owner to switch sync on, or a note that the owner made the person's first
     private link.
     """
     person, asker = (
@@ -263,7 +261,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
 
 
 def _removal(letter: Letter) -> Text | None:
-    """A letter that our events could not be deleted from an account within a day."""
+    """A letter: our events could not be deleted from an account within a day."""
     account, to = (
         Account.get_or_none(Account.id == letter.about),
         User.get_or_none(User.id == letter.detail["reader"]),
@@ -330,7 +328,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
 
 
 def _day(at: datetime, reader: User) -> str:
-    """The day of an instant where the reader of a letter works, as they read it: 20 November."""
+    """The day of an instant in the zone and the format of the letter's reader: 20 November."""
     with region.using(reader.region):
         return day_names.plain(at.astimezone(zones.of(reader)), year=False)
 

@@ -1,10 +1,10 @@
-"""The reasons why a mail server accepts no letters, in words. Reaches no server: pages show them,
-too.
+"""The reasons why a mail server accepts no letters, in words. Connects to no server, since pages
+show them too.
 """
 
 from base.catalogue import lazy
 
-WHY = {  # what keeps a server from taking letters, by the word of a refusal
+WHY = {  # word of a refusal → the reason why the server accepts no letters
     "ConnectionRefusedError": lazy("nobody answers at the address of the mail server"),
     "gaierror": lazy("there is no server of the name in SMTP_URL"),
     "TimeoutError": lazy("the mail server does not answer"),

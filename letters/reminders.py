@@ -118,7 +118,7 @@ def _write(
 
 
 def _start(booking: Booking) -> str:
-    """When it starts, as the client knows it: of whole days the day, whatever the venue's zone."""
+    """The start that the client knows: for whole days the day, whatever the venue's zone."""
     return (booking.starts_on or booking.starts_at).isoformat()
 
 
@@ -171,7 +171,7 @@ def reminder(letter: Letter) -> Text | None:
 def wanted(
     letter: Letter, writes_about: Callable[[Booking], bool]
 ) -> tuple[Booking, Patient] | None:
-    """The appointment and its client, if a reminder is still wanted. Raises NotNow at night."""
+    """The appointment and its client, if a reminder is still to be sent. Raises NotNow at night."""
     booking: Booking | None = (
         Booking.in_full()
         .where(Booking.id == letter.about, Booking.clinic == letter.clinic_id)

@@ -1,7 +1,7 @@
-"""The job that sends letters: those that are due, one after the other, at the rate of the settings.
+"""The job that sends letters: all that are due, one after the other, at the rate of the settings.
 
-It may be killed at any point. A letter is leased before it is rendered and marked as sent after the
-server's answer, so only a letter whose answer was lost is sent twice, with the same Message-ID.
+It may be killed at any point. A letter is leased before it is rendered, and marked as sent after
+the server's answer. So only a letter whose answer was lost is sent twice, with the same Message-ID.
 """
 
 import hashlib

@@ -95,7 +95,7 @@ def lost(letter: Letter) -> Text | None:
 
 
 def _as_it_was(booking: Booking, calendar: int, starts: str, ends: str) -> Booking:
-    """The booking at its former time and in its former calendar (id); it is not stored."""
+    """The booking with its former time and calendar (id); it is not stored."""
     start, end = (datetime.fromisoformat(at) for at in (starts, ends))
     was = Booking(**booking.__data__ | {"starts_at": start, "ends_at": end})
     was.practitioner = Practitioner.get_by_id(calendar)
@@ -111,7 +111,7 @@ def _now(booking: Booking) -> str:
 
 
 def _is_so(booking: Booking, deed: str, letter: Letter) -> bool:
-    """Whether the booking is still as the visitor left it."""
+    """Whether the booking is still in the state after the visitor's action."""
     if deed == "cancelled":
         return booking.status == "cancelled"
     is_ahead = booking.ends_at > scheduling.utc_now() and booking.status not in FREE_STATUSES
@@ -169,7 +169,7 @@ def _write(person: User, kind: str, day: str) -> None:
 
 
 def morning(letter: Letter) -> Text | None:
-    """The day's appointments of one person; None on a day without."""
+    """The day's appointments of one person; None on a day without any."""
     person = _reader(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
@@ -193,7 +193,7 @@ def morning(letter: Letter) -> Text | None:
 
 
 def digest(letter: Letter) -> Text | None:
-    """The week of an owner: events of the week, open tasks, and unused parts."""
+    """The week of an owner: events of the week, open tasks, and features that are not used."""
     person = _reader(letter)
     if person is None or not person.is_owner or not TeamLetters.of(person).digest:
         return None

@@ -27,10 +27,10 @@ class NotNow(Exception):
 class Text:
     """The text of a letter, and its reader's present address.
 
-    `html`: the same for mail programs that show it. `sender`: who it is from, beside our address.
-    `reply_to`: where answers go. `calendar`: what goes into the reader's calendar. `leave_url`:
-    where one press ends letters of this kind (RFC 8058). `said`: the kind, where it is known only
-    when the letter is sent.
+    `html`: the same for mail programs that show it. `sender`: the name of the sender, besides our
+    address. `reply_to`: the address for answers. `calendar`: the entries for the reader's calendar.
+    `leave_url`: the address that ends letters of this kind with one press (RFC 8058). `said`: the
+    kind, if it is only known when the letter is sent.
     """
 
     to: str
@@ -45,14 +45,12 @@ class Text:
 
 
 def one_line(text: str) -> str:
-    """A name in the form for a letter: on one line and without control characters, whatever was
-    stored.
-    """
+    """A name in the form for a letter: on one line and without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def paragraph(text: str) -> str:
-    """A person's own words in the form for a letter, whatever was stored."""
+    """A person's own text in the form for a letter."""
     return clean(text, len(text))
 
 
@@ -77,11 +75,15 @@ def ascii_domain(mailbox: str) -> str:
 
 
 def mailbox(mail_from: str) -> str:
-    """The bare address of a sender, as mail servers know it. MAIL_FROM may name it, too."""
+    """The sender's address alone, in the form for mail servers. MAIL_FROM may contain a name as
+    well.
+    """
     return ascii_domain(parseaddr(mail_from)[1])
 
 
 def address(endpoint: str, **values: str) -> str:
-    """An address of ours, on the configured base. Also outside a request: a job has none."""
+    """An address of ours, on the configured base. Works outside a request too, since jobs have
+    none.
+    """
     base_url: str = current_app.config["SETTINGS"].base_url
     return base_url + current_app.url_map.bind("").build(endpoint, values)

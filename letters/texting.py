@@ -1,7 +1,7 @@
-"""Text messages to clients who asked for them, rendered when they are sent, and the job that gives
+"""Text messages to clients who asked for them, rendered when they are sent, and the job that passes
 them to each clinic's own service.
 
-They tell that there is an appointment and when, never for what or with whom.
+A message names the time of an appointment, and never the service or the practitioner.
 """
 
 import hashlib

@@ -22,8 +22,8 @@ STEPS = (
 
 
 def tell_of_calendars() -> None:
-    """Write to people whose calendar cannot be read, in part or at all: once for each episode of
-    trouble. Trouble that ends within hours is not told.
+    """Write to people with a calendar that cannot be read, or only in part: once for each episode
+    of trouble. Trouble that ends within hours causes no letter.
     """
     if not outbox.is_set_up():
         return
@@ -41,11 +41,11 @@ def _tell_of_calendar(trouble: CalendarTrouble) -> None:
 
 
 def tell_of_removals() -> None:
-    """Write once about a removal of our events that a day did not finish: to the account's person,
-    or to the clinic's owners where that person has left.
+    """Write once about a deletion of our events that took more than a day: to the account's person,
+    or to the clinic's owners if that person has left.
 
-    The letter's key holds the entry of the history with which the removal began, so that none is
-    written twice; after a week there is nothing new to tell.
+    The letter's key contains the history entry with which the deletion began, so that no letter is
+    written twice. After a week there is nothing new to report.
     """
     if not outbox.is_set_up():
         return
@@ -70,11 +70,11 @@ def _tell_of_removal(account: Account) -> None:
 
 
 def tell() -> None:
-    """Write about accounts that need somebody: at once, after three days and after a week, and from
-    the second time to the owners, too.
+    """Write about accounts that need a person: at once, after three days and after a week; from the
+    second time on also to the owners.
 
-    Step and letters are one transaction, and a letter's key holds episode, step and reader: however
-    many clocks there are, none is written twice.
+    Step and letters are one transaction, and a letter's key contains episode, step and reader: with
+    several clocks, too, no letter is written twice.
     """
     if not outbox.is_set_up():
         return
@@ -107,8 +107,8 @@ def _write(account: Account, since: datetime, step: int, person: User) -> None:
 
 
 def _readers(account: Account, step: int) -> list[User]:
-    """The account's person if they can act; the clinic's owners if nobody else can, or nobody has
-    for days.
+    """The account's person if they can act; also the clinic's owners if nobody else can, or nobody
+    has for days.
     """
     owners = list(User.owners(account.clinic_id))
     people = [account.user] if account.health in PERSONAL else []

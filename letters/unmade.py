@@ -1,4 +1,6 @@
-"""The letter about a client's press on a page that could not be carried out after they had left."""
+"""The letter about a client's press that could not be carried out after they had closed the
+page.
+"""
 
 from datetime import datetime
 
@@ -18,8 +20,8 @@ from .text import Text, address, one_line
 
 
 def unmade(letter: Letter) -> Text | None:
-    """The letter about what was not done. None if the client has booked with the same visit since,
-    or the time is over.
+    """The letter about the press. None if the client has booked with the same visit since, or the
+    time is over.
     """
     detail, clinic = letter.detail, letter.clinic
     starts_at = datetime.fromisoformat(detail["starts"])

@@ -1,4 +1,4 @@
-"""One appointment in the words of a letter, as its client knows it."""
+"""One appointment in the words of a letter, in the state that its client knows."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,8 +14,8 @@ from sync.events import visit
 
 from .text import one_line
 
-CLOCK_CHANGE = timedelta(hours=2)  # how much longer or shorter a day may be by it, at most
-OVER = ("declined", "lapsed", "cancelled")  # kinds after which the booking is none any more
+CLOCK_CHANGE = timedelta(hours=2)  # a day with a change is longer or shorter by this, at most
+OVER = ("declined", "lapsed", "cancelled")  # kinds after which the client no longer has the booking
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Visit:
     was: str
     google_url: str
     outlook_url: str
-    manage_url: str = ""  # where a letter names several
+    manage_url: str = ""  # if a letter has several appointments
 
 
 def as_known(booking: Booking, was: State | None) -> Booking:
-    """The booking with the time and the calendar that its client knew, never to be saved.
+    """The booking with the time and the calendar that its client knew. Never save it.
 
-    Whoever lost it to another client learns nothing of what it became: not its new time, nor with
-    whom or for which service it is.
+    A former client of the booking must learn nothing about its later state: time, person or
+    service.
     """
     now = State.of(booking)
     if was is None or (was.place, was.client) == (now.place, now.client):
@@ -122,7 +122,7 @@ def day(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _was(was: State | None, booking: Booking) -> str:
-    """The former time, calendar and place in words, as far as they changed."""
+    """The former time, calendar and place in words, if they changed."""
     if was is None:
         return ""
     parts, now = [_time_before(was, booking)], booking.practitioner
@@ -144,7 +144,7 @@ def _time_before(was: State, booking: Booking) -> str:
     days = round((end - start) / DAY)
     first, last = booking.starts_on, booking.ends_on
     if first and last and days and abs(end - start - days * DAY) <= CLOCK_CHANGE:
-        # also for whole days, on the clock that the venue had then: its zone has changed
+        # also for whole days, in the venue's zone of that time, which may have changed since
         noon = start + DAY / 2
         is_same = noon.astimezone(zone).date() == first
         is_same = is_same and days == (last - first).days

@@ -1,4 +1,4 @@
-"""Calendars of one person here, and people by their calendars."""
+"""The calendars of one person here, and people with their calendars."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

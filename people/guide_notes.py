@@ -11,7 +11,7 @@ from models import Clinic, User
 
 LETTER = "guide_note"  # the kind of its letter
 KEPT = timedelta(days=365)
-MOST = 200  # of one clinic: the newest stay
+MOST = 200  # answers of one clinic that are kept: the newest
 LONGEST = 1000  # characters of a note
 
 
@@ -60,5 +60,5 @@ def addresses(clinic: Clinic) -> list[str]:
 
 
 def clean_up(at: datetime) -> None:
-    """Forget what was said long ago."""
+    """Delete old answers."""
     GuideNote.delete().where(GuideNote.created_at < at - KEPT).execute()

@@ -1,9 +1,9 @@
-"""The rules for new passwords: long enough, and not among the first that everybody tries.
+"""The rules for new passwords: long enough, and not among those that attackers try first.
 
-One word is what everybody tries first, also with a date, digits or signs: a common one, a name, a
-month, the trade, a row of keys. Several words, or chance, are not.
+Attackers first try single words with a date, digits or signs: common passwords, names, months,
+words of the trade, rows of keys. Several words, or random letters, are accepted.
 
-Those that were set before stay until they are changed.
+Passwords that were set before a rule stay until they are changed.
 """
 
 import re
@@ -34,11 +34,11 @@ _ROWS = (
     "1q2w3e4r5t6y7u8i9o0p",
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890",
-)  # of keyboards, and what is walked on them
-_RUN = 4  # keys in a row
-_A_WORD = 12  # letters, at most, of a word that a date or a year makes no password
+)  # rows of keys on keyboards, and patterns on them
+_RUN = 4  # so many neighbouring keys count as a row
+_A_WORD = 12  # with a word of at most so many letters, a date or year makes no good password
 _DATED = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)|(?<!\d)\d\d(?!\d)|\d{5,8}")
-# guesses that a program needs which tries words, names, rows of keys, dates and repetitions first
+# guesses by a program that first tries words, names, rows of keys, dates and repetitions
 _EASY_LOG10 = 7.0
 _LEET = str.maketrans(
     {
@@ -69,9 +69,8 @@ TOO_CLOSE = lazy(
 
 
 def fault(password: str, own: Iterable[str | None] = ()) -> str | None:
-    """The reason why this cannot become a password, as a sentence; None: it can.
-
-    `own`: the person's name and e-mail, and the clinic's name.
+    """The reason why this password is refused, as a sentence; None: it is accepted. `own`: the
+    person's name and e-mail, and the clinic's name.
     """
     if len(password) < SHORTEST:
         return TOO_SHORT
@@ -95,7 +94,7 @@ def fault(password: str, own: Iterable[str | None] = ()) -> str | None:
 
 
 def _words(own: Iterable[str | None]) -> set[str]:
-    """The names whole and in parts, without spaces and signs as well, and without accents."""
+    """The names as a whole and in parts, also without spaces, signs and accents."""
     names = [unicodedata.normalize("NFKC", text).casefold() for text in own if text]
     whole = [form for name in names for form in {name, search_key(name), name.translate(_SPELLED)}]
     parts = [part for text in whole for part in re.split(r"[\W_]+", text)]
@@ -104,7 +103,7 @@ def _words(own: Iterable[str | None]) -> set[str]:
 
 
 def _is_made_of(password: str, words: set[str]) -> bool:
-    """Whether little is left of the password without these words, forwards or backwards."""
+    """Whether little of the password is left without these words, forwards or backwards."""
     left = password
     for word in sorted({*words, *(word[::-1] for word in words)}, key=len, reverse=True):
         left = left.replace(word, " ")
@@ -112,8 +111,8 @@ def _is_made_of(password: str, words: set[str]) -> bool:
 
 
 def _is_one_word(password: str, words: set[str]) -> bool:
-    """Whether, without names and what is expected, at most one known word is left among digits and
-    signs, or one short word of any language with a date.
+    """Whether, without names and expected words, only digits and signs are left, with at most one
+    known word; or one short word of any language with a date.
     """
     left = _without_runs(password)
     for word in sorted(words | _expected(), key=len, reverse=True):
@@ -121,7 +120,7 @@ def _is_one_word(password: str, words: set[str]) -> bool:
     parts = {_root(part) for part in re.findall(r"[^\W\d_]+", left)}
     letters = "".join(parts)
     if not any(one.isalpha() for one in password):
-        return False  # digits and signs alone: the estimate of guesses judges those
+        return False  # only digits and signs: the estimate of guesses covers these
     if left != password and len(letters) < _RUN:
         return True
     return len(parts) == 1 and (
@@ -131,7 +130,7 @@ def _is_one_word(password: str, words: set[str]) -> bool:
 
 
 def _without_runs(password: str) -> str:
-    """Keys side by side, in either direction, become a space."""
+    """The password with a space in place of each row of neighbouring keys, in either direction."""
     kept, at = [], 0
     while at < len(password):
         end = at
@@ -146,14 +145,13 @@ def _without_runs(password: str) -> str:
 
 
 def _without_ends(password: str) -> str:
-    """Without the digits and signs around it."""
+    """The password without digits and signs at its ends."""
     return re.sub(r"^[\W\d_]+|[\W\d_]+$", "", password)
 
 
 def _is_common(password: str) -> bool:
-    """Whether it is a common password.
-
-    It may be repeated, or have digits and signs around or between its letters.
+    """Whether it is a common password, also repeated, or with digits and signs around or between
+    its letters.
     """
     letters = "".join(one for one in password if one.isalpha())
     joined = "".join(one for one in password if one.isalnum())
@@ -162,13 +160,13 @@ def _is_common(password: str) -> bool:
 
 
 def _root(text: str) -> str:
-    """The shortest text that repeats to this one: "abcabc" → "abc"."""
+    """The shortest text whose repetition is this text: "abcabc" → "abc"."""
     return text[: (text + text).index(text, 1)]
 
 
 @cache
 def _expected() -> frozenset[str]:
-    """Words that people put beside a year, or use for a password or their trade."""
+    """Words that people combine with a year, or choose because of passwords or their trade."""
     lines = Path(__file__).with_name("expected_words.txt").read_text("utf-8").splitlines()
     return frozenset(word for line in lines if line[0] != "#" for word in line.split())
 
@@ -183,11 +181,11 @@ def _commonest() -> frozenset[str]:
 
 
 def _is_known(word: str) -> bool:
-    """Whether a public list of words, names or passwords has it."""
+    """Whether a public list of words, names or passwords contains it."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
     from zxcvbn.matching import RANKED_DICTIONARIES
 
-    # by name: zxcvbn puts the words of the last person that it judged beside them
+    # named lists: zxcvbn adds the words of the last checked person as another list
     return any(word in RANKED_DICTIONARIES[name] for name in FREQUENCY_LISTS)
 
 

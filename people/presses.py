@@ -1,4 +1,4 @@
-"""One row for two presses of a button whose first answer was lost."""
+"""One row although a button was pressed twice, since the first answer was lost."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,9 +10,9 @@ from base.tables.audit import AuditEntry
 from models import Clinic, Feed, Patient, Service, User, Venue
 
 SAME_PRESS = timedelta(minutes=1)
-_MADE = ("added", "generated", "invited")  # the last word of the action in the history
+_MADE = ("added", "generated", "invited")  # the last part of the action in the history
 _GONE = ("archived", "merged_into_id", "revoked_at", "left_at")
-_MADE_BY_US = "internal_id"  # given by the program where nothing was typed
+_MADE_BY_US = "internal_id"  # set by the program if nothing was typed
 
 Added = TypeVar("Added", Patient, Service, Venue, User, Feed)
 
@@ -24,10 +24,8 @@ def once(
     values: dict[str, Any],
     make: Callable[[], Added],
 ) -> tuple[Added, bool]:
-    """The row that `make()` makes of the values, and True. Or the row that this person made of the
-    same values within the last minute, and False.
-
-    Raises what `make` raises.
+    """The row that `make()` makes of the values, and True. If this person made a row of the same
+    values within the last minute: that row, and False. Raises what `make` raises.
     """
     table = kind._meta.table_name
     with alone(clinic):
@@ -45,7 +43,7 @@ def once(
 
 
 def _is_alike(row: Base, values: dict[str, Any]) -> bool:
-    """Whether the row still stands and holds these values. Empty is as good as missing."""
+    """Whether the row still exists with these values. An empty value equals a missing one."""
     if any(getattr(row, name, None) for name in _GONE):
         return False
     return all(

@@ -1,6 +1,5 @@
-"""Security events: sign-ins, wrong tries, refused forms.
-
-They are kept for a while, for the owner to read; no name and no address in clear text.
+"""Security events: sign-ins, failed tries, refused forms. They are kept for a while, for the owner
+to read; they contain no name and no address in clear text.
 """
 
 from datetime import timedelta
@@ -29,11 +28,11 @@ KINDS = (
 
 
 class SecurityEvent(Base):
-    """`source`: a keyed hash of the network address, to tell one source from another.
+    """One security event, or several equal ones.
 
-    `device`: a word such as "Firefox on Windows".
-
-    `clinic` and `user` are those whom it concerns; None if the typed name or address is unknown.
+    `source`: a keyed hash of the network address, to tell sources apart. `device`: a word such as
+    "Firefox on Windows". `clinic` and `user`: those concerned; None if the typed name or address is
+    unknown.
     """
 
     clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
@@ -53,7 +52,7 @@ class SecurityEvent(Base):
     def note(
         cls, kind: str, clinic_id: int | None, user_id: int | None, source: str, device: str
     ) -> None:
-        """Add an event, or count it with the same one of the last hour."""
+        """Add an event, or count it with an equal one of the last hour."""
         at = now()
         recent = cls.kind == kind, cls.at > at - TOGETHER
         if cls.select().where(*recent).count() >= MOST:

@@ -1,5 +1,5 @@
 """Asking several people to show their bookings in calendars outside, or giving them a first private
-link. Whether bookings leave stays each person's own choice: nothing is switched on here.
+link. Each person decides alone whether their bookings go out: nothing is switched on here.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The zone in which a person reads times."""
+"""The zone of the times that a person reads."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo

@@ -88,9 +88,9 @@ class SlotTaken(Exception):
 
 
 def spare_taken(steps: Sequence[Step]) -> list[Clash]:
-    """Leave the bookings of steps whose time is taken where they are, and return the clashes."""
+    """Leave the bookings unchanged whose time is taken, and return the clashes."""
     skipped: list[Clash] = []
-    while taken := clashes(steps):  # a booking that stays may be in the way of another
+    while taken := clashes(steps):  # a booking that stays may take the time of another one
         for step, clash in taken:
             step.stay()
             skipped.append(clash)
@@ -98,8 +98,8 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
 
 
 def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
-    """Leave out steps whose time is taken by more than was agreed to (keys, by booking), and return
-    those clashes.
+    """Leave out steps whose time is taken by more than the person agreed to (keys, by booking), and
+    return those clashes.
     """
     skipped: list[Clash] = []
     while taken := [
@@ -210,7 +210,7 @@ def write_down(
     stays: Sequence[tuple[Booked, Booked]],
     actor: Base | None,
 ) -> None:
-    """After a change is written: store which overlaps of its bookings were agreed to."""
+    """After a change is written: store to which overlaps of its bookings a person agreed."""
     Agreement.keep([(step.row.id, key) for step, clash in agreed for key in clash.keys], actor)
     Agreement.keep([(one.id, booking_key_of(two)) for one, two in stays], actor)
 

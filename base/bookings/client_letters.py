@@ -1,7 +1,7 @@
-"""Which letters clients get about their bookings. No other module decides it.
+"""Which letters clients get about their bookings. No other module decides this.
 
 Every change of a booking calls `tell` in its own transaction. When a letter is sent, `what` decides
-once more what it says, from the bookings as they are then.
+its content again from the bookings as they are then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -29,10 +29,10 @@ DAY_BEFORE = {"days": 1, "at": "10:00"}
 class LetterSettings(ClinicSettings):
     """Which letters a clinic sends: one row at most; without a row the defaults apply.
 
-    `to_clients`: one of TO_CLIENTS. `method`: how the calendar part speaks, one of METHODS.
-    `names_service`: letters and their calendar part name the service. `reply_to`: where answers go.
-    `reminders`: days before and a wall time of the venue, each. `wordings`: the clinic's own words
-    by kind of letter. `names_clients`: letters to the team name clients.
+    `to_clients`: one of TO_CLIENTS. `method`: the METHOD of the calendar part, one of METHODS.
+    `names_service`: letters and their calendar part name the service. `reply_to`: the address for
+    answers. `reminders`: for each the days before and a wall time of the venue. `wordings`: the
+    clinic's own texts by kind of letter. `names_clients`: letters to the team name clients.
     """
 
     action = "letters.changed"
@@ -61,7 +61,7 @@ class ChangedOnline(Base):
     changed_online = BooleanField(null=True)
 
     def will_change_online(self) -> None:
-        """Note that the client changes the booking now. Call it first in the transaction of the
+        """Note that the client changes the booking now. Call this first in the transaction of the
         change.
         """
         self.changed_online = True
@@ -103,10 +103,11 @@ class State:
 
 
 def due(was: State | None, now: State, online: bool, client: int) -> str | None:
-    """The letter that is due to a client whose booking changed from one state to another.
+    """The letter that is due to a client whose booking changed from one state to another: "booked",
+    "waits", "approved", "moved", "cancelled", or None.
 
-    "booked", "waits", "approved", "moved", "cancelled", or None. A booking that now belongs to
-    another client is cancelled for this one. A pencilled booking is not told.
+    For its former client, a booking of another client is cancelled. No letter is due about a
+    pencilled booking.
     """
     before = _appearance(was, online, client)
     after = _appearance(now, online, client)

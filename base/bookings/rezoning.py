@@ -1,6 +1,6 @@
 """Bookings of whole days when their venue gets another time zone.
 
-The days stay, so the instants move, and must not come to lie over others.
+The days stay, so the instants move. They must not overlap other bookings then.
 """
 
 from collections.abc import Sequence

@@ -37,8 +37,8 @@ class Endpoints:
 
 
 def imitates(wanted: bool, production: bool, read: Callable[..., str]) -> bool:
-    """Whether imitations run where they are `wanted`: not in production, nor beside a real
-    provider, where people would take them for real.
+    """Whether imitations run if they are `wanted`: not in production, nor beside a real provider,
+    since people would take them for real ones.
     """
     has_real = any(read(f"{name}_CLIENT_ID") for name in ("GOOGLE", "MICROSOFT"))
     return wanted and not production and not has_real
@@ -133,7 +133,8 @@ def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
 _ADDRESSES = {"google": _google, "microsoft": _microsoft}
 
 
-SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")  # ours at the imitation providers
+# our id and secret at the imitation providers
+SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")
 
 
 def sandbox_port(port: int) -> int:
@@ -156,5 +157,5 @@ def is_url(value: str, *schemes: str) -> bool:
 
 
 def is_webhook_url(url: str) -> bool:
-    """Whether providers may be told it: https, or this machine itself for imitations."""
+    """Whether providers may call this address: https, or this machine itself for imitations."""
     return is_url(url, "https") or (is_url(url, "http") and is_loopback(url))

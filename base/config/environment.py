@@ -1,4 +1,6 @@
-"""The settings: the environment of the process, and below it the file of the service."""
+"""The environment of the process, with the values of the service's file for names that the process
+does not set.
+"""
 
 import os
 from collections.abc import Mapping
@@ -25,9 +27,8 @@ class SettingsError(Exception):
 
 
 def environment() -> Mapping[str, str]:
-    """The environment of the process, and below it the values of the service's file.
-
-    So a command in a shell has the same settings as the service.
+    """The environment of the process; names that it lacks come from the service's file. So a
+    command in a shell has the same settings as the service.
 
     The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` if it
     exists. Its format is that of systemd's EnvironmentFile. Raises SettingsError if it cannot be

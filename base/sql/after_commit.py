@@ -1,9 +1,9 @@
 """Wake-ups after a commit.
 
 Code that makes something due notes it in the same transaction. After the commit of the outermost
-transaction the listeners are called once, with all that was noted. After a rollback they are not,
-nor for a savepoint that was rolled back. A wake-up only saves time: what is due is stored in the
-database, and a sweep finds it. So a failing listener fails no change.
+transaction the listeners are called once with all notes. After a rollback they are not called, nor
+for a savepoint that was rolled back. A wake-up only saves time: due work is stored in the database,
+and a sweep finds it. So a failing listener does not make a change fail.
 """
 
 import logging

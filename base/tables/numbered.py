@@ -61,7 +61,7 @@ class Numbered(Archivable):
         return row.merged_into or row
 
     def lay_down(self) -> None:
-        """Fill the search columns."""
+        """Set the search columns."""
         self.search = search_key(
             self.first_name,
             self.last_name,

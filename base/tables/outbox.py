@@ -3,8 +3,8 @@
 They are written in the transaction of the change that causes them, so that each exists exactly
 once.
 
-Nothing of a letter's text is kept here: `letters` renders it when it is sent, from the rows as they
-are then. It also derives the one-time links.
+No text of a letter is stored here: `letters` renders it when it is sent, from the rows as they are
+then. It also derives the one-time links.
 """
 
 import secrets
@@ -40,10 +40,10 @@ WAITS = (
     timedelta(minutes=30),
     timedelta(hours=1),
 )
-# Somebody waits at a page for these, so they go before all other letters.
+# A person waits at a page for these, so they go before all other letters.
 URGENT = ("visitor_code", "reset", "address", "sign_up", "invite", "earlier")
 PATIENCE = timedelta(days=1)  # after the first failed try
-MOST_TRIES = 60  # more than PATIENCE allows: a letter that ends its worker each time is given up
+MOST_TRIES = 60  # more than PATIENCE allows: a letter that kills its worker each time is given up
 KEPT = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 MAIL = "mail"  # the queue of letters; all others are for text messages
@@ -132,9 +132,8 @@ class Letter(Base):
         queue: str = MAIL,
         **detail: Any,
     ) -> bool:
-        """Queue a letter, in the transaction of what it tells of.
-
-        False where it is there already, or mail is not set up.
+        """Queue a letter, in the transaction of the change that it is about. False if it is queued
+        already, or mail is not set up.
         """
         if queue == MAIL and not is_set_up():
             return False
@@ -156,8 +155,8 @@ class Letter(Base):
 
     @classmethod
     def due(cls, at: datetime, queue: str = MAIL) -> "ModelSelect[Letter]":
-        """The letters of a queue that may be sent now and that no worker has leased: those that
-        somebody waits for, then the oldest.
+        """The letters of a queue that may be sent now and that no worker has leased: first those
+        for which a person waits, then the oldest.
         """
         free = cls.leased_until.is_null() | (cls.leased_until <= at)
         return cls.select().where(
@@ -174,11 +173,10 @@ class Letter(Base):
 
     @classmethod
     def claim(cls, at: datetime, per_minute: int, queue: str = MAIL) -> "Letter | None":
-        """Lease the next letter of a queue: of those that somebody waits for, else of all, the
-        oldest.
+        """Lease the next letter of a queue: one for which a person waits, else the oldest.
 
         None if none is due, if enough were tried within the last minute, or if the server itself
-        was in trouble then: it is asked only once a minute, however many letters wait.
+        was in trouble then: it is tried only once a minute, however many letters wait.
         """
         if (
             cls.select()
@@ -240,7 +238,7 @@ class Letter(Base):
         self._end("sent", at, "", **more)
 
     def drop(self, at: datetime) -> None:
-        """Do not send it: there is no reason for it any more. This does not count as a try."""
+        """Do not send it, since the reason for it is gone. This does not count as a try."""
         self._end("dropped", at, "", tried_at=None)
 
     def put_off(self, until: datetime) -> None:
@@ -279,7 +277,7 @@ class Letter(Base):
 
     @classmethod
     def wait_for_server(cls, at: datetime, until: datetime, word: str, queue: str = MAIL) -> None:
-        """Try no letter of the queue that is due before `until`: the server itself is
+        """Postpone all letters of the queue that are due before `until`, since the server itself is
         in trouble.
         """
         cls.update(
@@ -322,9 +320,8 @@ class Letter(Base):
 
     @classmethod
     def stop_after_restore(cls) -> None:
-        """Do not send letters again that were waiting when a backup was made.
-
-        They probably went out since then; pages show them as not delivered.
+        """Do not send letters again that were waiting when a backup was made. They were probably
+        sent since then; pages show them as not delivered.
         """
         cls.update(phase="failed", word="restored", ended_at=now()).where(
             cls.phase == "waiting", cls.due_at <= now()

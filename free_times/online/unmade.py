@@ -1,6 +1,5 @@
-"""A client's press that could not be carried out after they closed the page: both sides are told.
-
-The client's page says it, too, if it is opened again.
+"""A client's press that could not be carried out after they closed the page: the client and the
+clinic are told. The client's page shows it too, if it is opened again.
 """
 
 from datetime import datetime

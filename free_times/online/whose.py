@@ -1,4 +1,4 @@
-"""The client for whom the links of an appointment work: the present one, not an earlier one."""
+"""The client for whom the links of an appointment work: its present client, not an earlier one."""
 
 from datetime import UTC, datetime
 

@@ -56,10 +56,9 @@ def arrive(user: User, kind: str, sent: AuthorizationRequest, query: Mapping[str
 def sign_in(
     user: User, kind: str, address: str, name: str, secret: str, known: Account | None = None
 ) -> Account:
-    """The account of a person who typed a name and a password: a new one, or the one that is
-    `known`. Asks no server: the first list of its calendars finds the server and tries the
-    password, once. An account in use keeps its address and name. Raises ValueError for a text
-    that is no address.
+    """The account of a person who typed a name and a password: a new one, or the `known` one. Sends
+    no request: the first list of its calendars finds the server and tries the password, once. An
+    account in use keeps its address and name. Raises ValueError for a text that is no address.
     """
     way = registry.of(kind).by_password
     if way is None:
@@ -76,8 +75,8 @@ def sign_in(
 
 
 def follow(user: User, kind: str, address: str, known: Account | None = None) -> Account:
-    """The account of a person who typed the address of a published calendar. It is read from now
-    on; a `known` account then reads this address instead of its earlier one. Asks no server.
+    """The account of a person who typed the address of a published calendar, which is read from now
+    on. A `known` account then reads this address instead of its earlier one. Sends no request.
     Raises ValueError with a sentence for a wrong address, or one that another account reads.
     """
     way = registry.of(kind).by_password
@@ -94,7 +93,7 @@ def follow(user: User, kind: str, address: str, known: Account | None = None) ->
         if known and there and there.id != known.id:
             if not there.may_begin:
                 raise ValueError(_("You connected this address already."))
-            there.delete_instance()  # it is read no more, and nothing of ours is there
+            there.delete_instance()  # it is no longer read, and has no events of ours
         if known:
             known.put(email=host, place=place)
         account = starting.connect(
@@ -114,7 +113,9 @@ def _zone_name(user: User) -> str:
 def _ask_who(
     kind: str, asked: Iterable[str], sent: AuthorizationRequest, query: Mapping[str, str]
 ) -> tuple[Tokens, str]:
-    """The zone of a person's oldest calendar."""
+    """The tokens that the provider issues for this answer, and the account's e-mail address ("" if
+    a permission to read it is missing).
+    """
     with gateway.in_a_hurry(kind) as http:
         tokens = gateway.sign_in(kind, http).arrive(sent, query)
         try:

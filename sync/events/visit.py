@@ -1,5 +1,5 @@
-"""An appointment in a client's own calendar. Its text is neutral: in a family's calendar the name
-of a service would tell too much.
+"""An appointment in a client's own calendar. Its text is neutral: the name of a service could
+reveal too much in a family's calendar.
 """
 
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Private links as their owners see them, and the programs that read them."""
+"""Private links for the pages of their owners, and the programs that read them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta

@@ -20,21 +20,21 @@ class ProviderError(Exception):
 
 
 class AuthExpired(ProviderError):
-    """The person gave no permission for this; connecting again, with every box ticked, helps."""
+    """Access has ended: the person must connect again."""
 
 
 class ScopeMissing(ProviderError):
+    """The person gave no permission for this; connecting again, with every box ticked, helps."""
+
+
+class NotConfigured(ProviderError):
     """The operator of Kalends must act: the client id or secret is wrong, or the API is not
     switched on.
     """
 
 
-class NotConfigured(ProviderError):
-    """There is no right on this calendar or event."""
-
-
 class Forbidden(ProviderError):
-    """No right on this calendar or event."""
+    """The account has no right on this calendar or event."""
 
 
 class CannotMake(Forbidden):
@@ -50,8 +50,8 @@ class ScopeDoubted(Forbidden):
 
 
 class NoMailbox(ProviderError):
-    """The account signs in, and has no calendars that programs can reach: a guest, no licence, or a
-    server of its own. Final.
+    """Signing in works, but the account has no calendars that programs can reach: it is a guest,
+    has no licence, or uses its own server. Final.
     """
 
 

@@ -1,4 +1,4 @@
-"""Names of accounts, so that two of one provider can be told apart on every page and in
+"""Names of accounts, so that two accounts of one provider can be told apart on every page and in
 every letter.
 """
 
@@ -12,9 +12,9 @@ from .accounts import Account, RemoteCalendar
 
 
 def name_of(account: Account, is_own: bool = True) -> str:
-    """The provider's name; with whose account it is where its person has several there. `is_own`:
-    for its person, who may read the name of a calendar outside; others read an address in its
-    place. No name holds the address of a published calendar, which is a secret.
+    """The provider's name; if the person has several accounts there, also `whose`. `is_own`: for
+    the account's own person, who may read the name of a published calendar; others get an address
+    instead. No name contains the address of a published calendar, which is a secret.
     """
     name = str(registry.of(account.kind).name)
     if not _has_siblings(account):
@@ -23,8 +23,8 @@ def name_of(account: Account, is_own: bool = True) -> str:
 
 
 def whose(account: Account, is_own: bool = True) -> str:
-    """The person of the account, also its server if the address does not say so; of a published
-    calendar its name, or its server. A number tells equal ones of one person apart.
+    """The account's e-mail address, with the server if the address does not show it. For a
+    published calendar its own name, or its server. Equal texts of one person get a number.
     """
     all_of_them = _siblings(account)
     whole = next((one for one in all_of_them if one.id == account.id), account)
@@ -36,7 +36,9 @@ def whose(account: Account, is_own: bool = True) -> str:
 
 
 def know(accounts: Iterable[Account]) -> None:
-    """Tell accounts of each other, all that their people have: `name_of` then asks nothing."""
+    """Load the names of accounts together, with two queries at most. `accounts`: all accounts of
+    their people. `name_of` then needs no query.
+    """
     groups: dict[tuple[int, str], list[Account]] = {}
     for account in accounts:
         groups.setdefault((account.user_id, account.kind), []).append(account)
@@ -69,7 +71,7 @@ def _plain(account: Account, is_own: bool) -> str:
 
 
 def _called(account: Account) -> str:
-    """The name that a published calendar gives itself, "" for none."""
+    """The name that a published calendar has in its document, "" for none."""
     known = vars(account)
     if "called" not in known:
         mine = RemoteCalendar.account == account.id, RemoteCalendar.role == "source"
@@ -83,7 +85,7 @@ def _has_siblings(account: Account) -> bool:
 
 
 def _siblings(account: Account) -> list[Account]:
-    """The accounts of its person with this provider, itself among them."""
+    """All accounts of the same person with this provider, this one included."""
     if not registry.of(account.kind).takes_several:
         return [account]
     known = vars(account)

@@ -226,8 +226,8 @@ class _Round:
         self.is_stopped = sender.is_stopped
 
     def _note_wordy(self, rules: str) -> None:
-        """Note that less may be shown than before: the text is removed from events that no plan
-        writes.
+        """If less may be shown than before: note the events that no plan writes, to have their text
+        removed.
         """
         before, destination = self.account.shown_as, self.account.destination
         is_less = before not in ("", rules) and showing.shows_less(before, rules)

@@ -1,5 +1,5 @@
-"""Events of a CalDAV calendar by name: many in one request; a name that spoils the answer is asked
-for alone.
+"""Events of a CalDAV calendar by name: many in one request. A name that makes the request fail is
+asked for alone.
 
 A name without an answer is also asked for alone: some servers leave out missing events, others
 refuse the whole request.
@@ -62,7 +62,7 @@ def _chunk(dav: Dav, calendar_id: str, names: Sequence[str]) -> dict[str, Fetche
     except ProviderError as error:
         if isinstance(error, Gone) and not stands(dav, calendar_id):
             raise
-        middle = len(names) // 2  # one of them spoils the answer
+        middle = len(names) // 2  # one of the names makes the request fail
         parts = (names[:middle], names[middle:])
         return _chunk(dav, calendar_id, parts[0]) | _chunk(dav, calendar_id, parts[1])
     answered = {name: found[name] for name in names if name in found}

@@ -1,8 +1,8 @@
-"""The events of a published calendar, in a form that can be compared with the document before.
+"""The events of a published calendar, in a form that can be compared with the earlier document.
 Pure.
 
-The programs behind such documents care little for identity: a UID may occur twice, be missing, or
-be new each time.
+The programs behind such documents often do not keep UIDs: a UID may occur twice, be missing, or
+change in each document.
 """
 
 import hashlib

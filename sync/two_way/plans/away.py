@@ -15,8 +15,8 @@ from sync.tables.accounts import Account
 
 FACE = Face("Away")
 DAY = timedelta(days=1)
-BEYOND = 800 * DAY  # after the window, for events written before it became shorter
-_ZONE = ZoneInfo("UTC")  # whole days are dates outside, in any zone
+BEYOND = 800 * DAY  # days after the window, for events that were written when it was longer
+_ZONE = ZoneInfo("UTC")  # whole days are sent as dates, without a zone
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ WIDER = (
     timedelta(days=35),
 )
 RECENT = timedelta(minutes=10)
-BEHIND = timedelta(hours=1)  # so long at most an answer of a provider may be behind the last one
+BEHIND = timedelta(hours=1)  # an answer is at most this much older than the one before it
 SHARED = (
     "uid",
     "remote_id",
@@ -239,7 +239,7 @@ def _sign(event: Event) -> Event:
 
 
 def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
-    """Uids of the bookings that were made or changed in the last minutes."""
+    """UIDs of the bookings that were made or changed in the last minutes."""
     rows = Booking.select(Booking.uuid).where(
         Booking.practitioner.in_([row.id for row in sent]),
         Booking.updated_at > at - RECENT,

@@ -10,7 +10,7 @@ from sync.two_way.worker.context import RunContext
 
 
 def tell(context: RunContext) -> None:
-    """Give one notice of new guests of an event of ours; it is settled when they are gone."""
+    """Give one notice about new guests of an event of ours. It is settled when they are gone."""
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen"))
     told = fn.COALESCE(MappingRow.guests_told, 0)

@@ -13,7 +13,7 @@ from sync.tables.unread import CalendarTrouble
 from . import double_bookings, incoming, lacking, strays
 from .pull import Reader, same
 
-SURE, DOUBTED = 2, timedelta(minutes=5)  # tries without it, and how long, before "not found" counts
+SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" counts after so many tries in so long a time
 
 
 def read(reader: Reader) -> None:
@@ -62,7 +62,8 @@ def read_one(reader: Reader, source: RemoteCalendar) -> bool:
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
-        if not (reader.is_urgent and error.status == 0):  # it may answer who has more patience
+        # it may answer a request with a longer time-out
+        if not (reader.is_urgent and error.status == 0):
             _cannot_read(reader, source, error)
         return False
     if take_in(reader, source, delta):

@@ -1,6 +1,6 @@
-"""Events that are different outside than here, on purpose or because nobody may change them now,
-read from the mappings alone. Those that the next run puts right by itself, or that a provider
-refused, are not listed.
+"""Events outside that differ from their bookings, on purpose or because a person must decide, read
+only from the mappings. Differences that the next run corrects, and writes that a provider refused,
+are not listed.
 """
 
 from collections.abc import Collection, Iterable
@@ -19,13 +19,13 @@ from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 
-MOST = 1000  # so many mappings are looked at for all accounts together
+MOST = 1000  # mappings that are read, at most, for all accounts together
 _SPAN = 51  # characters: as long as two instants of a fingerprint
 _CHANGES = ("moved", "edited", "repeated", "deleted")
 
 
 class Why(StrEnum):
-    """Why an event stands differently outside."""
+    """Why an event outside differs from its booking."""
 
     ASKED = "asked"  # a person has not decided about the change yet
     LEFT = "left"  # a person left the change as it is
@@ -36,7 +36,7 @@ class Why(StrEnum):
 @dataclass(frozen=True)
 class Difference:
     """One event. `change`: "moved", "edited", "repeated", "deleted", or "kept". `since`: when it
-    was noticed, or decided; None: not known any more.
+    was noticed, or decided; None: that is no longer known.
     """
 
     account_id: int
@@ -48,18 +48,18 @@ class Difference:
 
     @property
     def can_be_put_right(self) -> bool:
-        """Whether a person can have it put right from the list."""
+        """Whether the list offers a button that puts it right."""
         return self.why in (Why.LEFT, Why.KEPT)
 
 
 class Differing:
-    """An account with what stands differently outside, queried once, when first needed."""
+    """An account with its differences outside, which are queried once, when first needed."""
 
     account: Account
 
     @cached_property
     def differences(self) -> list[Difference]:
-        """The differences outside that last until a person has them put right."""
+        """The differences outside that stay until a person has them put right."""
         return of([self.account.id])[self.account.id]
 
 
@@ -85,8 +85,8 @@ def bookings(account: Account, some: Iterable[Difference]) -> dict[int, Booking]
 
 
 def put_right(account: Account, uid: str) -> bool:
-    """Have the event of this booking written, made or removed as Kalends has it. False where it
-    does not stand differently any more, or another decision is asked for.
+    """Have the event of this booking written, made or deleted, so that it agrees with the booking.
+    False if it no longer differs, or a person must decide something else.
     """
     with database.atomic():
         account.clinic.lock()
@@ -119,7 +119,7 @@ def any_in(account: object) -> Function:
 
 
 def may_differ() -> Expression:
-    """A condition for mappings, joined with their bookings, that may differ."""
+    """The condition, for mappings joined with their bookings, that they may differ."""
     there, ours = MappingRow.fingerprint, MappingRow.wanted
     is_moved = fn.SUBSTR(there, 1, _SPAN) != fn.SUBSTR(ours, 1, _SPAN)
     told = Notice.select(Notice.booking).where(
@@ -171,8 +171,9 @@ def _difference(row: MappingRow, notice: Notice | None) -> Difference | None:
 
 
 def _change(row: MappingRow, notice: Notice | None) -> str:
-    """How the event differs from what was last written; "": not at all. Providers change texts a
-    little, so a text differs only where it is still the one that a notice told of.
+    """The difference between the event and the text that was last written; "": there is none.
+    Providers change texts a little, so a text only counts as different if it is still the one about
+    which a notice was given.
     """
     if row.phase == "gone":
         return "deleted"
