@@ -5,8 +5,6 @@ The HTTP client (`base.outgoing`) refuses private addresses. Redirects are follo
 alone.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -21,6 +19,7 @@ from sync.providers.wire import AccessToken
 from . import hrefs, login, xml
 from .login import Login
 from .refusals import error_of
+from .turns import TURNS, Turns
 
 LARGEST_OCTETS = 64_000_000  # octets of one answer, unpacked
 XML_TYPE = "application/xml; charset=utf-8"
@@ -29,12 +28,11 @@ Answer = TypeVar("Answer")
 
 
 class Dav:
-    """The requests to one account's server."""
+    """The requests to one account's server, each in its turn."""
 
-    def __init__(self, http: Client, access_token: AccessToken):
-        self._http, self._access_token = http, access_token
+    def __init__(self, http: Client, access_token: AccessToken, turns: Turns = TURNS):
+        self._http, self._access_token, self._turns = http, access_token, turns
         self._login: Login | None = None
-        self._lock, self._next_at = threading.Lock(), 0.0
 
     @property
     def login(self) -> Login:
@@ -113,7 +111,7 @@ class Dav:
         sent = dict(headers or {})
         if content is not None:
             sent["Content-Type"] = content_type
-        self._wait()
+        self._turns.wait((self.login.origin, self.login.user), self.login.seconds_between)
         try:
             return exchange(
                 self._http,
@@ -128,16 +126,6 @@ class Dav:
         except Refused as refused:
             kind = Unanswered if refused.may_have_arrived else Unavailable
             raise kind(refused.word) from None
-
-    def _wait(self) -> None:
-        """Keep the least time between two requests."""
-        seconds = self.login.seconds_between
-        if not seconds:
-            return
-        with self._lock:
-            at = time.monotonic()
-            begins, self._next_at = max(at, self._next_at), max(at, self._next_at) + seconds
-        time.sleep(max(0.0, begins - at))
 
     def multistatus(
         self, method: str, place: str, content: bytes, depth: str = "0"

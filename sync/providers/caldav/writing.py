@@ -59,7 +59,8 @@ class Writer:
                 return Result(operation, error=error)
 
         done = list(self._dav.each(group, one))
-        if len(group) > 1:  # some refuse one of several at once, and accept it alone
+        # some refuse one of several at once, and accept it alone
+        if len(group) > 1 and self._dav.login.connections > 1:
             done = [
                 one(operation) if _met_a_crowd(answer) else answer
                 for operation, answer in zip(group, done, strict=True)

@@ -26,6 +26,7 @@ from sync.tables.runs import SyncRun
 from .context import RunContext, word_of
 
 FIRST_WAIT_SECONDS = 5
+LEAST_SECONDS = 2.0  # doubled for each refusal in a row because of too many requests
 OPERATOR_WAIT = timedelta(minutes=30)
 # tries to delete events that a provider does not let us delete
 DAILY = timedelta(days=1)
@@ -71,7 +72,7 @@ def write_down(context: RunContext, error: ProviderError) -> None:
     failing_since = at if got_on or row.failing_since is None else row.failing_since
     if health == "waiting" and failing_since < at - PATIENCE:
         health = "operator"  # it has not passed: somebody should look
-    if isinstance(error, RateLimited) or error.status == TOO_BUSY:
+    if is_too_much(error):
         context.pace.halve(at)
         context.pace.save()
     columns = {
@@ -151,7 +152,7 @@ def consequence(
 ) -> tuple[str, datetime | None]:
     """The party that must act after an error, and the time of the next try: after the time that the
     provider named, unless that is over at once; else after `first` seconds, doubled for each
-    failure in a row.
+    failure in a row, at most LONGEST_REST_SECONDS.
     """
     at = scheduling.utc_now()
     if isinstance(error, Misaddressed):
@@ -166,15 +167,27 @@ def consequence(
         return "operator", at + OPERATOR_WAIT
     if isinstance(error, Endless):
         return "waiting", at + ENDLESS_WAIT
-    seconds = (
-        getattr(error, "retry_after_seconds", None) if isinstance(error, RateLimited) else None
-    )
-    if seconds is not None:  # some refuse again where one waits only as long as they say
-        seconds = max(seconds, min(2.0 * 2 ** min(failures, 12), LONGEST_REST_SECONDS))
-    if seconds is None or seconds < FIRST_WAIT_SECONDS:
+    return "waiting", at + timedelta(seconds=_seconds_to_wait(error, failures, first))
+
+
+def _seconds_to_wait(error: ProviderError, failures: int, first: float) -> float:
+    """Seconds until the next try: those that the provider named, or our own growing wait. After
+    "too many requests" at least twice those of the last refusal: some servers refuse again where
+    one waits only as long as they say.
+    """
+    asked = (error.retry_after_seconds or 0) if isinstance(error, RateLimited) else 0
+    seconds = float(asked)
+    if asked < FIRST_WAIT_SECONDS:
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-        seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_REST_SECONDS) * spread
-    return "waiting", at + timedelta(seconds=min(seconds, 86400))
+        seconds = min(first * 2 ** min(failures - 1, 12) * spread, LONGEST_REST_SECONDS)
+    if is_too_much(error):
+        seconds = max(seconds, min(LEAST_SECONDS * 2 ** min(failures, 12), LONGEST_REST_SECONDS))
+    return min(seconds, DAILY.total_seconds())
+
+
+def is_too_much(error: ProviderError) -> bool:
+    """Whether a provider says that it was asked too much, or cannot answer for now."""
+    return isinstance(error, RateLimited) or error.status == TOO_BUSY
 
 
 def _is_final(error: ProviderError) -> bool:

@@ -45,9 +45,9 @@ class Sender:
 
     def _must_read(self, destination: RemoteCalendar) -> bool:
         """Whether our calendar must be read before it is written. Not if channels report every
-        change in it, its regular reading is not due and nobody asked: an event that changed a
-        moment ago refuses the write by its etag, and is then read. Nor if a first filling
-        continues just after the calendar was read.
+        change in it, or the provider has none, its regular reading is not due and nobody asked: an
+        event that changed a moment ago refuses the write by its etag, and is then read. Nor if a
+        first filling continues just after the calendar was read.
         """
         account, at = self.account, scheduling.utc_now()
         if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:
@@ -56,7 +56,7 @@ class Sender:
             account.synced_rev
             and account.synced_on == at.date()
             and not account.failures
-            and channels.is_live(destination)
+            and (self.context.provider.channels is None or channels.is_live(destination))
         )
         was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
         return not (is_told or was_read) or self._is_stopped() or showing.is_otherwise(account)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from caldav_sync_world import CalDavSyncWorld
 from sync_world import WORLDS, SyncWorld
 
 from models import Booking
@@ -152,6 +153,46 @@ def test_trouble_without_progress_is_waited_for_longer_each_time(world, asks):
         waits.append((row.wait_until - world.clock.now).total_seconds())
         world.clock.now = row.wait_until
     assert all(later > 1.1 * before for before, later in pairwise(waits)) and row.failures == 5
+
+
+EVERY = {**WORLDS, "caldav": CalDavSyncWorld}
+
+
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("asks", [None, 0, 1, 40, 5000])
+def test_each_refusal_costs_one_request_and_is_waited_for_twice_as_long_as_the_last(
+    linden, clock, kind, status, asks
+):
+    """At least as long as asked for, and where less is asked at most a quarter of an hour."""
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world = EVERY[kind](linden, clock)
+    world.book()
+    account = world.start()
+    for _ in range(3):  # until nothing is compared a second time
+        world.later(seconds=4000)
+        world.run(account)
+    world.sandbox.faults.fail(
+        status, reason=world.refusal(status), times=None, retry_after_seconds=asks
+    )
+    world.later(seconds=400)
+    for number in range(1, 13):
+        before = world.sandbox.requests.total
+        run.run(account.id)
+        row = Account.get_by_id(account.id)
+        wait = (row.wait_until - clock.now).total_seconds()
+        assert max(asks or 0, min(2 * 2**number, 900)) <= wait <= max(asks or 0, 900)
+        clock.now = row.wait_until - timedelta(seconds=1)
+        run.run(account.id)
+        assert (world.sandbox.requests.total - before, row.failures) == (1, number)
+        clock.now = row.wait_until
+    assert Pace.halvings_of(account, clock.now) == 4
+    world.sandbox.faults.clear()
+    world.run(account)
+    world.assert_in_step(account)
 
 
 @pytest.mark.parametrize("status", [429, 503])
