@@ -147,21 +147,17 @@ def _waits(job_id: str) -> bool:
         return False
 
 
-def each(things: Iterable[Thing], do: Callable[[Thing], object], most: int | None = None) -> None:
-    """Call `do` for each of them: an error with one does not stop the others. At most `most` calls;
-    failed ones do not count, or many faulty ones would keep out the rest for ever.
+def each(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:
+    """Call `do` for each of these few: an error with one does not stop the others. For rows there
+    is `each` of `base.tables.faulty`.
 
     Raises the last error after all calls. The end of the job's time and a fault of the database
     itself concern all calls, so they are raised at once.
     """
     last: Exception | None = None
-    done = 0
     for thing in things:
-        if done == most:
-            break
         try:
             do(thing)
-            done += 1
         except Exception as error:
             if isinstance(error, TooLong) or trouble(error):
                 raise

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from peewee import fn
 
-from base import jobs, scheduling
+from base import scheduling
 from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings
 from base.phones import e164
-from base.tables import outbox, texts
+from base.tables import faulty, outbox, texts
 from base.tables.many import tuples
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
@@ -43,9 +43,8 @@ def write_due() -> None:
     soon = Booking.select(Booking.clinic).where(
         Booking.starts_at > at, Booking.starts_at < at + timedelta(days=MOST_DAYS + 1)
     )
-    jobs.each(
-        Clinic.select().where(Clinic.id.in_(soon)), lambda clinic: _write_where_wanted(clinic, at)
-    )
+    clinics = Clinic.select().where(Clinic.id.in_(soon))
+    faulty.each("reminders", clinics, lambda clinic: _write_where_wanted(clinic, at))
 
 
 def _write_where_wanted(clinic: Clinic, at: datetime) -> None:
@@ -75,22 +74,25 @@ def _write_for(
             Patient.unreminded_at.is_null(),
         )
     )
-    due = [
-        (row, client, rule, due_at)
-        for row in rows
-        if (client := row.patient) and (found := _rule(settings, row, at))
-        for rule, due_at in [found]
-    ]
-    told = _told([row.id for row, *__ in due])
-    for row, client, rule, due_at in due:
+    found = list(rows)
+    told = _told([row.id for row in found])
+
+    def write(row: Booking) -> None:
+        client, its_rule = row.patient, _rule(settings, row, at)
+        if client is None or its_rule is None:
+            return
+        rule, due_at = its_rule
         if max(row.created_at, told.get(row.id, row.created_at)) >= due_at:
-            continue
+            return
+        due_at = max(due_at, at)
         if by_mail and client.email and settings.writes_about(row):
-            _write(clinic, KIND, outbox.MAIL, client.email, row, client, rule, max(due_at, at))
+            _write(clinic, KIND, outbox.MAIL, client.email, row, client, rule, due_at)
         number = by_text and client.texts and e164(client.phone, row.practitioner.venue.country)
         if number:
             queue = texts.queue_of(clinic.id)
-            _write(clinic, texts.REMINDER, queue, number, row, client, rule, max(due_at, at))
+            _write(clinic, texts.REMINDER, queue, number, row, client, rule, due_at)
+
+    faulty.each("reminder", found, write)
 
 
 def _write(

@@ -8,11 +8,11 @@ from datetime import datetime, time, timedelta
 
 from flask import current_app
 
-from base import jobs, region, scheduling
+from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _, lazy
-from base.tables import outbox
+from base.tables import faulty, outbox
 from base.tables.outbox import Letter
 from free_times.earlier import entries
 from free_times.online import bookings, requests, team_letters
@@ -150,7 +150,9 @@ def write_due() -> None:
     if not outbox.is_set_up():
         return
     at = scheduling.utc_now()
-    jobs.each(TeamLetters.wanted(), lambda choice: _write_where_due(choice, at))
+    faulty.each(
+        "letters_to_the_team", TeamLetters.wanted(), lambda choice: _write_where_due(choice, at)
+    )
 
 
 def _write_where_due(choice: TeamLetters, at: datetime) -> None:

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from base import jobs, scheduling
+from base import scheduling
 from base.database import database
-from base.tables import outbox
+from base.tables import faulty, outbox
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from models import User
@@ -27,7 +27,7 @@ def tell_of_calendars() -> None:
     """
     if not outbox.is_set_up():
         return
-    jobs.each(CalendarTrouble.to_tell(), _tell_of_calendar)
+    faulty.each("calendar_trouble", CalendarTrouble.to_tell(), _tell_of_calendar)
 
 
 def _tell_of_calendar(trouble: CalendarTrouble) -> None:
@@ -49,7 +49,7 @@ def tell_of_removals() -> None:
     """
     if not outbox.is_set_up():
         return
-    jobs.each(episodes.removals(), _tell_of_removal)
+    faulty.each("removal", episodes.removals(), _tell_of_removal)
 
 
 def _tell_of_removal(account: Account) -> None:
@@ -80,7 +80,7 @@ def tell() -> None:
         return
     now = scheduling.utc_now()
     untold = episodes.untold(now - STEPS[0], len(STEPS))
-    jobs.each(untold, lambda account: _tell_of(account, now))
+    faulty.each("sync_trouble", untold, lambda account: _tell_of(account, now))
 
 
 def _tell_of(account: Account, now: datetime) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import letters
 from base import jobs, scheduling
-from base.tables import outbox
+from base.tables import faulty, outbox
+from base.tables.faulty import FaultyRow
 from base.tables.time_off import TimeOff
 from free_times.earlier import accepting, entries, news
 from free_times.online import answering, holds, proofs, requests, unattended
@@ -32,12 +33,11 @@ def sweep() -> None:
 
     A wake-up may be lost with Redis, or its worker may have died.
     """
-    parts = intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse
-    jobs.each(parts, lambda part: part())
+    jobs.each(SWEPT, lambda part: part())
 
 
 def clean_up() -> None:
-    """Delete old rows, each kind in a transaction of its own.
+    """Delete old rows, each kind by itself.
 
     Expired one-time tokens, failed tries of yesterday, old letters and runs, and files that nobody
     decided about; also wrong times from a clock that was ahead.
@@ -45,30 +45,16 @@ def clean_up() -> None:
     The history stays.
     """
     now = scheduling.utc_now()
-    dated = (
-        credentials.clean_up,
-        proofs.clean_up,
-        entries.clean_up,
-        requests.forget,
-        runs.clean_up,
-        pace.clean_up,
-        clocks.set_right,
-        outbox.clean_up,
-        guide_notes.clean_up,
-        TimeOff.clean_up,
-        _discard_undecided,
-    )
-    others = (holds, AddressProof, MailedCode, Session, SecurityEvent)
-    parts = [lambda part=part: part(now) for part in dated] + [one.clean_up for one in others]
-    jobs.each(parts, lambda part: database.atomic()(part)())
+    parts = [*map(database.atomic(), OLD), *OLD_ROW_BY_ROW]
+    jobs.each(parts, lambda part: part(now))
 
 
 def _discard_undecided(now: datetime) -> None:
     undecided = ("checked", ASKED, "failed")
-    for old in Import.select(Import.id, Import.clinic).where(
+    old = Import.select(Import.id, Import.clinic).where(
         Import.created_at < now - Import.KEPT, Import.phase.in_(undecided)
-    ):
-        old.advance(undecided, "discarded", None)
+    )
+    faulty.each("files", old, lambda one: one.advance(undecided, "discarded", None) or None)
 
 
 def clean_up_hourly() -> None:
@@ -85,6 +71,26 @@ def check_overlaps() -> None:
     """Look for bookings that overlap, once a day."""
     in_turn(overlaps.check, timedelta(days=1))
 
+
+SWEPT = (intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse)
+OLD = (  # a statement or two each, in one transaction
+    credentials.clean_up,
+    proofs.clean_up,
+    entries.clean_up,
+    runs.clean_up,
+    pace.clean_up,
+    clocks.set_right,
+    outbox.clean_up,
+    guide_notes.clean_up,
+    holds.clean_up,
+    TimeOff.clean_up,
+    FaultyRow.clean_up,
+    AddressProof.clean_up,
+    MailedCode.clean_up,
+    Session.clean_up,
+    SecurityEvent.clean_up,
+)
+OLD_ROW_BY_ROW = (requests.forget, _discard_undecided)  # with a transaction for each row
 
 # The listeners that are called after a change that made something due
 # (`base.sql.after_commit`).

@@ -10,9 +10,10 @@ from peewee import PeeweeException
 
 import models
 from base import day_names, jobs, scheduling
-from base.catalogue import _
+from base.catalogue import _, ngettext
 from base.database import is_sqlite
 from base.tables import outbox
+from base.tables.faulty import FaultyRow
 from letters import sending
 from letters.refusals import WHY
 from letters.smtp import MailServer, Refused
@@ -45,6 +46,7 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     yield from doctor_sync.examine(settings)
     if migrate.state() == "current":
         yield from overlaps.examine()
+        yield _faulty_rows()
 
 
 def _clock() -> tuple[bool, str]:
@@ -120,6 +122,25 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
                 welcome=welcome,
             ),
         )
+
+
+def _faulty_rows() -> tuple[bool, str]:
+    """Whether a chore fails at some rows. Such rows are not seen anywhere else."""
+    found = FaultyRow.put_off_now()
+    if not found:
+        return True, _("Chores: 0 rows that they failed at.")
+    count = sum(found.values())
+    which = ", ".join(f"{chore} {number}" for chore, number in found.items())
+    return False, ngettext(
+        "Chores: {count} row that they failed at ({which}). It is tried again by itself, at least"
+        " every six hours. The log says where it fails: report that line as a fault of Kalends.",
+        "Chores: {count} rows that they failed at ({which}). They are tried again by themselves,"
+        " at least every six hours. The log says where they fail: report these lines as a fault"
+        " of Kalends.",
+        count,
+        count=count,
+        which=which,
+    )
 
 
 def _disk(settings) -> tuple[bool, str]:

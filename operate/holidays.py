@@ -6,8 +6,9 @@ Each closes its venue until somebody unticks it; an unticked one stays unticked 
 import re
 from datetime import date, timedelta
 
-from base import jobs, scheduling
+from base import scheduling
 from base.database import alone
+from base.tables import faulty
 from base.tables.audit import AuditEntry
 from base.tables.time_off import DatedHours
 from models import User, Venue
@@ -78,9 +79,10 @@ def tick(venue: Venue, days: set[date], actor: User | None) -> None:
         AuditEntry.note(venue.clinic, actor, "venue.holidays", venue, country=venue.country)
 
 
-def refresh() -> None:
-    """Store the holidays of every venue for the year ahead."""
-    jobs.each(Venue.select().where(Venue.country != "", ~Venue.archived), _refresh_alone)
+def refresh() -> int:
+    """Store the holidays of every venue for the year ahead. Returns how many venues failed."""
+    venues = Venue.select().where(Venue.country != "", ~Venue.archived)
+    return faulty.each("holidays", venues, _refresh_alone)
 
 
 def _refresh_alone(venue: Venue) -> None:

@@ -13,6 +13,7 @@ from base.bookings.client_letters import LetterSettings
 from base.catalogue import _
 from base.database import is_sqlite
 from base.tables.audit import AuditEntry
+from base.tables.faulty import FaultyRow
 from base.tables.notes import NoteVersion
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
@@ -109,6 +110,7 @@ TABLES = (
     GuideNote,
     ChoreTurn,
     Wordy,
+    FaultyRow,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # former names of renamed tables
 DIRECTORY = Path(__file__).parent.parent / "migrations"

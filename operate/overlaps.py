@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from base import jobs, scheduling
+from base import scheduling
 from base.catalogue import _, ngettext
+from base.tables import faulty
 from free_times import overlaps
 from models import Clinic
 
@@ -15,9 +16,9 @@ MOST_KEPT = 20  # pairs of bookings that are stored by id, for either kind
 log = logging.getLogger("kalends.overlaps")
 
 
-def check() -> None:
-    """Check every clinic, and store the result with it."""
-    jobs.each(Clinic.select(), _check)
+def check() -> int:
+    """Check every clinic, and store the result with it. Returns how many clinics failed."""
+    return faulty.each("overlaps", Clinic.select(), _check)
 
 
 def _check(clinic: Clinic) -> None:

@@ -21,8 +21,9 @@ class ChoreTurn(Base):
     done_at = InstantField()
 
 
-def in_turn(chore: Callable[[], None], every: timedelta) -> None:
-    """Do the chore, unless it was done within this period.
+def in_turn(chore: Callable[[], int | None], every: timedelta) -> None:
+    """Do the chore, unless it was done within this period. It counts as not done if it returns a
+    number of rows that failed.
 
     Two processes may both do it at once, which is safe for a chore. A time in the future was
     written by a clock that was ahead, and does not count.
@@ -32,8 +33,8 @@ def in_turn(chore: Callable[[], None], every: timedelta) -> None:
     last = ChoreTurn.get_or_none(ChoreTurn.name == name)
     if last and timedelta() <= at - last.done_at < every:
         return
-    chore()
-    _keep(name, at)
+    if not chore():
+        _keep(name, at)
 
 
 def _keep(name: str, at: datetime) -> None:

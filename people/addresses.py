@@ -5,7 +5,7 @@ A person proves an address by pressing a link that was sent to it.
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import CharField, ForeignKeyField, TextField
@@ -131,9 +131,9 @@ class AddressProof(Base):
         )
 
     @classmethod
-    def clean_up(cls) -> None:
+    def clean_up(cls, at: datetime) -> None:
         """Delete links that ended long ago."""
-        cls.delete().where(cls.expires_at < now() - WITHIN).execute()
+        cls.delete().where(cls.expires_at < at - WITHIN).execute()
 
 
 def _hash(secret: str) -> str:

@@ -10,6 +10,7 @@ from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, ModelS
 
 from base import scheduling, vault
 from base.database import Base, InstantField, database, now
+from base.tables import faulty
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from models import User
@@ -159,10 +160,13 @@ class ResetRequest(Base):
         """Issue a link for each request whose address belongs to somebody who works here, and
         forget the addresses.
         """
-        for row in list(cls.waiting().limit(200)):
-            with database.atomic():
-                if cls.update(sealed="").where(cls.id == row.id, cls.sealed != "").execute():
-                    row._answer()
+        faulty.each("reset_requests", cls.waiting(), cls._take, most=200)
+
+    @database.atomic()
+    def _take(self) -> None:
+        cls = type(self)
+        if cls.update(sealed="").where(cls.id == self.id, cls.sealed != "").execute():
+            self._answer()
 
     def _answer(self) -> None:
         try:

@@ -2,7 +2,7 @@
 to read; they contain no name and no address in clear text.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import SQL, CharField, ForeignKeyField, IntegerField, ModelSelect, fn
 
@@ -82,6 +82,6 @@ class SecurityEvent(Base):
         )
 
     @classmethod
-    def clean_up(cls) -> None:
+    def clean_up(cls, at: datetime) -> None:
         """Delete events that were kept long enough."""
-        cls.delete().where(cls.at < now() - KEPT).execute()
+        cls.delete().where(cls.at < at - KEPT).execute()

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
@@ -108,9 +108,8 @@ class Session(Base):
         return [row for row in rows if row.lives]
 
     @classmethod
-    def clean_up(cls) -> None:
+    def clean_up(cls, at: datetime) -> None:
         """Delete sessions that no cookie can open any more."""
-        at = now()
         old = cls.remembered & (cls.started_at < at - REMEMBERED) | ~cls.remembered & (
             (cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)
         )

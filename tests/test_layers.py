@@ -37,7 +37,7 @@ ROOMS = {  # the same, inside the rooms
     "base.outgoing": ({"addresses", "line", "srv"}, {"resolver"}, {"exchange"}),
     "base.sql": ({"after_commit", "guarded", "parts", "turns"}, {"changes"}, {"statements"}),
     "base.tables": (
-        {"listing", "many", "notes", "outside", "past_values", "rows"},
+        {"faulty", "listing", "many", "notes", "outside", "past_values", "rows"},
         {"audit"},
         {"outbox"},
         {"bookable", "texts", "time_off", "traits"},

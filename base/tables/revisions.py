@@ -12,6 +12,7 @@ from peewee import Case
 from base import copies
 from base.database import database, is_sqlite
 
+from . import faulty
 from .traits import Shown, this_second
 
 
@@ -78,11 +79,14 @@ class Revised(Shown):
     @classmethod
     def void_late(cls) -> None:
         """Void the copies that could not be voided at once."""
-        for clinic in cls.select().where(cls.void_rev.is_null(False)):
-            if copies.void(clinic.id, clinic.void_rev):
-                cls.update(void_rev=None).where(
-                    cls.id == clinic.id, cls.void_rev == clinic.void_rev
-                ).execute()
+        faulty.each("copies", cls.select().where(cls.void_rev.is_null(False)), cls._void_its)
+
+    def _void_its(self) -> None:
+        cls = type(self)
+        if copies.void(self.id, self.void_rev):
+            cls.update(void_rev=None).where(
+                cls.id == self.id, cls.void_rev == self.void_rev
+            ).execute()
 
     @classmethod
     def void_after_restore(cls) -> None:

@@ -4,11 +4,12 @@ at once, one gets it.
 
 from datetime import timedelta
 
-from base import jobs, scheduling
+from base import scheduling
 from base.bookings import client_letters
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import Span
+from base.tables import faulty
 from base.tables.audit import AuditEntry
 from free_times.finding import Free
 from free_times.online import forms, holds, managing, taking, team_letters, unmade, waiting
@@ -272,7 +273,7 @@ def finish_unattended() -> None:
     """
     late = EarlierOffer.pressed_at <= scheduling.utc_now() - LEFT_AFTER
     left = offering.rows().where(late, EarlierOffer.phase == "open")
-    jobs.each(left, _finish_one, most=MOST)
+    faulty.each("earlier_times", left, _finish_one, most=MOST)
 
 
 def _finish_one(offer: EarlierOffer) -> None:

@@ -65,13 +65,23 @@ class Sight:
     """
 
     def __init__(self, clinic: Clinic, settings: OnlineSettings, waiting: Sequence[WaitingEntry]):
-        self.settings = settings
+        self.clinic, self.settings = clinic, settings
+        self.waiting: list[WaitingEntry] = []
         self._offered: dict[int, list[Terms]] = {}
         self._starts: dict[tuple[int, int | None], Starts] = {}
         self._groups: dict[tuple[int, int | None], list[WaitingEntry]] = defaultdict(list)
         for entry in waiting:
-            entry.clinic = clinic
-            self._groups[_key(entry)].append(entry)
+            self.take(entry)
+
+    def take(self, entry: WaitingEntry) -> None:
+        """Take one more entry into account. What is wrong with it alone comes out here, before
+        anything is asked for all.
+        """
+        entry.clinic = self.clinic
+        if self.terms(entry):
+            minute(entry.ends_at)
+        self._groups[_key(entry)].append(entry)
+        self.waiting.append(entry)
 
     def terms(self, entry: WaitingEntry) -> list[Terms]:
         """The calendars that may be offered for an entry."""

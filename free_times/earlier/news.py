@@ -4,7 +4,6 @@ It asks the engine once for each service and length, and the database the same f
 however many wait.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -16,8 +15,8 @@ from peewee import ModelSelect
 from base import scheduling
 from base.bookings.clashes import SlotTaken
 from base.database import alone
+from base.tables import faulty
 from base.tables.many import tuples
-from base.text import places
 from free_times import finding
 from free_times.online import holds
 from free_times.rules import OnlineSettings
@@ -27,8 +26,6 @@ from . import entries, matching, offering
 from .entries import EarlierSettings, WaitingEntry
 from .matching import Chance, Known, Sight
 from .offering import AtNight, CannotOffer, EarlierOffer
-
-log = logging.getLogger("kalends")
 
 TOLD = ("open", "taken", "declined", "lapsed")  # phases after which the time is not offered again
 LEAST = timedelta(minutes=10)  # minutes to answer; a time that leaves less is not offered
@@ -43,11 +40,8 @@ def offer() -> None:
     """Chore: end entries and offers that are over, and offer times that became free."""
     waits = WaitingEntry.select(WaitingEntry.clinic).where(WaitingEntry.phase == "waiting")
     offered = EarlierOffer.select(EarlierOffer.clinic).where(EarlierOffer.phase == "open")
-    for clinic in Clinic.select().where(Clinic.id.in_(waits) | Clinic.id.in_(offered)):
-        try:
-            _offer_in(clinic)
-        except Exception as error:  # an error in one clinic must not stop the others
-            log.error("waiting list: %s at %s", type(error).__name__, places(error))
+    clinics = Clinic.select().where(Clinic.id.in_(waits) | Clinic.id.in_(offered))
+    faulty.each("waiting_lists", clinics, _offer_in)
 
 
 def _offer_in(clinic: Clinic) -> None:
@@ -66,13 +60,16 @@ def _offer_in(clinic: Clinic) -> None:
 
 def end_what_is_over(clinic: Clinic) -> int:
     """End entries and offers whose time is over or whose reason is gone, and count them."""
-    ended = 0
-    for entry in entries.waiting(clinic).select(*_LIGHT, Booking):
+    ended: list[WaitingEntry] = []
+
+    def end_if_over(entry: WaitingEntry) -> None:
         if why := entry.why_over():
             with alone(entry):
                 entry.end(why)
-            ended += 1
-    return ended + _end_offers(clinic)
+            ended.append(entry)
+
+    faulty.each("entries", entries.waiting(clinic).select(*_LIGHT, Booking), end_if_over)
+    return len(ended) + _end_offers(clinic)
 
 
 def _end_offers(clinic: Clinic) -> int:
@@ -81,15 +78,17 @@ def _end_offers(clinic: Clinic) -> int:
         return 0
     letters = offering.letters_of([one.id for one in open_ones])
     is_barred = cache(finding.is_barred)  # a time may be offered to many
-    over: dict[str, list[int]] = defaultdict(list)
-    for offer in open_ones:
+    over: list[EarlierOffer] = []
+
+    def end_if_over(offer: EarlierOffer) -> None:
         offer.clinic = clinic
         if phase := offering.why_ended(offer, letters.get(offer.id, ""), is_barred):
-            over[phase].append(offer.id)
-    for phase, ids in over.items():
-        with alone(clinic):
-            offering.close([one for one in _open(clinic) if one.id in ids], phase)
-    return sum(map(len, over.values()))
+            with alone(clinic):
+                offering.close([one for one in _open(clinic) if one.id == offer.id], phase)
+            over.append(offer)
+
+    faulty.each("earlier_offers", open_ones, end_if_over)
+    return len(over)
 
 
 def _open(clinic: Clinic) -> "ModelSelect[EarlierOffer]":
@@ -101,22 +100,25 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
     """Find what became free for those who wait in this clinic; offer it unless that is done by
     hand.
     """
-    online, waiting = OnlineSettings.of(clinic), list(entries.waiting(clinic))
-    sight = Sight(clinic, online, waiting)
-    new = _new(clinic, sight, waiting, settings)
+    online = OnlineSettings.of(clinic)
+    sight = Sight(clinic, online, ())
+    faulty.each("wishes", entries.waiting(clinic), sight.take)
+    new = _new(clinic, sight, settings)
     if settings.mode == "hand" or not new:
         return
     busy = {one.entry_id for one in _open(clinic)}
     told, held = _told_before(clinic), holds.held_of_others(sight.people, None)
     fresh: dict[tuple[int, datetime, datetime], EarlierOffer] = {}
-    for entry in waiting:
-        if entry.id not in new or entry.id in busy or not entry.may_give_up(online.change_hours):
-            continue
+
+    def offer_to(entry: WaitingEntry) -> None:
+        nonlocal held
+        if not entry.may_give_up(online.change_hours):
+            return
         shared = fresh if settings.mode == "all" else {}
         free = matching.unheld(new[entry.id], entry, held)
         chances = _in_order(entry, online, new[entry.id], free, shared, told[entry.id])
         if not chances or not offering.is_mailed(entry):
-            continue
+            return
         for chance in chances:
             key = chance.calendar.id, chance.starts_at, chance.ends_at
             try:
@@ -126,10 +128,11 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
             held = holds.held_of_others(sight.people, None)
             break
 
+    others = [one for one in sight.waiting if one.id in new and one.id not in busy]
+    faulty.each("offers_of_earlier_times", others, offer_to)
 
-def _new(
-    clinic: Clinic, sight: Sight, waiting: Sequence[WaitingEntry], settings: EarlierSettings
-) -> dict[int, list[Chance]]:
+
+def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, list[Chance]]:
     """By entry, the times that became free since its client asked; stores what is known now. After
     the appointment was moved, every time that is free then counts as known.
     """
@@ -137,7 +140,8 @@ def _new(
     changed: list[tuple[WaitingEntry, Known, int | None]] = []
     step = clinic.step_minutes
     at = scheduling.utc_now()
-    for entry in waiting:
+
+    def compare(entry: WaitingEntry) -> None:
         starts = sight.starts(entry)
         sequence = entry.booking.sequence if entry.booking else None
         beyond = None
@@ -151,6 +155,8 @@ def _new(
             changed.append((entry, left, sequence))
         if new := sight.new(entry, starts, left):
             found[entry.id] = new
+
+    faulty.each("new_times", sight.waiting, compare)
     _write_down(clinic, changed)
     return found
 

@@ -6,9 +6,10 @@ then nothing is confirmed, and the offer stays as it is.
 
 from datetime import datetime, timedelta
 
-from base import jobs, scheduling
+from base import scheduling
 from base.bookings.clashes import SlotTaken
 from base.database import alone
+from base.tables import faulty
 from free_times.rules import OnlineSettings
 from models import Booking
 from sync.two_way import live
@@ -104,7 +105,7 @@ def finish_unattended() -> None:
     """
     late = OnlineBooking.pressed_at <= scheduling.utc_now() - LEFT_AFTER
     left = OnlineBooking.select(OnlineBooking, Booking).join(Booking).where(late)
-    jobs.each(left.order_by(OnlineBooking.id), _finish_one, most=MOST)
+    faulty.each("offers", left.order_by(OnlineBooking.id), _finish_one, most=MOST)
 
 
 def _finish_one(made: OnlineBooking) -> None:

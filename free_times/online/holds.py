@@ -195,9 +195,8 @@ def touching(people: Collection[int], start: datetime, end: datetime) -> dict[in
     return found
 
 
-def clean_up() -> None:
+def clean_up(at: datetime) -> None:
     """Delete holds that ran out, and later the forms that were sent with them."""
-    at = scheduling.utc_now()
     has_nothing = (Hold.sealed == "") & (Hold.expires_at <= at)
     is_told = Hold.asked_at.is_null() & (Hold.expires_at <= at - TYPED_KEPT)
     Hold.delete().where(has_nothing | is_told | (Hold.expires_at <= at - UNFINISHED_KEPT)).execute()

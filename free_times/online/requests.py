@@ -17,6 +17,7 @@ from base.bookings.changes import Changed, ChangedMeanwhile, when_status_changes
 from base.bookings.clashes import SlotTaken
 from base.database import alone
 from base.scheduling import EPOCH, Span
+from base.tables import faulty
 from base.tables.notes import NoteVersion
 from free_times import finding
 from free_times.finding import Free, Wish
@@ -149,23 +150,25 @@ def _ask_again(made: OnlineBooking) -> None:
         made.save(only=[OnlineBooking.approve_by])
 
 
-def lapse() -> int:
-    """End the requests that nobody answered in time, in short transactions, and count them."""
-    at, ended = scheduling.utc_now(), 0
+def lapse() -> None:
+    """End the requests that nobody answered in time, those of the soonest end first."""
+    at = scheduling.utc_now()
     late = (OnlineBooking.approve_by <= at) | (Booking.starts_at <= at)
     due = OnlineBooking.select(OnlineBooking, Booking).join(Booking).where(_RUNS, late)
-    for made in due.limit(MOST):
-        with alone(made.booking) as booking:
-            fresh = OnlineBooking.get_by_id(made.id)
-            fresh.booking = booking
-            if booking.status != "pending":  # all answered: nothing is left to lapse
-                _forget_the_end(fresh)
-            elif fresh.lapses_at and fresh.lapses_at <= at:
-                booking.cancel(None)
-                _come_to(fresh, "lapsed")
-                _forget_the_end(fresh)
-                ended += 1
-    return ended
+    order = OnlineBooking.approve_by, OnlineBooking.id
+    faulty.each("requests", due.order_by(*order), lambda made: _lapse(made, at), most=MOST)
+
+
+def _lapse(made: OnlineBooking, at: datetime) -> None:
+    with alone(made.booking) as booking:
+        fresh = OnlineBooking.get_by_id(made.id)
+        fresh.booking = booking
+        if booking.status != "pending":  # all answered: nothing is left to lapse
+            _forget_the_end(fresh)
+        elif fresh.lapses_at and fresh.lapses_at <= at:
+            booking.cancel(None)
+            _come_to(fresh, "lapsed")
+            _forget_the_end(fresh)
 
 
 def _come_to(made: OnlineBooking, outcome: str) -> None:
@@ -184,7 +187,7 @@ def _forget_the_end(made: OnlineBooking) -> None:
 def forget(at: datetime) -> None:
     """Delete the details of visitors whose request came to nothing long ago: note, consent, and the
     client's record if it was made for the request and nobody has used or checked it since. The
-    team's part of the booking's note stays.
+    team's part of the booking's note stays. Each request is a transaction of its own.
     """
     came_to_nothing = (
         OnlineBooking.outcome != "",
@@ -192,17 +195,22 @@ def forget(at: datetime) -> None:
         Booking.status == "cancelled",
     )
     rows = OnlineBooking.select(OnlineBooking, Booking).join(Booking)
-    for made in rows.where(*came_to_nothing).limit(MOST):
+
+    def forget_one(made: OnlineBooking) -> bool:
         with alone(made.booking) as booking:
             is_still = rows.where(*came_to_nothing, OnlineBooking.id == made.id)
-            if fresh := is_still.get_or_none():
-                _forget(fresh, booking)
+            fresh = is_still.get_or_none()
+            return fresh is not None and _forget(fresh, booking)
+
+    found = rows.where(*came_to_nothing).order_by(OnlineBooking.id)
+    faulty.each("ended_requests", found, forget_one, most=MOST)
 
 
-def _forget(made: OnlineBooking, booking: Booking) -> None:
+def _forget(made: OnlineBooking, booking: Booking) -> bool:
+    """Whether it was done: not while the client waits for an earlier time."""
     client = _unchecked_newcomer(made)
-    if client is not None and _waits(client):  # deleted once the client no longer does
-        return
+    if client is not None and _waits(client):
+        return False
     is_theirs = client is not None and booking.patient_id == client.id
     unnamed = {"patient": None} if is_theirs else {}
     Booking.update(notes=NoteVersion.forget_first(booking), **unnamed).where(
@@ -213,6 +221,7 @@ def _forget(made: OnlineBooking, booking: Booking) -> None:
         NoteVersion.forget(client)
         client.delete_instance(recursive=True)  # with its merges that were undone
     Booking.bump(booking.clinic, booking.practitioner)
+    return True
 
 
 def _unchecked_newcomer(made: OnlineBooking) -> Patient | None:

@@ -8,9 +8,10 @@ a long time, when the server was away, it becomes only a request that the clinic
 from datetime import datetime, timedelta
 from typing import Any
 
-from base import jobs, scheduling, vault
+from base import scheduling, vault
 from base.bookings.changes import ChangedMeanwhile
 from base.database import database
+from base.tables import faulty
 from free_times.rules import OnlineSettings
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
@@ -42,7 +43,7 @@ def finish() -> None:
     left = Hold.select().where(
         Hold.asked_at <= scheduling.utc_now() - LEFT_AFTER, Hold.sealed != ""
     )
-    jobs.each(left.order_by(Hold.id), _finish_one, most=MOST)
+    faulty.each("sent_forms", left.order_by(Hold.id), _finish_one, most=MOST)
 
 
 def _finish_one(hold: Hold) -> None:

@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from base import scheduling
+from base.tables import faulty
 from base.tables.many import tuples
 from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
@@ -18,6 +19,7 @@ from . import gateway
 log = logging.getLogger("kalends.revoking")
 
 FIRST_RETRY, LONGEST_RETRY, PATIENCE = timedelta(minutes=5), timedelta(hours=6), timedelta(days=7)
+MOST = 50  # accesses of one pass
 
 
 def revoke(account: Account) -> None:
@@ -66,17 +68,19 @@ def retry() -> None:
     """
     at = scheduling.utc_now()
     Revocation.delete().where(Revocation.given_up_at <= at).execute()
-    for row in Revocation.select().where(
-        Revocation.retry_at <= at, Revocation.kind.in_(gateway.kinds())
-    ):
-        wait = min(FIRST_RETRY * 2 ** min(row.tries + 1, 12), LONGEST_RETRY)
-        claimed = (
-            Revocation.update(tries=row.tries + 1, retry_at=at + wait)
-            .where(Revocation.id == row.id, Revocation.tries == row.tries)
-            .execute()
-        )
-        if claimed and (_is_used_again(row) or _is_given_back(row)):
-            Revocation.delete().where(Revocation.id == row.id).execute()
+    due = Revocation.select().where(Revocation.retry_at <= at, Revocation.kind.in_(gateway.kinds()))
+    faulty.each("consents", due.order_by(Revocation.retry_at), _retry, most=MOST)
+
+
+def _retry(row: Revocation) -> None:
+    wait = min(FIRST_RETRY * 2 ** min(row.tries + 1, 12), LONGEST_RETRY)
+    claimed = (
+        Revocation.update(tries=row.tries + 1, retry_at=scheduling.utc_now() + wait)
+        .where(Revocation.id == row.id, Revocation.tries == row.tries)
+        .execute()
+    )
+    if claimed and (_is_used_again(row) or _is_given_back(row)):
+        Revocation.delete().where(Revocation.id == row.id).execute()
 
 
 def _is_given_back(row: Revocation) -> bool:

@@ -214,10 +214,6 @@ def test_what_is_wrong_with_one_does_not_keep_the_others_waiting(linden, caplog)
         jobs.each([1, 2, 3], do)
     assert done == [1, 2, 3] and "ValueError at" in caplog.text
     assert "Kowalska" not in caplog.text
-    done.clear()
-    with pytest.raises(ValueError, match="2"):  # a pass of two: the faulty ones take no place
-        jobs.each([1, 2, 3, 4, 5], do, most=2)
-    assert done == [1, 2, 3, 4]
     for concerns_all in (jobs.TooLong(), peewee.OperationalError("database is locked")):
         done.clear()
         with pytest.raises(type(concerns_all)):

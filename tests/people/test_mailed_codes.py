@@ -86,7 +86,7 @@ def test_a_letter_that_comes_too_late_is_dropped(send, linden, clock, app):
 def test_codes_are_forgotten(send, clock):
     send()
     clock.now += mailed_codes.LASTS + timedelta(hours=2)
-    MailedCode.clean_up()
+    MailedCode.clean_up(clock.now)
     assert MailedCode.select().count() == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from online_world import only_form, switch_on, text_of, times_of, to_check
 from sync_world import WORLDS
 
+from base import scheduling
 from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from free_times.online import answering, holds, managing, names, requests, taking, unattended
@@ -249,7 +250,7 @@ def test_what_cannot_be_booked_any_more_is_said(visitor, page, jobs, world, lind
     assert ("Nora Visitor" in back.text) == (what != "off")
     assert "You are booked" not in text_of(back)
     world.later(hours=3)
-    holds.clean_up()
+    holds.clean_up(scheduling.utc_now())
     assert Hold.select().count() == 0 and "Nora" not in visitor.get(answer.location).text
 
 
@@ -261,7 +262,7 @@ def test_a_press_that_was_left_for_long_becomes_a_request(
     """The server was away: its time is held no more, and is free still."""
     answer = press(visitor, page)
     world.later(minutes=25)
-    holds.clean_up()
+    holds.clean_up(scheduling.utc_now())
     unattended.finish()
     made = OnlineBooking.get()
     assert (made.booking.status, made.booking.patient.name) == ("pending", "Nora Visitor")
