@@ -1,6 +1,6 @@
 """The calendars of one person here, and people with their calendars."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from peewee import JOIN, fn
@@ -63,9 +63,21 @@ def busiest_venue(clinic: Clinic) -> Venue:
     return found
 
 
-def everyone(clinic: Clinic) -> Iterator[User]:
-    """Everyone of the clinic by name; `has_calendar`: they have a calendar here."""
-    own = Practitioner.select(Practitioner.id).where(Practitioner.user == User.id)
-    for user in User.listed(clinic).select_extend(fn.EXISTS(own).alias("has_calendar")):
-        user.clinic = clinic
-        yield user
+def everyone(clinic: Clinic) -> list[tuple[User, list[Practitioner]]]:
+    """Everyone of the clinic by name, each with their calendars here, closed ones too: one
+    query.
+    """
+    rows = (
+        User.listed(clinic)
+        .select_extend(Practitioner, Venue)
+        .join(Practitioner, JOIN.LEFT_OUTER, attr="own")
+        .join(Venue, JOIN.LEFT_OUTER)
+    )
+    found: dict[int, tuple[User, list[Practitioner]]] = {}
+    for row in rows:
+        row.clinic = clinic
+        user, calendars = found.setdefault(row.id, (row, []))
+        if own := getattr(row, "own", None):  # missing where there is none
+            own.user = user
+            calendars.append(own)
+    return list(found.values())

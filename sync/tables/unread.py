@@ -5,8 +5,9 @@ content is stored.
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from peewee import CharField, ForeignKeyField, IntegerField, fn
+from peewee import CharField, ForeignKeyField, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, now
 from base.tables.many import insert_many_rows, portions, tuples
@@ -41,11 +42,15 @@ class UnreadEvent(Base):
         found: dict[int, Counter[str]] = {number: Counter() for number in calendar_ids}
         if not found:
             return {}
-        counted = cls.select(cls.calendar, cls.reason, fn.COUNT(cls.id))
-        counted = counted.where(cls.calendar.in_(list(found))).group_by(cls.calendar, cls.reason)
-        for number, reason, count in tuples(counted):
+        for number, reason, count in tuples(cls.counted(cls.calendar.in_(list(found)))):
             found[number][reason] = count
         return found
+
+    @classmethod
+    def counted(cls, *where: Any) -> "ModelSelect[UnreadEvent]":
+        """A query: calendar, reason, and the number of events that cannot be read, as `number`."""
+        counted = cls.select(cls.calendar, cls.reason, fn.COUNT(cls.id).alias("number"))
+        return counted.where(*where).group_by(cls.calendar, cls.reason)
 
     @classmethod
     def keep(

@@ -137,10 +137,13 @@ def _done(sentence: str) -> Response:
 
 def _context() -> dict:
     """The values for the board, with a few queries whatever the number of people."""
-    clinic, zone = access.clinic(), sync_words.zone(access.calendars(), current_user)
-    people = list(calendars.everyone(clinic))
-    board = many.overviews(clinic, {user.id: user for user in people})
-    rows = health_words.rows(people, board, {user.id for user in people if user.has_calendar}, zone)
+    clinic, people = access.clinic(), calendars.everyone(access.clinic())
+    known = [one for _user, own in people for one in own]
+    zone = sync_words.zone(
+        [one for one in known if not (one.archived or one.venue.archived)], current_user
+    )
+    board = many.overviews(clinic, {user.id: user for user, _own in people})
+    rows = health_words.rows(people, board, zone)
     return {
         "rows": rows,
         "summary": health_words.summary(rows),

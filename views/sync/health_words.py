@@ -5,14 +5,14 @@ People who do not own those calendars read the board: it names no client, no tit
 event and no calendar outside.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.catalogue import _, ngettext
-from models import Feed, User
+from models import Feed, Practitioner, User
 from sync.connect import gateway
 from sync.feeds import owned
 from sync.providers import registry
@@ -67,20 +67,22 @@ class PersonRow:
 
 
 def rows(
-    people: Sequence[User], overviews: Sequence[Overview], calendars: Set[int], zone: ZoneInfo
+    people: Sequence[tuple[User, list[Practitioner]]],
+    overviews: Sequence[Overview],
+    zone: ZoneInfo,
 ) -> list[PersonRow]:
     """The board, most serious line first: everyone who works here with a calendar, an account or a
-    feed. `calendars`: the ids of the people who have a calendar.
+    feed; `people` come with their calendars.
     """
     found: list[PersonRow] = []
     accounts: dict[int, list[Overview]] = {}
     for one in overviews:
         accounts.setdefault(one.standing.account.user_id, []).append(one)
-    feeds_of = owned.of_people(people)
-    for user in people:
+    feeds_of = owned.of_people([user for user, _calendars in people])
+    for user, calendars in people:
         own, feeds = accounts.get(user.id, []), feeds_of[user.id]
         is_here = user.is_active or any(one.standing.account.is_stuck_leaving for one in own)
-        if is_here and (own or feeds or user.id in calendars):
+        if is_here and (own or feeds or calendars):
             found += _of_person(user, own, feeds, zone)
     return sorted(found, key=lambda row: WEIGHT[row.badge])
 

@@ -67,11 +67,20 @@ def of(accounts: Collection[int]) -> dict[int, list[Difference]]:
     """The differences of these accounts (ids), the latest booking first. Two queries at most,
     whatever their number.
     """
-    rows = _candidates(accounts)
-    asked = _notices(accounts, rows) if rows else {}
+    rows = candidates(accounts)
+    mine = Notice.account.in_(list(accounts)), told_of(rows)
+    notices = Notice.select().where(*mine).order_by(Notice.id) if rows else ()
+    return among(accounts, rows, notices)
+
+
+def among(
+    accounts: Iterable[int], rows: Iterable[MappingRow], notices: Iterable[Notice]
+) -> dict[int, list[Difference]]:
+    """The differences among these candidates; `notices`: those about them, the oldest first."""
+    newest = {(notice.account_id, notice.topic): notice for notice in notices}
     found: dict[int, list[Difference]] = {number: [] for number in accounts}
     for row in rows:
-        notice = asked.get((row.account_id, f"edit {row.uid}"))
+        notice = newest.get((row.account_id, f"edit {row.uid}"))
         if one := _difference(row, notice):
             found[row.account_id].append(one)
     return found
@@ -101,7 +110,7 @@ def put_right(account: Account, uid: str) -> bool:
         return True
 
 
-def _candidates(accounts: Collection[int]) -> list[MappingRow]:
+def candidates(accounts: Collection[int]) -> list[MappingRow]:
     """The mappings that may differ, each with its booking."""
     return list(
         MappingRow.select(MappingRow, Booking)
@@ -140,14 +149,11 @@ def may_differ() -> Expression:
     return found
 
 
-def _notices(
-    accounts: Collection[int], rows: Iterable[MappingRow]
-) -> dict[tuple[int, str], Notice]:
-    """The newest notice about each of these events."""
+def told_of(rows: Iterable[MappingRow]) -> Expression:
+    """A condition for the notices about changes of these events."""
     bookings = [row.booking_id for row in rows if row.booking_id]
-    mine = Notice.account.in_(list(accounts)), Notice.booking.in_(bookings)
-    found = Notice.select().where(*mine, Notice.kind.in_(_CHANGES)).order_by(Notice.id)
-    return {(notice.account_id, notice.topic): notice for notice in found}
+    found: Expression = Notice.booking.in_(bookings) & Notice.kind.in_(_CHANGES)
+    return found
 
 
 def _difference(row: MappingRow, notice: Notice | None) -> Difference | None:

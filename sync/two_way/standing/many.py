@@ -1,12 +1,12 @@
 """The states of many accounts of one clinic with a few queries, for pages that show all of them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, Case, ModelSelect, fn
 
 from base import scheduling
 from base.tables.many import tuples
@@ -54,7 +54,7 @@ def overviews(clinic: Clinic, people: Mapping[int, User]) -> list[Overview]:
     """
     found = _accounts(clinic, people)
     if found:
-        for read in (_notices, _calendars, _reasons, _channels, _due, _differences):
+        for read in (_notices, _calendars, _channels, _due):
             read(found)
     return list(found.values())
 
@@ -116,50 +116,50 @@ def _counts(at: datetime) -> tuple[Any, ...]:
 
 
 def _notices(found: dict[int, Overview]) -> None:
+    """Add open questions, the last reminder, and what stands differently outside."""
+    may_differ = [
+        number for number, one in found.items() if vars(one.standing.account)["may_differ"]
+    ]
+    rows = differences.candidates(may_differ) if may_differ else []
     kinds = Notice.kind.in_((*QUESTIONS, "sync_reminder"))
-    mine = Notice.account.in_(list(found)), Notice.settled_at.is_null()
-    rows = defaultdict(list)
-    for row in Notice.select().where(*mine, kinds).order_by(Notice.id.desc()):
-        rows[row.account_id].append(row)
+    wanted = kinds & Notice.settled_at.is_null() | differences.told_of(rows)
+    of_account = defaultdict(list)
+    for notice in Notice.select().where(Notice.account.in_(list(found)), wanted):
+        of_account[notice.account_id].append(notice)
     for number, one in found.items():
+        notices = sorted(of_account[number], key=lambda notice: notice.id)
         one.standing.question = Standing.weightiest(
-            row for row in rows[number] if row.kind in QUESTIONS
+            notice for notice in reversed(notices) if notice.kind in QUESTIONS
         )
-        asked = next((row for row in rows[number] if row.kind == "sync_reminder"), None)
-        at = asked.detail.get("at") if asked else None
+        asked = [notice for notice in notices if notice.kind == "sync_reminder"]
+        at = asked[-1].detail.get("at") if asked else None
         one.asked_at = datetime.fromisoformat(at) if at else None
+        own = [row for row in rows if row.account_id == number]
+        one.standing.differences = differences.among([number], own, notices)[number]
 
 
 def _calendars(found: dict[int, Overview]) -> None:
-    """Add calendars that are gone, cannot be read or could not be searched."""
-    is_open = (
-        (CalendarTrouble.calendar == RemoteCalendar.id)
-        & CalendarTrouble.ended_at.is_null()
-        & (RemoteCalendar.role != "listed")
-    )
-    rows = (
-        RemoteCalendar.select(RemoteCalendar, CalendarTrouble)
-        .join(CalendarTrouble, JOIN.LEFT_OUTER, on=is_open, attr="trouble")
-        .where(
-            RemoteCalendar.account.in_(list(found)),
-            RemoteCalendar.gone_since.is_null(False)
-            | CalendarTrouble.id.is_null(False)
-            | (RemoteCalendar.search_word != ""),
-        )
-        .order_by(RemoteCalendar.id, CalendarTrouble.kind)
-    )
+    """Add calendars that are gone, cannot be read or could not be searched, and the reasons why
+    events of those that are read in part cannot be read.
+    """
     for one in found.values():
         one.standing.gone, one.standing.troubles, one.standing.unsearched = [], [], []
-    seen = set()
-    for row in rows:
-        standing = found[row.account_id].standing
-        trouble = getattr(row, "trouble", None)
-        if trouble is not None:
+        one.standing.reasons = {}
+    seen: set[Any] = set()
+    for row in _troubled(list(found)):
+        standing, trouble = found[row.account_id].standing, getattr(row, "trouble", None)
+        if trouble is not None and trouble.id not in seen:
+            seen.add(trouble.id)
             trouble.calendar = row
             standing.troubles.append(trouble)
-        if row.id in seen:
+        if trouble is not None and trouble.kind == "events":
+            counted = vars(row)  # columns of the query only
+            reasons = standing.reasons.setdefault(row.id, Counter())
+            if counted["count"]:
+                reasons[counted["reason"]] = counted["count"]
+        if row in seen:
             continue
-        seen.add(row.id)
+        seen.add(row)
         if row.role == "source" and row.gone_since:
             standing.gone.append(row)
         if row.search_word:
@@ -168,12 +168,37 @@ def _calendars(found: dict[int, Overview]) -> None:
         one.standing.unsearched.sort()
 
 
-def _reasons(found: dict[int, Overview]) -> None:
-    """Add the reasons why events of calendars that are read in part cannot be read."""
-    standings = [one.standing for one in found.values()]
-    known = UnreadEvent.reasons(number for one in standings for number in one.read_in_part)
-    for one in standings:
-        one.reasons = {number: known[number] for number in one.read_in_part}
+def _troubled(accounts: list[int]) -> "ModelSelect[RemoteCalendar]":
+    """The calendars with any trouble: once for each, and for each reason of unread events."""
+    is_open = (
+        (CalendarTrouble.calendar == RemoteCalendar.id)
+        & CalendarTrouble.ended_at.is_null()
+        & (RemoteCalendar.role != "listed")
+    )
+    mine = RemoteCalendar.alias()
+    own = mine.select(mine.id).where(mine.account.in_(accounts))
+    unread = UnreadEvent.counted(UnreadEvent.calendar.in_(own)).alias("counted")
+    is_read_in_part = (unread.c.calendar_id == RemoteCalendar.id) & (
+        CalendarTrouble.kind == "events"
+    )
+    return (
+        RemoteCalendar.select(
+            RemoteCalendar,
+            CalendarTrouble,
+            fn.COALESCE(unread.c.reason, "").alias("reason"),
+            fn.COALESCE(unread.c.number, 0).alias("count"),
+        )
+        .join(CalendarTrouble, JOIN.LEFT_OUTER, on=is_open, attr="trouble")
+        .switch(RemoteCalendar)
+        .join(unread, JOIN.LEFT_OUTER, on=is_read_in_part)
+        .where(
+            RemoteCalendar.account.in_(accounts),
+            RemoteCalendar.gone_since.is_null(False)
+            | CalendarTrouble.id.is_null(False)
+            | (RemoteCalendar.search_word != ""),
+        )
+        .order_by(RemoteCalendar.id, CalendarTrouble.kind)
+    )
 
 
 def _channels(found: dict[int, Overview]) -> None:
@@ -195,15 +220,6 @@ def _due(found: dict[int, Overview]) -> None:
     for one in standings:
         column = windows.index(local.window(one.account))
         one.due = sum(row.counts[column] for row in one.account.going_out(rows))
-
-
-def _differences(found: dict[int, Overview]) -> None:
-    may_differ = [
-        number for number, one in found.items() if vars(one.standing.account)["may_differ"]
-    ]
-    told = differences.of(may_differ) if may_differ else {}
-    for number, one in found.items():
-        one.standing.differences = told.get(number, [])
 
 
 def _calendars_of(clinic_id: int, windows: list[Window]) -> list[_Calendar]:

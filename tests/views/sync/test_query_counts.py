@@ -1,5 +1,5 @@
 """How often pages that are asked again and again ask the database: the same for one account of the
-clinic and for forty, for one client and for hundreds.
+clinic and for forty, for one client and for thousands.
 """
 
 import logging
@@ -12,10 +12,14 @@ import pytest
 
 from base.scheduling import Span
 from base.tables import outbox
+from base.tables.many import insert_many_rows
 from base.tables.texts import TextSettings
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from sync.connect import gateway
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.unread import CalendarTrouble, UnreadEvent
 
 TROUBLES = (  # what may be wrong with accounts: each asks for something else
     {"failures": 0},
@@ -44,8 +48,30 @@ def queries(caplog):
     return sent
 
 
-def add_people(linden, clock, count: int) -> None:
-    """Colleagues, each with an account in step and a calendar that is read."""
+def spoil(linden, source: RemoteCalendar, at) -> None:
+    """The calendar is read in part, and an event of the account stands differently outside."""
+    of_row = {"clinic": linden.clinic, "calendar": source}
+    CalendarTrouble.create(kind="events", reason="", **of_row)
+    UnreadEvent.create(remote_id="e", reason="no_start", **of_row)
+    hour = Span(at, at + timedelta(hours=1))
+    booking = Booking.book(
+        linden.calendar, [hour], linden.pat, patient=linden.patient, allow_overlap=True
+    )[0]
+    row = MappingRow.create(
+        account=source.account,
+        uid=str(booking.uuid),
+        booking=booking,
+        phase="gone",
+        wanted="2026-11-21T11:40:00+00:00/2026-11-21T12:40:00+00:00 a",
+        remote_id="r",
+    )
+    Notice.give(source.account, "deleted", f"edit {row.uid}", booking=booking.id, settled_as="left")
+
+
+def add_people(linden, clock, count: int, is_whole: bool = True) -> None:
+    """Colleagues, each with an account and a calendar that is read. `is_whole`: where False, each
+    is read in part and differs, and is otherwise as well as its trouble lets it be.
+    """
     for number in range(count):
         person = User.create(
             clinic=linden.clinic,
@@ -60,6 +86,8 @@ def add_people(linden, clock, count: int) -> None:
         Account.update(**TROUBLES[number % len(TROUBLES)]).where(
             Account.id == source.account
         ).execute()
+        if not is_whole:
+            spoil(linden, source, clock.now + timedelta(days=1 + number))
         Feed.draft(person, name="Phone", rev=1).save()
         RemoteCalendar.create(
             clinic=linden.clinic,
@@ -73,12 +101,13 @@ def add_people(linden, clock, count: int) -> None:
 
 def test_the_status_of_an_account(signed_in, linden, clock, queries):
     linden.pat.change_sync(sync_allowed=True, identifier="none")
-    external.source(linden.pat, checked_at=clock.now, synced_on=clock.now.date())
+    source = external.source(linden.pat, checked_at=clock.now, synced_on=clock.now.date())
+    spoil(linden, source, clock.now)
     pat = signed_in(linden.pat)
     address = re.search(r'hx-get="(/sync/accounts/status[^"]*)"', pat.get("/sync/").text)[1]
     address = address.replace("&amp;", "&")
     few = queries(lambda: pat.get(address, headers=PARTIAL))
-    add_people(linden, clock, 40)
+    add_people(linden, clock, 40, is_whole=False)
     many = queries(lambda: pat.get(address, headers=PARTIAL))
     assert len(few) == len(many) <= MOST, "\n".join(many)
     assert Account.select().count() == 41
@@ -131,12 +160,15 @@ def test_several_accounts_of_one_person(signed_in, linden, clock, queries, addre
     assert len(many) <= MOST or not address.endswith(("status", "history"))
 
 
-def test_the_health_board(all_set_up, signed_in, linden, clock, queries):
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "spoiled"])
+def test_the_health_board(all_set_up, signed_in, linden, clock, queries, is_whole):
     linden.pat.change_sync(sync_allowed=True, identifier="none")
-    external.source(linden.pat, checked_at=clock.now, synced_on=clock.now.date())
+    source = external.source(linden.pat, checked_at=clock.now, synced_on=clock.now.date())
+    if not is_whole:
+        spoil(linden, source, clock.now)
     olive = signed_in(linden.olive)
     few = queries(lambda: olive.get("/health/board", headers=PARTIAL))
-    add_people(linden, clock, 42)
+    add_people(linden, clock, 42, is_whole)
     many = queries(lambda: olive.get("/health/board", headers=PARTIAL))
     assert len(few) == len(many) <= MOST, "\n".join(many)
 
@@ -148,12 +180,9 @@ def test_a_client_searched_as_one_types(signed_in, linden, queries):
         return pat.post("/clients/matches", data={"q": "wój"}, headers=PARTIAL)
 
     few = queries(ask)
-    rows = [
-        {name: value for name, value in linden.patient.__data__.items() if name != "id"}
-        | {"internal_id": f"X-{number}"}
-        for number in range(400)
-    ]
-    for start in range(0, len(rows), 40):
-        Patient.insert_many(rows[start : start + 40]).execute()
+    columns = {name: value for name, value in linden.patient.__data__.items() if name != "id"}
+    insert_many_rows(
+        Patient, [Patient(**columns | {"internal_id": f"X-{number}"}) for number in range(10_000)]
+    )
     many = queries(ask)
     assert len(few) == len(many) <= MOST, "\n".join(many)
