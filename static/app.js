@@ -8,6 +8,19 @@
     if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   });
 
+  // The server knows narrow screens, so that the team's day comes to them as a list at once. Where
+  // one was turned since, it is asked again.
+  const screen = matchMedia("(max-width: 63.99rem)");
+  const tellWidth = () => {
+    const [kept, age] = screen.matches ? [1, 31536000] : ["", 0];
+    document.cookie = `narrow=${kept}; path=/; max-age=${age}; samesite=lax`;
+    if (screen.matches || !document.querySelector("[data-narrow]")) return;
+    const select = "#day-grid, #by-time, #legend";
+    htmx.ajax("GET", location.href, { target: "#by-time", select, swap: "outerHTML" });
+  };
+  document.addEventListener("DOMContentLoaded", tellWidth);
+  screen.addEventListener("change", tellWidth);
+
   document.addEventListener("click", async (click) => {
     const button = click.target.closest("[data-copy]");
     if (button) {

@@ -29,19 +29,26 @@
 
   const calendar = () => document.querySelector("#week, #by-time");
   const grid = () => document.querySelector('[data-kind="scroll"]');
+  const block = (path) =>
+    [...document.querySelectorAll("#week a.booking, #by-time a.booking")].find(
+      (link) => link.pathname === path && link.getClientRects().length,
+    );
   document.addEventListener("submit", ({ target }) => {
     const link = /^\/bookings\/\d+/.exec(new URL(target.action).pathname)?.[0];
     if (!link || !calendar()) return;
-    const place = { link, page: scrollY, box: grid()?.scrollTop };
+    const top = block(link)?.getBoundingClientRect().top;
+    const place = { link, top, page: scrollY, box: grid()?.scrollTop };
     sessionStorage.setItem(PLACE, JSON.stringify(place));
   });
   const back = (place) => {
     if (grid()) grid().scrollTop = place.box ?? 0;
     scrollTo({ top: place.page, behavior: "instant" });
-    const same = [...document.querySelectorAll("#week a.booking, #by-time a.booking")].find(
-      (link) => link.pathname === place.link && link.getClientRects().length,
-    );
+    const same = block(place.link);
     const said = document.querySelector("#flash > *");
+    // What is said lies above: the booking stays where the eye is, unless it would lie below that.
+    const clear = (said?.offsetHeight ?? 0) + 16;
+    if (same && place.top > clear)
+      scrollBy({ top: same.getBoundingClientRect().top - place.top, behavior: "instant" });
     if (!same && said) said.tabIndex = -1;
     (same ?? said)?.focus({ preventScroll: !same });
   };

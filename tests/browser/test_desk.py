@@ -51,11 +51,12 @@ def test_a_new_status_leaves_the_page_and_the_focus_where_they_were(enter, linde
     block = page.locator(".booking:visible", has_text="Małgorzata")
     block.scroll_into_view_if_needed()
     block.click()
-    before = page.evaluate("scrollY")
-    assert before > 100
+    before = block.bounding_box()["y"]
+    assert page.evaluate("scrollY") > 100
     page.get_by_role("button", name="Mark as arrived").click()
-    expect(page.locator('.booking[data-status="arrived"]:visible')).to_be_focused()
-    assert abs(page.evaluate("scrollY") - before) < 5
+    arrived = page.locator('.booking[data-status="arrived"]:visible')
+    expect(arrived).to_be_focused()
+    assert abs(arrived.bounding_box()["y"] - before) < 5
 
 
 def test_a_lost_line_is_told_beside_the_button_with_the_focus(visitor, app, address, booking):
@@ -164,3 +165,17 @@ def test_as_an_app_without_a_line_it_says_so_and_keeps_no_client(enter, booking)
     page.context.set_offline(False)
     page.get_by_role("link", name="Try again").click()
     expect(page.locator("#week, #day-grid").first).to_be_visible()
+
+
+def test_sync_is_short_on_a_phone_until_something_is_set_up(enter, linden):
+    """What it is, and a choice for each provider; the rest is folded until its turn comes."""
+    linden.pat.change_sync(sync_allowed=False)
+    page = enter(viewport=PHONE)
+    page.goto("/sync/")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 1900
+    choice = page.get_by_role("group", name="How should clients appear?")
+    expect(choice).to_be_hidden()
+    page.get_by_label("Let my bookings appear in calendars outside Kalends").check()
+    expect(choice).to_be_visible()
+    page.get_by_text("For your clients").first.click()
+    expect(page.get_by_role("heading", name="For your clients")).to_be_visible()

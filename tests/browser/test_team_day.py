@@ -181,6 +181,18 @@ def test_it_has_no_barriers(enter, linden, receptionist, booked, no_barriers, wi
     no_barriers(page)
 
 
+def test_a_narrow_screen_gets_the_list_at_once_and_columns_where_it_is_turned(
+    enter, linden, receptionist, booked
+):
+    page = enter(receptionist.email, viewport={"width": 390, "height": 844})
+    page.locator("#by-time .booking").first.wait_for()  # the first page asks for it
+    answer = page.goto(page.url).text()
+    assert "#booking-card" in answer and 'id="day-grid"' not in answer
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.locator("#day-grid section").first.wait_for()
+    assert 'id="day-grid"' in page.goto(page.url).text()
+
+
 def test_without_scripts_a_narrow_screen_has_columns_and_a_way_to_the_list(
     enter, linden, receptionist, booked
 ):

@@ -61,7 +61,9 @@ class BlockLine:
 @login_required
 def index():
     shown = page()
-    return render_template("team_day/index.html" if shown else "week/none.html", **shown or {})
+    if shown is None:
+        return render_template("week/none.html")
+    return render_template(f"team_day/{'by_time' if shown['is_narrow'] else 'index'}.html", **shown)
 
 
 @blueprint.get("/calendar/team/list")
@@ -127,6 +129,7 @@ def page(day: date | None = None) -> dict | None:
         "day": day,
         "today": today,
         "view": "team",
+        "is_narrow": request.cookies.get("narrow") == "1",  # as the script of an earlier page says
         "came": {"view": "team", "shown": day.isoformat()},
         "requests": requests.lines(),
         **week.headings(day, today),
