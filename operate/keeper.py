@@ -200,11 +200,15 @@ class Ready:
 
     def theirs(self) -> socket.socket:
         """The end for the next child. The code that starts the child closes it here."""
-        if self._ours:
-            self._ours.close()
+        self.close()
         self._ours, theirs = socket.socketpair()
         self._ours.setblocking(False)
         return theirs
+
+    def close(self) -> None:
+        """Hear the child no more."""
+        if self._ours:
+            self._ours.close()
 
     def __call__(self) -> bool:
         """Whether the present child has reported since the last call."""

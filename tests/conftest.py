@@ -283,6 +283,7 @@ def explainer(postgres_url, tmp_path_factory, worker_id):
     explainer = explained.Explainer(postgresql, postgres_url, claims)
     yield explainer
     explainer.connection.close()
+    postgresql.close_all()
 
 
 SEEN: set[str] = set()  # statements that this process has met
@@ -365,7 +366,7 @@ def migrated_app(settings):
     # Whoever wants reads written flushes it: nothing happens behind a test's back.
     app.wsgi_app.reads = ReadLog(delay_seconds=3600)
     migrate.migrate()
-    models.database.close()
+    models.database.obj.close_all()
     yield app
     open_database(settings.database_url)
     app.wsgi_app.reads.flush()

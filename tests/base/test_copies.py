@@ -66,7 +66,7 @@ class Away:
         self._url = settings.database_url
 
     def __enter__(self):
-        models.database.close()
+        models.database.obj.close_all()
         open_database(
             "sqlite:////nowhere/at/all.db"
             if is_sqlite()
@@ -74,6 +74,7 @@ class Away:
         )
 
     def __exit__(self, *error):
+        models.database.obj.close_all()
         open_database(self._url)
         models.database.connect(reuse_if_open=True)
 

@@ -534,14 +534,16 @@ def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(
     OneTimeToken.update(expires_at=outbox.now() + timedelta(days=3650)).execute()
     models.database.close()
     worker = begin()
-    assert worker.wait(60) == -signal.SIGKILL, worker.stderr.read()
+    __, said = worker.communicate(timeout=60)
+    assert worker.returncode == -signal.SIGKILL, said
     models.database.connect(reuse_if_open=True)
     row = Letter.get()
     assert row.phase == "waiting" and row.lease
     Letter.update(leased_until=clock.now).execute()  # as after three minutes
     models.database.close()
     worker = begin()
-    assert worker.wait(60) == 0, worker.stderr.read()
+    __, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said
     models.database.connect(reuse_if_open=True)
     assert phases() == {"sent": 1}
     assert (

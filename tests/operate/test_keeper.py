@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -93,25 +94,33 @@ def test_one_that_cannot_be_begun_is_tried_again(keep, capsys, fault):
     assert capsys.readouterr().out.count("part could not be started (") == 2
 
 
-def signs(every: float) -> tuple[Callable[[], subprocess.Popen], Ready]:
-    """What begins a child that gives a sign so often, and what hears it."""
-    said = Ready()
+@pytest.fixture
+def signs():
+    """`signs(every)`: a function that begins a child which gives a sign each `every` seconds, and
+    the `Ready` that receives the signs.
+    """
     code = (
         "import socket, time; ours = socket.socket(fileno={})\n"
         "while 1: ours.send(b'1'); time.sleep({})"
     )
+    with ExitStack() as stack:
 
-    def begin() -> subprocess.Popen:
-        with said.theirs() as theirs:
-            number = theirs.fileno()
-            return subprocess.Popen(
-                [sys.executable, "-S", "-c", code.format(number, every)], pass_fds=[number]
-            )
+        def given(every: float) -> tuple[Callable[[], subprocess.Popen], Ready]:
+            said = stack.enter_context(closing(Ready()))
 
-    return begin, said
+            def begin() -> subprocess.Popen:
+                with said.theirs() as theirs:
+                    number = theirs.fileno()
+                    return subprocess.Popen(
+                        [sys.executable, "-S", "-c", code.format(number, every)], pass_fds=[number]
+                    )
+
+            return begin, said
+
+        yield given
 
 
-def test_one_that_is_stopped_is_ended_and_started_again(keep, capsys):
+def test_one_that_is_stopped_is_ended_and_started_again(keep, signs, capsys):
     begin, said = signs(0.05)
     part = Part(begin, said, gives_signs=True)
     running = keep(part, lambda: part.ready, frozen_seconds=0.5)
@@ -127,7 +136,7 @@ def test_one_that_is_stopped_is_ended_and_started_again(keep, capsys):
     ]
 
 
-def test_one_that_gives_signs_is_left_alone(keep, capsys):
+def test_one_that_gives_signs_is_left_alone(keep, signs, capsys):
     begin, said = signs(0.05)
     part = Part(begin, said, gives_signs=True)
     end = time.monotonic() + 1.5
@@ -135,7 +144,7 @@ def test_one_that_gives_signs_is_left_alone(keep, capsys):
     assert part.ends == 0 and capsys.readouterr().out == ""
 
 
-def test_one_that_has_yet_to_begin_is_given_more_time(keep):
+def test_one_that_has_yet_to_begin_is_given_more_time(keep, signs):
     begin, said = signs(60)
     part = Part(begin, lambda: said() and False, gives_signs=True)
     end = time.monotonic() + 0.6
@@ -164,7 +173,7 @@ def test_time_in_which_nobody_listened_is_no_silence(monkeypatch):
 
 def test_signs_that_nobody_takes_keep_nobody_waiting():
     said = Ready()
-    with said.theirs() as theirs:
+    with closing(said), said.theirs() as theirs:
         for _ in range(5000):  # more than the socket holds
             say_ready(theirs)
         assert said()
@@ -178,6 +187,8 @@ def test_a_log_that_cannot_be_written_stops_nothing(keep, monkeypatch):
         keep(part, lambda: part.ends > 2)
         with pytest.raises(OSError, match="No space left"):
             print("x", flush=True)
+        with suppress(OSError):
+            sys.stdout.close()
         monkeypatch.undo()
 
 

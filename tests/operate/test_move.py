@@ -60,6 +60,7 @@ def empty_postgres(postgres_url, worker_id):
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
     url = head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+    models.database.obj.close_all()
     open_database(url)
     migrate.migrate()
     models.database.close()
