@@ -27,7 +27,7 @@ from operate.front import Front, Lane
 from sync.connect import gateway
 from sync.feeds import feed, wsgi
 from views.kit import signing_in
-from views.kit.access import Closed
+from views.kit.access import CalendarClosed
 from views.visitor import faults
 
 log = logging.getLogger("kalends")
@@ -63,11 +63,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     after_commit.listen(*chores.WAKING)
     keys.put_in_force(app, settings)
     outbox.set_up(
-        outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
+        outbox.MailSetup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
     )
     exchange.set_up(settings.private_hosts)
     gateway.set_up(
-        gateway.Setup(
+        gateway.GatewaySetup(
             settings.providers,
             settings.webhook_url,
             settings.poll_seconds,
@@ -307,7 +307,7 @@ def _show_error(error: Exception):
         return faults.show(status)
     said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: not our fault
     heading, advice = _GONE if (status, request.method) == (404, "POST") else said
-    if isinstance(error, Closed):
+    if isinstance(error, CalendarClosed):
         heading, advice = error.heading, error.advice
     try:
         return (

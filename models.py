@@ -76,7 +76,7 @@ class LastVenue(Exception):
     """A clinic keeps at least one venue."""
 
 
-class Stopped(Exception):
+class FeedStopped(Exception):
     """The link was stopped for good."""
 
 
@@ -210,8 +210,8 @@ class Venue(Named, Shown):
         """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on
         the new zone's midnights.
 
-        Raises Taken for a name in use, and SlotTaken where whole days would come to overlap other
-        bookings in the new zone.
+        Raises AlreadyUsed for a name in use, and SlotTaken where whole days would come to overlap
+        other bookings in the new zone.
         """
         wanted = {"name": name, "address": address, "zone_name": zone_name, "hours": hours}
         changed = [column for column, value in wanted.items() if getattr(self, column) != value]
@@ -340,7 +340,7 @@ class User(Shown, KeepsTitles, UserMixin):
         email: str,
         role: str,
     ) -> "User":
-        """A new person without a password, with a calendar at each venue. Raises Taken for an
+        """A new person without a password, with a calendar at each venue. Raises AlreadyUsed for an
         address in use.
         """
         with unique():
@@ -354,8 +354,8 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @transition
     def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
-        """Change name, address or role. Raises Taken for an address in use, LastOwner. One-time
-        links sent to an earlier address end.
+        """Change name, address or role. Raises AlreadyUsed for an address in use, LastOwner. One-
+        time links sent to an earlier address end.
         """
         if role != self.role:
             self._leave_an_owner()
@@ -596,8 +596,8 @@ class Patient(Numbered):
         """Change any columns; if name or ID changes, every calendar with a booking of this client
         changes at once.
 
-        An emptied internal ID becomes the next free one. Raises Taken for one in use, DoesNotExist
-        if the record was merged into another, where nobody would see the change.
+        An emptied internal ID becomes the next free one. Raises AlreadyUsed for one in use,
+        DoesNotExist if the record was merged into another, where nobody would see the change.
         """
         if self.merged_into_id:
             raise Patient.DoesNotExist
@@ -655,8 +655,8 @@ class Service(Named, Shown, OnlineService):
 
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; a new name appears in every feed at once. Raises Taken for a name in
-        use.
+        """Change any columns; a new name appears in every feed at once. Raises AlreadyUsed for a
+        name in use.
         """
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if "name" in changed:
@@ -895,9 +895,9 @@ class Feed(Shown):
 
     @transition
     def change(self, actor: User | None, **settings) -> None:
-        """Change what the link shows; its URL stays. Raises Stopped."""
+        """Change what the link shows; its URL stays. Raises FeedStopped."""
         if self.revoked_at:
-            raise Stopped
+            raise FeedStopped
         changed = [name for name, value in settings.items() if getattr(self, name) != value]
         if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
@@ -919,10 +919,10 @@ class Feed(Shown):
     @transition
     def rotate(self, actor: User | None) -> None:
         """Give the link a new URL; the old one ends with the commit. Also restarts a link that a
-        plan change stopped (A44). Raises Stopped.
+        plan change stopped (A44). Raises FeedStopped.
         """
         if self.revoked_at:
-            raise Stopped
+            raise FeedStopped
         self.salt, self.rotated_at, self.suspended_at = (
             secrets.token_urlsafe(24),
             scheduling.utc_now(),

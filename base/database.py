@@ -39,7 +39,7 @@ SQLITE_PATIENCE = 10  # seconds
 STATEMENTS_KEPT = 400  # by a connection; pages and rounds of sync use three hundred
 
 
-class Taken(Exception):
+class AlreadyUsed(Exception):
     """The name, ID or e-mail address already belongs to another row."""
 
 
@@ -382,7 +382,7 @@ def _read_again(row: Base) -> None:
 
 @contextmanager
 def unique() -> Iterator[None]:
-    """Turn the schema's refusal of a duplicate inside this block into Taken.
+    """Turn the schema's refusal of a duplicate inside this block into AlreadyUsed.
 
     Nothing of the block is kept then.
     """
@@ -390,4 +390,4 @@ def unique() -> Iterator[None]:
         with database.atomic():
             yield
     except IntegrityError:
-        raise Taken from None
+        raise AlreadyUsed from None

@@ -32,7 +32,7 @@ LIMITS = {
     "chores": 600,
 }
 # raised inside a job at its limit; a run treats it as the end of its time slice
-TooLong = JobTimeoutException
+JobTooLong = JobTimeoutException
 WORKER_SECONDS = 30  # seconds without a sign of life, after which a worker counts as gone
 # An id is unique while its job waits or runs. Without these two settings a finished or failed job
 # would keep its id and block every later wake-up.
@@ -159,7 +159,7 @@ def each(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:
         try:
             do(thing)
         except Exception as error:
-            if isinstance(error, TooLong) or trouble(error):
+            if isinstance(error, JobTooLong) or trouble(error):
                 raise
             if last:
                 log.error("%s at %s", type(last).__name__, places(last))

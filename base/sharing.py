@@ -16,7 +16,7 @@ from itertools import accumulate
 from operator import mul
 from typing import NamedTuple
 
-from .slots import DAY, FAR, MINUTE, Stretch
+from .slots import DAY, FAR, MINUTE, FromTo
 
 LOOK_BACK_DAYS = 28
 LOOK_AHEAD_DAYS = 6  # days after the visit that `Share` must know
@@ -58,7 +58,7 @@ class Share:
     def of(
         cls,
         calendar: int,
-        openings: Collection[Stretch],
+        openings: Collection[FromTo],
         booked: Collection[Sequence[int]],
         given: Collection[int],
     ) -> "Share":
@@ -72,7 +72,7 @@ class Share:
 
     @classmethod
     def summed(
-        cls, calendar: int, openings: Collection[Stretch], sums: Collection["DaySum"]
+        cls, calendar: int, openings: Collection[FromTo], sums: Collection["DaySum"]
     ) -> "Share":
         """Make a share from sums, for a question about one time only."""
         days = [one for one in sums if not one.long_until]
@@ -89,7 +89,7 @@ class Share:
     def _with(
         cls,
         calendar: int,
-        openings: Collection[Stretch],
+        openings: Collection[FromTo],
         booked: dict[int, int],
         blocks: Collection[Sequence[int]],
         starts: Sequence[int],
@@ -245,7 +245,7 @@ class Turns:
         ]
 
 
-def _parts(opens: int, closes: int) -> Iterator[Stretch]:
+def _parts(opens: int, closes: int) -> Iterator[FromTo]:
     """A stretch cut at midnights (UTC)."""
     while opens < closes:
         stop = min(closes, (opens // DAY + 1) * DAY)
@@ -253,7 +253,7 @@ def _parts(opens: int, closes: int) -> Iterator[Stretch]:
         opens = stop
 
 
-def _common(openings: Collection[Stretch], blocks: Collection[Sequence[int]]) -> list[Stretch]:
+def _common(openings: Collection[FromTo], blocks: Collection[Sequence[int]]) -> list[FromTo]:
     """The time that is in both lists."""
     return [
         (max(opens, one[0]), min(closes, one[1]))

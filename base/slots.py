@@ -13,7 +13,7 @@ MINUTE = 60_000_000
 DAY = 24 * 60 * MINUTE
 FAR = 10**18  # a bound: thirty thousand years
 
-Stretch = tuple[int, int]  # from, to (not included)
+FromTo = tuple[int, int]  # from, to (not included)
 
 
 class TakenTime(NamedTuple):
@@ -25,7 +25,7 @@ class TakenTime(NamedTuple):
     after: int = 0
 
 
-Taken = Sequence[int]  # begins like a `TakenTime`, and may have more fields
+TakenRow = Sequence[int]  # begins like a `TakenTime`, and may have more fields
 
 
 class Need(NamedTuple):
@@ -36,7 +36,7 @@ class Need(NamedTuple):
     after: int = 0
 
 
-class Rules(NamedTuple):
+class SlotRules(NamedTuple):
     """Which starts are offered.
 
     They are every `step` from the opening hour, at least `notice` after now, at most `horizon`
@@ -46,10 +46,10 @@ class Rules(NamedTuple):
     step: int
     notice: int = 0
     horizon: int | None = None
-    full: Sequence[Stretch] = ()
+    full: Sequence[FromTo] = ()
 
 
-def full(days: Iterable[Stretch], starts: Collection[int], most: int) -> list[Stretch]:
+def full(days: Iterable[FromTo], starts: Collection[int], most: int) -> list[FromTo]:
     """The days on which at least `most` visits begin already."""
     return [
         (begins, ends)
@@ -59,7 +59,7 @@ def full(days: Iterable[Stretch], starts: Collection[int], most: int) -> list[St
 
 
 def slots(
-    openings: Iterable[Stretch], taken: Collection[Taken], need: Need, rules: Rules, now: int
+    openings: Iterable[FromTo], taken: Collection[TakenRow], need: Need, rules: SlotRules, now: int
 ) -> list[int]:
     """Every start at which the need fits, in order.
 
@@ -99,10 +99,10 @@ class Hindrance(NamedTuple):
 
 
 def hindrances(
-    openings: Iterable[Stretch],
-    taken: Iterable[Taken],
+    openings: Iterable[FromTo],
+    taken: Iterable[TakenRow],
     need: Need,
-    rules: Rules,
+    rules: SlotRules,
     now: int,
     at: int,
 ) -> list[Hindrance]:
@@ -128,7 +128,7 @@ def hindrances(
     return found
 
 
-def barred(one: Taken, need: Need) -> Stretch:
+def barred(one: TakenRow, need: Need) -> FromTo:
     """The stretch in which no start may lie: strictly between its two ends.
 
     A start at an end touches what is taken and does not overlap it.
@@ -139,7 +139,7 @@ def barred(one: Taken, need: Need) -> Stretch:
     )
 
 
-def _left(taken: Collection[Taken], need: Need, full: Iterable[Stretch]) -> list[Stretch]:
+def _left(taken: Collection[TakenRow], need: Need, full: Iterable[FromTo]) -> list[FromTo]:
     """The stretches in which a start may lie, both ends included, in order.
 
     No start lies in `full`, nor at its first moment. Written without a call for each, since

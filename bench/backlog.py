@@ -53,7 +53,7 @@ def run() -> None:
     server.start()
     more = {"SMTP_URL": server.url, "MAIL_FROM": "kalends@linden.test"}
     with tempfile.TemporaryDirectory() as folder, kalends(Path(folder), **more) as base:
-        outbox.set_up(outbox.Setup(server.url, more["MAIL_FROM"]))
+        outbox.set_up(outbox.MailSetup(server.url, more["MAIL_FROM"]))
         outside, rows = Outside("google", base), []
         outside.switch(latency_ms=LATENCY_MS, quota_per_minute=None)
         user, other = User.select().order_by(User.id).limit(2)

@@ -24,7 +24,7 @@ from base.bookings.clashes import Clash, ClosedCalendar, SlotTaken
 from base.bookings.statuses import FREE_STATUSES
 from base.scheduling import BadTime, Span, whole_days
 from free_times import overlaps
-from free_times.earlier.accepting import Gone
+from free_times.earlier.accepting import OfferGone
 from free_times.earlier.asking import CannotWait
 from free_times.online.answering import NotOffered
 from free_times.online.holds import Hold
@@ -46,7 +46,7 @@ REFUSALS = (
     decisions.Settled,
     JustTaken,
     CannotWait,
-    Gone,
+    OfferGone,
     NotOffered,
     TermsChanged,
     TooLate,

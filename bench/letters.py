@@ -67,7 +67,7 @@ def _histories(folder: str, count: int) -> tuple[list[str], int, int]:
     server, faults, taken, lost = MailServer(), [], 0, 0
     server.start()
     outbox.set_up(
-        outbox.Setup(server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4)
+        outbox.MailSetup(server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4)
     )
 
     def tick(length: timedelta) -> None:

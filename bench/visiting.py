@@ -22,9 +22,9 @@ from free_times.online import (
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.holds import Hold
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details, JustTaken
-from free_times.online.waiting import Sent
+from free_times.online.waiting import SentForm
 from free_times.rules import OnlineSettings
 
 from .histories import DAY, MINUTE, START, History
@@ -32,11 +32,11 @@ from .histories import DAY, MINUTE, START, History
 CHOSEN = 12  # of so many free times a visitor takes one
 
 
-def _page(history: History) -> Page:
-    return Page.of(history.clinic, "histories", OnlineSettings.of(history.clinic))
+def _page(history: History) -> OnlinePage:
+    return OnlinePage.of(history.clinic, "histories", OnlineSettings.of(history.clinic))
 
 
-def _chosen(history: History, chance: random.Random) -> tuple[Page, Ticket]:
+def _chosen(history: History, chance: random.Random) -> tuple[OnlinePage, Ticket]:
     """A page as a visitor saw it, and the time that was chosen there. Raises JustTaken."""
     page = _page(history)
     service = chance.choice(page.services)
@@ -84,7 +84,7 @@ def wait(history: History, chance: random.Random) -> None:
     """
     page, ticket = _chosen(history, chance)
     who = Details(f"Waiting {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
-    sent = Sent(who, {}, reads_mail=True)
+    sent = SentForm(who, {}, reads_mail=True)
     hold = waiting.begin(page, ticket, sent, ticket.nonce)
     if chance.random() < 0.5:
         waiting.finish(page, ticket, sent, waiting.outcome_of(page, ticket, hold))

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from base import scheduling
 from base.scheduling import Span, number, of_number
 from base.sharing import Turns
-from base.slots import MINUTE, Need, Rules, barred, slots
+from base.slots import MINUTE, Need, SlotRules, barred, slots
 from base.tables.time_off import TimeOff
 from models import Practitioner, Service
 
-from .offers import Terms
+from .offers import ServiceTerms
 from .reading import Working, barring, read
 from .rules import OnlineRules, OnlineSettings
 from .turns import at_one_time
@@ -32,13 +32,13 @@ class Wish:
     rules: OnlineRules | None = None  # None: booked by the team
 
     @classmethod
-    def of(cls, terms: Terms, service: Service, minutes: int | None = None) -> "Wish":
+    def of(cls, terms: ServiceTerms, service: Service, minutes: int | None = None) -> "Wish":
         """A wish for the service with the calendar's own length, or for so many minutes."""
         before, after = service.gap_before_minutes, service.buffer_minutes
         return cls(terms.calendar, minutes or terms.minutes, before, after)
 
     @classmethod
-    def online(cls, terms: Terms, service: Service, settings: OnlineSettings) -> "Wish":
+    def online(cls, terms: ServiceTerms, service: Service, settings: OnlineSettings) -> "Wish":
         """A wish by the rules of online booking, from the clinic, the service and the calendar."""
         rules = OnlineRules.of(settings, service, terms.calendar)
         return replace(cls.of(terms, service), rules=rules)
@@ -49,7 +49,7 @@ class Wish:
         return Need(self.minutes * MINUTE, self.before * MINUTE, self.after * MINUTE)
 
 
-class Free(NamedTuple):
+class FreeTime(NamedTuple):
     """A free time: the calendar that is proposed, and the others that are free at the same time on
     the clock.
     """
@@ -74,7 +74,7 @@ def free_times(
     suits: Callable[[datetime, Practitioner], bool] | None = None,
     now: datetime | None = None,
     proposes: bool = True,
-) -> Iterator[Free]:
+) -> Iterator[FreeTime]:
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
     hour.
 
@@ -109,7 +109,7 @@ def free_times(
             there.remove(first)
             there.insert(0, first)
         if there:
-            yield Free(begins, wishes[there[0]], [wishes[n] for n in there[1:]])
+            yield FreeTime(begins, wishes[there[0]], [wishes[n] for n in there[1:]])
 
 
 def _by_zone(
@@ -127,7 +127,7 @@ def _by_zone(
         if wish.rules:
             soonest = max(soonest, now + wish.rules.notice)
             latest = min(latest, now + wish.rules.horizon)
-        rules = Rules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
+        rules = SlotRules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
         for at in slots(one.openings, one.taken, wish.need, rules, number(soonest)):
             by_start[at].append(n)
     return by_zone

@@ -13,7 +13,7 @@ from base.tables.time_off import DatedHours
 from base.working_time import common
 from models import Clinic, Practitioner, Service
 
-from .offers import Offer, Terms
+from .offers import Offer, ServiceTerms
 from .rules import OnlineSettings, leaves_nothing
 
 _DAY = 24 * 60
@@ -34,7 +34,7 @@ def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
     dated = _dated(clinic)
     found = {}
     for service in services:
-        terms = (Terms.of(one, service, own.get((service.id, one.id))) for one in calendars)
+        terms = (ServiceTerms.of(one, service, own.get((service.id, one.id))) for one in calendars)
         needs = [(one.minutes, one.calendar) for one in terms if one.is_offered]
         why = _why(service, needs, dated) or _why_online(service, needs, dated, settings)
         if why:

@@ -27,7 +27,7 @@ class Offer(Base):
 
 
 @dataclass(frozen=True)
-class Terms:
+class ServiceTerms:
     """The terms of a service in a calendar: minutes, and price in minor units."""
 
     calendar: Practitioner
@@ -36,7 +36,7 @@ class Terms:
     is_offered: bool = True
 
     @classmethod
-    def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "Terms":
+    def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "ServiceTerms":
         """The terms from the calendar's own row (`own`), else from the service."""
         return cls(
             calendar,
@@ -54,13 +54,13 @@ def choices(clinic: Clinic, kept_id: int | None) -> list[Service]:
     return list(clinic.services.where(~Service.archived | kept).order_by(Service.name))
 
 
-def terms(calendar: Practitioner, service: Service) -> Terms:
+def terms(calendar: Practitioner, service: Service) -> ServiceTerms:
     """The terms of the service in this calendar, as if it offered it."""
     own = Offer.get_or_none(Offer.service == service, Offer.practitioner == calendar)
-    return Terms.of(calendar, service, own)
+    return ServiceTerms.of(calendar, service, own)
 
 
-def offering(service: Service) -> list[Terms]:
+def offering(service: Service) -> list[ServiceTerms]:
     """The clinic's open calendars that offer the service, by name.
 
     One query, with user and venue.
@@ -72,11 +72,11 @@ def offering(service: Service) -> list[Terms]:
         .switch(Practitioner)
         .join(Offer, JOIN.LEFT_OUTER, on=own, attr="own")
     )
-    found = [Terms.of(row, service, _there(getattr(row, "own", None))) for row in rows]
+    found = [ServiceTerms.of(row, service, _there(getattr(row, "own", None))) for row in rows]
     return [one for one in found if one.is_offered]
 
 
-def offering_online(service: Service) -> list[Terms]:
+def offering_online(service: Service) -> list[ServiceTerms]:
     """The clinic's open calendars that offer the service and take online bookings; none if clients
     cannot book the service themselves.
     """

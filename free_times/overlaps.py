@@ -41,7 +41,7 @@ ORDER BY m.starts_at, m.id, o.id
 
 
 @dataclass(frozen=True)
-class Pair:
+class OverlapPair:
     """Two bookings (ids) of a person that overlap, the earlier first; `keys` name each of them as
     an agreement does. `ends_at`: when the later of them ends, in microseconds since 1970.
     """
@@ -55,7 +55,7 @@ class Pair:
 
 def pairs(
     clinic: Clinic, since: int = 0, within: tuple[datetime, datetime] | None = None
-) -> list[Pair]:
+) -> list[OverlapPair]:
     """Pairs of the clinic's bookings that take time of one person at once, in order of time.
     `since`: only pairs in which one booking has a greater id. `within`: two instants; only pairs
     that both touch the time between them.
@@ -84,11 +84,11 @@ def pairs(
             booking_key(second, later_starts // SECOND, later_ends // SECOND),
         )
         is_agreed = keys[1] in agreed.get(first, ()) or keys[0] in agreed.get(second, ())
-        found.append(Pair(first, second, keys, max(ends, later_ends), is_agreed))
+        found.append(OverlapPair(first, second, keys, max(ends, later_ends), is_agreed))
     return found
 
 
-def sure(clinic: Clinic) -> list[Pair]:
+def sure(clinic: Clinic) -> list[OverlapPair]:
     """The overlapping pairs (see `pairs`), without changes that are not committed yet: a pair that
     nobody agreed to must be there in two readings.
     """

@@ -17,7 +17,7 @@ from base.bookings.statuses import FREE_STATUSES
 from base.database import database, is_sqlite
 from base.scheduling import number
 from base.sharing import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, Share
-from base.slots import DAY, MINUTE, Need, Stretch, TakenTime, full
+from base.slots import DAY, MINUTE, FromTo, Need, TakenTime, full
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from base.working_time import Rota
@@ -26,7 +26,7 @@ from models import LONGEST_GAP, Booking, Practitioner, Service
 
 from .rules import OnlineRules
 
-Row = Sequence[Any]  # a row of `rows_of`; it begins like a `TakenTime`
+RowValues = Sequence[Any]  # a row of `rows_of`; it begins like a `TakenTime`
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Working:
 
     calendar: Practitioner
     rota: Rota
-    openings: list[Stretch]
-    taken: list[Row | TakenTime]
+    openings: list[FromTo]
+    taken: list[RowValues | TakenTime]
     share: Share | None = None
     sources: list[tuple[str, Any]] = field(default_factory=list)
-    full: list[Stretch] = field(default_factory=list)  # days at the limit of online bookings
+    full: list[FromTo] = field(default_factory=list)  # days at the limit of online bookings
 
 
 def read(
@@ -96,7 +96,7 @@ def read(
     return found
 
 
-def _about(openings: list[Stretch], start: datetime, end: datetime) -> list[Stretch]:
+def _about(openings: list[FromTo], start: datetime, end: datetime) -> list[FromTo]:
     """The openings that may touch [start, end]."""
     first, last = number(start) - DAY, number(end) + DAY
     return [one for one in openings if one[1] > first and one[0] < last]
@@ -114,7 +114,7 @@ def _near(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     return start - LONGEST_GAP, end + LONGEST_GAP
 
 
-def fetch_planned(statement: Any) -> list[Row]:
+def fetch_planned(statement: Any) -> list[RowValues]:
     """Every row of a statement whose best plan depends on its values, as plain values.
 
     PostgreSQL plans a statement that comes again and again once, for values that it does not know,
@@ -130,19 +130,19 @@ def fetch_planned(statement: Any) -> list[Row]:
         connection.prepare_threshold = before
 
 
-def _fetched(statement: Any) -> list[Row]:
-    rows: list[Row] = database.execute(statement).fetchall()
+def _fetched(statement: Any) -> list[RowValues]:
+    rows: list[RowValues] = database.execute(statement).fetchall()
     return rows
 
 
-def _by_person(statement: Any) -> dict[int, list[Row]]:
-    rows: dict[int, list[Row]] = defaultdict(list)
+def _by_person(statement: Any) -> dict[int, list[RowValues]]:
+    rows: dict[int, list[RowValues]] = defaultdict(list)
     for row in fetch_planned(statement):
         rows[row[_USER]].append(row)
     return rows
 
 
-def _sources(rows: Iterable[Row], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
+def _sources(rows: Iterable[RowValues], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
     """The source of each row, and of each stretch of time off, in the order of the taken times."""
     kinds = [("booking" if row[_CALENDAR] else "event", row[_ID]) for row in rows]
     return [*kinds, *(("off", stretch) for stretch in off)]
@@ -253,17 +253,17 @@ def _gap(minutes: Any) -> Any:
     return fn.COALESCE(minutes, 0).cast("BIGINT") * MINUTE
 
 
-def _whole_days(row: Row, zone: ZoneInfo) -> TakenTime:
+def _whole_days(row: RowValues, zone: ZoneInfo) -> TakenTime:
     """The time that an event of whole days takes, in the zone."""
     return TakenTime(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
-def openings_of(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
+def openings_of(rota: Rota, start: datetime, end: datetime) -> list[FromTo]:
     """The working hours of the local days that [start, end) touches, not cut to it. Hours that end
     at midnight are joined with those that begin then.
     """
     first, last = (scheduling.local_day(at, rota.zone) for at in (start, end))
-    joined: list[Stretch] = []
+    joined: list[FromTo] = []
     for opens, closes in _stretches(rota, first, last):
         if joined and opens <= joined[-1][1]:
             joined[-1] = joined[-1][0], max(closes, joined[-1][1])
@@ -272,7 +272,7 @@ def openings_of(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
     return joined
 
 
-def _stretches(rota: Rota, first: date, last: date) -> Iterator[Stretch]:
+def _stretches(rota: Rota, first: date, last: date) -> Iterator[FromTo]:
     known: dict[date | int, list[tuple[int, int]]] = {}  # minutes by date or weekday
     for day, weekday, begins in _days(first, last, rota.zone):
         if begins is None:  # the clocks change on this day
@@ -308,7 +308,7 @@ def _midnight(day: str | date, zone: ZoneInfo) -> int:
     return number(scheduling.midnight(day, zone)) if begins is None else begins
 
 
-def open_time(calendar: Practitioner, rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
+def open_time(calendar: Practitioner, rota: Rota, start: datetime, end: datetime) -> list[FromTo]:
     """Working hours of the local days that [start, end) touches, from the day on which the person
     started; time off is cut out.
     """
@@ -317,18 +317,18 @@ def open_time(calendar: Practitioner, rota: Rota, start: datetime, end: datetime
 
 
 def _open_time(
-    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch]
-) -> list[Stretch]:
+    calendar: Practitioner, openings: list[FromTo], closed: list[FromTo]
+) -> list[FromTo]:
     came = number(calendar.user.created_at) // DAY
     return [one for one in without(openings, closed) if one[0] // DAY >= came]
 
 
-def _stretches_of(off: Iterable[WorkingStretch]) -> list[Stretch]:
+def _stretches_of(off: Iterable[WorkingStretch]) -> list[FromTo]:
     return [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
 
 
 def _share(
-    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[Row]
+    calendar: Practitioner, openings: list[FromTo], closed: list[FromTo], rows: Iterable[RowValues]
 ) -> Share:
     """Open and booked time since the person started."""
     its = calendar.id
@@ -345,9 +345,9 @@ def _full(
     calendar: Practitioner,
     start: datetime,
     end: datetime,
-    rows: Iterable[Row],
+    rows: Iterable[RowValues],
     rules: OnlineRules,
-) -> list[Stretch]:
+) -> list[FromTo]:
     """The local days of the window on which no further online booking may begin."""
     if rules.most_a_day is None:
         return []
@@ -364,7 +364,7 @@ def _full(
     )
 
 
-def without(openings: Iterable[Stretch], closed: Sequence[Stretch]) -> Iterator[Stretch]:
+def without(openings: Iterable[FromTo], closed: Sequence[FromTo]) -> Iterator[FromTo]:
     """The parts of the openings that the closed stretches leave, in order."""
     for opens, closes in openings:
         for start, end in closed:

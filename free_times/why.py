@@ -7,7 +7,7 @@ from typing import Any
 
 from base import scheduling
 from base.scheduling import Walls, number
-from base.slots import MINUTE, Hindrance, Rules, hindrances
+from base.slots import MINUTE, Hindrance, SlotRules, hindrances
 from base.tables.outside import ExternalEvent
 from base.working_time import DAY, Stretch
 from models import Booking
@@ -78,16 +78,16 @@ def reasons(
     ]
 
 
-def _rules(wish: Wish, step: int, there: Working, since: datetime) -> Rules:
+def _rules(wish: Wish, step: int, there: Working, since: datetime) -> SlotRules:
     """The rules of the wish as whole numbers, in microseconds; a wish of the team has no notice and
     no horizon.
     """
     if wish.rules is None:
-        return Rules(step * MINUTE)
+        return SlotRules(step * MINUTE)
     notice, horizon = (
         number(since + ahead) - number(since) for ahead in (wish.rules.notice, wish.rules.horizon)
     )
-    return Rules(step * MINUTE, notice, horizon, there.full)
+    return SlotRules(step * MINUTE, notice, horizon, there.full)
 
 
 def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:

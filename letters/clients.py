@@ -10,7 +10,7 @@ from flask import current_app
 
 from base import scheduling
 from base.bookings import client_letters
-from base.bookings.client_letters import LetterSettings, State
+from base.bookings.client_letters import ClientFacts, LetterSettings
 from base.catalogue import lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
@@ -84,7 +84,7 @@ def bookings_of(letter: Letter) -> Sequence[Booking]:
     return Booking.of_ids(letter.clinic_id, ids)
 
 
-def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, State | None]]:
+def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, ClientFacts | None]]:
     """The contents of the letter, by booking: the booking, its change, and the state that the
     client knows. A booking that the client no longer has is described as they knew it.
     """
@@ -108,7 +108,7 @@ def _text(
     client: Patient,
     kind: str,
     made: OnlineBooking | None,
-    rows: Sequence[tuple[Booking, str, State | None]],
+    rows: Sequence[tuple[Booking, str, ClientFacts | None]],
 ) -> Text:
     clinic = letter.clinic
     shown = [visits.visit_of(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
@@ -203,7 +203,7 @@ def _calendar(
     to: str,
     facts: dict[str, Any],
     bookings: Sequence[Booking],
-) -> Sequence[itip.Part]:
+) -> Sequence[itip.CalendarPart]:
     """The entries for the client's calendar: new ones together, and each cancelled one alone, since
     CANCEL may name only one (RFC 5546 §3.2.5).
     """

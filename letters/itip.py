@@ -17,14 +17,14 @@ _IN_MAILTO = "@!$'*+~"
 
 
 @dataclass(frozen=True)
-class Part:
+class CalendarPart:
     """The text of one calendar part, with CRLF, and its METHOD."""
 
     method: str
     body: bytes
 
 
-def part(method: str, events: Sequence[Event], organizer: str, attendee: str) -> Part:
+def part(method: str, events: Sequence[Event], organizer: str, attendee: str) -> CalendarPart:
     """The entries as a message. `method`: REQUEST and CANCEL hold one entry; CANCEL names the
     attendee where the invitation did (`attendee` "": it did not).
     """
@@ -45,7 +45,7 @@ def part(method: str, events: Sequence[Event], organizer: str, attendee: str) ->
         *_zones(events),
     ]
     text = "".join([*map(ical.folded, head), *bodies, "END:VCALENDAR\r\n"])
-    return Part(method, text.encode())
+    return CalendarPart(method, text.encode())
 
 
 def _mailto(address: str) -> str:

@@ -24,7 +24,7 @@ from base.text import places
 from people.credentials import ResetRequest
 
 from . import itip, kinds
-from .smtp import MailServer, Refused
+from .smtp import LetterRefused, MailServer
 from .text import NotNow, Text, ascii_domain, header, mailbox
 
 log = logging.getLogger("kalends.letters")
@@ -70,7 +70,7 @@ class _Said(Protocol):
     def said(self) -> str: ...
 
 
-Ready = TypeVar("Ready", bound=_Said)
+ReadyLetter = TypeVar("ReadyLetter", bound=_Said)
 
 
 def prepared(letter: Letter) -> Prepared | None:
@@ -81,14 +81,14 @@ def prepared(letter: Letter) -> Prepared | None:
 
 def attempt(
     letter: Letter,
-    prepare: Callable[[Letter], Ready | None],
-    hand_over: Callable[[Ready], None],
+    prepare: Callable[[Letter], ReadyLetter | None],
+    hand_over: Callable[[ReadyLetter], None],
 ) -> None:
     """Send one leased letter, and store the result.
 
     `prepare` returns the message to send, or None if its reason is gone. `prepare` and `hand_over`
-    may raise Refused, and other errors. This function raises nothing, since other letters wait
-    behind this one.
+    may raise LetterRefused, and other errors. This function raises nothing, since other letters
+    wait behind this one.
     """
     at = scheduling.utc_now()
     try:
@@ -100,8 +100,8 @@ def attempt(
             hand_over(ready)
             letter.sent(scheduling.utc_now(), ready.said)
             Letter.go_on(scheduling.utc_now(), letter.queue)
-    except Refused as refused:
-        _not_taken(letter, refused)
+    except LetterRefused as refused:
+        _not_accepted(letter, refused)
     except NotNow as later:
         letter.put_off(later.until)
     except BadAddress:
@@ -113,7 +113,7 @@ def attempt(
         letter.retry(at, "fault")
 
 
-def _not_taken(letter: Letter, refused: Refused) -> None:
+def _not_accepted(letter: Letter, refused: LetterRefused) -> None:
     """Store the consequence of a refusal.
 
     The letter fails, or is tried again. If the fault is the server's, all due letters wait equally
@@ -133,7 +133,7 @@ def _not_taken(letter: Letter, refused: Refused) -> None:
 def try_out(to: str) -> None:
     """Send a trial letter at once, for a person who sets mail up.
 
-    Raises BadAddress, and Refused with the server's answer.
+    Raises BadAddress, and LetterRefused with the server's answer.
     """
     text = Text(
         to,
@@ -176,18 +176,18 @@ def _message(text: Text, key: str) -> EmailMessage:
 
 
 def _sender(text: Text) -> Address:
-    """The sender: MAIL_FROM, with the letter's own name if it has one. Raises Refused without
+    """The sender: MAIL_FROM, with the letter's own name if it has one. Raises LetterRefused without
     MAIL_FROM.
     """
     mail_from = outbox.setup().mail_from
     try:
         ours = _address(mailbox(mail_from))
     except BadAddress:
-        raise Refused("sender", is_server=True) from None
+        raise LetterRefused("sender", is_server=True) from None
     return Address(header(text.sender or parseaddr(mail_from)[0]), ours.username, ours.domain)
 
 
-def _enclose(message: EmailMessage, parts: Sequence[itip.Part]) -> None:
+def _enclose(message: EmailMessage, parts: Sequence[itip.CalendarPart]) -> None:
     """Add the calendar part twice: beside the text, where mail programs look for it, and as a file.
 
     Several parts are added as files only: beside the text, a mail program would use one and ignore
@@ -203,7 +203,7 @@ def _enclose(message: EmailMessage, parts: Sequence[itip.Part]) -> None:
         message.add_attachment(part.body, "text", "calendar", params=_type(part), filename=name)
 
 
-def _type(part: itip.Part) -> dict[str, str]:
+def _type(part: itip.CalendarPart) -> dict[str, str]:
     return {"method": part.method, "charset": "utf-8"}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from base.outgoing import exchange
-from base.tables.outbox import Setup
+from base.tables.outbox import MailSetup
 
 from .text import mailbox, one_line
 
@@ -29,7 +29,7 @@ _OF_THE_SENDER = re.compile(
 )
 
 
-class Refused(Exception):
+class LetterRefused(Exception):
     """The server did not take the letter.
 
     `word`: the server's code or the kind of fault, never its text, which may hold addresses.
@@ -63,19 +63,19 @@ class MailServer:
     Connects at the first letter, and again after a connection was lost.
     """
 
-    def __init__(self, setup: Setup):
+    def __init__(self, setup: MailSetup):
         self._setup = setup
         self._there: smtplib.SMTP | None = None
 
     def open(self) -> None:
-        """Connect and sign in, unless we are still connected. Raises Refused."""
+        """Connect and sign in, unless we are still connected. Raises LetterRefused."""
         with self._bounded():
             self._connect()
 
     def hand_over(self, message: EmailMessage, to: str) -> None:
         """Give one letter for one address to the server.
 
-        Raises Refused; without an answer the letter may have been accepted.
+        Raises LetterRefused; without an answer the letter may have been accepted.
         """
         with self._bounded():
             self._connect().send_message(message, mailbox(self._setup.mail_from), [to])
@@ -95,7 +95,7 @@ class MailServer:
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        """Turn every error about one letter into Refused.
+        """Turn every error about one letter into LetterRefused.
 
         A server that answers one octet at a time never meets a time-out, so the connection is cut
         when the whole takes too long.
@@ -192,7 +192,7 @@ def _is_alive(there: smtplib.SMTP) -> bool:
         return False
 
 
-class _Known(smtplib.SMTP):
+class _Cuttable(smtplib.SMTP):
     """A connection that can be cut while it waits for the server's greeting."""
 
     def __init__(self, met: Callable[[smtplib.SMTP], None], *address: Any, **options: Any):
@@ -200,15 +200,15 @@ class _Known(smtplib.SMTP):
         super().__init__(*address, **options)
 
 
-class _Plain(_Known):
+class _Plain(_Cuttable):
     pass
 
 
-class _Encrypted(_Known, smtplib.SMTP_SSL):
+class _Encrypted(_Cuttable, smtplib.SMTP_SSL):
     pass
 
 
-def _meaning(error: Exception) -> Refused:
+def _meaning(error: Exception) -> LetterRefused:
     """The meaning of an SMTP error.
 
     An error about one letter means that its recipient or its text was refused. Any other error
@@ -221,13 +221,13 @@ def _meaning(error: Exception) -> Refused:
         return _of_one(error.smtp_code, error.smtp_error)
     if isinstance(error, smtplib.SMTPNotSupportedError | UnicodeError):
         # It has characters outside ASCII, which this server does not accept.
-        return Refused("address", is_final=True)
+        return LetterRefused("address", is_final=True)
     if isinstance(error, smtplib.SMTPResponseException):
         return _answered(error.smtp_code, error.smtp_error, is_server=True)
-    return Refused(str(error) if isinstance(error, _Unfit) else _name(error), is_server=True)
+    return LetterRefused(str(error) if isinstance(error, _Unfit) else _name(error), is_server=True)
 
 
-def _of_one(code: int, text: bytes | str) -> Refused:
+def _of_one(code: int, text: bytes | str) -> LetterRefused:
     """A refusal of one letter's recipient or text.
 
     It is final, unless it says that the sender may not send: then somebody can mend that within
@@ -246,10 +246,10 @@ def _name(error: Exception) -> str:
 
 def _answered(
     code: int, text: bytes | str, is_final: bool = False, is_server: bool = False
-) -> Refused:
+) -> LetterRefused:
     """A refusal with the server's answer: the code, with the enhanced one if there is one."""
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", plain)
     word = f"{code} {enhanced[0]}" if enhanced else str(code)
     said = f"{code} {one_line(plain)}"[:MOST_OF_ANSWER]
-    return Refused(word, is_final, is_server, answer=said)
+    return LetterRefused(word, is_final, is_server, answer=said)

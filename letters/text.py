@@ -10,7 +10,7 @@ from flask import current_app
 
 from base.text import clean
 
-from .itip import Part
+from .itip import CalendarPart
 
 MOST_IN_HEADER = 200
 
@@ -39,7 +39,7 @@ class Text:
     html: str = ""
     sender: str = ""
     reply_to: str = ""
-    calendar: Sequence[Part] = ()
+    calendar: Sequence[CalendarPart] = ()
     leave_url: str = ""
     said: str = ""
 

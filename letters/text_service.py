@@ -15,7 +15,7 @@ from base.outgoing import exchange
 from base.outgoing.line import Client
 from sync.providers.errors import retry_after_seconds
 
-from .smtp import Refused
+from .smtp import LetterRefused
 
 LARGEST_ANSWER = 100_000  # octets; nothing in it is used
 OF_THIS_MESSAGE = (400, 413, 422)  # statuses: this one is never taken
@@ -47,8 +47,8 @@ def signature(secret: str, at: int, body: bytes) -> str:
 
 
 def hand_over(http: Client, url: str, secret: str, message: Message) -> None:
-    """Give one message to the service. Raises Refused. If no answer came, the message may have been
-    taken; the next try has the same id.
+    """Give one message to the service. Raises LetterRefused. If no answer came, the message may
+    have been taken; the next try has the same id.
     """
     body = json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":")).encode()
     at = int(scheduling.utc_now().timestamp())
@@ -68,9 +68,9 @@ def hand_over(http: Client, url: str, secret: str, message: Message) -> None:
             largest_octets=LARGEST_ANSWER,
             redirects=0,
         )
-    except exchange.Refused as refused:
+    except exchange.RequestFailed as refused:
         if not refused.status:
-            raise Refused(refused.word, is_server=True) from None
+            raise LetterRefused(refused.word, is_server=True) from None
         refusal = _meaning(refused.status, {})  # a long answer: only its status counts
     else:
         refusal = _meaning(answer.status_code, answer.headers)
@@ -78,12 +78,12 @@ def hand_over(http: Client, url: str, secret: str, message: Message) -> None:
         raise refusal
 
 
-def _meaning(status: int, headers: Mapping[str, str]) -> Refused | None:
+def _meaning(status: int, headers: Mapping[str, str]) -> LetterRefused | None:
     """The refusal that an answer means; None: the message was accepted."""
     if 200 <= status < 300:
         return None
     word = str(status)
     if status in OF_THIS_MESSAGE:
-        return Refused(word, is_final=True)
+        return LetterRefused(word, is_final=True)
     wait = timedelta(seconds=retry_after_seconds(headers) or 0)
-    return Refused(word, is_server=True, wait=min(wait, timedelta(days=1)))
+    return LetterRefused(word, is_server=True, wait=min(wait, timedelta(days=1)))

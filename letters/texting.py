@@ -24,7 +24,7 @@ from models import Booking, Clinic
 
 from . import clients, reminders
 from .sending import attempt
-from .smtp import Refused
+from .smtp import LetterRefused
 from .text import one_line
 from .text_service import Message, hand_over
 
@@ -72,7 +72,7 @@ def _post(http: Client, settings: TextSettings, message: Message) -> None:
     try:
         url, secret = settings.url, settings.secret
     except vault.CannotOpen:
-        raise Refused("sealed", is_server=True) from None
+        raise LetterRefused("sealed", is_server=True) from None
     hand_over(http, url, secret, message)
 
 
@@ -120,10 +120,10 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
     return _message(letter, number, kind, f"{said} {_questions(letter.clinic)}".strip(), booking)
 
 
-def _kind(booking: Booking, due: str, was: client_letters.State | None) -> str:
+def _kind(booking: Booking, due: str, was: client_letters.ClientFacts | None) -> str:
     """The kind of message: the kind of the letter, and whether the time itself has changed."""
     kind = clients.kind_of(due, made_of(booking))
-    now = client_letters.State.of(booking)
+    now = client_letters.ClientFacts.of(booking)
     same_time = was is not None and was.place[:2] == now.place[:2]
     return "changed" if kind == "moved" and same_time else kind
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from base import day_names, region
-from base.bookings.client_letters import LetterSettings, State
+from base.bookings.client_letters import ClientFacts, LetterSettings
 from base.catalogue import _, ngettext
 from base.working_time import DAY
 from models import Booking, Clinic, Practitioner
@@ -36,13 +36,13 @@ class Visit:
     manage_url: str = ""  # if a letter has several appointments
 
 
-def as_known(booking: Booking, was: State | None) -> Booking:
+def as_known(booking: Booking, was: ClientFacts | None) -> Booking:
     """The booking with the time and the calendar that its client knew. Never save it.
 
     A former client of the booking must learn nothing about its later state: time, person or
     service.
     """
-    now = State.of(booking)
+    now = ClientFacts.of(booking)
     if was is None or (was.place, was.client) == (now.place, now.client):
         return booking
     calendar = booking.practitioner
@@ -69,7 +69,7 @@ def _days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date] |
 
 
 def visit_of(
-    clinic: Clinic, settings: LetterSettings, booking: Booking, was: State | None, kind: str
+    clinic: Clinic, settings: LetterSettings, booking: Booking, was: ClientFacts | None, kind: str
 ) -> Visit:
     """An appointment in words. `was`: the state that the client knows."""
     venue, zone = booking.practitioner.venue, booking.practitioner.zone
@@ -121,7 +121,7 @@ def day(at: datetime, zone: ZoneInfo) -> str:
     return day_names.full(at.astimezone(zone), year=True)
 
 
-def _was(was: State | None, booking: Booking) -> str:
+def _was(was: ClientFacts | None, booking: Booking) -> str:
     """The former time, calendar and place in words, if they changed."""
     if was is None:
         return ""
@@ -134,8 +134,8 @@ def _was(was: State | None, booking: Booking) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _time_before(was: State, booking: Booking) -> str:
-    if (was.starts, was.ends) == State.of(booking).place[:2]:
+def _time_before(was: ClientFacts, booking: Booking) -> str:
+    if (was.starts, was.ends) == ClientFacts.of(booking).place[:2]:
         return ""
     zone = booking.practitioner.zone
     start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))

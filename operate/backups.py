@@ -19,20 +19,20 @@ from base.database import is_sqlite
 from . import archive, files, keys, migrate, postgres_tools
 
 
-class Refused(Exception):
+class BackupRefused(Exception):
     """The message is a sentence for the person at the keyboard."""
 
 
 def write(settings, file: Path) -> str:
     """Make the backup, readable by its owner alone, also while Kalends runs.
 
-    Returns sentences for the person. Raises Refused, OSError.
+    Returns sentences for the person. Raises BackupRefused, OSError.
     """
-    taken = _("{file} exists already. Name another file.", file=file)
+    exists = _("{file} exists already. Name another file.", file=file)
     if file.exists():
-        raise Refused(taken)
+        raise BackupRefused(exists)
     if not file.absolute().parent.is_dir():
-        raise Refused(
+        raise BackupRefused(
             _(
                 "There is no folder {parent}. Make it, or name a file in another.",
                 parent=file.absolute().parent,
@@ -49,21 +49,21 @@ def write(settings, file: Path) -> str:
         }
         (there / "about.json").write_text(json.dumps(about))
         try:
-            with postgres_tools.refusing(Refused):
+            with postgres_tools.refusing(BackupRefused):
                 (
                     copy_sqlite(sqlite_path(settings), there / "kalends.db")
                     if is_sqlite()
                     else postgres_tools.dump(settings.database_url, there / "kalends.dump")
                 )
         except sqlite3.Error as error:
-            raise Refused(_("The backup was not written: {error}.", error=error)) from None
+            raise BackupRefused(_("The backup was not written: {error}.", error=error)) from None
         key = _kept_key(settings)
         if key:
             shutil.copyfile(key, there / "secret_key")
         try:
             archive.pack(there, file)
         except FileExistsError:
-            raise Refused(taken) from None
+            raise BackupRefused(exists) from None
     return _("Written: {file}. ", file=file) + (
         _("The secret key is in it.")
         if key
@@ -72,12 +72,12 @@ def write(settings, file: Path) -> str:
 
 
 def _check_worth(settings) -> None:
-    """Raise Refused if the backup would be misleading: of an empty database, or with a key that
-    does not belong to it.
+    """Raise BackupRefused if the backup would be misleading: of an empty database, or with a key
+    that does not belong to it.
     """
     where = sqlite_path(settings) if is_sqlite() else _("that DATABASE_URL names")
     if not _has_clinic(settings):
-        raise Refused(
+        raise BackupRefused(
             _(
                 "There is no clinic in the database {where}. Nothing was written. Run this with the"
                 " service's own settings: KALENDS_SETTINGS_FILE names the file that holds them.",
@@ -85,26 +85,26 @@ def _check_worth(settings) -> None:
             )
         )
     if keys.state(settings.secret_keys) == "another":
-        raise Refused(_("Nothing was written. {foreign}", foreign=keys.OF_ANOTHER))
+        raise BackupRefused(_("Nothing was written. {foreign}", foreign=keys.OF_ANOTHER))
 
 
 def _has_clinic(settings) -> bool:
     try:
         return has_clinic(settings.database_url)
     except CannotAsk as error:
-        raise Refused(_("The database cannot be used: {error}.", error=error)) from None
+        raise BackupRefused(_("The database cannot be used: {error}.", error=error)) from None
 
 
 def inspect(file: Path) -> datetime:
-    """The time of the backup. Raises Refused for another file, or a newer version's."""
+    """The time of the backup. Raises BackupRefused for another file, or a newer version's."""
     try:
         about = archive.about(file)
         newer = set(about["migrations"]) - migrate.known()
         made_at = datetime.fromisoformat(about["made_at"])
     except (archive.Damaged, KeyError, ValueError, TypeError):
-        raise Refused(damaged(file)) from None
+        raise BackupRefused(damaged(file)) from None
     if newer:
-        raise Refused(
+        raise BackupRefused(
             _("This backup was made by a newer version of Kalends. Update the program first.")
         )
     return made_at
@@ -118,7 +118,7 @@ def damaged(file: Path) -> str:
 def before_update(settings) -> Path | None:
     """Make a backup in the instance folder before tables are changed.
 
-    None if there is nothing to back up yet. Raises Refused, OSError.
+    None if there is nothing to back up yet. Raises BackupRefused, OSError.
     """
     if not _has_clinic(settings):
         return None

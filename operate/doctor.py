@@ -16,7 +16,7 @@ from base.tables import outbox
 from base.tables.faulty import FaultyRow
 from letters import sending
 from letters.refusals import WHY
-from letters.smtp import MailServer, Refused
+from letters.smtp import LetterRefused, MailServer
 
 from . import disk, doctor_sync, keys, migrate, overlaps
 
@@ -249,12 +249,12 @@ def _mail(mail_to: str | None) -> tuple[bool, str]:
             "{mail_to} is not an e-mail address. Write one such as name@example.org.",
             mail_to=mail_to,
         )
-    except Refused as refused:
-        return False, _not_taken(refused, mail_to)
+    except LetterRefused as refused:
+        return False, _not_accepted(refused, mail_to)
 
 
 def _signed_in() -> str:
-    """Connect to the mail server. Raises Refused."""
+    """Connect to the mail server. Raises LetterRefused."""
     with closing(MailServer(outbox.setup())) as server:
         server.open()
         if server.is_private:
@@ -268,7 +268,7 @@ def _signed_in() -> str:
     )
 
 
-def _not_taken(refused: Refused, mail_to: str | None) -> str:
+def _not_accepted(refused: LetterRefused, mail_to: str | None) -> str:
     what = (
         _(
             "a letter from {mail_from} for {mail_to}",

@@ -36,7 +36,7 @@ MOST_HELD = (
 )
 MOST_WAITING = 200  # requests of one kind that wait for a thread
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
+FrontAnswer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Lane(NamedTuple):
@@ -98,7 +98,7 @@ class Front:
             answer = await self._with_body(scope, proto)
         proto.response_bytes(*answer)
 
-    async def _with_body(self, scope, proto) -> Answer:
+    async def _with_body(self, scope, proto) -> FrontAnswer:
         """Read the body, then answer. The sender may be unknown, so all bodies together may only
         take a certain number of octets.
         """
@@ -144,7 +144,7 @@ class Front:
         finally:
             self._held -= mine
 
-    async def _in_a_thread(self, scope, environ: dict) -> Answer:
+    async def _in_a_thread(self, scope, environ: dict) -> FrontAnswer:
         queue = next(queue for takes, queue in self._lanes if takes(scope.method, scope.path))
         try:
             async with queue:
@@ -158,7 +158,7 @@ class Front:
                 5,
             )
 
-    def _run(self, environ: dict) -> Answer:
+    def _run(self, environ: dict) -> FrontAnswer:
         """Call the WSGI application (PEP 3333) and collect its answer."""
         begun = []
         try:
@@ -202,7 +202,7 @@ class _Queue:
         self._free.release()
 
 
-def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answer:
+def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> FrontAnswer:
     body = (sentence + "\n").encode()
     headers = [
         ("content-type", "text/plain; charset=utf-8"),
@@ -214,7 +214,7 @@ def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answ
 
 async def _take(
     environ: dict, proto, body, most: int, count: Callable[[int], int]
-) -> Answer | None:
+) -> FrontAnswer | None:
     """Read the request's body into `body`, or return the refusal.
 
     Raises _CutShort, _TooSlow, _NoRoom, OSError.

@@ -74,7 +74,7 @@ class Silence:
 
 
 @dataclass
-class Part:
+class ProcessPart:
     """One process that must keep running.
 
     `longest_pause`: seconds between its end and the next start, at most. `gives_signs`: `is_ready`
@@ -99,14 +99,14 @@ class Part:
     ended: list[int] = field(default_factory=list)
 
 
-class Keeper:
+class Supervisor:
     """The parts by name.
 
     Call `check` a few times a second. `frozen_seconds`: a part that gives signs is killed after so
     long without one.
     """
 
-    def __init__(self, parts: Mapping[str, Part], frozen_seconds: float = FROZEN_SECONDS):
+    def __init__(self, parts: Mapping[str, ProcessPart], frozen_seconds: float = FROZEN_SECONDS):
         self.parts = dict(parts)
         self.frozen_seconds = frozen_seconds
 
@@ -134,7 +134,7 @@ class Keeper:
         """The processes that run now."""
         return [part.child for part in self.parts.values() if part.child is not None]
 
-    def _begin(self, name: str, part: Part) -> None:
+    def _begin(self, name: str, part: ProcessPart) -> None:
         part.begun_at, part.ready, part.silence = time.monotonic(), False, Silence()
         try:
             part.child = part.begin()
@@ -148,18 +148,18 @@ class Keeper:
                 ),
             )
 
-    def _end(self, name: str, part: Part) -> None:
+    def _end(self, name: str, part: ProcessPart) -> None:
         """Kill a process that is frozen: it would not react to a weaker signal."""
         say(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
 
-    def _ended(self, name: str, part: Part, status: int) -> None:
+    def _ended(self, name: str, part: ProcessPart, status: int) -> None:
         part.ended.append(part.child.pid)
         part.child = None
         self._again(name, part, _("ended by itself (status {status})", status=status))
 
-    def _again(self, name: str, part: Part, what: str) -> None:
+    def _again(self, name: str, part: ProcessPart, what: str) -> None:
         """Have the part started again, or raise GivenUp."""
         now = time.monotonic()
         part.ends = 1 if part.ready and now - part.begun_at > STEADY_SECONDS else part.ends + 1

@@ -30,14 +30,14 @@ def _check(clinic: Clinic) -> None:
         log.error("clinic %s: %s overlaps that nobody agreed to", clinic.id, count)
 
 
-def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
+def summary(found: Sequence[overlaps.OverlapPair], now: float) -> dict[str, Any]:
     """The number of overlaps nobody agreed to, and of future ones that somebody did; and both
     bookings of each (ids), up to a limit.
     """
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = [pair for pair in found if pair.is_agreed and pair.ends_at > now * overlaps.SECOND]
 
-    def ids(pairs: Sequence[overlaps.Pair]) -> list[list[int]]:
+    def ids(pairs: Sequence[overlaps.OverlapPair]) -> list[list[int]]:
         return [[pair.first, pair.second] for pair in pairs[:MOST_KEPT]]
 
     return {

@@ -23,10 +23,10 @@ from .keeper import (
     TOP,
     CannotStart,
     GivenUp,
-    Keeper,
-    Part,
+    ProcessPart,
     Ready,
     Stop,
+    Supervisor,
     begin_child,
     say,
     signal_group,
@@ -69,7 +69,7 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
 
 
 @contextmanager
-def _redis(settings) -> Iterator[dict[str, Part]]:
+def _redis(settings) -> Iterator[dict[str, ProcessPart]]:
     """The embedded Redis as a part that runs, or none if REDIS_URL is set. It starts before the
     others, and stops after them.
     """
@@ -77,7 +77,7 @@ def _redis(settings) -> Iterator[dict[str, Part]]:
         yield {}
         return
     with redis_server.embedded_redis(settings) as redis:
-        part = Part(
+        part = ProcessPart(
             lambda: redis_server.begin(settings),
             _each_second(lambda: redis_server.answers(settings)),
             gives_signs=True,
@@ -103,7 +103,7 @@ def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:
     return asked
 
 
-def _parts(settings, listening: socket.socket) -> dict[str, Part]:
+def _parts(settings, listening: socket.socket) -> dict[str, ProcessPart]:
     """The Procfile's processes by name, and the imitation providers if they are used."""
     parts = {}
     for line in PROCFILE.read_text().splitlines():
@@ -124,11 +124,11 @@ def _parts(settings, listening: socket.socket) -> dict[str, Part]:
             f"--store={settings.instance / 'sandbox'}",
             *redirects,
         ]
-        parts["sandbox"] = Part(lambda: begin_child(command), lambda: _listens(port))
+        parts["sandbox"] = ProcessPart(lambda: begin_child(command), lambda: _listens(port))
     return parts
 
 
-def _part(words: list[str], listening: socket.socket | None) -> Part:
+def _part(words: list[str], listening: socket.socket | None) -> ProcessPart:
     """A command of ours that reports when it is ready; the web gets the listening socket
     from us.
     """
@@ -145,17 +145,17 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
             return begin_child([*program, *options], pass_fds=tuple(inherited.values()))
 
     if not listening:
-        return Part(begin, said, gives_signs=True)
-    return Part(begin, said, longest_pause=1.0, gives_signs=True, replaced=_let_go)
+        return ProcessPart(begin, said, gives_signs=True)
+    return ProcessPart(begin, said, longest_pause=1.0, gives_signs=True, replaced=_let_go)
 
 
 @contextmanager
-def _kept(parts: dict[str, Part], frozen_seconds: float) -> Iterator[Keeper]:
+def _kept(parts: dict[str, ProcessPart], frozen_seconds: float) -> Iterator[Supervisor]:
     """Keep the parts running within the block. At its end each part ends with all processes that it
     started; parts that ran before (Redis) continue.
     """
     before = [part for part in parts.values() if part.child]
-    keeper = Keeper(parts, frozen_seconds)
+    keeper = Supervisor(parts, frozen_seconds)
     try:
         yield keeper
     finally:

@@ -27,7 +27,7 @@ from models import Clinic
 from people.sessions import Session
 
 from . import archive, files, kept, migrate, postgres_tools, processes
-from .backups import Refused, copy_sqlite, damaged, inspect, key_file, sqlite_path
+from .backups import BackupRefused, copy_sqlite, damaged, inspect, key_file, sqlite_path
 from .keeper import CannotStart
 
 log = logging.getLogger("kalends.restore")
@@ -35,7 +35,7 @@ log = logging.getLogger("kalends.restore")
 
 def restore(settings, file: Path) -> str:
     """Replace the present database by the backup, and keep the present one aside. Returns sentences
-    about it. Raises Refused, OSError.
+    about it. Raises BackupRefused, OSError.
     """
     inspect(file)
     try:
@@ -45,9 +45,9 @@ def restore(settings, file: Path) -> str:
         ):
             return _restore(settings, file)
     except processes.AlreadyRuns:
-        raise Refused(_("Kalends is running. Stop it first.")) from None
+        raise BackupRefused(_("Kalends is running. Stop it first.")) from None
     except files.InUse:
-        raise Refused(
+        raise BackupRefused(
             _(
                 "A part of Kalends (web, worker or clock) or another command still uses"
                 " {instance}. Stop it first.",
@@ -55,9 +55,9 @@ def restore(settings, file: Path) -> str:
             )
         ) from None
     except CannotStart as error:
-        raise Refused(str(error)) from None
+        raise BackupRefused(str(error)) from None
     except archive.Damaged:
-        raise Refused(damaged(file)) from None
+        raise BackupRefused(damaged(file)) from None
 
 
 def _put_in_place(settings, wanted: Path, aside: Path, mark: "_Mark") -> None:
@@ -88,13 +88,15 @@ def _restore(settings, file: Path) -> str:
     aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
     with (
         archive.unpacked(file, settings.instance) as there,
-        postgres_tools.refusing(Refused),
+        postgres_tools.refusing(BackupRefused),
     ):
         wanted = "kalends.db" if is_sqlite() else "kalends.dump"
         if not any((there / part).exists() for part in ("kalends.db", "kalends.dump")):
-            raise Refused(damaged(file))
+            raise BackupRefused(damaged(file))
         if not (there / wanted).exists():
-            raise Refused(_("This backup is of the other kind of database. Check DATABASE_URL."))
+            raise BackupRefused(
+                _("This backup is of the other kind of database. Check DATABASE_URL.")
+            )
         fresh_key = there / "secret_key"
         mark = _Mark(
             secrets.randbelow(2**31 - 1) + 1,
@@ -110,7 +112,7 @@ def _restore(settings, file: Path) -> str:
         files.write_whole(_mark_file(settings), json.dumps(asdict(mark)))
         try:
             _put_in_place(settings, there / wanted, aside / wanted, mark)
-        except (Refused, postgres_tools.ToolRefused, OSError):
+        except (BackupRefused, postgres_tools.ToolRefused, OSError):
             if _is_there(settings, mark) is False:
                 _leave_as_before(settings, before, aside)
             raise
@@ -121,11 +123,11 @@ def _restore(settings, file: Path) -> str:
 
 
 def _refuse_while_used(settings) -> None:
-    """Raise Refused if parts of Kalends, on any machine, are connected to PostgreSQL."""
-    with postgres_tools.refusing(Refused):
+    """Raise BackupRefused if parts of Kalends, on any machine, are connected to PostgreSQL."""
+    with postgres_tools.refusing(BackupRefused):
         others = postgres_tools.others(settings.database_url, name_of_this_process())
     if others:
-        raise Refused(
+        raise BackupRefused(
             _(
                 "The database is still used by: {others}. Stop these parts of Kalends first, on"
                 " every machine.",
@@ -301,7 +303,7 @@ def _check_sqlite(fresh: Path) -> None:
     except sqlite3.DatabaseError:
         is_whole = has_rows = False
     if not (is_whole and has_rows):
-        raise Refused(_("The database in this backup is damaged."))
+        raise BackupRefused(_("The database in this backup is damaged."))
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
@@ -325,7 +327,7 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
             if is_busy:
                 raise sqlite3.OperationalError("something still reads it")
         except sqlite3.OperationalError as error:
-            raise Refused(
+            raise BackupRefused(
                 _(
                     "The present database cannot be kept aside: {error}. Make room, or stop"
                     " whatever still uses it.",

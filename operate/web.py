@@ -30,10 +30,10 @@ from .keeper import (
     SIGN_SECONDS,
     CannotStart,
     GivenUp,
-    Keeper,
-    Part,
+    ProcessPart,
     Ready,
     Stop,
+    Supervisor,
     say,
     say_ready,
 )
@@ -87,12 +87,12 @@ def serve(
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> int:
     """Answer with so many processes until SIGINT or SIGTERM. Returns the exit status. `ready`: see
-    `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
+    `keeper.say_ready`; `frozen_seconds`: see `Supervisor`.
     """
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     _allow_files()
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [None]
-    keeper = Keeper(
+    keeper = Supervisor(
         {
             f"web {n + 1}": _process(
                 listening, cores[n % len(cores)], os.getppid() if ready else None
@@ -127,7 +127,7 @@ class _Process(_context.Process):
         return self.exitcode
 
 
-def _process(listening: socket.socket, core: int | None, above: int | None) -> Part:
+def _process(listening: socket.socket, core: int | None, above: int | None) -> ProcessPart:
     """One process, on a core of its own: its threads then pass Python's lock among them at little
     cost (Linux).
     """
@@ -139,7 +139,7 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
             child.start()
         return child
 
-    return Part(begin, said, longest_pause=1.0, gives_signs=True)
+    return ProcessPart(begin, said, longest_pause=1.0, gives_signs=True)
 
 
 def _allow_files() -> None:

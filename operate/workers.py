@@ -23,7 +23,7 @@ from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, 
 NICE = 10  # the niceness of a chore's process
 
 
-class _Listed:
+class _LastingWorker:
     """A worker that survives Redis going away. It registers again with a Redis that came back
     empty, and waits for one that refuses connections as for one that is away.
     """
@@ -63,11 +63,11 @@ class _Listed:
         """Called once a second, from a thread. Does nothing here."""
 
 
-class Simple(_Listed, SimpleWorker):
+class Simple(_LastingWorker, SimpleWorker):
     """RQ's worker without forking."""
 
 
-class Forking(_Listed, Worker):
+class Forking(_LastingWorker, Worker):
     """RQ's forking worker.
 
     A job that is still running a few seconds after the stop signal is killed, to be done again
@@ -169,7 +169,7 @@ def work(
     """
     tell_plainly()
     kind = Simple if queues == ["now"] else Forking
-    present: list[_Listed] = []
+    present: list[_LastingWorker] = []
     go_on_saying(ready, lambda: [each.check(frozen_seconds) for each in present])
     while True:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from peewee import CharField, ForeignKeyField, TextField
 
 from base import vault
-from base.database import Base, InstantField, Taken, database, now
+from base.database import AlreadyUsed, Base, InstantField, database, now
 from base.tables import outbox
 from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
@@ -109,7 +109,7 @@ class AddressProof(Base):
     def confirm(self) -> User | None:
         """Let the link's person sign in with this address from now on.
 
-        None if the link was used meanwhile. Raises Taken.
+        None if the link was used meanwhile. Raises AlreadyUsed.
         """
         if self.user is not None:
             self.user.clinic.lock()
@@ -150,14 +150,14 @@ def change_person(person: User, actor: User, *, name: str, email: str, role: str
     """Change a person as `User.change` does.
 
     A new address of somebody who signs in already must be proved first, where mail is set up: then
-    a link is on its way to it, and the answer is True. Raises Taken, LastOwner.
+    a link is on its way to it, and the answer is True. Raises AlreadyUsed, LastOwner.
     """
     if (
         User.select()
         .where(User.clinic == person.clinic_id, User.email == email, User.id != person.id)
         .exists()
     ):
-        raise Taken  # people of other clinics learn nothing
+        raise AlreadyUsed  # people of other clinics learn nothing
     is_to_prove = email != person.email and person.password_hash is not None and outbox.is_set_up()
     person.change(actor, name=name, email=person.email if is_to_prove else email, role=role)
     if is_to_prove:

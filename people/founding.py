@@ -10,7 +10,7 @@ from models import Clinic, Practitioner, User, Venue
 from .addresses import AddressProof
 
 
-class Closed(Exception):
+class SignUpClosed(Exception):
     """A clinic exists already, and sign-up is closed."""
 
 
@@ -80,14 +80,15 @@ def sign_up(
     """Make a clinic for somebody who signed up: the first one, or if `is_open` a further one. If
     two sign up for the first at once, only one gets it. `proof`: of the address; it is used up.
 
-    Raises Closed, also where the proof was used meanwhile, or Taken for an address in use.
+    Raises SignUpClosed, also where the proof was used meanwhile, or AlreadyUsed for an address in
+    use.
     """
     lock_everything()
     if not is_open and is_founded():
-        raise Closed
+        raise SignUpClosed
     with unique():
         owner: User = found(name, zone_name, owner_name, email)
     owner.set_password(password, owner)
     if proof and not proof.take():
-        raise Closed
+        raise SignUpClosed
     return owner

@@ -128,7 +128,7 @@ class HandedOver:
     """
 
     done: list[Booking] = field(default_factory=list)
-    taken: list[Booking] = field(default_factory=list)
+    stayed: list[Booking] = field(default_factory=list)
     changed: list[Booking] = field(default_factory=list)
     keys: dict[int, set[str]] = field(default_factory=dict)
 
@@ -157,7 +157,7 @@ def hand_over(
             )
             result.done.append(booking)
         except SlotTaken as refusal:
-            result.taken.append(booking)
+            result.stayed.append(booking)
             result.keys[booking.id] = {key for clash in refusal.clashes for key in clash.keys}
         except ChangedMeanwhile:
             result.changed.append(booking)

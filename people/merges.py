@@ -174,9 +174,9 @@ def _swap_ids(kept: Patient, gone: Patient, fields: dict[str, Any]) -> None:
     """
     if "internal_id" not in fields:
         return
-    given_up, taken_over = kept.internal_id, gone.internal_id
+    given_up, adopted = kept.internal_id, gone.internal_id
     Patient.update(internal_id=None).where(Patient.id.in_([kept.id, gone.id])).execute()
-    fields["internal_id"] = taken_over
+    fields["internal_id"] = adopted
     gone.internal_id, kept.internal_id = given_up, None
 
 

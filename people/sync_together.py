@@ -17,7 +17,7 @@ NAME = "My calendar"  # the name of the new link; its owner may rename it
 
 
 @dataclass(frozen=True)
-class Line:
+class PersonLine:
     """A person with a calendar here, and the number of their private links."""
 
     person: User
@@ -34,7 +34,7 @@ class Line:
         return bool(self.person.sync_allowed and self.person.identifier and not self.links)
 
 
-def lines(clinic: Clinic) -> list[Line]:
+def lines(clinic: Clinic) -> list[PersonLine]:
     """Everyone who works here and has an open calendar, by name."""
     count = fn.COUNT(fn.DISTINCT(Feed.id))
     is_living = (Feed.user == User.id) & Feed.revoked_at.is_null() & Feed.suspended_at.is_null()
@@ -47,11 +47,11 @@ def lines(clinic: Clinic) -> list[Line]:
         .group_by(User.id)
         .order_by(User.name, User.id)
     )
-    return [Line(row, row.links) for row in rows]
+    return [PersonLine(row, row.links) for row in rows]
 
 
 @database.atomic()
-def ask(people: Sequence[Line], actor: User) -> int:
+def ask(people: Sequence[PersonLine], actor: User) -> int:
     """Write to each whose sync is off, at most once a day. Returns the number of letters; 0 if mail
     is not set up.
     """
@@ -59,7 +59,7 @@ def ask(people: Sequence[Line], actor: User) -> int:
 
 
 @database.atomic()
-def give_links(people: Sequence[Line], actor: User) -> int:
+def give_links(people: Sequence[PersonLine], actor: User) -> int:
     """Make a private link of all their own calendars for each who agreed and has none, and tell
     them. Only they can see its address. Returns the number of links.
     """

@@ -584,7 +584,7 @@ def letters(app, mail_server):
         return mail_server.taken[known:]
 
     before = outbox.setup()
-    outbox.set_up(outbox.Setup(mail_server.url, "Kalends <kalends@linden.test>"))
+    outbox.set_up(outbox.MailSetup(mail_server.url, "Kalends <kalends@linden.test>"))
     yield SimpleNamespace(send=send, server=mail_server)
     outbox.set_up(before)
 

@@ -105,7 +105,7 @@ def outside(path: Path) -> list[str]:
                     return node in parent.args[: CALLS[called]]
                 if called == "ValueError" and name.startswith("views/"):
                     return False  # of a form: what the person reads
-                if called == "Column" and node in parent.args[1:2]:
+                if called == "FileColumn" and node in parent.args[1:2]:
                     return True  # what files call a column
                 if any(re.fullmatch(pattern, called) for pattern in NOT_SAID):
                     return True

@@ -57,7 +57,7 @@ class SyncWorld:
         self.lies = []  # how the next lists are shortened
         self.sandbox = self.imitation()
         gateway.set_up(
-            gateway.Setup(
+            gateway.GatewaySetup(
                 {self.kind: self.endpoints()},
                 webhook_url,
                 300,

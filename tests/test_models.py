@@ -17,7 +17,7 @@ from peewee import IntegrityError
 import models
 from base import passwords
 from base.bookings.statuses import STATUSES
-from base.database import InstantField, JSONText, Taken, is_sqlite
+from base.database import AlreadyUsed, InstantField, JSONText, is_sqlite
 from base.feed_presets import CLINIC, LOCUM
 from base.scheduling import timed, whole_days
 from base.tables.audit import AuditEntry
@@ -316,7 +316,7 @@ def test_a_venue_changes_its_name_alone_or_says_that_it_is_taken(linden, clock):
         linden.olive, name="Elm", address="1 Elm", zone_name="Europe/London", hours={}
     )
     assert again(linden.clinic).faces_rev > rev
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         again(linden.street).change(
             linden.olive, name="Harbour House", address="", zone_name="Europe/London", hours={}
         )
@@ -544,7 +544,7 @@ def test_internal_ids_are_the_next_free_numbers(linden, stranger):
         Patient.add(linden.clinic, None, first_name="Odd", internal_id=odd)
     assert Patient.add(linden.clinic, None, first_name="Bea").internal_id == "K-2043"
     assert Patient.add(stranger.clinic, None, first_name="Cleo").internal_id == "K-1001"
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         Patient.add(linden.clinic, None, first_name="Dora", internal_id="K-2042")
     assert Patient.select().where(Patient.first_name == "Dora").count() == 0
 
@@ -576,7 +576,7 @@ def test_a_refused_change_of_a_client_changes_nothing(linden, book):
     other = Patient.add(linden.clinic, None, first_name="Ann", internal_id="K-1")
     book(patient=other)
     rev = again(linden.calendar).calendar_rev
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         other.change(linden.pat, internal_id="K-2041", first_name="Anna")
     assert again(other).first_name == "Ann" and again(linden.calendar).calendar_rev == rev
 
@@ -636,7 +636,7 @@ def test_a_service_shows_in_feeds_by_its_name(linden, clock, fields, shows):
 
 
 def test_a_service_s_name_is_its_own(linden):
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         Service.add(linden.clinic, linden.olive, name="Shoulder")
     Service.add(linden.clinic, linden.olive, name="Knee").set_archived(True, linden.olive)
     assert [service.name for service in Service.listed(linden.clinic)] == ["Shoulder"]

@@ -165,12 +165,12 @@ def clinic(linden, clock):
     for person in (linden.pat, linden.olive):
         person.change_sync(sync_allowed=True, identifier="initials")
     before = outbox.setup()
-    outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup("smtp://127.0.0.1:9", "kalends@linden.test"))
     endpoints = Endpoints(
         "id", "secret", f"{NOWHERE}/authorize", f"{NOWHERE}/token", f"{NOWHERE}/revoke", NOWHERE
     )
     gateway.set_up(
-        gateway.Setup(
+        gateway.GatewaySetup(
             dict.fromkeys(("google", "microsoft"), endpoints), "https://linden.test", 300, b"secret"
         )
     )

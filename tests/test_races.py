@@ -13,10 +13,10 @@ from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
 from free_times import overlaps
-from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User
+from models import Booking, Feed, FeedStopped, NoFeeds, Practitioner, User
 from sync.tables import starting
 from sync.tables.accounts import RemoteCalendar
-from sync.tables.starting import CalendarTaken
+from sync.tables.starting import CalendarInUse
 
 
 def test_booking_changing_a_link_and_changing_settings_at_once_never_lock_each_other_out(linden):
@@ -65,7 +65,7 @@ def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number
         try:
             if not refused:
                 starting.start(account, account.user, "Practice", "UTC", "practice@home.test")
-        except CalendarTaken:
+        except CalendarInUse:
             refused.append(account.user_id)
 
     faults = at_once(
@@ -111,7 +111,7 @@ def test_nothing_wakes_a_link_that_was_stopped_meanwhile(linden, link):
     stale = Feed.get_by_id(link.id)
     link.revoke(linden.pat)
     for act in (lambda: stale.change(linden.pat, name="tablet"), lambda: stale.rotate(linden.pat)):
-        with pytest.raises(Stopped):
+        with pytest.raises(FeedStopped):
             act()
     stale.revoke(linden.pat, because="left")
     assert Feed.get_by_id(link.id).revoked_because == "stopped"

@@ -5,7 +5,6 @@ Sentences in Python go through the catalogue, and what fills them has a name.
 import ast
 import re
 import string
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,7 +170,17 @@ GIVEN_UP = {
     "strange": (),  # a booking is unknown
     "standing": ("sync", "views"),  # of an account
     # the time of a visitor, and why the team may take it
-    "held": ("free_times", "views/visitor", "views/kit/held.py", "views/calendar"),
+    **dict.fromkeys(
+        ("held", "hold", "holds"),
+        ("free_times", "views/visitor", "views/kit/held.py", "views/calendar"),
+    ),
+    # time that a booking, an external event or time off takes; not names, letters, leases or files
+    "taken": (
+        *("base/bookings", "base/scheduling.py", "base/slots.py", "base/tables/outside.py"),
+        *("models.py", "free_times", "people/leftover.py", "views/calendar", "views/visitor"),
+        *("operate/intake/fitting.py", "operate/sample.py"),
+        "sync/providers",  # `NameTaken`, whose name is stored in rows
+    ),
 }
 
 
@@ -214,22 +223,48 @@ def test_each_address_in_a_template_is_one_of_ours(app):
     assert named - {*app.view_functions} == set()
 
 
-def _room(path: Path) -> str:
-    """A folder at the top; the package of a provider is a room of its own, all with one shape."""
-    parts = path.relative_to(TOP).parts
-    return "/".join(parts[:3] if parts[:2] == ("sync", "providers") and parts[3:] else parts[:1])
+def kinds(path: Path) -> Iterator[str]:
+    """The classes that a module makes, also inside of others, and its names for types."""
+    for node in nodes(path):
+        if isinstance(node, ast.ClassDef) and node.name != "Meta":  # Peewee's and WTForms' own
+            yield node.name
+    for node in ast.parse(path.read_text()).body:
+        if (
+            isinstance(node, ast.Assign)
+            and not (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar")
+            and re.fullmatch(r"[A-Z][a-z]\w*", name := ast.unparse(node.targets[0]))
+        ):
+            yield name
 
 
-def test_no_two_classes_of_a_room_have_one_name():
-    classes = [
-        (_room(path), node.name)
-        for path in PROGRAMS
-        if path.relative_to(TOP).parts[0] != "tests"
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef)
-    ]
-    assert len(classes) > 400
-    assert [one for one, count in Counter(classes).items() if count > 1] == []
+def twice(paths: list[Path]) -> dict[str, list[str]]:
+    """Names of classes and types that stand for two things, and where."""
+    places: dict[str, list[str]] = {}
+    for path in paths:
+        for name in kinds(path):
+            places.setdefault(name, []).append(path.name)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_a_class_has_one_meaning_in_the_whole_house():
+    assert sum(len(list(kinds(path))) for path in PROGRAMS) > 500
+    assert twice(PROGRAMS) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ("class Step: pass", "class Step: pass", ["Step"]),
+        ("class Step: pass", "class Whole:\n    class Step: pass", ["Step"]),
+        ("class Step: pass", "Step = dict[str, int]", ["Step"]),
+        ("class Step: pass", "class PlanStep: pass", []),
+        ("Row = TypeVar('Row')", "Row = TypeVar('Row')", []),
+    ],
+)
+def test_the_search_finds_a_name_with_two_meanings(tmp_path, one, other, found):
+    (tmp_path / "one.py").write_text(one)
+    (tmp_path / "other.py").write_text(other)
+    assert list(twice([tmp_path / "one.py", tmp_path / "other.py"])) == found
 
 
 # a docstring that begins so leans on the one above, or leaves out its subject

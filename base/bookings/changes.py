@@ -13,14 +13,14 @@ class ChangedMeanwhile(Exception):
     """Somebody changed the row after the page that now wants to change it was opened."""
 
 
-Told = Callable[[Sequence[tuple[Any, str]]], object]
+TellStatus = Callable[[Sequence[tuple[Any, str]]], object]
 ToldOfGiven = Callable[[Any, Sequence[tuple[Any, Any, Span]]], object]
 
-_followers: list[Told] = []
+_followers: list[TellStatus] = []
 _losers: list[ToldOfGiven] = []
 
 
-def when_status_changes(tell: Told) -> Told:
+def when_status_changes(tell: TellStatus) -> TellStatus:
     """Register a rule for bookings whose status changes.
 
     `tell` is called in the transaction of the change, with each booking and the status that it had.

@@ -13,7 +13,7 @@ from base.tables.time_off import TimeOff
 from base.working_time import Stretch
 
 from .agreements import Agreement
-from .steps import Step
+from .steps import NewValues
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class SlotTaken(Exception):
         self.away = list({one.key: one for clash in clashes for one in clash.away}.values())
 
 
-def spare_taken(steps: Sequence[Step]) -> list[Clash]:
+def spare_taken(steps: Sequence[NewValues]) -> list[Clash]:
     """Leave the bookings unchanged whose time is taken, and return the clashes."""
     skipped: list[Clash] = []
     while taken := clashes(steps):  # a booking that stays may take the time of another one
@@ -97,7 +97,7 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
     return skipped
 
 
-def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
+def spare_untold(steps: list[NewValues], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
     """Leave out steps whose time is taken by more than the person agreed to (keys, by booking), and
     return those clashes.
     """
@@ -113,7 +113,7 @@ def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> li
     return skipped
 
 
-def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
+def clashes(steps: Sequence[NewValues]) -> list[tuple[NewValues, Clash]]:
     """For each step that takes time: what takes that time now, or would after the other steps.
 
     Each step is checked in its own calendar. For a pending booking that is only confirmed, the
@@ -140,7 +140,7 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
     return sorted(found, key=lambda pair: pair[0].span.starts_at)
 
 
-def _gets_in_the_way(step: Step, other: Step) -> bool:
+def _gets_in_the_way(step: NewValues, other: NewValues) -> bool:
     """Whether another booking of the same change would overlap it in a new way.
 
     An existing overlap was agreed to. It stays agreed while the two bookings keep their distance
@@ -149,7 +149,7 @@ def _gets_in_the_way(step: Step, other: Step) -> bool:
     return _would_overlap(step, other) and not _go_together(step, other)
 
 
-def _would_overlap(step: Step, other: Step) -> bool:
+def _would_overlap(step: NewValues, other: NewValues) -> bool:
     """Whether two bookings of a change overlap after it."""
     return (
         other is not step
@@ -160,7 +160,7 @@ def _would_overlap(step: Step, other: Step) -> bool:
     )
 
 
-def _go_together(step: Step, other: Step) -> bool:
+def _go_together(step: NewValues, other: NewValues) -> bool:
     """Whether two bookings overlap now, and keep their distance to each other after the change."""
     one, two = step.row, other.row
     return (
@@ -176,7 +176,7 @@ def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:
     return two.starts_at - one.starts_at, one.duration, two.duration
 
 
-def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
+def agreed_together(steps: Sequence[NewValues]) -> list[tuple[Booked, Booked]]:
     """Pairs of changed bookings that overlap before and after the change, as somebody agreed.
 
     The agreement stays, wherever the two are moved together.
@@ -195,7 +195,7 @@ def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
     ]
 
 
-def void_agreements(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
+def void_agreements(steps: Sequence[NewValues]) -> list[tuple[Booked, Booked]]:
     """Before a change is written: delete the agreements of bookings whose time changes.
 
     Returns the pairs whose agreement stays: see `agreed_together`.
@@ -206,7 +206,7 @@ def void_agreements(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
 
 
 def write_down(
-    agreed: Sequence[tuple[Step, Clash]],
+    agreed: Sequence[tuple[NewValues, Clash]],
     stays: Sequence[tuple[Booked, Booked]],
     actor: Base | None,
 ) -> None:

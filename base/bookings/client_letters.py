@@ -69,7 +69,7 @@ class ChangedOnline(Base):
 
 
 @dataclass(frozen=True)
-class State:
+class ClientFacts:
     """The facts of a booking that a client may know: instants as ISO texts, client and calendar by
     id.
     """
@@ -81,7 +81,7 @@ class State:
     client: int | None
 
     @classmethod
-    def of(cls, booking: Any) -> "State":
+    def of(cls, booking: Any) -> "ClientFacts":
         """The booking's present state, in memory."""
         return cls(
             booking.status,
@@ -102,7 +102,7 @@ class State:
         return datetime.fromisoformat(self.ends)
 
 
-def due(was: State | None, now: State, online: bool, client: int) -> str | None:
+def due(was: ClientFacts | None, now: ClientFacts, online: bool, client: int) -> str | None:
     """The letter that is due to a client whose booking changed from one state to another: "booked",
     "waits", "approved", "moved", "cancelled", or None.
 
@@ -125,7 +125,7 @@ def due(was: State | None, now: State, online: bool, client: int) -> str | None:
     return "booked"
 
 
-def _appearance(state: State | None, online: bool, client: int) -> str:
+def _appearance(state: ClientFacts | None, online: bool, client: int) -> str:
     """How a booking appears to a client: "" (not at all), "pencilled", "asked", "on" or "off"."""
     if state is None:
         return ""
@@ -138,7 +138,7 @@ def _appearance(state: State | None, online: bool, client: int) -> str:
     return "pencilled" if state.status == "offered" else "on"
 
 
-def tell(clinic: Any, changes: Iterable[tuple[Any, State | None]], whose: Any = None) -> None:
+def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: Any = None) -> None:
     """Queue the letters and text messages that are due about changed bookings, in their
     transaction.
 
@@ -146,10 +146,10 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, State | None]], whose: Any = 
     `changes`: each booking with its state before. `whose`: the only client, if the caller has read
     the record in the transaction.
     """
-    at, due_to = scheduling.utc_now(), dict[int, list[tuple[Any, State | None]]]()
+    at, due_to = scheduling.utc_now(), dict[int, list[tuple[Any, ClientFacts | None]]]()
     kinds = dict[tuple[int, int], str]()
     for booking, was in changes:
-        now = State.of(booking)
+        now = ClientFacts.of(booking)
         for client in _clients(now, was):
             told = was if was is None or was.client == client else None
             kind = due(told, now, bool(booking.online), client)
@@ -189,11 +189,11 @@ def tell_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
     tell(clinic, [(row, None) for row in rows], client)
 
 
-def _clients(*states: State | None) -> set[int]:
+def _clients(*states: ClientFacts | None) -> set[int]:
     return {one.client for one in states if one is not None and one.client is not None}
 
 
-def _reached(due_to: dict[int, list[tuple[Any, State | None]]]) -> Sequence[Any]:
+def _reached(due_to: dict[int, list[tuple[Any, ClientFacts | None]]]) -> Sequence[Any]:
     """The clients who gave an e-mail address, or want text messages."""
     some = next(iter(due_to.values()))[0][0]
     table = type(some).patient.rel_model
@@ -201,11 +201,11 @@ def _reached(due_to: dict[int, list[tuple[Any, State | None]]]) -> Sequence[Any]
     return list(table.select().where(table.id.in_(list(due_to)), reached))
 
 
-def _write(clinic: Any, client: Any, rows: list[tuple[Any, State | None]]) -> None:
+def _write(clinic: Any, client: Any, rows: list[tuple[Any, ClientFacts | None]]) -> None:
     _write_as(KIND, outbox.MAIL, client.email, clinic, client, rows)
 
 
-def _write_text(clinic: Any, client: Any, rows: list[tuple[Any, State | None]]) -> None:
+def _write_text(clinic: Any, client: Any, rows: list[tuple[Any, ClientFacts | None]]) -> None:
     booking, was = rows[0]
     calendar = booking.practitioner
     if was is not None and was.client != booking.patient_id and was.calendar != calendar.id:
@@ -221,7 +221,7 @@ def _write_as(
     to: str,
     clinic: Any,
     client: Any,
-    rows: list[tuple[Any, State | None]],
+    rows: list[tuple[Any, ClientFacts | None]],
 ) -> None:
     lead = rows[0][0]
     Letter.write(
@@ -272,13 +272,13 @@ def _series(booking: Any) -> list[int]:
     return [row.id for row in rows]
 
 
-def _rows(letter: Letter) -> dict[int, State | None]:
-    return {key: State(**was) if was else None for key, was in letter.detail["rows"]}
+def _rows(letter: Letter) -> dict[int, ClientFacts | None]:
+    return {key: ClientFacts(**was) if was else None for key, was in letter.detail["rows"]}
 
 
 def what(
     letter: Letter, bookings: Iterable[Any], client: Any
-) -> list[tuple[Any, str, State | None]]:
+) -> list[tuple[Any, str, ClientFacts | None]]:
     """The content of a letter now: for each booking the kind, and the state that the client knows.
 
     A booking is left out if a later letter is about it, or if it is again as the client knows it.
@@ -299,7 +299,7 @@ def what(
             was = known
             if was is not None and was.client in records:
                 was = replace(was, client=client.id)
-            kind = due(was, State.of(booking), bool(booking.online), client.id)
+            kind = due(was, ClientFacts.of(booking), bool(booking.online), client.id)
             if kind:
                 break
         if (
@@ -325,8 +325,8 @@ def _records(letters: Iterable[Letter], client: Any) -> set[int]:
 
 
 def _known(
-    was: State | None, others: Iterable[Letter], booking_id: int
-) -> tuple[State | None, list[State | None]]:
+    was: ClientFacts | None, others: Iterable[Letter], booking_id: int
+) -> tuple[ClientFacts | None, list[ClientFacts | None]]:
     """The state of a booking that the client knows by this letter and earlier ones (newest first),
     and other states that they may know.
 

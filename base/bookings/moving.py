@@ -13,7 +13,7 @@ from base.tables.rows import Calendar
 
 from .changes import Changed
 from .clashes import SlotTaken, clashes, overlapped_now, spare_untold
-from .steps import Step
+from .steps import NewValues
 
 
 def shifted(
@@ -87,7 +87,7 @@ def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
 
 def _steps_back(
     row: Any, actor: Any, places: Mapping[str, Sequence[Any]]
-) -> tuple[list[Step], dict[str, int]]:
+) -> tuple[list[NewValues], dict[str, int]]:
     """Steps back for the bookings that may move back: this booking first, if it may."""
     table, calendars = type(row), type(row.practitioner)
     venue = calendars.venue.rel_model
@@ -113,7 +113,7 @@ def _steps_back(
         elif not all(_may_reach(actor, each) for each in (calendar, one.practitioner)):
             kept["colleague"] += 1
         else:
-            steps.append(Step(one, _read(starts, ends, calendar.zone), calendar))
+            steps.append(NewValues(one, _read(starts, ends, calendar.zone), calendar))
     for calendar in {step.calendar for step in steps if "practitioner" in step.changes}:
         calendar.check_open()
     return steps, kept

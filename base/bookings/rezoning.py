@@ -12,7 +12,7 @@ from base.working_time import DAY
 
 from .agreements import Agreement
 from .clashes import Clash, SlotTaken, agreed_together, booking_key_of, clashes
-from .steps import Step
+from .steps import NewValues
 
 
 def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:
@@ -22,7 +22,9 @@ def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:
     another booking of its person.
     """
     steps = [
-        Step(row, scheduling.whole_days(row.starts_on, row.ends_on - DAY, zone), row.practitioner)
+        NewValues(
+            row, scheduling.whole_days(row.starts_on, row.ends_on - DAY, zone), row.practitioner
+        )
         for row in rows
     ]
     found, fresh, stays = clashes(steps), [], agreed_together(steps)

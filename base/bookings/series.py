@@ -32,7 +32,7 @@ from .clashes import (
 )
 from .moving import places_before
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
-from .steps import Shift, Step, plain
+from .steps import NewValues, Shift, plain
 
 PLACE = {"time", "practitioner"}  # the columns of a change that move a booking
 
@@ -114,7 +114,7 @@ class InSeries(_Booking):
         span: Span,
         practitioner: Calendar | None = None,
         **fields: Any,
-    ) -> tuple[list[Step], dict[str, int]]:
+    ) -> tuple[list[NewValues], dict[str, int]]:
         """Plan a change of several bookings: a step for each, and how many keep something, by
         reason. Reads and writes nothing.
 
@@ -129,11 +129,11 @@ class InSeries(_Booking):
         steps, kept = [], {"settled": 0, "own": 0}
         for row in reached:
             if row is self:
-                steps.append(Step(self, span, there, fields))
+                steps.append(NewValues(self, span, there, fields))
                 continue
             settled = row.status not in OPEN_STATUSES
-            step = Step(row, row.span, row.practitioner)
-            full = Step(row, *self._place_of(row, there, shift), dict(fields))
+            step = NewValues(row, row.span, row.practitioner)
+            full = NewValues(row, *self._place_of(row, there, shift), dict(fields))
             if not settled:
                 step.span, step.calendar = full.span, full.calendar
             own = False
@@ -248,7 +248,7 @@ class InSeries(_Booking):
         reached, colleagues = self.reach(actor, which)
         other = [row for row in reached if row.status != status]
         rows = [row for row in other if row is self or row.status in OPEN_STATUSES]
-        steps = [Step(row, row.span, row.practitioner, {"status": status}) for row in rows]
+        steps = [NewValues(row, row.span, row.practitioner, {"status": status}) for row in rows]
         skipped, agreed = self._settle(steps, allow_overlap, skip_taken)
         changed = [step for step in steps if step.changes]
         kept = {"colleague": colleagues, "settled": len(other) - len(rows)}
@@ -289,7 +289,9 @@ class InSeries(_Booking):
         if self not in reached or any(row.status != status or row.id in later for row in reached):
             return False
         own = [row for row in reached if row is self or _may_reach(actor, row)]
-        steps = [Step(row, row.span, row.practitioner, {"status": was[str(row.id)]}) for row in own]
+        steps = [
+            NewValues(row, row.span, row.practitioner, {"status": was[str(row.id)]}) for row in own
+        ]
         agreed = {int(row_id): set(keys) for row_id, keys in latest.detail.get("over", {}).items()}
         skipped = spare_untold(steps, agreed)
         if not steps:
@@ -303,8 +305,8 @@ class InSeries(_Booking):
         return self.set_status("cancelled", actor, which=which)
 
     def _settle(
-        self, steps: Sequence[Step], allow_overlap: bool | Collection[str], skip_taken: bool
-    ) -> tuple[list[Clash], list[tuple[Step, Clash]]]:
+        self, steps: Sequence[NewValues], allow_overlap: bool | Collection[str], skip_taken: bool
+    ) -> tuple[list[Clash], list[tuple[NewValues, Clash]]]:
         """Refuse times that are taken (SlotTaken), or skip them.
 
         Returns what was skipped, and what a person agreed to, by step.
@@ -320,15 +322,15 @@ class InSeries(_Booking):
 
     def carry_out(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[NewValues],
         actor: Base | None,
-        agreed: Sequence[tuple[Step, Clash]] = (),
+        agreed: Sequence[tuple[NewValues, Clash]] = (),
     ) -> list[Any]:
         """Write the steps, renew every calendar's feeds, and queue the letters to clients.
 
         Keeps earlier texts of notes, and the overlaps that the person agreed to.
         """
-        before = [client_letters.State.of(step.row) for step in steps]
+        before = [client_letters.ClientFacts.of(step.row) for step in steps]
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
         stays = void_agreements(steps)

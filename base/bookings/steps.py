@@ -68,7 +68,7 @@ def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timede
 
 
 @dataclass
-class Step:
+class NewValues:
     """The new values of one booking."""
 
     row: Booked

@@ -16,7 +16,7 @@ from ipaddress import (
     ip_network,
 )
 
-Address = IPv4Address | IPv6Address
+IPAddress = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: leads to the IPv4 address at its end
@@ -45,7 +45,7 @@ class Allowed:
     networks: tuple[Network, ...] = ()
     plain: frozenset[str] = frozenset()
 
-    def reaches(self, host: str, address: Address) -> bool:
+    def reaches(self, host: str, address: IPAddress) -> bool:
         """Whether this host may be reached at this address.
 
         Loopback and link-local addresses must each be allowed by address: a network or a name is
@@ -105,7 +105,7 @@ def name(host: str) -> str:
     return host.strip("[]").rstrip(".").lower()
 
 
-def bare(address: Address) -> Address:
+def bare(address: IPAddress) -> IPAddress:
     """The IPv4 address inside an IPv6 address (mapped, 6to4 or NAT64), else the address itself."""
     if isinstance(address, IPv4Address):
         return address
@@ -116,7 +116,7 @@ def bare(address: Address) -> Address:
     return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IPAddress) -> bool:
     """Whether the address is public, by RFC 6890 and IANA's registries of special-purpose
     addresses.
     """
@@ -127,6 +127,6 @@ def is_public(address: Address) -> bool:
     return not any(address in net for net in _SPECIAL if net.version == address.version)
 
 
-def parsed(found: Iterable[str]) -> list[Address]:
+def parsed(found: Iterable[str]) -> list[IPAddress]:
     """The resolver's addresses without the zone of a link, each once."""
     return list(dict.fromkeys(ip_address(one.partition("%")[0]) for one in found))

@@ -30,10 +30,10 @@ MOVED = (301, 302, 303, 307, 308)
 _HOST = re.compile(r"[\w.-]{1,253}|[\da-f:.]{2,45}", re.ASCII)  # octets of an address as it is sent
 _UNPACKED = 65_536  # octets that are unpacked at a time
 
-Login = tuple[str, str]
+NamePassword = tuple[str, str]
 
 
-class Refused(Exception):
+class RequestFailed(Exception):
     """The request has no usable answer.
 
     `word`: a key of SENTENCES, for rows and logs. `host`: the host that was asked.
@@ -135,7 +135,7 @@ def exchange(
     method: str,
     url: str,
     *,
-    login: Login | None = None,
+    login: NamePassword | None = None,
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     largest_octets: int = LARGEST_OCTETS,
@@ -145,7 +145,7 @@ def exchange(
 
     `login`, or a name and password in the address, goes as Basic only to the scheme, host and port
     of that address. Redirects keep method and content, whatever their code, and each new address is
-    checked as the first was; with `redirects` 0 their answer is returned. Raises Refused.
+    checked as the first was; with `redirects` 0 their answer is returned. Raises RequestFailed.
     """
     ends_at = time.monotonic() + http.longest_seconds
     here = judged(url)
@@ -160,22 +160,25 @@ def exchange(
         there = judged(target, here)
         login = login if _same_place(here, there) else None
         here = there
-    raise Refused("moved", here.host)
+    raise RequestFailed("moved", here.host)
 
 
 def judged(url: str, base: httpx.URL | None = None) -> httpx.URL:
-    """The address if it may be asked; a relative one is resolved by `base`. Raises Refused."""
+    """The address if it may be asked; a relative one is resolved by `base`.
+
+    Raises RequestFailed.
+    """
     try:
         found = httpx.URL(url.strip())
         found = base.join(found) if base is not None else found
     except (httpx.InvalidURL, ValueError):
-        raise Refused("address") from None
+        raise RequestFailed("address") from None
     is_host = _HOST.fullmatch(found.raw_host.decode())
     if not is_host or (found.port or 1) > 65_535 or len(str(found)) > LONGEST_ADDRESS:
-        raise Refused("address")
+        raise RequestFailed("address")
     if found.scheme == "https" or (found.scheme == "http" and _allowed.is_plain(found.host)):
         return found
-    raise Refused("plain" if found.scheme == "http" else "address", found.host)
+    raise RequestFailed("plain" if found.scheme == "http" else "address", found.host)
 
 
 def shown(url: str) -> str:
@@ -195,13 +198,13 @@ def _asked(
     http: Client,
     method: str,
     url: httpx.URL,
-    login: Login | None,
+    login: NamePassword | None,
     headers: Mapping[str, str] | None,
     content: bytes | None,
     largest_octets: int,
     ends_at: float,
 ) -> httpx.Response:
-    """One answer from one address. Raises Refused."""
+    """One answer from one address. Raises RequestFailed."""
     auth = httpx.BasicAuth(*login) if login else None
     try:
         with (
@@ -219,21 +222,21 @@ def _asked(
                 answer.status_code, headers=kept, content=body, request=answer.request
             )
     except Private:
-        raise Refused("private", url.host) from None
+        raise RequestFailed("private", url.host) from None
     except UnknownName:
-        raise Refused("unknown", url.host) from None
-    except Refused as refused:
-        raise Refused(refused.word, url.host, True, refused.status) from None
+        raise RequestFailed("unknown", url.host) from None
+    except RequestFailed as refused:
+        raise RequestFailed(refused.word, url.host, True, refused.status) from None
     except httpx.ConnectError as error:
-        raise Refused(_why(error), url.host) from None
+        raise RequestFailed(_why(error), url.host) from None
     except (httpx.ConnectTimeout, httpx.PoolTimeout):
-        raise Refused("slow", url.host) from None
+        raise RequestFailed("slow", url.host) from None
     except httpx.TimeoutException:
-        raise Refused("slow", url.host, True) from None
+        raise RequestFailed("slow", url.host, True) from None
     except httpx.RemoteProtocolError:
-        raise Refused("broken", url.host, True) from None
+        raise RequestFailed("broken", url.host, True) from None
     except (httpx.HTTPError, ValueError):
-        raise Refused("unreachable", url.host, True) from None
+        raise RequestFailed("unreachable", url.host, True) from None
 
 
 def _why(error: Exception) -> str:
@@ -247,14 +250,14 @@ def _why(error: Exception) -> str:
 
 
 def _body(answer: httpx.Response, largest_octets: int, ends_at: float) -> bytes:
-    """The content of an answer, unpacked and counted piece by piece. Raises Refused."""
+    """The content of an answer, unpacked and counted piece by piece. Raises RequestFailed."""
     told = bytearray()
     for piece in _unpacked(answer):
         told += piece
         if len(told) > largest_octets:
-            raise Refused("large", status=answer.status_code)
+            raise RequestFailed("large", status=answer.status_code)
         if time.monotonic() > ends_at:
-            raise Refused("slow")
+            raise RequestFailed("slow")
     return bytes(told)
 
 
@@ -267,7 +270,7 @@ def _unpacked(answer: httpx.Response) -> Iterator[bytes]:
         yield from answer.iter_raw()
         return
     if packed not in ("gzip", "x-gzip", "deflate"):
-        raise Refused("broken")
+        raise RequestFailed("broken")
     opener = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
         for raw in answer.iter_raw():
@@ -276,6 +279,6 @@ def _unpacked(answer: httpx.Response) -> Iterator[bytes]:
                 raw = opener.unconsumed_tail
         yield opener.flush()
     except zlib.error:
-        raise Refused("broken") from None
+        raise RequestFailed("broken") from None
     if not opener.eof:
-        raise Refused("broken")
+        raise RequestFailed("broken")

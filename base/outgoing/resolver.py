@@ -9,7 +9,7 @@ from typing import Any
 
 import httpcore
 
-from .addresses import Address, Allowed, parsed
+from .addresses import Allowed, IPAddress, parsed
 from .line import left
 
 LOOK_UP_SECONDS = 10
@@ -68,11 +68,11 @@ class PublicOnly(httpcore.NetworkBackend):
                 trouble = error
         raise trouble
 
-    def _resolved(self, host: str, port: int) -> list[Address]:
+    def _resolved(self, host: str, port: int) -> list[IPAddress]:
         """The addresses of a host. The system's look-up has no time limit: a thread does it, and
         nobody waits for one that takes too long.
         """
-        found: list[list[Address]] = []
+        found: list[list[IPAddress]] = []
         trouble: list[Exception] = []
 
         def ask() -> None:

@@ -43,15 +43,15 @@ class ThreadTurns:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._mutex = threading.Lock()
-        self._is_taken = False
+        self._has_turn = False
         self._waiting: deque[threading.Lock] = deque()
 
     def __enter__(self) -> None:
         if self._process != os.getpid():  # after a fork, perhaps while another thread had the turn
             self._forget()
         with self._mutex:
-            if not self._is_taken:
-                self._is_taken = True
+            if not self._has_turn:
+                self._has_turn = True
                 return
             mine = threading.Lock()
             mine.acquire()
@@ -74,15 +74,15 @@ class ThreadTurns:
             if self._waiting:
                 self._waiting.popleft().release()
             else:
-                self._is_taken = False
+                self._has_turn = False
 
 
-class Whole(sqlite3.Cursor):
+class WholeCursor(sqlite3.Cursor):
     """A cursor that leaves no query open, except inside a transaction."""
 
     _left: Iterator[Any] | None = None
 
-    def execute(self, *statement: Any) -> "Whole":
+    def execute(self, *statement: Any) -> "WholeCursor":
         """Run the statement, and read the whole answer."""
         super().execute(*statement)
         self.__dict__.clear()  # rows of the statement before
@@ -103,10 +103,10 @@ class InTurn:
         super().__init__(*args, **kwargs)
         self._turns = ThreadTurns(kwargs["timeout"])
 
-    def cursor(self, named_cursor: None = None) -> Whole:
+    def cursor(self, named_cursor: None = None) -> WholeCursor:
         """A cursor for one statement."""
         plain: sqlite3.Cursor = super().cursor()  # type: ignore[misc]
-        return plain.connection.cursor(Whole)
+        return plain.connection.cursor(WholeCursor)
 
     def begin(self, lock_type: str | None = None) -> None:
         """Begin, in turn with all other writers. Raises `peewee.OperationalError`."""

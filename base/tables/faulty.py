@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from peewee import BigIntegerField, CharField, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, now, trouble
-from base.jobs import TooLong
+from base.jobs import JobTooLong
 from base.text import places
 
 from .many import tuples
@@ -81,7 +81,7 @@ def each(
             if row.id in before:
                 FaultyRow.delete().where(*_is(chore, row)).execute()
         except Exception as error:
-            if isinstance(error, TooLong) or trouble(error):
+            if isinstance(error, JobTooLong) or trouble(error):
                 raise
             failed += 1
             name = type(error).__name__

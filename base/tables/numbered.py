@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SQL, BooleanField
 
-from base.database import Base, Taken, database, is_sqlite, joined, unique
+from base.database import AlreadyUsed, Base, database, is_sqlite, joined, unique
 from base.text import search_key
 
 from .audit import AuditEntry
@@ -93,19 +93,19 @@ class Numbered(Archivable):
         """Add a client; without an internal ID they get the next free one, also if two are saved at
         once.
 
-        Raises Taken.
+        Raises AlreadyUsed.
         """
         for _ in range(1 if internal_id else 5):
             number = internal_id or cls.next_internal_id(clinic)
             with joined():
                 client = cls(clinic=clinic, internal_id=number, **fields)
-                if client.insert_unless_taken():
+                if client.insert_unless_used():
                     AuditEntry.note(clinic, actor, "patient.added", client)
                     return client
-        raise Taken
+        raise AlreadyUsed
 
-    def insert_unless_taken(self) -> bool:
-        """Insert the row; False if its internal ID is taken. It needs no savepoint, since clients
+    def insert_unless_used(self) -> bool:
+        """Insert the row; False if its internal ID is in use. It needs no savepoint, since clients
         are added while the clinic is locked.
         """
         self.lay_down()
@@ -137,7 +137,7 @@ class Numbered(Archivable):
     ) -> int:
         """Insert many clients (columns by name), with one entry of the history for all.
 
-        Returns its id, which the next portion of the same import passes in. Raises Taken.
+        Returns its id, which the next portion of the same import passes in. Raises AlreadyUsed.
         """
 
         def clients() -> Iterator[Numbered]:

@@ -50,7 +50,7 @@ MAIL = "mail"  # the queue of letters; all others are for text messages
 
 
 @dataclass(frozen=True)
-class Setup:
+class MailSetup:
     """The settings of mail. `smtp_url` None: nothing is sent, and nothing is queued."""
 
     smtp_url: str | None = field(default=None, repr=False)
@@ -60,16 +60,16 @@ class Setup:
     letter_seconds: float = 60  # how long one letter may take in all
 
 
-_setup = Setup()
+_setup = MailSetup()
 
 
-def set_up(setup: Setup) -> None:
+def set_up(setup: MailSetup) -> None:
     """Set how mail is sent from now on. Connects to nothing."""
     global _setup
     _setup = setup
 
 
-def setup() -> Setup:
+def setup() -> MailSetup:
     """The value last given to `set_up`."""
     return _setup
 

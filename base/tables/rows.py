@@ -19,7 +19,7 @@ class Owned(Protocol):
         """The id of its person."""
 
 
-Whose = TypeVar("Whose", bound=Owned)
+OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 
 class Calendar(Protocol):

@@ -257,7 +257,7 @@ class DatedHours(Base):
     ) -> "DatedHours":
         """Set these hours for a practitioner or venue on the date.
 
-        Raises BadTime, or Taken if the date has other hours already.
+        Raises BadTime, or AlreadyUsed if the date has other hours already.
         """
         owner.clinic.lock()
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
@@ -271,7 +271,10 @@ class DatedHours(Base):
 
     @transition
     def change(self, actor: Base | None, *, day: date, hours: Walls, name: str) -> None:
-        """Change any columns. Raises BadTime, or Taken if the date has other hours already."""
+        """Change any columns.
+
+        Raises BadTime, or AlreadyUsed if the date has other hours already.
+        """
         self.day, self.hours, self.name = day, scheduling.check_walls(hours), name
         with unique():
             self.save()
@@ -292,7 +295,7 @@ class DatedHours(Base):
     @classmethod
     def bring_back(cls, entry: AuditEntry, owner: Base, actor: Base | None) -> "DatedHours":
         """Undo a removal: restore the hours of this owner from the entry of the history. Raises
-        Taken if the date has other hours by now.
+        AlreadyUsed if the date has other hours by now.
         """
         day, were = date.fromisoformat(entry.detail["day"]), entry.detail["were"]
         return cls.add(owner, day, were["hours"], actor, were["name"])

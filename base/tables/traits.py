@@ -111,7 +111,7 @@ class Named(Archivable):
 
     @classmethod
     def add(cls, clinic: Base, actor: Base | None, **columns: Any) -> Self:
-        """Add a row. Raises Taken for a name in use."""
+        """Add a row. Raises AlreadyUsed for a name in use."""
         with database.atomic():
             with unique():
                 row: Self = cls.create(clinic=clinic, **columns)

@@ -11,11 +11,11 @@ from base.database import alone
 from base.scheduling import Span
 from base.tables import faulty
 from base.tables.audit import AuditEntry
-from free_times.finding import Free
+from free_times.finding import FreeTime
 from free_times.online import forms, holds, managing, taking, team_letters, unmade, waiting
 from free_times.online.bookings import made_of
 from free_times.online.forms import Ticket
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details, JustTaken, TermsChanged
 from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
@@ -33,11 +33,11 @@ LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # seconds between two polls of the
 MOST = 50  # rows of one pass
 
 
-class Gone(Exception):
+class OfferGone(Exception):
     """The time is not offered any more: it was taken, is over, or the appointment changed."""
 
 
-def page_of(offer: EarlierOffer) -> Page:
+def page_of(offer: EarlierOffer) -> OnlinePage:
     """The rules by which the offered time is booked."""
     entry = offer.entry
     entry.clinic = offer.clinic
@@ -53,7 +53,7 @@ def can_take(offer: EarlierOffer) -> bool:
     return _free(offer) is not None
 
 
-def _free(offer: EarlierOffer) -> Free | None:
+def _free(offer: EarlierOffer) -> FreeTime | None:
     chance = Chance(offer.practitioner, offer.starts_at, offer.minutes)
     settings, by_hand = OnlineSettings.of(offer.clinic), offer.user_id is not None
     return matching.free_at(offer.entry, settings, chance, offer.visit, by_hand)
@@ -61,12 +61,12 @@ def _free(offer: EarlierOffer) -> Free | None:
 
 def ask(offer: EarlierOffer) -> Certainty:
     """Find out, after the press, whether the time is known to be free outside. ASKING: a worker is
-    on it, and the hold stays. Call it outside of a transaction. Raises Gone.
+    on it, and the hold stays. Call it outside of a transaction. Raises OfferGone.
     """
     if offer.phase == "taken":
         return Certainty.FRESH
     if offering.why_ended(offer):
-        raise Gone
+        raise OfferGone
     page = page_of(offer)
     if not page.settings.may_block_outside:
         return Certainty.FRESH
@@ -74,7 +74,7 @@ def ask(offer: EarlierOffer) -> Certainty:
     if outcome == Certainty.ASKING:
         with alone(offer):
             if offer.phase != "open":
-                raise Gone
+                raise OfferGone
             offer.pressed_at = scheduling.utc_now()
             offer.save(only=[EarlierOffer.pressed_at])
             holds.keep_on(offer.visit, offer.pressed_at + offering.ANSWERING)
@@ -91,8 +91,8 @@ def outcome_of(offer: EarlierOffer) -> Certainty | None:
 
 def take(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:
     """Book the offered time for its client, and give up their old one. A second press returns the
-    same booking. Raises Gone. Raises CannotCheck if a calendar outside could not be asked and the
-    clinic lets nobody book then; nothing is changed in that case.
+    same booking. Raises OfferGone. Raises CannotCheck if a calendar outside could not be asked and
+    the clinic lets nobody book then; nothing is changed in that case.
     """
     with alone(offer):
         entry = entries.rows().where(WaitingEntry.id == offer.entry_id).get()
@@ -100,7 +100,7 @@ def take(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:
         if offer.phase == "taken" and entry.booking is not None:
             return entry.booking
         if offering.why_ended(offer):
-            raise Gone
+            raise OfferGone
         choice = _when_unknown(offer, outcome)
         booking = _book(offer, choice)
         _settle(offer, entry, booking)
@@ -124,7 +124,7 @@ def _when_unknown(offer: EarlierOffer, outcome: Certainty) -> str:
 def _book(offer: EarlierOffer, choice: str) -> Booking:
     entry, free = offer.entry, _free(offer)
     if free is None:
-        raise Gone
+        raise OfferGone
     try:
         if entry.booking is not None:
             return _move(entry.booking, free, page_of(offer))
@@ -132,10 +132,10 @@ def _book(offer: EarlierOffer, choice: str) -> Booking:
             return _new(offer, choice)
         return _plain(entry, free, None)
     except (SlotTaken, ClosedCalendar, JustTaken, TermsChanged):
-        raise Gone from None
+        raise OfferGone from None
 
 
-def _move(booking: Booking, free: Free, page: Page, actor: User | None = None) -> Booking:
+def _move(booking: Booking, free: FreeTime, page: OnlinePage, actor: User | None = None) -> Booking:
     """Move the client's appointment to the offered time, with its status: the clinic offered the
     time.
     """
@@ -163,7 +163,7 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
     said = entry.said
     terms = page.terms_of(entry.service, offer.practitioner_id)
     if terms is None:
-        raise Gone
+        raise OfferGone
     ticket = Ticket.issue(
         forms.nonce_of(f"earlier {offer.uuid}", offer.clinic_id),
         clinic=offer.clinic_id,
@@ -182,7 +182,7 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
     return made.booking
 
 
-def _plain(entry: WaitingEntry, free: Free, actor: User | None) -> Booking:
+def _plain(entry: WaitingEntry, free: FreeTime, actor: User | None) -> Booking:
     """Book for a client whom the team put on the list."""
     made: Booking = Booking.book(
         free.wish.calendar,
@@ -229,7 +229,7 @@ def leave(entry: WaitingEntry, actor: User | None = None) -> None:
 
 def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
     """Book the time for somebody on the waiting list, as the team agreed with them on the phone. A
-    second press returns the same booking. Raises Gone.
+    second press returns the same booking. Raises OfferGone.
     """
     with alone(entry):
         entry = entries.rows().where(WaitingEntry.id == entry.id).get()
@@ -237,7 +237,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
         if entry.ended_because == "taken" and booking and booking.starts_at == chance.starts_at:
             return booking
         if not entry.is_waiting or entry.why_over():
-            raise Gone
+            raise OfferGone
         settings = OnlineSettings.of(entry.clinic)
         own = EarlierOffer.get_or_none(
             EarlierOffer.entry == entry,
@@ -246,7 +246,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
         )
         free = matching.free_at(entry, settings, chance, own.visit if own else None, by_hand=True)
         if free is None:
-            raise Gone
+            raise OfferGone
         try:
             if booking is not None:
                 terms = entry.terms()
@@ -256,7 +256,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
                     entry.patient = _client(entry)
                 booking = _plain(entry, free, actor)
         except (SlotTaken, ClosedCalendar):
-            raise Gone from None
+            raise OfferGone from None
         _settle(own, entry, booking)
         return booking
 
@@ -283,7 +283,7 @@ def _finish_one(offer: EarlierOffer) -> None:
             offer,
             Certainty.UNANSWERED if outcome == Certainty.ASKING else outcome or Certainty.FRESH,
         )
-    except (Gone, CannotCheck):
+    except (OfferGone, CannotCheck):
         _tell(offer)
 
 

@@ -27,7 +27,7 @@ from base import scheduling, vault
 from base.database import Base, InstantField, JSONText, now
 from base.tables.traits import ClinicSettings
 from base.text import phone_tail
-from free_times.offers import Terms, offering
+from free_times.offers import ServiceTerms, offering
 from models import Booking, Clinic, Patient, Practitioner, Service, Venue
 
 MODES = ("hand", "turn", "all")  # who offers a time, and to how many clients at once
@@ -126,7 +126,7 @@ class WaitingEntry(Base):
         found: dict[str, Any] = json.loads(vault.unseal(self.sealed)) if self.sealed else {}
         return found
 
-    def terms(self, offered: Sequence[Terms] | None = None) -> list[Terms]:
+    def terms(self, offered: Sequence[ServiceTerms] | None = None) -> list[ServiceTerms]:
         """The calendars that may be offered, each with the length of the visit. `offered`: all
         calendars that offer the service (None: they are read from the database).
         """

@@ -10,10 +10,10 @@ from functools import cached_property
 from base import scheduling
 from base.scheduling import number, of_number
 from base.slots import MINUTE, TakenTime
-from free_times.finding import Free, Wish
-from free_times.offers import Terms, offering
+from free_times.finding import FreeTime, Wish
+from free_times.offers import ServiceTerms, offering
 from free_times.online import times
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Practitioner
 
@@ -21,7 +21,7 @@ from .entries import WaitingEntry
 
 Starts = dict[int, list[int]]  # by calendar (id), in minutes since 1970, in order
 Run = Sequence[int]  # the first and the last of starts that follow each other
-Known = dict[str, list[list[int]]]  # runs by calendar (id as text: JSON has no other keys)
+KnownRuns = dict[str, list[list[int]]]  # runs by calendar (id as text: JSON has no other keys)
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,15 @@ class Chance:
         return is_same and self.starts_at < ends_at and starts_at < self.ends_at
 
 
-def page_of(entry: WaitingEntry, terms: Sequence[Terms], settings: OnlineSettings) -> Page:
+def page_of(
+    entry: WaitingEntry, terms: Sequence[ServiceTerms], settings: OnlineSettings
+) -> OnlinePage:
     """The rules of online booking for this service only."""
     clinic = entry.clinic
     settings.clinic = clinic
     for one in terms:
         one.calendar.clinic = clinic
-    return Page(clinic, "", settings, [entry.service], {entry.service_id: list(terms)})
+    return OnlinePage(clinic, "", settings, [entry.service], {entry.service_id: list(terms)})
 
 
 def is_served(entry: WaitingEntry, settings: OnlineSettings) -> bool:
@@ -67,7 +69,7 @@ class Sight:
     def __init__(self, clinic: Clinic, settings: OnlineSettings, waiting: Sequence[WaitingEntry]):
         self.clinic, self.settings = clinic, settings
         self.waiting: list[WaitingEntry] = []
-        self._offered: dict[int, list[Terms]] = {}
+        self._offered: dict[int, list[ServiceTerms]] = {}
         self._starts: dict[tuple[int, int | None], Starts] = {}
         self._groups: dict[tuple[int, int | None], list[WaitingEntry]] = defaultdict(list)
         for entry in waiting:
@@ -83,7 +85,7 @@ class Sight:
         self._groups[_key(entry)].append(entry)
         self.waiting.append(entry)
 
-    def terms(self, entry: WaitingEntry) -> list[Terms]:
+    def terms(self, entry: WaitingEntry) -> list[ServiceTerms]:
         """The calendars that may be offered for an entry."""
         offered = self._offered.get(entry.service_id)
         if offered is None:
@@ -142,7 +144,7 @@ class Sight:
             if entry.wants(at, one.minutes, one.calendar)
         ]
 
-    def new(self, entry: WaitingEntry, starts: Starts, known: Known) -> list[Chance]:
+    def new(self, entry: WaitingEntry, starts: Starts, known: KnownRuns) -> list[Chance]:
         """The chances that suit the client and are new to them, in the order of `in_order`."""
         fresh = {its: without(every, known.get(str(its), ())) for its, every in starts.items()}
         if not any(fresh.values()):
@@ -181,7 +183,7 @@ def free_at(
     chance: Chance,
     visit: str | None,
     by_hand: bool = False,
-) -> Free | None:
+) -> FreeTime | None:
     """The chance at this time, if this client can take it now. `visit`: the visit whose own hold
     does not count. `by_hand`: the team offers it, without the online notice.
     """
@@ -211,7 +213,7 @@ def _instant(minutes: int) -> datetime:
     return of_number(minutes * MINUTE)
 
 
-def runs(starts: Starts, step: int) -> Known:
+def runs(starts: Starts, step: int) -> KnownRuns:
     """Starts as runs (first and last, a step apart), as an entry keeps them."""
     return {str(calendar): _runs(every, step) for calendar, every in starts.items()}
 
@@ -226,7 +228,9 @@ def _runs(every: Sequence[int], step: int) -> list[list[int]]:
     return kept
 
 
-def still_known(known: Known, starts: Starts, step: int, beyond: datetime | None = None) -> Known:
+def still_known(
+    known: KnownRuns, starts: Starts, step: int, beyond: datetime | None = None
+) -> KnownRuns:
     """The known starts that are still free. A start that was taken is forgotten, so that it is new
     when it is free again. A calendar that is closed for now keeps its known starts. Starts after
     `beyond` become known: they are only there because the horizon moved on.
@@ -241,7 +245,7 @@ def still_known(known: Known, starts: Starts, step: int, beyond: datetime | None
     return left
 
 
-def is_kept(known: Known, left: Known, since: datetime, step: int) -> bool:
+def is_kept(known: KnownRuns, left: KnownRuns, since: datetime, step: int) -> bool:
     """Whether `left` differs from `known` only by starts before `since`, so that it need not be
     stored.
     """
@@ -259,7 +263,7 @@ def _from(every: Sequence[Run], since: datetime, step: int) -> list[list[int]]:
     return [[first, last] for first, last in cut if first <= last]
 
 
-def in_order(chances: Sequence[Chance], fresh: Starts, known: Known, step: int) -> list[Chance]:
+def in_order(chances: Sequence[Chance], fresh: Starts, known: KnownRuns, step: int) -> list[Chance]:
     """Sort chances that are new to a client: the soonest free gap first. `fresh`: all new starts.
     If the time just before a gap was free already, the start at the gap's own beginning comes
     first, so that the other time stays whole.

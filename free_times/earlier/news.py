@@ -24,7 +24,7 @@ from models import Booking, Clinic, Practitioner
 
 from . import entries, matching, offering
 from .entries import EarlierSettings, WaitingEntry
-from .matching import Chance, Known, Sight
+from .matching import Chance, KnownRuns, Sight
 from .offering import AtNight, CannotOffer, EarlierOffer
 
 TOLD = ("open", "taken", "declined", "lapsed")  # phases after which the time is not offered again
@@ -33,7 +33,7 @@ AGAIN = timedelta(minutes=5)  # until a clinic is searched again without a chang
 BATCH = 500  # entries in one statement
 # the columns that decide whether an entry ends; `known` takes longer to read than all others
 _LIGHT = [column for column in WaitingEntry._meta.sorted_fields if column.name != "known"]
-Told = tuple[int, datetime, datetime]  # an offered time: the person (id), from, to
+OfferedTime = tuple[int, datetime, datetime]  # an offered time: the person (id), from, to
 
 
 def offer() -> None:
@@ -137,7 +137,7 @@ def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, l
     the appointment was moved, every time that is free then counts as known.
     """
     found: dict[int, list[Chance]] = {}
-    changed: list[tuple[WaitingEntry, Known, int | None]] = []
+    changed: list[tuple[WaitingEntry, KnownRuns, int | None]] = []
     step = clinic.step_minutes
     at = scheduling.utc_now()
 
@@ -161,7 +161,9 @@ def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, l
     return found
 
 
-def _write_down(clinic: Clinic, changed: Sequence[tuple[WaitingEntry, Known, int | None]]) -> None:
+def _write_down(
+    clinic: Clinic, changed: Sequence[tuple[WaitingEntry, KnownRuns, int | None]]
+) -> None:
     """Store the starts that clients know now, except for clients who changed their wishes
     meanwhile.
     """
@@ -192,7 +194,7 @@ def _in_order(
     new: Sequence[Chance],
     free: Sequence[Chance],
     shared: Collection[tuple[int, datetime, datetime]],
-    told: Sequence[Told],
+    told: Sequence[OfferedTime],
 ) -> list[Chance]:
     """The times that may be offered to an entry now, in the same order as `new`. They are held by
     nobody (`free`) or offered to others already (`shared`), and were never offered to this entry.
@@ -208,7 +210,7 @@ def _in_order(
     ]
 
 
-def _told_before(clinic: Clinic) -> dict[int, list[Told]]:
+def _told_before(clinic: Clinic) -> dict[int, list[OfferedTime]]:
     """The times that were offered already to those who wait, by entry."""
     query = (
         EarlierOffer.select(
@@ -223,7 +225,7 @@ def _told_before(clinic: Clinic) -> dict[int, list[Told]]:
             WaitingEntry.phase == "waiting",
         )
     )
-    found: dict[int, list[Told]] = defaultdict(list)
+    found: dict[int, list[OfferedTime]] = defaultdict(list)
     for entry, *told in tuples(query):
         found[entry].append(tuple(told))
     return found

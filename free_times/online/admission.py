@@ -12,13 +12,13 @@ from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
 from base.tables.many import tuples
 from base.text import phone_tail
-from free_times.finding import Free
+from free_times.finding import FreeTime
 from models import Booking, Clinic, Patient
 
 from . import proofs, taking
 from .bookings import OnlineBooking
 from .forms import Ticket
-from .page import Page
+from .page import OnlinePage
 from .taking import Details
 
 MOST = 4  # future appointments, made online, for one e-mail address or phone number
@@ -34,7 +34,7 @@ class TooMany(Exception):
 
 
 def take(
-    page: Page,
+    page: OnlinePage,
     ticket: Ticket,
     details: Details,
     *,
@@ -43,7 +43,7 @@ def take(
     may_mail: bool = False,
     as_request: bool = False,
     looked: str = "",
-    judged: Free | None = None,
+    judged: FreeTime | None = None,
 ) -> OnlineBooking:
     """Book the time as `taking.take` does, in one transaction that also uses up the proof.
 

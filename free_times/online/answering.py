@@ -42,7 +42,7 @@ def ask(made: OnlineBooking, starts_at: datetime | None) -> Certainty:
     transaction.
     """
     settings = OnlineSettings.of(made.booking.clinic)
-    if _is_taken(made, starts_at):
+    if _is_done(made, starts_at):
         return Certainty.FRESH
     if not _is_offered(made, starts_at):
         raise NotOffered
@@ -76,7 +76,7 @@ def accept(
     """
     with alone(made.booking) as booking:
         _refresh(made)
-        if _is_taken(made, starts_at):
+        if _is_done(made, starts_at):
             return
         if not _is_offered(made, starts_at):
             raise NotOffered
@@ -146,7 +146,7 @@ def _is_offered(made: OnlineBooking, starts_at: datetime | None) -> bool:
     return is_there and not is_closed(booking) and booking.starts_at > scheduling.utc_now()
 
 
-def _is_taken(made: OnlineBooking, starts_at: datetime | None) -> bool:
+def _is_done(made: OnlineBooking, starts_at: datetime | None) -> bool:
     """Whether an earlier press did it: the booking is confirmed, or waits for the clinic again."""
     waits = made.booking.status == "pending" and made.looked == "pending" and not made.answer
     return made.booking.status == "confirmed" or (waits and made.booking.starts_at == starts_at)

@@ -11,7 +11,7 @@ from base import scheduling, vault
 from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.database import alone
-from free_times.offers import Terms, offering_online
+from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 
@@ -47,7 +47,7 @@ def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
     return booking.is_expected and scheduling.utc_now() < until(booking, settings)
 
 
-def offered(booking: Booking) -> list[Terms]:
+def offered(booking: Booking) -> list[ServiceTerms]:
     """The terms of its service at its venue for clients who book online."""
     if booking.service is None:
         return []

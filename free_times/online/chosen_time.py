@@ -9,14 +9,14 @@ from base import scheduling
 from base.database import database
 from base.scheduling import number
 from base.slots import TakenTime
-from free_times.finding import Free
-from free_times.offers import Terms
+from free_times.finding import FreeTime
+from free_times.offers import ServiceTerms
 from models import Service
 
 from . import holds, taking, times
 from .forms import Ticket
 from .holds import LASTS, Hold
-from .page import Page
+from .page import OnlinePage
 
 MOST_OF_ORIGIN = 5  # holds from one network at the same time
 ALWAYS = 3  # holds of one practitioner on one day, however few times are left
@@ -24,7 +24,7 @@ EXTENDED_FOR = timedelta(hours=2)  # how long after the choice
 
 
 def hold(
-    page: Page, ticket: Ticket, origin: str, found: tuple[Service, Free] | None = None
+    page: OnlinePage, ticket: Ticket, origin: str, found: tuple[Service, FreeTime] | None = None
 ) -> Hold | None:
     """Hold the ticket's time for ten minutes from now, in place of an earlier hold of this visit.
     `origin`: where the visitor comes from, as a keyed hash. `found`: the service and the free
@@ -61,10 +61,10 @@ def hold(
 
 
 def _is_within_bounds(
-    page: Page,
+    page: OnlinePage,
     service: Service,
-    terms: Terms,
-    free: Free,
+    terms: ServiceTerms,
+    free: FreeTime,
     ticket: Ticket,
     origin: str,
     around: Sequence[Hold],

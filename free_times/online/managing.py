@@ -20,15 +20,15 @@ from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.database import database
 from base.scheduling import Span
 from free_times import rules
-from free_times.finding import Free
-from free_times.offers import Terms
+from free_times.finding import FreeTime
+from free_times.offers import ServiceTerms
 from models import Booking, Clinic
 from sync.two_way import live
 from sync.two_way.standing.freshness import Certainty
 
 from . import holds, team_letters, times, waiting, whose
 from .bookings import OnlineBooking
-from .page import Page
+from .page import OnlinePage
 from .taking import JustTaken, approve_by, current, ignored
 
 ENDS_AFTER = timedelta(days=30)  # after the appointment
@@ -99,7 +99,7 @@ def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
     )
 
 
-def until(page: Page, made: OnlineBooking) -> datetime:
+def until(page: OnlinePage, made: OnlineBooking) -> datetime:
     """The last instant at which the visitor may move or cancel it: the clinic sets how long before
     its start. An offered time can be refused until it begins, since the client has not agreed to
     it.
@@ -111,17 +111,17 @@ def until(page: Page, made: OnlineBooking) -> datetime:
     return end
 
 
-def may_change(page: Page, made: OnlineBooking) -> bool:
+def may_change(page: OnlinePage, made: OnlineBooking) -> bool:
     """Whether the visitor may move or cancel it now."""
     return made.booking.is_expected and scheduling.utc_now() < until(page, made)
 
 
-def may_move(page: Page, made: OnlineBooking) -> bool:
+def may_move(page: OnlinePage, made: OnlineBooking) -> bool:
     """Whether it can be moved on the page: the page is on, and its service offered there."""
     return page.settings.is_on and may_change(page, made) and _terms(page, made) != []
 
 
-def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> None:
+def cancel(page: OnlinePage, made: OnlineBooking, shown: datetime | None = None) -> None:
     """Cancel it; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile if it is
     no longer at the time that the page showed (None: a page of an earlier version).
     """
@@ -138,7 +138,7 @@ def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> No
         team_letters.visitor_did(made.booking, "cancelled")
 
 
-def price_cents(page: Page, made: OnlineBooking) -> int:
+def price_cents(page: OnlinePage, made: OnlineBooking) -> int:
     """The price in minor units: the agreed one, else the page's; 0 if neither is known."""
     agreed = made.booking.rate_cents
     if agreed is not None:
@@ -151,7 +151,9 @@ def _check_shown(made: OnlineBooking, shown: datetime | None) -> None:
         raise ChangedMeanwhile
 
 
-def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
+def other_times(
+    page: OnlinePage, made: OnlineBooking, start: datetime, end: datetime
+) -> Iterator[FreeTime]:
     """Times to which the booking can be moved: with the same person at the same venue."""
     booking, terms = made.booking, _terms(page, made)
     service = booking.service
@@ -163,7 +165,7 @@ def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime)
     yield from (free for free in found if free.starts_at != booking.starts_at)
 
 
-def latest(page: Page, made: OnlineBooking) -> datetime:
+def latest(page: OnlinePage, made: OnlineBooking) -> datetime:
     """The last instant at which another time may begin."""
     service = made.booking.service
     if service is None:  # the team withdrew it
@@ -176,7 +178,7 @@ def visit_of(made: OnlineBooking) -> str:
     return hashlib.sha256(f"move|{made.id}|{made.salt}".encode()).hexdigest()
 
 
-def needs_approval(page: Page, made: OnlineBooking) -> bool:
+def needs_approval(page: OnlinePage, made: OnlineBooking) -> bool:
     """Whether the clinic must confirm the new time of a move: as for a new booking, or if it had
     not confirmed the earlier time.
     """
@@ -188,7 +190,7 @@ def needs_approval(page: Page, made: OnlineBooking) -> bool:
 
 
 def ask(
-    page: Page,
+    page: OnlinePage,
     made: OnlineBooking,
     starts_at: datetime,
     origin: str,
@@ -213,7 +215,7 @@ def ask(
     return outcome
 
 
-def _hold(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> None:
+def _hold(page: OnlinePage, made: OnlineBooking, starts_at: datetime, origin: str) -> None:
     """Hold the new time of a move. Raises JustTaken if somebody took or holds it by now."""
     now = scheduling.utc_now()
     with database.atomic():
@@ -236,7 +238,7 @@ def _hold(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> 
         )
 
 
-def outcome_of(page: Page, made: OnlineBooking) -> tuple[datetime, Certainty] | None:
+def outcome_of(page: OnlinePage, made: OnlineBooking) -> tuple[datetime, Certainty] | None:
     """The time of a waiting move, and the outcome of asking the calendars outside; None if no move
     waits.
     """
@@ -252,7 +254,7 @@ def give_up(made: OnlineBooking) -> None:
 
 
 def move(
-    page: Page, made: OnlineBooking, starts_at: datetime, shown: datetime | None = None
+    page: OnlinePage, made: OnlineBooking, starts_at: datetime, shown: datetime | None = None
 ) -> OnlineBooking:
     """Move it and change its link. Two presses move it once. If the clinic confirms each booking,
     it is a request again. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel` does.
@@ -287,7 +289,7 @@ def move(
         return made
 
 
-def was_moved(page: Page, made: OnlineBooking, asks: bool) -> None:
+def was_moved(page: OnlinePage, made: OnlineBooking, asks: bool) -> None:
     """Give a booking that its client moved a new link, in the transaction of the move. `asks`:
     whether it is a request to the clinic now.
     """
@@ -300,7 +302,7 @@ def was_moved(page: Page, made: OnlineBooking, asks: bool) -> None:
     made.save()
 
 
-def _terms(page: Page, made: OnlineBooking) -> list[Terms]:
+def _terms(page: OnlinePage, made: OnlineBooking) -> list[ServiceTerms]:
     """The terms of its calendar, with the booking's own length: the clinic may have given it
     another length than the service has.
     """

@@ -8,7 +8,7 @@ from peewee import CharField, ForeignKeyField
 
 from base import scheduling
 from base.bookings.changes import ChangedMeanwhile
-from base.database import Base, InstantField, Taken, alone, now, unique
+from base.database import AlreadyUsed, Base, InstantField, alone, now, unique
 from base.tables.audit import AuditEntry
 from base.tables.many import tuples
 from base.text import search_key
@@ -96,8 +96,8 @@ def in_force(clinic: Clinic) -> str | None:
 def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None) -> None:
     """Give the clinic's page another name; the one before leads to it for 90 days.
 
-    Raises Taken if another clinic has the name or ever had it, TooMany, and ChangedMeanwhile if the
-    clinic has neither this name nor the one that the page showed (`was`, "": none).
+    Raises AlreadyUsed if another clinic has the name or ever had it, TooMany, and ChangedMeanwhile
+    if the clinic has neither this name nor the one that the page showed (`was`, "": none).
     """
     with alone(clinic):
         at, now = scheduling.utc_now(), in_force(clinic)
@@ -127,10 +127,10 @@ def ensure(clinic: Clinic, actor: User | None) -> str:
         name = base if number == 1 and is_name(base) else f"{base[:36]}-{number}"
         try:
             rename(clinic, actor, name)
-        except Taken:
+        except AlreadyUsed:
             continue
         return name
-    raise Taken
+    raise AlreadyUsed
 
 
 def switched_on() -> list[str]:

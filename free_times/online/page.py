@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from free_times.offers import Offer, Terms
+from free_times.offers import Offer, ServiceTerms
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
 
@@ -25,7 +25,7 @@ RESERVED = {  # endings of the page's addresses
 
 
 @dataclass(frozen=True)
-class Page:
+class OnlinePage:
     """A clinic's page for online booking: its address, its settings, and the terms of
     each service.
     """
@@ -34,10 +34,10 @@ class Page:
     name: str
     settings: OnlineSettings
     services: Sequence[Service]
-    terms: dict[int, list[Terms]]  # by service
+    terms: dict[int, list[ServiceTerms]]  # by service
 
     @classmethod
-    def of(cls, clinic: Clinic, name: str, settings: OnlineSettings) -> "Page":
+    def of(cls, clinic: Clinic, name: str, settings: OnlineSettings) -> "OnlinePage":
         """The page as it is now: three queries, whatever there is."""
         services = list(Service.listed(clinic).where(Service.bookable_online))
         calendars = [one for one in Practitioner.listed(clinic) if one.takes_online]
@@ -45,16 +45,18 @@ class Page:
             (row.service_id, row.practitioner_id): row
             for row in Offer.select().where(Offer.clinic == clinic)
         }
-        terms: dict[int, list[Terms]] = {}
+        terms: dict[int, list[ServiceTerms]] = {}
         for service in services:
-            offered = [Terms.of(one, service, own.get((service.id, one.id))) for one in calendars]
+            offered = [
+                ServiceTerms.of(one, service, own.get((service.id, one.id))) for one in calendars
+            ]
             terms[service.id] = [one for one in offered if one.is_offered]
         shown = [service for service in services if terms[service.id]]
         return cls(clinic, name, settings, shown, terms)
 
     def at(
         self, service: Service, venue: Venue | None = None, user: User | None = None
-    ) -> list[Terms]:
+    ) -> list[ServiceTerms]:
         """The terms of the service, at one venue or with one person if named."""
         return [
             one
@@ -63,7 +65,7 @@ class Page:
             and (user is None or one.calendar.user_id == user.id)
         ]
 
-    def terms_of(self, service: Service, calendar_id: int) -> Terms | None:
+    def terms_of(self, service: Service, calendar_id: int) -> ServiceTerms | None:
         """The terms of the service in one calendar (id); None if it is not offered there."""
         return next((one for one in self.at(service) if one.calendar.id == calendar_id), None)
 
@@ -110,14 +112,14 @@ class Page:
 
 
 def by_slug(
-    rows: Iterable[tuple[int, str, object]], taken: Iterable[str] = RESERVED
+    rows: Iterable[tuple[int, str, object]], used: Iterable[str] = RESERVED
 ) -> dict[str, Any]:
     """Rows (id, name, row) by a slug made of the name. If two names are alike, the older row has
     the plain slug and the others get a number.
     """
     found: dict[str, Any] = {}
     count: dict[str, int] = defaultdict(int)
-    barred = set(taken)
+    barred = set(used)
     for _, name, row in sorted(rows, key=lambda one: one[0]):
         word = slug = suggested(name, "place")
         while slug in found or slug in barred:

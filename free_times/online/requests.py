@@ -20,7 +20,7 @@ from base.scheduling import EPOCH, Span
 from base.tables import faulty
 from base.tables.notes import NoteVersion
 from free_times import finding
-from free_times.finding import Free, Wish
+from free_times.finding import FreeTime, Wish
 from free_times.offers import terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, User
@@ -76,7 +76,7 @@ def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Change
         return changed
 
 
-def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
+def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[FreeTime]:
     """Times that can be offered instead, in the same calendar and of the same length, by the team's
     rules: without notice and horizon.
     """

@@ -9,15 +9,15 @@ from base.database import database
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from base.text import phone_tail, search_key
-from free_times.finding import Free, Wish
-from free_times.offers import Terms, offering_online
+from free_times.finding import FreeTime, Wish
+from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
 from . import holds, newcomers, team_letters, times
 from .bookings import OnlineBooking
 from .forms import Ticket
-from .page import Page
+from .page import OnlinePage
 
 TYPING = timedelta(minutes=30)  # how long the notice counts from the choice if the time is not held
 
@@ -56,7 +56,7 @@ def is_choice(service: Service, anyone: bool) -> bool:
     return service.online_choice != ("person" if anyone else "anyone")
 
 
-def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
+def offered(page: OnlinePage, ticket: Ticket) -> tuple[Service, list[ServiceTerms]]:
     """The service of a ticket and the calendars it may be booked in. Raises JustTaken."""
     service = page.service(ticket.service)
     every = page.at(service) if service else []
@@ -72,7 +72,7 @@ def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
     raise JustTaken
 
 
-def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
+def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
     """The ticket's time, if it can be taken now: in the calendar that was proposed, or for anyone
     in another of the venue. The notice counts from when the time was chosen, while it is held and
     a little longer. Raises JustTaken.
@@ -90,7 +90,7 @@ def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
     raise JustTaken
 
 
-def judge(page: Page, ticket: Ticket) -> Free | None:
+def judge(page: OnlinePage, ticket: Ticket) -> FreeTime | None:
     """The answer of `still_free`, found before the clinic is locked, so that nobody waits for it.
     None if the time is not free.
     """
@@ -101,7 +101,12 @@ def judge(page: Page, ticket: Ticket) -> Free | None:
 
 
 def take(
-    page: Page, ticket: Ticket, details: Details, *, as_request: bool = False, looked: str = ""
+    page: OnlinePage,
+    ticket: Ticket,
+    details: Details,
+    *,
+    as_request: bool = False,
+    looked: str = "",
 ) -> OnlineBooking:
     """Book the time, as confirmed or as a request. A second call with the same ticket returns the
     booking of the first. `as_request`: make it a request, whatever the clinic's rules say.
@@ -117,13 +122,13 @@ def take(
 
 
 def book(
-    page: Page,
+    page: OnlinePage,
     ticket: Ticket,
     details: Details,
     *,
     as_request: bool = False,
     looked: str = "",
-    judged: Free | None = None,
+    judged: FreeTime | None = None,
 ) -> OnlineBooking:
     """Book the time of a ticket that has booked nothing yet, inside a transaction that locks the
     clinic. `judged`: the answer of `judge`. While its terms and rules still hold, only rows that
@@ -154,7 +159,7 @@ def book(
     return made
 
 
-def _stands(page: Page, ticket: Ticket, judged: Free) -> Free | None:
+def _stands(page: OnlinePage, ticket: Ticket, judged: FreeTime) -> FreeTime | None:
     """A time that `judge` found before the clinic was locked, if the page as it is now still offers
     it; None if every rule must be checked again. If a calendar takes only so many bookings a day,
     those at other times count too. If events outside block nothing, the booking agrees to each of
@@ -174,21 +179,21 @@ def _stands(page: Page, ticket: Ticket, judged: Free) -> Free | None:
     return unless_taken(ticket, judged._replace(wish=wish))
 
 
-def unless_taken(ticket: Ticket, judged: Free) -> Free | None:
+def unless_taken(ticket: Ticket, judged: FreeTime) -> FreeTime | None:
     """The free time, unless something takes it by now. It was found a moment ago. Three queries."""
     user = judged.wish.calendar.user_id
     held = holds.held_of_others([user], ticket.visitor).get(user, [])
     return None if times.is_taken(judged, held) else judged
 
 
-def earlier(page: Page, ticket: Ticket) -> OnlineBooking | None:
+def earlier(page: OnlinePage, ticket: Ticket) -> OnlineBooking | None:
     """The booking that this ticket has made already."""
     return OnlineBooking.get_or_none(
         OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
     )
 
 
-def is_request(page: Page, service: Service, free: Free) -> bool:
+def is_request(page: OnlinePage, service: Service, free: FreeTime) -> bool:
     """Whether the clinic must confirm the booking: by its rules, and whenever the practitioner
     takes no new clients online. The latter holds for known clients too, so that nobody learns who
     is known.
@@ -196,15 +201,15 @@ def is_request(page: Page, service: Service, free: Free) -> bool:
     return needs_approval(page.settings, service) or not free.wish.calendar.takes_new_online
 
 
-def current(page: Page) -> Page:
+def current(page: OnlinePage) -> OnlinePage:
     """The page as it is now. Raises JustTaken if it was switched off meanwhile."""
     settings = OnlineSettings.of(page.clinic)
     if not settings.is_on:
         raise JustTaken
-    return Page.of(Clinic.get_by_id(page.clinic.id), page.name, settings)
+    return OnlinePage.of(Clinic.get_by_id(page.clinic.id), page.name, settings)
 
 
-def _current_for(page: Page, ticket: Ticket) -> Page:
+def _current_for(page: OnlinePage, ticket: Ticket) -> OnlinePage:
     """The page as it is now with the ticket's service alone: two queries. Raises JustTaken if the
     page was switched off meanwhile.
     """
@@ -222,10 +227,10 @@ def _current_for(page: Page, ticket: Ticket) -> Page:
     found = offering_online(service)
     for one in found:
         one.calendar.clinic = clinic
-    return Page(clinic, page.name, settings, [service] if found else [], {service.id: found})
+    return OnlinePage(clinic, page.name, settings, [service] if found else [], {service.id: found})
 
 
-def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> None:
+def check_terms(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> None:
     """Raise TermsChanged if the visitor was shown another length or price, JustTaken if it is no
     longer offered.
     """
@@ -238,7 +243,7 @@ def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> Non
 
 def _book(
     ticket: Ticket,
-    free: Free,
+    free: FreeTime,
     service: Service,
     client: Patient,
     details: Details,
@@ -267,7 +272,7 @@ def _book(
     return made[0]
 
 
-def ignored(free: Free) -> set[str]:
+def ignored(free: FreeTime) -> set[str]:
     """The keys of external events at this time, if the clinic lets them block nothing online."""
     if free.wish.rules is None or free.wish.rules.outside_blocks:
         return set()

@@ -7,19 +7,19 @@ from base import scheduling
 from base.scheduling import number
 from base.slots import Need, TakenTime
 from free_times import finding
-from free_times.finding import Free, Wish, is_barred, is_off
-from free_times.offers import Terms
+from free_times.finding import FreeTime, Wish, is_barred, is_off
+from free_times.offers import ServiceTerms
 from free_times.rules import OnlineRules
 from models import Practitioner, Service
 
 from .holds import held_of_others
-from .page import Page
+from .page import OnlinePage
 
 
 def free_times(
-    page: Page,
+    page: OnlinePage,
     service: Service,
-    terms: Sequence[Terms],
+    terms: Sequence[ServiceTerms],
     start: datetime,
     end: datetime,
     *,
@@ -28,7 +28,7 @@ def free_times(
     judged_at: datetime | None = None,
     with_holds: bool = True,
     proposes: bool = True,
-) -> Iterator[Free]:
+) -> Iterator[FreeTime]:
     """Times at which one of these calendars is free for the service, that begin in [start, end],
     soonest first. `visitor`: the visit whose own hold does not count. Bookings in `but` do not
     count. `judged_at`: when the visitor chose, if that was earlier (the notice counts from
@@ -56,7 +56,7 @@ def free_times(
     )
 
 
-def is_taken(free: Free, held: Collection[TakenTime]) -> bool:
+def is_taken(free: FreeTime, held: Collection[TakenTime]) -> bool:
     """Whether a time that was free a moment ago is taken now: by holds of other visitors on its
     person's time (`held`), by a booking, an external event, or time off. Two queries.
     """
@@ -75,7 +75,7 @@ def meets(at: datetime, need: Need, taken: Collection[TakenTime]) -> bool:
     )
 
 
-def latest(page: Page, service: Service, terms: Sequence[Terms]) -> datetime:
+def latest(page: OnlinePage, service: Service, terms: Sequence[ServiceTerms]) -> datetime:
     """The last instant at which a time may begin."""
     horizons = [OnlineRules.of(page.settings, service, one.calendar).horizon for one in terms]
     return scheduling.utc_now() + max(horizons, default=timedelta())

@@ -20,7 +20,7 @@ from .bookings import OnlineBooking
 from .forms import NoForm, Ticket
 from .holds import Hold
 from .managing import TooLate
-from .page import Page
+from .page import OnlinePage
 
 LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # seconds between two polls of the page
 LATE = timedelta(minutes=10)  # after that the clinic must confirm it
@@ -68,7 +68,7 @@ def _finish(hold: Hold, kept: dict[str, Any]) -> bool:
     name, settings = names.in_force(clinic), OnlineSettings.of(clinic)
     if name is None or not settings.is_on:
         return False
-    page = Page.of(clinic, name, settings)
+    page = OnlinePage.of(clinic, name, settings)
     if "move" in kept:
         return _move(page, _moved(kept), kept["shown"])
     ticket = Ticket.read(kept.get("form", ""), clinic.id)
@@ -86,7 +86,7 @@ def _moved(kept: dict[str, Any]) -> OnlineBooking | None:
     return OnlineBooking.get_or_none(OnlineBooking.id == kept["move"])
 
 
-def _move(page: Page, made: OnlineBooking | None, shown: str) -> bool:
+def _move(page: OnlinePage, made: OnlineBooking | None, shown: str) -> bool:
     waits = managing.outcome_of(page, made) if made else None
     if made is None or waits is None:
         return False

@@ -13,7 +13,7 @@ from typing import Any
 
 from base import scheduling, vault
 from base.database import database
-from free_times.finding import Free
+from free_times.finding import FreeTime
 from free_times.rules import OnlineSettings
 from sync.two_way import live
 from sync.two_way.standing import freshness
@@ -23,7 +23,7 @@ from . import admission, holds, taking
 from .bookings import OnlineBooking
 from .forms import Ticket
 from .holds import Hold
-from .page import Page
+from .page import OnlinePage
 from .taking import Details
 
 KEPT = timedelta(minutes=1)  # the least time to keep a sent form while calendars are asked
@@ -34,7 +34,7 @@ class CannotCheck(Exception):
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentForm:
     """The form that a visitor sent to book: the cleaned details, the texts as `typed`, and the
     replacement for a proof (see `admission.take`).
     """
@@ -46,7 +46,7 @@ class Sent:
     may_mail: bool = False
 
 
-def ask(page: Page, ticket: Ticket) -> tuple[Certainty, Free]:
+def ask(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
     """Find out whether the ticket's time is known to be free outside now; returns also the free
     time by all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a
     transaction.
@@ -57,7 +57,7 @@ def ask(page: Page, ticket: Ticket) -> tuple[Certainty, Free]:
     return live.ask(free.wish.calendar.user_id, bound(page)), free
 
 
-def outcome_of(page: Page, ticket: Ticket, hold: Hold) -> Certainty:
+def outcome_of(page: OnlinePage, ticket: Ticket, hold: Hold) -> Certainty:
     """The outcome of asking. Raises JustTaken if the time was taken meanwhile."""
     _service, free = taking.still_free(page, ticket)
     if not page.settings.may_block_outside:
@@ -69,7 +69,7 @@ def outcome_of(page: Page, ticket: Ticket, hold: Hold) -> Certainty:
     return found
 
 
-def outcome(page: Page, hold: Hold, user_id: int) -> Certainty:
+def outcome(page: OnlinePage, hold: Hold, user_id: int) -> Certainty:
     """The outcome of asking this person's calendars for a hold that waits. If their copies are too
     old by now, the calendars are asked once more, while the time is held.
     """
@@ -83,7 +83,7 @@ def outcome(page: Page, hold: Hold, user_id: int) -> Certainty:
     return live.ask(user_id, bound(page))
 
 
-def bound(page: Page) -> timedelta | None:
+def bound(page: OnlinePage) -> timedelta | None:
     """How old the copy of a calendar outside may be; None: the usual bound."""
     return bound_of(page.settings)
 
@@ -96,7 +96,9 @@ def bound_of(settings: OnlineSettings) -> timedelta | None:
     return None if minutes is None else timedelta(minutes=minutes)
 
 
-def begin(page: Page, ticket: Ticket, sent: Sent, origin: str, judged: Free | None = None) -> Hold:
+def begin(
+    page: OnlinePage, ticket: Ticket, sent: SentForm, origin: str, judged: FreeTime | None = None
+) -> Hold:
     """Store the sent form and hold the time, without the limits of holds. `judged`: the free time
     from `ask` (None: not looked for); under the clinic's lock only rows that take time are read
     again. Raises JustTaken.
@@ -126,11 +128,11 @@ def waits(ticket: Ticket) -> Hold | None:
     return hold if hold and hold.asked_at else None
 
 
-def sent_with(hold: Hold) -> Sent:
+def sent_with(hold: Hold) -> SentForm:
     """The visitor's form. Raises `vault.CannotOpen`."""
     kept = kept_with(hold)
     kept.pop("form", None)
-    return Sent(**{**kept, "details": Details(**kept["details"])})
+    return SentForm(**{**kept, "details": Details(**kept["details"])})
 
 
 def typed_with(ticket: Ticket) -> Mapping[str, str]:
@@ -151,11 +153,11 @@ def kept_with(hold: Hold) -> dict[str, Any]:
 
 
 def finish(
-    page: Page,
+    page: OnlinePage,
     ticket: Ticket,
-    sent: Sent,
+    sent: SentForm,
     outcome: Certainty,
-    judged: Free | None = None,
+    judged: FreeTime | None = None,
     *,
     is_late: bool = False,
 ) -> OnlineBooking:
@@ -179,6 +181,6 @@ def finish(
     )
 
 
-def _sealed(ticket: Ticket, sent: Sent) -> str:
+def _sealed(ticket: Ticket, sent: SentForm) -> str:
     kept = {**vars(sent), "details": vars(sent.details), "typed": dict(sent.typed)}
     return vault.seal(json.dumps({**kept, "form": ticket.text}))

@@ -8,7 +8,7 @@ import click
 import models
 from base import scheduling
 from base.catalogue import _, lazy
-from base.database import Taken
+from base.database import AlreadyUsed
 from models import Clinic, Feed, User, Venue
 from people import founding
 from sync.feeds import feed as feeds
@@ -97,7 +97,7 @@ def create_user(
         password = ask_password(name, email, there.name) if password_stdin else None
         try:
             person = User.invite(there, None, venues, name=name, email=email, role=role)
-        except Taken:
+        except AlreadyUsed:
             raise click.ClickException(_("{email} signs in already.", email=email)) from None
         welcome(person, password)
 

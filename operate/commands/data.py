@@ -106,7 +106,7 @@ def imports(
             report = intake.store(
                 sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad)
             )
-        except intake.Unreadable as error:
+        except intake.UnreadableFile as error:
             raise click.ClickException(
                 _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
             ) from None
@@ -132,7 +132,7 @@ def _say(report, lines: int, kind: str) -> None:
         _(
             "{total} lines, {bad} of them bad. Imported: {stored} {kind}.",
             total=f"{lines:,}",
-            bad=f"{lines - stored if report.taken else len(report.bad):,}",
+            bad=f"{lines - stored if report.is_imported else len(report.bad):,}",
             stored=f"{stored:,}",
             kind=kind,
         )

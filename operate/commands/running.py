@@ -82,7 +82,7 @@ def _keep_before_update() -> None:
         )
     except PeeweeException as error:
         raise migrations.unusable(error) from None
-    except backups.Refused as refusal:
+    except backups.BackupRefused as refusal:
         raise click.ClickException(
             _(
                 "The update needs a backup first, and none could be made. {refusal} Or make one"

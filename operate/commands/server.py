@@ -111,7 +111,7 @@ def backup(file: Path) -> None:
     os.umask(0o077)
     try:
         click.echo(backups.write(own_settings(), file))
-    except backups.Refused as refusal:
+    except backups.BackupRefused as refusal:
         raise click.ClickException(str(refusal)) from None
     except OSError as error:
         raise click.ClickException(
@@ -146,7 +146,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
                 abort=True,
             )
         click.echo(restores.restore(own_settings(), file))
-    except (backups.Refused, OSError, PeeweeException) as error:
+    except (backups.BackupRefused, OSError, PeeweeException) as error:
         raise click.ClickException(files.sentence(error)) from None
     if as_it_was and migrations.state() != "current":
         restores.finish_restore(own_settings())

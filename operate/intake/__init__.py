@@ -22,14 +22,14 @@ from . import asking, bookings, clients, written
 from .begun import Begun
 from .columns import COLUMNS
 from .report import Report, read_lines
-from .sheet import MOST_BYTES, Sheet, Unreadable, decode, keys, open_sheet, peek, short
+from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek, short
 from .taking import SLICE_SECONDS, take_in
 from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
     "COLUMNS",
     "MOST_BYTES",
-    "Unreadable",
+    "UnreadableFile",
     "accept",
     "answer",
     "bad_lines",
@@ -62,7 +62,7 @@ def _unwatched(done: int) -> None:
 
 
 def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
-    """Read every line by itself. Raises Unreadable while a question about the file is open."""
+    """Read every line by itself. Raises UnreadableFile while a question about the file is open."""
     asking.settled(sheet)
     report = Report()
     if sheet.guessed:
@@ -113,8 +113,8 @@ def store(
     report, begun = _read(sheet, clinic, progress), Begun()
     taking = _taking(sheet, clinic, begun)
     taking.fit(report)
-    report.taken = wanted(report)
-    if report.taken and report.rows:
+    report.is_imported = wanted(report)
+    if report.is_imported and report.rows:
         take_in(clinic, taking, report.rows, actor, begun, lambda: True, lambda is_last: None)
         report.stored = begun.count
         for entry in begun.left:
@@ -131,7 +131,7 @@ def _taking(
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     """Store an uploaded file and start its check. If it is large, only its first lines are read
-    here; a worker does the rest. Raises Unreadable.
+    here; a worker does the rest. Raises UnreadableFile.
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
@@ -142,7 +142,7 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     try:
         row = Import.begin(clinic, user, kind, text, sheet.total, {"guessed": guessed}, choices)
     except TooManyOpen:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "{most_open} files wait already. Import or delete one of them first.",
                 most_open=Import.MOST_OPEN,
@@ -159,13 +159,13 @@ orders = asking.orders
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
     """The meanings of the columns of this file: from the clinic's earlier answers, and from
-    HEADING=COLUMN as given now. Raises Unreadable for an unknown column.
+    HEADING=COLUMN as given now. Raises UnreadableFile for an unknown column.
     """
     said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
         heading, __, meaning = one.rpartition("=")
         if meaning not in ("", *(column.name for column in COLUMNS[kind])):
-            raise Unreadable(
+            raise UnreadableFile(
                 _(
                     "There is no column {meaning}. Use one of {column}.",
                     meaning=meaning,
@@ -281,7 +281,7 @@ def check(import_id: int) -> None:
     with _or_failed(row):
         try:
             sheet = _sheet(row)
-        except Unreadable as error:  # only a reading of the whole file could show it
+        except UnreadableFile as error:  # only a reading of the whole file could show it
             refusal = {"line": 1, "column": "", "sentence": str(error), "tone": "danger"}
             row.advance(
                 ("checking",),
@@ -331,7 +331,7 @@ def take(import_id: int) -> None:
             report.rows,
             row.user,
             begun,
-            lambda: row.is_taken_up_to(begun.line),
+            lambda: row.is_imported_up_to(begun.line),
             lambda is_last: row.settle(begun, is_last),
             SLICE_SECONDS,
         )
@@ -362,7 +362,7 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
     )
     found = {**_found(sheet, report), **row.not_begun()}
     with alone(row):
-        if row.is_taken_up_to(line):
+        if row.is_imported_up_to(line):
             row.advance(("taking",), "checked", None, **found)
 
 

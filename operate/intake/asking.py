@@ -12,7 +12,7 @@ from models import Clinic, Practitioner
 
 from . import moments, values
 from .columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
-from .sheet import Sheet, Unreadable, keys, short
+from .sheet import Sheet, UnreadableFile, keys, short
 
 SAMPLES = 3
 _USUAL = dict(zip(ORDERS, moments.ORDERS, strict=True))
@@ -120,9 +120,9 @@ def _calendars(clinic: Clinic) -> list[dict]:
 
 
 def settled(sheet: Sheet) -> None:
-    """Raise Unreadable, with a sentence, if the file cannot be read without an answer."""
+    """Raise UnreadableFile, with a sentence, if the file cannot be read without an answer."""
     if missing := sheet.missing:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "We do not find {missing} in the file. A line at its top must name the"
                 " columns, with commas, semicolons or tabs between them:"
@@ -132,7 +132,7 @@ def settled(sheet: Sheet) -> None:
             )
         )
     if doubled := sheet.doubled:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "Two columns both mean {doubled}. Keep one of them, or say what the other means.",
                 doubled=doubled[0],
@@ -140,7 +140,7 @@ def settled(sheet: Sheet) -> None:
         )
     if sheet.dates is None:
         example = _both_ways(sheet)[0]
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "Dates such as {example} can be read with the day or the month first, and"
                 " nothing in the file tells which.",

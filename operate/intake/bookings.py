@@ -17,18 +17,18 @@ from models import Booking, Clinic, Patient, Practitioner, Service, User
 from . import course, values
 from .begun import Begun
 from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
-from .fitting import BookingRow, Known, came, fit
+from .fitting import BookedRows, BookingRow, came, fit
 from .moments import NoValue
 from .report import Cells, Report
 from .sheet import Sheet, short
-from .times import Time
+from .times import LineTime
 
 __all__ = ["TakingBookings", "example", "first_of", "fit", "reader"]
 
 _key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
 
-class _Known:
+class _ClinicRows:
     """The clinic's rows, by the names that a file may use, and how the file is read. Made once for
     each check, so that no line needs a query.
     """
@@ -65,7 +65,9 @@ class _Known:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
         notes = cells.take("notes", 4000)
-        span = Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
+        span = (
+            LineTime(cells, calendar, service, self.order, *self.ends).span() if calendar else None
+        )
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
         status = course.status(cells, self.order, rate, is_over)
         return span and BookingRow(
@@ -178,7 +180,7 @@ def _rate(cells: Cells, currency: str) -> int | None:
 
 def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]:
     """How to read one line."""
-    return _Known(clinic, sheet).read
+    return _ClinicRows(clinic, sheet).read
 
 
 def first_of(rows: list[BookingRow]) -> dict:
@@ -197,7 +199,7 @@ class TakingBookings:
         self._clinic, self._begun, self._takes_overlaps = clinic, begun, takes_overlaps
         # by a worker that does not know which lines overlap rows made by an earlier worker
         self._is_resumed = takes_overlaps and begun.line > 0
-        self._known: Known = {}
+        self._known: BookedRows = {}
         self._rev = 0
 
     def fit(self, report: Report) -> None:

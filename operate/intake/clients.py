@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from base.catalogue import _
-from base.database import Taken
+from base.database import AlreadyUsed
 from base.text import NoAddress, email, search_key
 from models import Clinic, Patient, User
 
@@ -177,7 +177,7 @@ class TakingClients:
         came = _known(self._clinic, self._seen)
         try:
             count = self._add(self._without(rows, came, report), actor)
-        except Taken:  # somebody gave this ID to an existing client meanwhile
+        except AlreadyUsed:  # somebody gave this ID to an existing client meanwhile
             count = self._add(self._without(rows, _known(self._clinic), report), actor)
         self._seen = _latest_id()
         return count

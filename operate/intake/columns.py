@@ -8,7 +8,7 @@ OURS = ("line", "why")  # columns that the download of bad lines adds
 
 
 @dataclass(frozen=True)
-class Column:
+class FileColumn:
     """One column of a file: its name, its other names, and a hint on what to write in it."""
 
     name: str
@@ -35,87 +35,87 @@ LABELS = {  # for pages, if it differs from the column's name
 
 COLUMNS = {
     "clients": (
-        Column("first_name", "first, given name, forename", lazy("Up to 80 characters."), True),
-        Column(
+        FileColumn("first_name", "first, given name, forename", lazy("Up to 80 characters."), True),
+        FileColumn(
             "last_name",
             "last, surname, family name",
             lazy("Up to 80 characters. Leave it empty for a single name."),
         ),
-        Column(
+        FileColumn(
             "name",
             "full name, client name, patient name, client, patient, customer, customer name",
             lazy(
                 "The whole name in one cell, in place of first_name: Ada Example, or Example, Ada."
             ),
         ),
-        Column(
+        FileColumn(
             "internal_id",
             "ID, client ID, patient ID, client number, patient number, number, reference, reference"
             " number, customer ID",
             lazy("Your own ID, up to 20 characters. Left empty, we give the next one."),
         ),
-        Column(
+        FileColumn(
             "email",
             "e-mail, email address, mail, email 1, email 1 value",
             lazy("Such as name@example.org."),
         ),
-        Column(
+        FileColumn(
             "phone",
             "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell"
             " phone, cell, phone 1, phone 1 value",
             lazy("Up to 40 characters."),
         ),
-        Column(
+        FileColumn(
             "other_phone",
             "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone,"
             " telephone 2, phone numbers, business phone, phone 2 value, phone 3 value",
             lazy("The phone where there is no other; else it goes to the notes."),
         ),
-        Column(
+        FileColumn(
             "notes",
             "note, comment, comments, remarks, client notes, patient notes",
             lazy("Up to 4,000 characters."),
         ),
     ),
     "bookings": (
-        Column(
+        FileColumn(
             "calendar",
             "practitioner, therapist, staff, provider, practitioner email, practitioner name, staff"
             " member, team member, employee, clinician, clinician name, staff name, provider name",
             lazy("E-mail or name of the person it is with."),
             True,
         ),
-        Column(
+        FileColumn(
             "venue",
             "location, site, place, business, clinic, location name, office",
             lazy("Needed only for people who work at several venues."),
         ),
-        Column(
+        FileColumn(
             "client",
             "patient, client name, patient name, customer, customer name",
             lazy("Internal ID or full name of a client who is in Kalends. May be empty."),
         ),
-        Column(
+        FileColumn(
             "client_id",
             "patient ID, internal ID, patient number, client number, customer ID",
             lazy("The client's internal ID in a column of its own."),
         ),
-        Column(
+        FileColumn(
             "client_first_name",
             "first name, patient first name, client first",
             lazy("The client's first name, where it has a column of its own."),
         ),
-        Column(
+        FileColumn(
             "client_last_name",
             "last name, surname, patient last name, client last",
             lazy("The client's last name, likewise."),
         ),
-        Column(
+        FileColumn(
             "service",
             "treatment, appointment type, type, service name, treatment name, treatment type, item",
             lazy("Name of one of your services. May be empty."),
         ),
-        Column(
+        FileColumn(
             "date",
             "day, start date, appointment date, appt date, scheduled date, date of service, booking"
             " date, starts on, service date",
@@ -125,36 +125,36 @@ COLUMNS = {
             ),
             True,
         ),
-        Column(
+        FileColumn(
             "start",
             "start time, from, time, starts at, start at, begin, begins, appointment time,"
             " appointment start, starts, scheduled time, start date time",
             lazy("09:30 or 9:30 am, at the venue. May hold the date, too. Empty for whole days."),
         ),
-        Column(
+        FileColumn(
             "end",
             "end time, to, until, ends at, end at, finish, appointment end, ends, finish time, end"
             " date time",
             lazy("An end at or before the start lies on the next day."),
         ),
-        Column(
+        FileColumn(
             "duration",
             "minutes, duration minutes, length, duration in minutes, appointment duration, duration"
             " mins",
             lazy("50, 1:30, 1h 15min. Left empty with no end, it is the service's."),
         ),
-        Column("all_day", "whole day, full day, all day event", lazy("yes for whole days.")),
-        Column(
+        FileColumn("all_day", "whole day, full day, all day event", lazy("yes for whole days.")),
+        FileColumn(
             "last_day",
             "end date, until date, ends on",
             lazy("For several whole days: the last of them (in Outlook's files the day after)."),
         ),
-        Column(
+        FileColumn(
             "zone",
             "time zone, timezone, tz",
             lazy("Where the times are not those of the venue: Europe/London, +01:00."),
         ),
-        Column(
+        FileColumn(
             "status",
             "state, appointment status, booking status, arrival status, attendance",
             lazy(
@@ -162,44 +162,44 @@ COLUMNS = {
                 " no-show, or another program's word for it. Left empty: confirmed."
             ),
         ),
-        Column(
+        FileColumn(
             "cancelled",
             "canceled, cancelled at, canceled at, cancellation date, is cancelled, cancellation"
             " time, cancelled on, cancelled date",
             lazy("yes, or when it was cancelled."),
         ),
-        Column(
+        FileColumn(
             "no_show",
             "did not arrive, did not attend, dna, noshow, did not arrive at, missed, no show at",
             lazy("yes where the client did not come."),
         ),
-        Column(
+        FileColumn(
             "arrived",
             "patient arrived, client arrived, arrived at, patient arrived at, client arrived at,"
             " arrival time, checked in, checked in at, check in time",
             lazy("yes, or when the client came."),
         ),
-        Column(
+        FileColumn(
             "attended",
             "attended at, client attended, patient attended, showed, showed up, came",
             lazy("yes where the client came. no, of a time that is past: the client did not come."),
         ),
-        Column(
+        FileColumn(
             "invoiced",
             "billed, is invoiced, invoiced at, invoiced on, invoice sent",
             lazy("yes, or when it was invoiced."),
         ),
-        Column(
+        FileColumn(
             "paid",
             "is paid, paid at, paid on, date paid, payment date, payment status, paid status",
             lazy("yes, when it was paid, or the amount that was paid."),
         ),
-        Column(
+        FileColumn(
             "invoice_status",
             "invoice state, invoice, billing status",
             lazy("paid, invoiced or not invoiced, or another program's word for it."),
         ),
-        Column(
+        FileColumn(
             "shown_as",
             "show time as, show as, busy status, availability, transparency",
             lazy(
@@ -207,13 +207,13 @@ COLUMNS = {
                 " takes time."
             ),
         ),
-        Column(
+        FileColumn(
             "rate",
             "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net"
             " sales, gross total, fees, total fee",
             lazy("65, 65.50, 65 GBP, 1,234.50."),
         ),
-        Column(
+        FileColumn(
             "notes",
             "note, comment, comments, remarks, appointment notes, subject, description, client"
             " notes",

@@ -20,7 +20,7 @@ from .report import Report
 MOST_OVERLAPS = 100_000
 
 # Bookings by id: person, calendar, client, from, to, whether it takes no time.
-Known = dict[int, tuple[int, int, int | None, datetime, datetime, bool]]
+BookedRows = dict[int, tuple[int, int, int | None, datetime, datetime, bool]]
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Diary:
 
 def fit(
     clinic: Clinic, report: Report, takes_overlaps: bool = False, own: Sequence[list[int]] = ()
-) -> Known:
+) -> BookedRows:
     """Refuse bookings that exist already, and those that overlap other bookings of the same person.
 
     With `takes_overlaps` overlapping ones are accepted. Busy times outside and time off are only
@@ -163,7 +163,7 @@ def _bounds(rows: Sequence[BookingRow]) -> tuple[datetime, datetime]:
 
 
 def came(
-    clinic: Clinic, rows: Sequence[BookingRow], known: Known, own: Sequence[list[int]]
+    clinic: Clinic, rows: Sequence[BookingRow], known: BookedRows, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary]]:
     """The bookings at these times that are new or differ from `known`, which is brought up to date.
     Two results: by the key that no two bookings share, and the times in which they keep each person
@@ -222,11 +222,11 @@ def _refuse_overlaps(report: Report, rows: list[BookingRow]) -> list[BookingRow]
 
 def _booked(
     clinic: Clinic, first: datetime, last: datetime, own: Sequence[list[int]]
-) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]], Known]:
+) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]], BookedRows]:
     """The existing bookings by the key that no two share; the busy times of each person (as a
     diary, and each by itself); and the bookings by id.
     """
-    known: Known = {}
+    known: BookedRows = {}
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
     spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)

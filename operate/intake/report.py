@@ -31,7 +31,7 @@ class Report:
     told: set[str] = field(default_factory=set)
     overlaps: int = 0  # lines whose time is taken
     overlapped: list[str] = field(default_factory=list)  # the lines, and what they overlap
-    taken: bool = False
+    is_imported: bool = False
     stored: int = 0  # the number of imported lines
 
     def fault(self, line: int, column: str, sentence: str) -> None:

@@ -17,7 +17,7 @@ from .columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The file as a whole cannot be used; the message is a sentence for its sender."""
 
 
@@ -147,18 +147,18 @@ class Sheet:
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
-    """The file as text, and its encoding if it was guessed. Raises Unreadable."""
+    """The file as text, and its encoding if it was guessed. Raises UnreadableFile."""
     if not raw.strip():
-        raise Unreadable(_("The file is empty. Choose the one that you exported."))
+        raise UnreadableFile(_("The file is empty. Choose the one that you exported."))
     if len(raw) > MOST_BYTES:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "The file is larger than {most_bytes} MB. Split it in two.",
                 most_bytes=MOST_BYTES // 2**20,
             )
         )
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise Unreadable(
+        raise UnreadableFile(
             _("This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”.")
         )
     try:
@@ -166,7 +166,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
         text, guessed = raw.decode("utf-16" if wide else "utf-8-sig"), None
     except UnicodeDecodeError as error:
         if wide or (error.start > len(raw) - 4 and "end of data" in error.reason):
-            raise Unreadable(
+            raise UnreadableFile(
                 _(
                     "The file ends in the middle of a letter: it did not arrive whole. Export"
                     " it once more."
@@ -174,7 +174,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
             ) from None
         text, guessed = _single_bytes(raw)
     if "\0" in text:
-        raise Unreadable(_("This is not a text file. Export the list as CSV and choose that."))
+        raise UnreadableFile(_("This is not a text file. Export the list as CSV and choose that."))
     return text, guessed
 
 
@@ -189,7 +189,7 @@ def open_sheet(
     kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None
 ) -> Sheet:
     """Find delimiter and columns in the first lines, count the others, and decide the order of
-    dates. Raises Unreadable.
+    dates. Raises UnreadableFile.
 
     Open questions stay in the sheet: see `asking`.
     """
@@ -205,7 +205,7 @@ def open_sheet(
         sheet.total += 1
         sheet.nameless.update(n for n in unnamed if n < len(cells) and cells[n].strip())
         if sheet.total > MOST_LINES:
-            raise Unreadable(
+            raise UnreadableFile(
                 _(
                     "The file has more than {most_lines} lines. Split it.",
                     most_lines=f"{MOST_LINES:,}",
@@ -213,7 +213,7 @@ def open_sheet(
             )
         dates.update(cells[n][:40] for n in columns if n < len(cells))
     if not sheet.total:
-        raise Unreadable(
+        raise UnreadableFile(
             _("The file has nothing below the first line.")
             if sheet.head_at == 1
             else _("The file has nothing below its column names.")
@@ -226,7 +226,7 @@ def _order(cells: Iterable[str]) -> str | None:
     try:
         return moments.order_of(values.plain_spaces(cell) for cell in cells)
     except moments.NoValue:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "Some dates of the file have the day first, others the month. Give all of them one"
                 " form, best 2026-11-20."
@@ -236,15 +236,15 @@ def _order(cells: Iterable[str]) -> str | None:
 
 def check_bounds(text: str) -> None:
     """Refuse a file that would cost much and cannot be a list, before it is parsed. Raises
-    Unreadable.
+    UnreadableFile.
     """
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
-        raise Unreadable(
+        raise UnreadableFile(
             _("The file has more than {most_lines} lines. Split it.", most_lines=f"{MOST_LINES:,}")
         )
     blocks = (text[at : at + MOST_ROW] for at in range(0, len(text) - MOST_ROW, MOST_ROW))
     if any("\n" not in block and "\r" not in block for block in blocks):
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "A line of the file is longer than {most_row} letters. Export it once more; a line"
                 " holds one client or booking.",
@@ -255,7 +255,7 @@ def check_bounds(text: str) -> None:
 
 def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None) -> Sheet:
     """Read only the first lines of a file, without counting lines or deciding the order of dates.
-    Raises Unreadable.
+    Raises UnreadableFile.
     """
     check_bounds(text)
     choices = dict(choices or {})
@@ -271,7 +271,7 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
         for sheet in _candidates(kind, text, delimiter, known, guessed)
     ]
     if not sheets:
-        raise Unreadable(
+        raise UnreadableFile(
             _("The file has nothing that names its columns.")
             if text.strip()
             else _("The file is empty. Choose the one that you exported.")
@@ -280,7 +280,7 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
         sheets, key=lambda one: (sum(map(bool, one.names)), len(one.header) > 1, -one.head_at)
     )
     if len(sheet.header) > MOST_COLUMNS:
-        raise Unreadable(
+        raise UnreadableFile(
             _(
                 "The file has more than {most_columns} columns. Export only those that are needed.",
                 most_columns=MOST_COLUMNS,

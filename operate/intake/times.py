@@ -25,7 +25,7 @@ _BAD_TIMES = {
 
 
 @dataclass
-class Time:
+class LineTime:
     """The time of the booking in a line. `span` returns None if it noted a fault."""
 
     cells: Cells

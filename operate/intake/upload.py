@@ -175,7 +175,7 @@ class Import(Base):
         """The progress of the import, once a portion was stored."""
         return Begun(**self.choices["begun"]) if self.choices.get("begun") else None
 
-    def is_taken_up_to(self, line: int) -> bool:
+    def is_imported_up_to(self, line: int) -> bool:
         """Whether it is being imported, and no other worker has continued from this line
         meanwhile.
         """

@@ -5,7 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 
-from .columns import OURS, Column
+from .columns import OURS, FileColumn
 from .sheet import Sheet
 from .upload import Import
 
@@ -37,7 +37,7 @@ def _harmless(cell: str) -> str:
     )
 
 
-def example(columns: Sequence[Column], lines: Sequence[dict[str, str]]) -> str:
+def example(columns: Sequence[FileColumn], lines: Sequence[dict[str, str]]) -> str:
     """A file with these lines; columns that are empty in all of them are left out."""
     out = io.StringIO()
     writer = csv.writer(out)

@@ -39,7 +39,7 @@ class Whose:
 
 
 @dataclass(frozen=True)
-class Span:
+class EventTime:
     """The time of an event: instants in UTC, and days if it is of whole days."""
 
     starts_at: datetime
@@ -48,7 +48,7 @@ class Span:
     ends_on: date | None = None
 
 
-def span(event: Any) -> Span:
+def span(event: Any) -> EventTime:
     """The times of one event (RFC 5545, 3.6.1). Raises NoTime."""
     start = _time(event, "DTSTART", "start")
     if start is None:
@@ -65,7 +65,7 @@ def span(event: Any) -> Span:
     return between(start, end, str(event.get("X-MICROSOFT-CDO-ALLDAYEVENT", "")).upper() == "TRUE")
 
 
-def between(start: date | datetime, end: date | datetime, is_days: bool = False) -> Span:
+def between(start: date | datetime, end: date | datetime, is_days: bool = False) -> EventTime:
     """The span of two times of one kind; `is_days`: midnights on the clock are days. An end before
     the start is refused. Raises NoTime.
     """
@@ -76,8 +76,8 @@ def between(start: date | datetime, end: date | datetime, is_days: bool = False)
         raise NoTime("backwards")
     if not isinstance(start, datetime):
         last = max(end, start + DAY)
-        return Span(instant(start), instant(last), start, last)
-    return Span(*(min(max(instant(at), EARLIEST), LATEST) for at in (start, end)))
+        return EventTime(instant(start), instant(last), start, last)
+    return EventTime(*(min(max(instant(at), EARLIEST), LATEST) for at in (start, end)))
 
 
 def _time(event: Any, name: str, side: str) -> date | datetime | None:
@@ -92,7 +92,7 @@ def _time(event: Any, name: str, side: str) -> date | datetime | None:
 
 def remote_event(
     event: Any,
-    when: Span,
+    when: EventTime,
     whose: Whose,
     remote_id: str,
     etag: str,

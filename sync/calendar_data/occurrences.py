@@ -15,7 +15,7 @@ import recurring_ical_events
 from sync.events.event import RemoteEvent, Unread, Window
 
 from . import rules
-from .busy import DAY, NoTime, Span, Whose, between, is_cancelled, remote_event, span
+from .busy import DAY, EventTime, NoTime, Whose, between, is_cancelled, remote_event, span
 from .documents import Group, instant, moment
 
 FOUND = list[RemoteEvent | Unread]
@@ -120,7 +120,7 @@ def _ended(event: Any, rule: Any, to: datetime) -> Any:
 
 
 def _first_alone(
-    group: Group, window: Window, whose: Whose, name: str, etag: str, first: Span
+    group: Group, window: Window, whose: Whose, name: str, etag: str, first: EventTime
 ) -> Iterator[RemoteEvent]:
     """The first occurrence of a repeat whose rule cannot be read: nothing else is certain."""
     master = group.master
@@ -130,7 +130,7 @@ def _first_alone(
 
 
 def _block(
-    master: Any, window: Window, whose: Whose, name: str, etag: str, first: Span
+    master: Any, window: Window, whose: Whose, name: str, etag: str, first: EventTime
 ) -> RemoteEvent:
     """One busy time from the event's start to the end of the window, instead of thousands."""
     start = max(first.starts_at, window.starts_at)
@@ -151,7 +151,7 @@ def _all(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _touches(window: Window, when: Span) -> bool:
+def _touches(window: Window, when: EventTime) -> bool:
     """Whether the time touches the window. Days have no zone here, so they are compared with a day
     to spare.
     """

@@ -8,7 +8,7 @@ from base.catalogue import _
 from base.database import database
 from models import Clinic
 from sync.providers import registry
-from sync.providers.base import Calendar, Provider
+from sync.providers.base import ListedCalendar, Provider
 from sync.tables import earlier
 from sync.tables.accounts import Account, RemoteCalendar
 
@@ -60,7 +60,7 @@ def list_calendars(account: Account, provider: Provider) -> None:
         account.save(only=[Account.listed_at])
 
 
-def note_new(account: Account, listed: Iterable[Calendar]) -> dict[str, RemoteCalendar]:
+def note_new(account: Account, listed: Iterable[ListedCalendar]) -> dict[str, RemoteCalendar]:
     """Add new calendars of a list. Removes none, even if the list lacks it. Returns all
     rows by id.
     """
@@ -73,14 +73,16 @@ def note_new(account: Account, listed: Iterable[Calendar]) -> dict[str, RemoteCa
     return {row.calendar_id: row for row in account.calendars if row.calendar_id}
 
 
-def _keep(account: Account, row: RemoteCalendar | None, calendar: Calendar, ours: str) -> None:
+def _keep(
+    account: Account, row: RemoteCalendar | None, calendar: ListedCalendar, ours: str
+) -> None:
     mine = reference(account.clinic, account.user_id) in calendar.description
     if row is None and ours in calendar.description and not mine:
         return  # a colleague's bookings, in a shared account
     row = row or RemoteCalendar(
         clinic=account.clinic_id, account=account, role="listed", calendar_id=calendar.calendar_id
     )
-    row.name = calendar.name[:300] or row.name or "Calendar"
+    row.name = calendar.name[:300] or row.name or "ListedCalendar"
     row.access = calendar.access
     row.is_primary = calendar.is_primary
     row.zone_name = calendar.zone_name[:60] or row.zone_name

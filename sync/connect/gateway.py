@@ -38,7 +38,7 @@ EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced b
 
 
 @dataclass(frozen=True)
-class Setup:
+class GatewaySetup:
     """The settings of providers. `transport` replaces the network in tests; `secret` makes our ids
     impossible to guess.
     """
@@ -51,18 +51,18 @@ class Setup:
     by_password: bool = False  # also the providers that need no set-up
 
 
-_setup = Setup()
+_setup = GatewaySetup()
 _clients: dict[bool, tuple[int, Client]] = {}  # whether it is for addresses that people entered
 
 
-def set_up(setup: Setup) -> None:
+def set_up(setup: GatewaySetup) -> None:
     """Set how providers are reached from now on. Connects to nothing yet."""
     global _setup
     _setup = setup
     _clients.clear()
 
 
-def setup() -> Setup:
+def setup() -> GatewaySetup:
     """The value last given to `set_up`."""
     return _setup
 

@@ -45,14 +45,14 @@ def tells_of(said: Face, words: Words, policy: Policy) -> bool:
     secret |= set() if "rate" in details else {words.rate}
     secret |= set() if "notes" in details else set(words.notes.splitlines())
     text = _tidy(f"{said.title}\n{said.description}")
-    return any(_holds(text, _tidy(one)) for one in secret)
+    return any(_says(text, _tidy(one)) for one in secret)
 
 
 def _names(words: Words) -> tuple[str, str, str]:
     return words.first_name, words.last_name, words.internal_id
 
 
-def _holds(text: str, word: str) -> bool:
+def _says(text: str, word: str) -> bool:
     return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 

@@ -49,7 +49,7 @@ class Window:
         """Whether any part of this time lies inside."""
         return ends_at > self.starts_at and starts_at < self.ends_at
 
-    def clearly_holds(self, starts_at: datetime, ends_at: datetime) -> bool:
+    def clearly_contains(self, starts_at: datetime, ends_at: datetime) -> bool:
         """Whether this time lies inside with a day to spare: the zone in which the provider puts
         whole days is unknown.
         """
@@ -186,7 +186,7 @@ def is_much(count: int, total: int, few: int = FEW, share: float = SHARE) -> boo
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PlanTerms:
     """The conditions of a plan. `edits`: what to do with times and text that somebody changed
     outside: "put_back", "ask" first, or "follow" times. A plan stops for a person when it would
     delete more than `few` events and more than `share` of all, or when `several` events are gone
@@ -312,7 +312,7 @@ class Recreate(Step):
 
 
 Write = UpdateRemote | PutBack | CreateRemote | Recreate  # steps after which an event exists
-Sent = Write | DeleteRemote  # steps that the provider carries out
+SentStep = Write | DeleteRemote  # steps that the provider carries out
 
 
 @dataclass(frozen=True, slots=True)

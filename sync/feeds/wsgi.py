@@ -102,7 +102,7 @@ class FeedsApp:
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
         self._bodies = Bodies()
-        self._keeper = Keeper(self._bodies)
+        self._keeper = CopyKeeper(self._bodies)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -184,7 +184,7 @@ class FeedsApp:
         return "200 OK", [*_FILE, *validators, ("Content-Length", str(len(body)))], body
 
 
-class Keeper:
+class CopyKeeper:
     """Stores copies of served bodies, in a thread of its own so that no request waits. Each link's
     at most once an hour, and after a change of it or of its clinic, which may have voided the
     copy.

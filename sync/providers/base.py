@@ -15,7 +15,7 @@ from .wire import AccessToken
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class ListedCalendar:
     """One calendar of an account. `access` is "owner", "writer", "reader" or "times" (no titles);
     `zone_name` may be unknown.
     """
@@ -140,13 +140,13 @@ class Provider(Protocol):
     def email(self) -> str:
         """The account's e-mail address."""
 
-    def calendars(self) -> list[Calendar]:
+    def calendars(self) -> list[ListedCalendar]:
         """Every calendar that the account's owner can open and that has an id."""
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ListedCalendar:
         """One calendar of the account's owner that we made, by its id. Raises Gone."""
 
-    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it
         among `calendars` first. Raises NameTaken if names must be unique.
         """

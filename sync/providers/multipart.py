@@ -27,7 +27,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallAnswer:
     """The answer to one call; `body` {} when there is none."""
 
     status: int
@@ -63,10 +63,10 @@ def _call(call: Call) -> str:
     return "\r\n".join(lines) + ("" if call.body is None else json.dumps(call.body))
 
 
-def read(content_type: str, content: bytes, count: int) -> list[Answer | None]:
+def read(content_type: str, content: bytes, count: int) -> list[CallAnswer | None]:
     """The answers in the order of the calls; None for one that cannot be read."""
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
-    answers: list[Answer | None] = [None] * count
+    answers: list[CallAnswer | None] = [None] * count
     for place, piece in enumerate(message.get_payload() if message.is_multipart() else []):
         number = _number(piece, place)
         if number < count:
@@ -82,7 +82,7 @@ def _number(piece: Message, place: int) -> int:
     return int(named[1]) if named else place
 
 
-def _answer(content: bytes) -> Answer | None:
+def _answer(content: bytes) -> CallAnswer | None:
     head, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
     first, _, headers = head.partition(b"\n")
     status = re.match(rb"HTTP/[\d.]+ (\d{3})\b", first)
@@ -98,4 +98,4 @@ def _answer(content: bytes) -> Answer | None:
         name.lower().encode(errors="replace"): str(text).encode(errors="replace")
         for name, text in told[::-1]
     }
-    return Answer(int(status[1]), value, httpx.Headers(named))
+    return CallAnswer(int(status[1]), value, httpx.Headers(named))

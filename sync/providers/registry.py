@@ -15,7 +15,7 @@ from sync.events.event import Mark
 from .base import Provider, Webhook
 from .caldav.adapter import CalDav
 from .caldav.composing import new_name
-from .caldav.services import SERVICES, Service
+from .caldav.services import SERVICES, CalDavService
 from .caldav.signing_in import CalDavSignIn
 from .errors import Forbidden
 from .google.adapter import Google
@@ -157,7 +157,7 @@ class ProviderRow:
         return self.trial_days[0] <= days <= self.trial_days[1]
 
 
-def _caldav(service: Service) -> ProviderRow:
+def _caldav(service: CalDavService) -> ProviderRow:
     """The row of a service that is reached by CalDAV. Each is a provider of its own, so that a
     person may connect several.
     """

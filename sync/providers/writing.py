@@ -20,7 +20,7 @@ from .errors import (
     Unreadable,
     Unsent,
 )
-from .multipart import Answer, Call
+from .multipart import Call, CallAnswer
 from .wire import is_of_access
 
 # Errors that the next batch would meet, too.
@@ -53,8 +53,8 @@ OF_CONTENT = (400, 413, 422)
 
 
 def answers_to(
-    calls: Sequence[Call], send: Callable[[Sequence[Call]], list[Answer | ProviderError]]
-) -> list[Answer | ProviderError]:
+    calls: Sequence[Call], send: Callable[[Sequence[Call]], list[CallAnswer | ProviderError]]
+) -> list[CallAnswer | ProviderError]:
     """The answer to each call of a batch. `send` sends one batch, and raises the error that refuses
     it as a whole.
 
@@ -63,7 +63,7 @@ def answers_to(
     items at most 4 log2(n) + 3 batches are sent. If none of so many is accepted, the fault is not
     in the items, and all of them failed. Any other refusal of a batch ends the halving.
     """
-    answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
+    answers: list[CallAnswer | ProviderError] = [Unsent()] * len(calls)
     most, waiting, sent = 4 * (len(calls) - 1).bit_length() + 3, [(0, len(calls))][: len(calls)], 0
     refused: dict[int, ProviderError] = {}
     last: ProviderError = Unavailable()  # the error of the whole batch
@@ -85,25 +85,25 @@ def answers_to(
             else:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
-    is_of_batches = sent == most and not any(isinstance(answer, Answer) for answer in answers)
+    is_of_batches = sent == most and not any(isinstance(answer, CallAnswer) for answer in answers)
     for number, refusal in refused.items():
         answers[number] = of_the_whole(refusal) if is_of_batches else refusal
     return answers
 
 
 def judged(
-    answers: Sequence[Answer | ProviderError],
-    failure: Callable[[Answer | ProviderError], ProviderError | None],
+    answers: Sequence[CallAnswer | ProviderError],
+    failure: Callable[[CallAnswer | ProviderError], ProviderError | None],
     judge: Callable[[ProviderError], ProviderError],
-) -> list[Answer | ProviderError]:
+) -> list[CallAnswer | ProviderError]:
     """The answers; errors that would end access (`wire.is_of_access`) are replaced by their
     meaning. `failure` gives the error of an answer; `judge` is `Wire.judged`, called once for
     each kind.
     """
     meanings: dict[type[ProviderError], ProviderError] = {}
-    made: list[Answer | ProviderError] = []
+    made: list[CallAnswer | ProviderError] = []
     for answer in answers:
-        error = failure(answer) if isinstance(answer, Answer) else None
+        error = failure(answer) if isinstance(answer, CallAnswer) else None
         if error is None or not is_of_access(error):
             made.append(answer)
             continue

@@ -26,7 +26,7 @@ from peewee import (
 
 from base.database import Base, InstantField, JSONText, database, now
 from base.tables.outside import ID_LENGTH, RULES, ExternalEvent
-from base.tables.rows import Whose
+from base.tables.rows import OwnedRow
 from models import PLANS, Clinic, Practitioner, User, Venue
 from sync.events.event import Window
 from sync.providers import registry
@@ -250,12 +250,12 @@ class Account(Phased, Directed):
         not Redis.
         """
         holder, at = secrets.token_hex(16), now()
-        taken = (
+        got = (
             cls.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS))
             .where(cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at))
             .execute()
         )
-        return holder if taken else None
+        return holder if got else None
 
     @classmethod
     def renew(cls, account_id: int, holder: str) -> bool:
@@ -325,7 +325,7 @@ class Account(Phased, Directed):
         rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed, wide)
         return self.going_out(list(rows)) if self.sends else []
 
-    def going_out(self, rows: "list[Whose]") -> "list[Whose]":
+    def going_out(self, rows: "list[OwnedRow]") -> "list[OwnedRow]":
         """The calendars among `rows` whose bookings are sent. `rows`: calendars of people who allow
         bookings outside.
         """
@@ -379,7 +379,7 @@ class RemoteCalendar(Base):
     # grows each time it is turned on or is to be read anew: a reading that began before is void
     turn = IntegerField(default=0)
     # our calendar that we left there, since somebody keeps their own events in it
-    holds_others = BooleanField(column_name="has_repeats", default=False)
+    has_others = BooleanField(column_name="has_repeats", default=False)
 
     class Meta:
         indexes = ((("account", "calendar_id"), True),)

@@ -29,7 +29,7 @@ def leave(account: Account, actor: User | None, goal: str, removes: bool = True)
     if account.is_leaving and FURTHER.index(goal) <= FURTHER.index(account.goal):
         return goal == account.goal
     others = ExternalEvent.select(ExternalEvent.calendar)
-    RemoteCalendar.update(holds_others=True).where(
+    RemoteCalendar.update(has_others=True).where(
         RemoteCalendar.account == account, RemoteCalendar.id.in_(others)
     ).execute()
     ExternalEvent.delete().where(ExternalEvent.calendar.in_(account.calendars)).execute()

@@ -25,7 +25,7 @@ class OtherAccount(Exception):
         self.email = email
 
 
-class CalendarTaken(Exception):
+class CalendarInUse(Exception):
     """A colleague's bookings are sent to this calendar. In a clinic each calendar has
     one writer.
     """
@@ -112,11 +112,11 @@ def start(
 ) -> None:
     """Begin to sync, one way or both: into a new calendar of this name, or into an existing one (an
     earlier one of ours, or one of the person's own if the clinic allows it), with the bookings
-    of these calendars (`covers`; None: all of the person's). Raises CalendarTaken; if two choose
+    of these calendars (`covers`; None: all of the person's). Raises CalendarInUse; if two choose
     one calendar at once, for the second.
     """
-    if calendar_id and taken(account, [calendar_id]):
-        raise CalendarTaken
+    if calendar_id and in_use(account, [calendar_id]):
+        raise CalendarInUse
     RemoteCalendar.delete().where(
         RemoteCalendar.account == account, RemoteCalendar.role == "destination"
     ).execute()
@@ -159,7 +159,7 @@ def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
 
 
-def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
+def in_use(account: Account, calendar_ids: Iterable[str]) -> set[str]:
     """The calendars among these to which a colleague's account at the same server sends bookings,
     or in which it is still deleting its events. One server may have several kinds; two servers
     may use the same id.

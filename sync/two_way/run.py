@@ -131,10 +131,10 @@ class _Round:
             else:
                 self._sync()
             self._end()
-        except (LeaseLost, OutOfTime, Overtaken, jobs.TooLong) as error:
+        except (LeaseLost, OutOfTime, Overtaken, jobs.JobTooLong) as error:
             at = scheduling.utc_now()
             # a calendar that was not read stays due by itself
-            if isinstance(error, (OutOfTime, jobs.TooLong)):
+            if isinstance(error, (OutOfTime, jobs.JobTooLong)):
                 Account.be_due(self.account.id, at, channels.TOLD)
                 self.context.stop_for_now()
                 raise OutOfTime from None
@@ -164,8 +164,8 @@ class _Round:
         because = row.because if is_asked or is_news else ""
         because = "live" if because == channels.TOLD else because
         # this round is too early for doubts that are checked later
-        taken = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
-        Account.update(because=because, **taken).where(Account.id == self.account.id).execute()
+        again = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
+        Account.update(because=because, **again).where(Account.id == self.account.id).execute()
 
     def _take_up_or_close(self) -> None:
         """Continue a run that ended with its time slice. Any other run without an end was

@@ -84,7 +84,9 @@ def test_one_that_has_nothing_to_do_yet_takes_no_place(rows):
     assert tried == rows[:3]
 
 
-@pytest.mark.parametrize("error", [jobs.TooLong(), peewee.OperationalError("database is locked")])
+@pytest.mark.parametrize(
+    "error", [jobs.JobTooLong(), peewee.OperationalError("database is locked")]
+)
 def test_what_concerns_all_ends_the_pass_and_puts_nothing_off(rows, error):
     def do(row):
         raise error

@@ -214,7 +214,7 @@ def test_what_is_wrong_with_one_does_not_keep_the_others_waiting(linden, caplog)
         jobs.each([1, 2, 3], do)
     assert done == [1, 2, 3] and "ValueError at" in caplog.text
     assert "Kowalska" not in caplog.text
-    for concerns_all in (jobs.TooLong(), peewee.OperationalError("database is locked")):
+    for concerns_all in (jobs.JobTooLong(), peewee.OperationalError("database is locked")):
         done.clear()
         with pytest.raises(type(concerns_all)):
             jobs.each([concerns_all, 4], lambda one: done.append(one) if one == 4 else fail(one))
@@ -422,7 +422,7 @@ def test_a_job_that_takes_longer_than_the_silence_allowed_is_done(queue):
 @pytest.fixture
 def google():
     """A provider that is set up, and that nobody speaks with."""
-    gateway.set_up(gateway.Setup({"google": None}))
+    gateway.set_up(gateway.GatewaySetup({"google": None}))
 
 
 @on_sqlite_alone

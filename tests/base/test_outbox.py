@@ -53,7 +53,7 @@ def phases() -> dict[str, int]:
 def quick(letters):
     """The same, with little patience for a server that hangs."""
     outbox.set_up(
-        outbox.Setup(
+        outbox.MailSetup(
             letters.server.url, "kalends@linden.test", answer_seconds=0.2, letter_seconds=0.4
         )
     )
@@ -234,10 +234,10 @@ def test_once_the_server_is_well_again_nothing_waits_for_its_own_turn(letters, l
 
 
 def test_a_server_that_is_not_there_is_waited_for(letters, linden, clock):
-    outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup("smtp://127.0.0.1:9", "kalends@linden.test"))
     invite(linden.pat)
     assert letters.send() == [] and Letter.get().word == "ConnectionRefusedError"
-    outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup(letters.server.url, "kalends@linden.test"))
     clock.now += timedelta(minutes=1)
     assert len(letters.send()) == 1
 
@@ -277,7 +277,7 @@ def test_a_server_that_answers_in_drops_is_left_after_a_while(letters, linden):
 
         threading.Thread(target=drip, daemon=True).start()
         outbox.set_up(
-            outbox.Setup(
+            outbox.MailSetup(
                 f"smtp://127.0.0.1:{listening.getsockname()[1]}",
                 "kalends@linden.test",
                 answer_seconds=5,
@@ -386,7 +386,7 @@ def test_a_kind_that_this_version_does_not_know_ends_nobody_elses_letter(letters
 
 
 def test_many_leave_at_the_rate_that_was_set(letters, linden, clock):
-    outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test", per_minute=10))
+    outbox.set_up(outbox.MailSetup(letters.server.url, "kalends@linden.test", per_minute=10))
     invite(*people(linden.clinic, 25))
     sent = []
     for _ in range(4):
@@ -458,7 +458,7 @@ def test_whatever_the_server_does_each_letter_ends_once(quick, linden, clock):
 
 
 def test_two_workers_send_each_letter_once(app, letters, linden):
-    outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test", per_minute=1000))
+    outbox.set_up(outbox.MailSetup(letters.server.url, "kalends@linden.test", per_minute=1000))
     invite(*people(linden.clinic, 20))
     models.database.close()
 
@@ -528,7 +528,7 @@ def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(
         return None
 
     letters.server.plan = plan
-    outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup(letters.server.url, "kalends@linden.test"))
     OneTimeToken.issue(linden.pat, "invite", None, days=7, by_mail=True)
     Letter.update(due_at=clock.now).execute()
     OneTimeToken.update(expires_at=outbox.now() + timedelta(days=3650)).execute()

@@ -15,7 +15,7 @@ from typed_addresses import OK, Resolving, authority, serving
 from app import Settings, SettingsError
 from base.outgoing import exchange
 from base.outgoing.addresses import Allowed, is_public, read_allowed
-from base.outgoing.exchange import SENTENCES, Refused
+from base.outgoing.exchange import SENTENCES, RequestFailed
 
 PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")
 PRIVATE = (
@@ -58,7 +58,7 @@ def asked(url, resolver, seconds=10, method="GET", **parts):
 
 
 def refusal(url, resolver=None, **parts):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestFailed) as caught:
         asked(url, resolver or Resolving(["127.0.0.1"]), **parts)
     assert caught.value.__cause__ is None and SECRET not in f"{caught.value!r}{caught.value}"
     return caught.value

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from base.sharing import Share, Turns, week
-from base.slots import DAY, MINUTE, Need, Rules, TakenTime, slots
+from base.slots import DAY, MINUTE, Need, SlotRules, TakenTime, slots
 from bench.sharing import POINTS, Clinic
 
 HOUR = 60 * MINUTE
@@ -50,7 +50,7 @@ def history() -> dict[int, Share]:
         for p in here:
             that_day = [one for one in opened[p] if one[0] // DAY == day]
             taken = [TakenTime(*one) for one in booked[p] if one[0] // DAY == day]
-            for start in slots(that_day, taken, Need(length), Rules(15 * MINUTE), now):
+            for start in slots(that_day, taken, Need(length), SlotRules(15 * MINUTE), now):
                 free.setdefault(start, []).append(p)
         start = chance.choice(sorted(free))
         chosen = whose_turn(start, [shares[p] for p in free[start]], [shares[p] for p in here])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import scheduling
-from base.slots import DAY, MINUTE, Hindrance, Need, Rules, TakenTime, full, hindrances, slots
+from base.slots import DAY, MINUTE, Hindrance, Need, SlotRules, TakenTime, full, hindrances, slots
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE, TEN, HOUR = 5 * MINUTE, 10 * MINUTE, 60 * MINUTE
@@ -28,7 +28,7 @@ held = st.builds(
 )
 needs = st.builds(Need, lengths, gaps, gaps)
 rules = st.builds(
-    Rules,
+    SlotRules,
     st.sampled_from([5, 7, 10, 15, 20, 30, 45]).map(lambda minutes: minutes * MINUTE),
     st.one_of(st.just(0), lengths),
     st.one_of(st.none(), moments),
@@ -97,7 +97,7 @@ def test_a_hindrance_says_what_is_in_the_way():
     ]
 
     def why(at, length=HOUR, before=0, now=0):
-        need, rules = Need(length, before), Rules(10 * MINUTE, 0, DAY)
+        need, rules = Need(length, before), SlotRules(10 * MINUTE, 0, DAY)
         return hindrances([(EIGHT, 2 * NOON)], taken, need, rules, now, at)
 
     assert why(EIGHT) == []
@@ -106,7 +106,7 @@ def test_a_hindrance_says_what_is_in_the_way():
     assert why(2 * NOON) == [Hindrance("hours")]
     assert why(2 * NOON + DAY) == [Hindrance("horizon"), Hindrance("hours")]
     assert why(NOON + HOUR) == [Hindrance("gap", 0)]
-    rules = Rules(HOUR, full=[(EIGHT, NOON)])
+    rules = SlotRules(HOUR, full=[(EIGHT, NOON)])
     assert hindrances([(EIGHT, 2 * NOON)], [], Need(HOUR), rules, 0, NOON) == []
     assert hindrances([(EIGHT, 2 * NOON)], [], Need(HOUR), rules, 0, EIGHT) == [Hindrance("full")]
     assert why(NOON + 30 * MINUTE) == [Hindrance("taken", 0)]
@@ -144,27 +144,29 @@ def test_the_order_of_what_is_given_does_not_matter(asked, chance: random.Random
 )
 def test_the_larger_of_two_neighbours_gaps_counts(need, expected):
     before = TakenTime(NOON - HOUR, NOON, 0, 15 * MINUTE)
-    assert slots([(NOON - HOUR, NOON + 30 * MINUTE)], [before], need, Rules(FIVE), 0)[:1] == (
+    assert slots([(NOON - HOUR, NOON + 30 * MINUTE)], [before], need, SlotRules(FIVE), 0)[:1] == (
         expected
     )
 
 
 def test_a_slot_fits_exactly_between_two():
     taken = [TakenTime(EIGHT, NOON), TakenTime(NOON + HOUR, NOON + 2 * HOUR)]
-    assert slots([(EIGHT, NOON + 2 * HOUR)], taken, Need(HOUR), Rules(FIVE), 0) == [NOON]
+    assert slots([(EIGHT, NOON + 2 * HOUR)], taken, Need(HOUR), SlotRules(FIVE), 0) == [NOON]
 
 
 def test_a_gap_longer_than_a_day_reaches_over_the_night():
     openings = [(EIGHT + day * DAY, NOON + day * DAY) for day in range(3)]
     taken = [TakenTime(EIGHT, EIGHT + HOUR, 0, 26 * HOUR)]
-    assert slots(openings, taken, Need(HOUR), Rules(HOUR), 0) == [
+    assert slots(openings, taken, Need(HOUR), SlotRules(HOUR), 0) == [
         DAY + 11 * HOUR,
         *(2 * DAY + hour * HOUR for hour in (8, 9, 10, 11)),
     ]
 
 
 def test_a_step_that_does_not_divide_the_opening_leaves_its_end_unused():
-    assert slots([(EIGHT, EIGHT + 65 * MINUTE)], [], Need(20 * MINUTE), Rules(20 * MINUTE), 0) == [
+    assert slots(
+        [(EIGHT, EIGHT + 65 * MINUTE)], [], Need(20 * MINUTE), SlotRules(20 * MINUTE), 0
+    ) == [
         EIGHT,
         EIGHT + 20 * MINUTE,
         EIGHT + 40 * MINUTE,
@@ -173,13 +175,13 @@ def test_a_step_that_does_not_divide_the_opening_leaves_its_end_unused():
 
 def test_starts_are_counted_from_the_opening_hour_and_not_from_now():
     now = EIGHT + 7 * MINUTE
-    found = slots([(EIGHT, NOON)], [], Need(HOUR), Rules(15 * MINUTE), now)
+    found = slots([(EIGHT, NOON)], [], Need(HOUR), SlotRules(15 * MINUTE), now)
     assert found[0] == EIGHT + 15 * MINUTE
 
 
 def test_a_visit_that_lasts_no_time_is_a_mistake():
     with pytest.raises(ValueError, match="lasts"):
-        slots([(EIGHT, NOON)], [], Need(0), Rules(FIVE), 0)
+        slots([(EIGHT, NOON)], [], Need(0), SlotRules(FIVE), 0)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_each_hour_of_a_day_is_offered_once_over_both_changes_of_the_clocks(zone
                 (scheduling.midnight(one, there) - EPOCH) // timedelta(microseconds=1)
                 for one in (day, day + timedelta(days=1))
             )
-            found = slots([(start, end)], [], Need(30 * MINUTE), Rules(30 * MINUTE), 0)
+            found = slots([(start, end)], [], Need(30 * MINUTE), SlotRules(30 * MINUTE), 0)
             walls = [(EPOCH + timedelta(microseconds=at)).astimezone(there).time() for at in found]
             assert len(found) == (end - start) // (30 * MINUTE)
             skipped = {

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from peewee import DoesNotExist
 
-from base.database import Taken
+from base.database import AlreadyUsed
 from base.scheduling import BadTime, Span
 from base.tables.audit import AuditEntry
 from base.tables.time_off import DatedHours, TimeOff, rota, rotas
@@ -61,7 +61,7 @@ def test_written_hours_go_before_a_holiday_and_one_that_does_not_count_closes_no
 
 def test_a_date_has_other_hours_once(linden):
     row = DatedHours.add(linden.street, FRIDAY, [["10:00", "11:00"]], None)
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         DatedHours.add(linden.street, FRIDAY, [["12:00", "13:00"]], None)
     with pytest.raises(BadTime):
         DatedHours.add(linden.street, FRIDAY + timedelta(days=1), [["12:00", "11:00"]], None)

@@ -72,7 +72,7 @@ def test_whom_bookings_may_be_handed_to(linden, clock):
     lunch(linden.quinn)
     assert leftover.free_for(linden.colleague_calendar, rows) == 1
     done = leftover.hand_over(rows, linden.colleague_calendar, linden.maya)
-    assert len(done.done) == 1 and len(done.taken) == 1
+    assert len(done.done) == 1 and len(done.stayed) == 1
 
 
 def test_the_next_free_time_leaves_it_out(linden, clock):

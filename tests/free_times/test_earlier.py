@@ -9,7 +9,7 @@ from base.scheduling import Span
 from base.tables.outbox import Letter
 from base.tables.time_off import TimeOff
 from free_times.earlier import accepting, asking, entries, news
-from free_times.earlier.accepting import Gone
+from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.matching import Chance
 from free_times.earlier.offering import EarlierOffer
@@ -135,7 +135,7 @@ def test_to_all_at_once_one_gets_it_and_the_other_stays_on_the_list(
     assert one.visit == other.visit and one.starts_at == other.starts_at == freed.starts_at
     assert len(letters.send()) == 2
     accepting.take(other)
-    with pytest.raises(Gone):
+    with pytest.raises(OfferGone):
         accepting.take(EarlierOffer.get_by_id(one.id))
     assert [row.phase for row in EarlierOffer.select().order_by(EarlierOffer.id)] == [
         "gone",
@@ -171,7 +171,7 @@ def test_what_ends_an_offer(linden, clock, letters, freed_for_two, client, end):
         "another client's": lambda: mine.change(linden.olive, mine.span, patient=client("Cy")),
         "freed no more": lambda: freed.undo_status(linden.olive),
     }[end]()
-    with pytest.raises(Gone):
+    with pytest.raises(OfferGone):
         accepting.take(EarlierOffer.get())
     offers = look(clock, 1)
     assert offers[0].phase == "gone"
@@ -252,7 +252,7 @@ def test_time_off_that_is_taken_back_and_other_hours_free_a_time(linden, clock, 
     (offer,) = look(clock, 1)
     assert offer.starts_at == datetime(2026, 11, 25, 9, tzinfo=UTC)
     off.bring_back(linden.pat)
-    with pytest.raises(Gone):
+    with pytest.raises(OfferGone):
         accepting.take(offer)
 
 
@@ -312,7 +312,7 @@ def test_leaving_the_list_ends_the_offer(linden, clock, letters, freed_for_two):
     (offer,) = look(clock)
     accepting.leave(first)
     accepting.leave(first)
-    with pytest.raises(Gone):
+    with pytest.raises(OfferGone):
         accepting.take(offer)
     assert [one.phase for one in look(clock, 1)] == ["gone", "open"]
 
@@ -363,7 +363,7 @@ def test_the_desk_books_for_somebody_on_the_phone(linden, clock, letters, freed_
     first, second, freed = freed_for_two
     look(clock)
     chance = Chance(linden.calendar, freed.starts_at, 50)
-    with pytest.raises(Gone):
+    with pytest.raises(OfferGone):
         accepting.give(second, chance, linden.olive)
     took = accepting.give(first, chance, linden.olive)
     assert accepting.give(first, chance, linden.olive).id == took.id == first.booking_id

@@ -7,7 +7,7 @@ from races import at_once
 
 from base.scheduling import Span
 from free_times.earlier import accepting, asking, news, offering
-from free_times.earlier.accepting import Gone
+from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.offering import EarlierOffer
 from models import Booking, Patient
@@ -45,7 +45,7 @@ def test_of_several_who_press_at_once_one_gets_the_time(linden, clock, letters):
             if n == 0:
                 try:
                     outcomes.append(accepting.take(offering.find(str(offer.uuid), _way(offer))).id)
-                except Gone:
+                except OfferGone:
                     outcomes.append(None)
 
         return once

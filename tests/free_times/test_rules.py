@@ -8,7 +8,7 @@ import pytest
 from base.scheduling import Span
 from base.tables.time_off import DatedHours
 from free_times.finding import Wish, free_times
-from free_times.offers import Terms, offering_online
+from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineRules, OnlineSettings, needs_approval
 from free_times.why import reasons
 from models import Booking, Service
@@ -179,7 +179,7 @@ def test_only_who_takes_online_bookings_is_offered(linden, service):
 
 def test_a_wish_of_a_client_keeps_the_gaps_and_the_own_length(linden, service):
     service.gap_before_minutes = 10
-    terms = Terms(linden.calendar, 25, 0)
+    terms = ServiceTerms(linden.calendar, 25, 0)
     wish = Wish.online(terms, service, OnlineSettings.of(linden.clinic))
     assert (wish.minutes, wish.before) == (25, 10)
     assert wish.rules == OnlineRules(2 * HOUR, 60 * DAY)

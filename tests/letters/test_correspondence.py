@@ -12,7 +12,9 @@ from models import Patient
 @pytest.mark.parametrize("seed", [1, 2])
 def test_each_letter_leaves_once_and_says_what_is_true(app, linden, clock, letters, seed):
     outbox.set_up(
-        outbox.Setup(letters.server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4)
+        outbox.MailSetup(
+            letters.server.url, "kalends@linden.test", per_minute=10**6, answer_seconds=4
+        )
     )
     LetterSettings.stored(linden.clinic).change(None, to_clients="all")
     clients = [

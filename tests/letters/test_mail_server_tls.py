@@ -14,8 +14,8 @@ from typed_addresses import authority
 
 from base.outgoing import exchange
 from base.outgoing.addresses import read_allowed
-from base.tables.outbox import Setup
-from letters.smtp import MailServer, Refused
+from base.tables.outbox import MailSetup
+from letters.smtp import LetterRefused, MailServer
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def running(certificate, tls=True, auth=True):
 
 def meets(server, sign_in, host="localhost") -> str:
     """The word of the refusal, which ends no letter; else "private" or "readable"."""
-    ours = MailServer(Setup(f"smtp://{sign_in}{host}:{server.port}", "kalends@linden.test"))
+    ours = MailServer(MailSetup(f"smtp://{sign_in}{host}:{server.port}", "kalends@linden.test"))
     try:
         ours.open()
         return "private" if ours.is_private else "readable"
-    except Refused as refused:
+    except LetterRefused as refused:
         return refused.word if refused.is_server and not refused.is_final else "final"
     finally:
         ours.close()

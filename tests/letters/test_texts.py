@@ -24,7 +24,7 @@ from base.tables.outbox import Letter
 from base.tables.texts import KINDS, TextSettings
 from free_times.rules import OnlineSettings
 from letters import reminders, texting
-from letters.smtp import Refused
+from letters.smtp import LetterRefused
 from letters.text_service import Message, hand_over
 from models import Booking, Patient
 from people import merges
@@ -229,7 +229,7 @@ def test_what_each_answer_means():
         message = Message("id", NUMBER, "text", "booked", "en", "2026-12-01T00:00:00+00:00")
         server.answers = [answer(status, more) for status, more, _final, _wait in ANSWERS]
         for status, _more, is_final, minutes in ANSWERS:
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(LetterRefused) as caught:
                 hand_over(http, url, "secret", message)
             refused = caught.value
             assert refused.word == str(status)
@@ -248,7 +248,7 @@ def test_a_service_that_does_not_come_to_an_end_is_left_in_time(how):
     exchange.set_up(read_allowed("http://127.0.0.1"))
     message = Message("id", NUMBER, "text", "booked", "en", "2026-12-01T00:00:00+00:00")
     with dripping(how) as service, exchange.client(0.4) as http:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(LetterRefused) as caught:
             hand_over(http, service.url, "secret", message)
         assert caught.value.is_server and not caught.value.is_final
         assert service.lines == 1 and service.abandoned.acquire(timeout=10)

@@ -80,7 +80,7 @@ def test_a_restore_that_fails_leaves_all_as_it_was(server, tmp_path):
         for path in (tmp_path / "parts").iterdir():
             archive.add(path, arcname=path.name)
     models.database.close()
-    with pytest.raises(backups.Refused):
+    with pytest.raises(backups.BackupRefused):
         restores.restore(server, tmp_path / "half.tar.gz")
     models.database.connect(reuse_if_open=True)
     assert (
@@ -103,7 +103,7 @@ def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(
         (some / other).symlink_to(shutil.which(other))
     monkeypatch.setenv("PATH", str(some))
     models.database.close()
-    with pytest.raises(backups.Refused, match=f"{tool} is not installed here"):
+    with pytest.raises(backups.BackupRefused, match=f"{tool} is not installed here"):
         restores.restore(server, tmp_path / "good.tar.gz")
     models.database.connect(reuse_if_open=True)
     assert migrate.state() == "current"
@@ -134,7 +134,7 @@ def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
 @pytest.fixture
 def with_mail():
     before = outbox.setup()
-    outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup("smtp://127.0.0.1:9", "kalends@linden.test"))
     yield
     outbox.set_up(before)
 
@@ -276,7 +276,7 @@ def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path,
 @on_sqlite_alone
 def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path):
     make(models.database, EARLIER[1])
-    with pytest.raises(backups.Refused, match=r"There is no folder .*nowhere"):
+    with pytest.raises(backups.BackupRefused, match=r"There is no folder .*nowhere"):
         backups.write(server, tmp_path / "nowhere" / "kalends.tar.gz")
 
 
@@ -284,7 +284,10 @@ def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path
 def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "kalends.tar.gz")
-    with processes.only_one(server.instance), pytest.raises(backups.Refused, match="Stop it first"):
+    with (
+        processes.only_one(server.instance),
+        pytest.raises(backups.BackupRefused, match="Stop it first"),
+    ):
         restore(server, tmp_path / "kalends.tar.gz")
     restore(server, tmp_path / "kalends.tar.gz")
 
@@ -312,7 +315,7 @@ def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
         migrate.migrate()
     models.database.close()
     with pytest.raises(
-        backups.Refused, match=r"There is no clinic in the database .* KALENDS_SETTINGS_FILE"
+        backups.BackupRefused, match=r"There is no clinic in the database .* KALENDS_SETTINGS_FILE"
     ):
         backups.write(server, tmp_path / "kalends.tar.gz")
     assert not (tmp_path / "kalends.tar.gz").exists()

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 
 from operate import keeper
-from operate.keeper import CannotStart, GivenUp, Keeper, Part, Ready, Silence, say_ready
+from operate.keeper import CannotStart, GivenUp, ProcessPart, Ready, Silence, Supervisor, say_ready
 
 
 def child(code: str) -> subprocess.Popen:
@@ -27,8 +27,8 @@ def keep():
     """
     keepers = []
 
-    def until(part: Part, holds, **more) -> Keeper:
-        keepers.append(Keeper({"part": part}, **more))
+    def until(part: ProcessPart, holds, **more) -> Supervisor:
+        keepers.append(Supervisor({"part": part}, **more))
         end = time.monotonic() + 20
         while not holds():
             assert time.monotonic() < end, "it did not happen in time"
@@ -44,7 +44,7 @@ def keep():
 
 
 def test_the_first_end_is_followed_at_once_and_the_next_after_growing_pauses(keep, capsys):
-    part = Part(lambda: child("raise SystemExit(3)"), lambda: True)
+    part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: True)
     keep(part, lambda: part.ends == 4)
     assert [line.partition(". ")[2] for line in capsys.readouterr().out.splitlines()] == [
         "It is started again.",
@@ -55,7 +55,7 @@ def test_the_first_end_is_followed_at_once_and_the_next_after_growing_pauses(kee
 
 
 def test_one_that_was_never_ready_is_given_up(keep):
-    part = Part(lambda: child("raise SystemExit(3)"), lambda: False, longest_pause=0.01)
+    part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: False, longest_pause=0.01)
     with pytest.raises(
         GivenUp, match=r"part ended by itself \(status 3\), 5 times in a row before it was ready"
     ):
@@ -64,13 +64,13 @@ def test_one_that_was_never_ready_is_given_up(keep):
 
 def test_one_that_was_ready_each_time_is_never_given_up(keep, monkeypatch):
     monkeypatch.setattr(keeper, "TRIES", 2)
-    part = Part(lambda: child("raise SystemExit(3)"), lambda: True, longest_pause=0.01)
+    part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: True, longest_pause=0.01)
     keep(part, lambda: part.ends > 5)
 
 
 def test_one_that_was_ready_once_is_not_given_up_though_each_beginning_ends(keep, monkeypatch):
     monkeypatch.setattr(keeper, "TRIES", 2)
-    part = Part(
+    part = ProcessPart(
         lambda: child("raise SystemExit(3)"),
         lambda: part.ends == 0,
         longest_pause=0.01,
@@ -89,7 +89,7 @@ def test_one_that_cannot_be_begun_is_tried_again(keep, capsys, fault):
             raise faults.pop()
         return child("import time; time.sleep(60)")
 
-    part = Part(begin, lambda: True, longest_pause=0.01)
+    part = ProcessPart(begin, lambda: True, longest_pause=0.01)
     keep(part, lambda: part.child is not None)
     assert capsys.readouterr().out.count("part could not be started (") == 2
 
@@ -122,7 +122,7 @@ def signs():
 
 def test_one_that_is_stopped_is_ended_and_started_again(keep, signs, capsys):
     begin, said = signs(0.05)
-    part = Part(begin, said, gives_signs=True)
+    part = ProcessPart(begin, said, gives_signs=True)
     running = keep(part, lambda: part.ready, frozen_seconds=0.5)
     frozen = part.child
     os.kill(frozen.pid, signal.SIGSTOP)
@@ -138,7 +138,7 @@ def test_one_that_is_stopped_is_ended_and_started_again(keep, signs, capsys):
 
 def test_one_that_gives_signs_is_left_alone(keep, signs, capsys):
     begin, said = signs(0.05)
-    part = Part(begin, said, gives_signs=True)
+    part = ProcessPart(begin, said, gives_signs=True)
     end = time.monotonic() + 1.5
     keep(part, lambda: part.ready and time.monotonic() > end, frozen_seconds=0.7)
     assert part.ends == 0 and capsys.readouterr().out == ""
@@ -146,7 +146,7 @@ def test_one_that_gives_signs_is_left_alone(keep, signs, capsys):
 
 def test_one_that_has_yet_to_begin_is_given_more_time(keep, signs):
     begin, said = signs(60)
-    part = Part(begin, lambda: said() and False, gives_signs=True)
+    part = ProcessPart(begin, lambda: said() and False, gives_signs=True)
     end = time.monotonic() + 0.6
     keep(part, lambda: time.monotonic() > end, frozen_seconds=0.2)
     assert part.ends == 0 and not part.ready
@@ -154,7 +154,9 @@ def test_one_that_has_yet_to_begin_is_given_more_time(keep, signs):
 
 def test_one_that_never_begins_is_ended_in_the_end(keep, monkeypatch, capsys):
     monkeypatch.setattr(keeper, "START_SECONDS", 0.2)
-    part = Part(lambda: child("import time; time.sleep(60)"), lambda: False, gives_signs=True)
+    part = ProcessPart(
+        lambda: child("import time; time.sleep(60)"), lambda: False, gives_signs=True
+    )
     keep(part, lambda: part.ends_unready == 1)
     assert "part gives no sign of life. It is ended." in capsys.readouterr().out
 
@@ -183,7 +185,7 @@ def test_signs_that_nobody_takes_keep_nobody_waiting():
 def test_a_log_that_cannot_be_written_stops_nothing(keep, monkeypatch):
     with open("/dev/full", "wb", buffering=0) as full:
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(full, write_through=True))
-        part = Part(lambda: child("raise SystemExit(3)"), lambda: True, longest_pause=0.01)
+        part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: True, longest_pause=0.01)
         keep(part, lambda: part.ends > 2)
         with pytest.raises(OSError, match="No space left"):
             print("x", flush=True)

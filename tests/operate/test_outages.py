@@ -76,7 +76,7 @@ def hanging(settings, monkeypatch):
 
 @on_sqlite_alone
 def test_a_redis_that_hangs_is_asked_once_a_press_and_then_left_alone(hanging, signed_in, linden):
-    gateway.set_up(gateway.Setup({"google": None}))
+    gateway.set_up(gateway.GatewaySetup({"google": None}))
     start = scheduling.utc_now() + timedelta(days=2)
     booking = Booking.book(
         linden.calendar,

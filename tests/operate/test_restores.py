@@ -192,7 +192,7 @@ def test_a_backup_that_is_not_whole_changes_nothing(founded, tmp_path, damage):
     User.create(clinic=1, email="late@linden.test", name="Late")
     models.database.close()
     there = {path.name for path in founded.instance.iterdir()}
-    with pytest.raises(backups.Refused):
+    with pytest.raises(backups.BackupRefused):
         restores.restore(founded, bad)
     models.database.connect(reuse_if_open=True)
     assert User.select().where(User.email == "late@linden.test").exists()
@@ -223,7 +223,7 @@ def test_a_backup_never_takes_the_place_of_another(founded, tmp_path):
         try:
             done_at(place, another, lambda file=file: backups.write(founded, file))
             said = ""
-        except backups.Refused as refusal:
+        except backups.BackupRefused as refusal:
             said = str(refusal)
             refused += 1
         assert ("exists already" in said) == bool(was_faster)
@@ -240,7 +240,7 @@ def test_nothing_is_restored_under_a_part_or_command_that_works_there(founded, t
     with (
         files.used(founded.instance),
         files.used(founded.instance),
-        pytest.raises(backups.Refused, match="still uses"),
+        pytest.raises(backups.BackupRefused, match="still uses"),
     ):
         restores.restore(founded, tmp_path / "kalends.tar.gz")
     with files.used(founded.instance, alone=True):
@@ -487,7 +487,7 @@ def test_a_restore_names_who_else_uses_the_database_and_changes_nothing(founded,
     models.database.close()
     with psycopg.connect(founded.database_url, application_name="Kalends 7 on desk") as elsewhere:
         elsewhere.execute("SELECT 1")
-        with pytest.raises(backups.Refused, match="Kalends 7 on desk"):
+        with pytest.raises(backups.BackupRefused, match="Kalends 7 on desk"):
             restores.restore(founded, tmp_path / "good.tar.gz")
         assert not list(founded.instance.glob("before-restore-*"))
         assert not restores.is_unfinished(founded)

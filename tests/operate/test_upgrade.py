@@ -169,7 +169,7 @@ def test_stored_words_are_replaced(before_the_words):
 @pytest.fixture
 def sender():
     before = outbox.setup()
-    outbox.set_up(outbox.Setup(mail_from="kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup(mail_from="kalends@linden.test"))
     yield
     outbox.set_up(before)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import models
-from base.database import Taken
+from base.database import AlreadyUsed
 from models import Clinic, User
 from operate import chores
 from people import addresses
@@ -205,7 +205,7 @@ def test_an_address_that_somebody_took_meanwhile_changes_nothing(signed_in, lett
         pat.post(path).status_code == 404
         and User.get_by_id(linden.pat.id).email == "pat@linden.test"
     )
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         addresses.change_person(
             linden.pat, linden.olive, name="Pat", email="pat@new.test", role="practitioner"
         )

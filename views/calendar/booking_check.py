@@ -372,7 +372,7 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
     until = after + timedelta(days=DAYS_AHEAD)
     hours = reading.openings_of(time_off.rota(practitioner, after, until), after, until)
     need = slots.Need(length // timedelta(microseconds=1))
-    rules = slots.Rules(_step() * slots.MINUTE)
+    rules = slots.SlotRules(_step() * slots.MINUTE)
     return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))
 
 

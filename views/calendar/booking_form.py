@@ -15,7 +15,7 @@ from base import scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.text import search_key
-from free_times.offers import Terms, choices, terms
+from free_times.offers import ServiceTerms, choices, terms
 from models import Booking, Patient, Practitioner, Service
 from people import clients, doubles
 from views.kit import access, display
@@ -29,7 +29,7 @@ from views.kit.forms import (
     Money,
     Needed,
     Paragraph,
-    Whole,
+    WholeNumber,
 )
 
 from . import booking_words, places
@@ -102,8 +102,8 @@ class BookingForm(Times):
         ],
         default="once",
     )
-    every = Whole(lazy("Every how many weeks?"))
-    count = Whole(lazy("Number of appointments"))
+    every = WholeNumber(lazy("Every how many weeks?"))
+    count = WholeNumber(lazy("Number of appointments"))
     until = Day(lazy("Or until"))
     which = Options(lazy("Change"), choices=WHICH, default="one")
 
@@ -112,7 +112,7 @@ class BookingForm(Times):
         self.calendar.data = practitioner.id
         self.practitioner, self.booking = practitioner, booking
         self.remarks: list[str] = []
-        self._terms: dict[tuple[int, int], Terms] = {}
+        self._terms: dict[tuple[int, int], ServiceTerms] = {}
         self.services = choices(access.clinic(), booking and booking.service_id)
         self.calendar.choices = [
             (one.id, f"{one.user.name}, {one.venue.name}") for one in bookable(practitioner)
@@ -129,7 +129,7 @@ class BookingForm(Times):
         )
 
     @property
-    def terms(self) -> Terms | None:
+    def terms(self) -> ServiceTerms | None:
         """The calendar's terms for the chosen service. One query for each service and calendar."""
         service, calendar = self.chosen_service, self.practitioner
         if service is None:

@@ -93,7 +93,7 @@ def wish(form: BookingForm) -> None:
     form.put("ends", ends)
 
 
-def taken(form: BookingForm) -> BookingForm:
+def with_time(form: BookingForm) -> BookingForm:
     """The form with the free time that was pressed ("2026-11-20T15:20 50")."""
     if "find" in request.form:
         form.take_text()

@@ -98,7 +98,7 @@ def create():
         return htmx.done(_back(earlier[0]))
     access.calendar_to_book(form.practitioner)
     if looks:
-        return booking_page.show(booking_page.taken(form))
+        return booking_page.show(booking_page.with_time(form))
     spans = form.spans() if form.validate() else []
     if not spans or form.errors:
         return booking_page.show(form, 422)
@@ -149,7 +149,7 @@ def update(booking_id: int):
         return _show_given(booking)
     form = BookingForm(booking_page.calendar(booking), booking)
     if "find" in request.form or "take" in request.form:
-        return booking_page.show(booking_page.taken(form))
+        return booking_page.show(booking_page.with_time(form))
     span = form.span() if form.validate() else None
     if span is None or form.errors:
         return booking_page.show(form, 422)

@@ -50,7 +50,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Free:
+class FreePiece:
     """A piece of free time that can be pressed. One piece of each free stretch `leads`: it has the
     label on a phone, and it is the one that the keyboard reaches.
     """
@@ -70,7 +70,7 @@ class DayColumn:
     is_today: bool
     hours: list[tuple[str, str]] = field(default_factory=list)
     whole: list[Block] = field(default_factory=list)
-    items: list[Block | Free] = field(default_factory=list)
+    items: list[Block | FreePiece] = field(default_factory=list)
     off: list[Stretch] = field(default_factory=list)  # whole days of time off
     note: str = ""  # why its hours differ from the usual ones
     may_book: bool = False  # whether the signed-in person may change its content
@@ -133,13 +133,13 @@ def fill(
         column.items = _in_order([*column.items, *_slots(free, column.items, zone)])
 
 
-def _in_order(items: Iterable[Block | Free]) -> list[Block | Free]:
+def _in_order(items: Iterable[Block | FreePiece]) -> list[Block | FreePiece]:
     return sorted(items, key=attrgetter("start"))
 
 
 def _timed(
     touching: Iterable[Item], calendar: Practitioner, window: Span
-) -> tuple[list[Block | Free], list[Item]]:
+) -> tuple[list[Block | FreePiece], list[Item]]:
     """The blocks of the day except whole days, and the items that are drawn beside the others."""
     zone = calendar.zone
     places = [(item, _place(item, window, zone)) for item in touching]
@@ -218,11 +218,11 @@ def bounds(days: Sequence[DayColumn]) -> tuple[int, int]:
     )
 
 
-def _edge(item: Block | Free) -> tuple[str, str]:
+def _edge(item: Block | FreePiece) -> tuple[str, str]:
     """The part of a block that must be visible. For a block that is no booking and continues from
     the day before or into the next, the night may be cut off.
     """
-    if isinstance(item, Free) or item.booking_id:
+    if isinstance(item, FreePiece) or item.booking_id:
         return item.start, item.end
     start, end = minutes(item.start), minutes(item.end)
     if not start:
@@ -235,7 +235,7 @@ def cut_to(days: Iterable[DayColumn], first: int, last: int) -> None:
     for day in days:
         day.items = [
             item
-            if isinstance(item, Free) or item.booking_id
+            if isinstance(item, FreePiece) or item.booking_id
             else replace(
                 item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))
             )
@@ -329,7 +329,7 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
 
 def _slots(
     gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
-) -> Iterator[Free]:
+) -> Iterator[FreePiece]:
     """Free stretches in pieces. The first piece without a block over it (such as an offered
     booking) leads, and so does the time of a cancelled booking.
     """
@@ -348,7 +348,7 @@ def _slots(
         )
         leading = next(open_ones, pieces[0] if pieces and not freed else None)
         yield from (
-            Free(*piece, leads=piece == leading or piece in freed)
+            FreePiece(*piece, leads=piece == leading or piece in freed)
             for piece in sorted([*pieces, *freed])
         )
 

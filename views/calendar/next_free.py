@@ -10,12 +10,12 @@ from flask_login import current_user
 from base import region, scheduling
 from base.catalogue import _, lazy
 from free_times import finding, offers
-from free_times.finding import Free, Wish
+from free_times.finding import FreeTime, Wish
 from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
 from views.kit.access import login_required
 from views.kit.choices import Choice
-from views.kit.forms import Day, Form, Whole, arg_int
+from views.kit.forms import Day, Form, WholeNumber, arg_int
 
 from . import booking_form, places
 
@@ -44,7 +44,7 @@ class WishForm(Form):
     """The values of a search for free times. Sent with GET: it names no client."""
 
     service = Choice(lazy("Service"), default="")
-    minutes = Whole(lazy("Minutes"))
+    minutes = WholeNumber(lazy("Minutes"))
     calendar = Choice(lazy("With"), default="")
     venue = Choice(lazy("Where"), default="")
     when = Choice(lazy("When"), choices=WHEN, default="soon")
@@ -194,7 +194,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     zone = sync_words.zone([wish.calendar for wish in wishes] or form.calendars, current_user)
     start, end = form.window(now, zone)
     suits, step = finding.in_part(form.part.data), access.clinic().step_minutes
-    days: dict[date, list[Free]] = {}
+    days: dict[date, list[FreeTime]] = {}
     later = None
     for free in finding.free_times(wishes, start, end - MOMENT, step, suits=suits):
         day = scheduling.local_day(free.starts_at, free.wish.calendar.zone)
@@ -227,12 +227,12 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     }
 
 
-def _by_clock(found: list[Free]) -> list[Free]:
+def _by_clock(found: list[FreeTime]) -> list[FreeTime]:
     """The free times of a day as shown on its clocks: venues may be in several zones."""
     return sorted(found, key=lambda free: free.starts_at.astimezone(free.wish.calendar.zone).time())
 
 
-def _line(free: Free, form: WishForm, patient: Patient | None) -> FreeLine:
+def _line(free: FreeTime, form: WishForm, patient: Patient | None) -> FreeLine:
     zone = free.wish.calendar.zone
     start, end = (display.clock(at, zone) for at in (free.starts_at, free.ends_at))
     return FreeLine(
@@ -248,7 +248,7 @@ def _who(calendar: Practitioner, form: WishForm) -> str:
     return f"{calendar.user.name}, {calendar.venue.name}" if several else calendar.user.name
 
 
-def _booking(free: Free, wish: Wish, form: WishForm, patient: Patient | None) -> str:
+def _booking(free: FreeTime, wish: Wish, form: WishForm, patient: Patient | None) -> str:
     """The address of the booking form with this time."""
     local = free.starts_at.astimezone(wish.calendar.zone)
     return url_for(

@@ -37,7 +37,7 @@ SHOWN_BEFORE = 10  # past bookings on the page; the rest on demand
 
 class ClientForm(Merging):
     not_stored = ("told",)
-    taken = (
+    only_one = (
         "internal_id",
         lazy(
             "{value} belongs to another client, perhaps an archived one. Choose another, or leave"

@@ -28,7 +28,7 @@ blueprint = Blueprint("team_day", __name__)
 
 
 @dataclass(kw_only=True)
-class Column(columns.DayColumn):
+class CalendarColumn(columns.DayColumn):
     """One practitioner's day, on the clock of their venue."""
 
     calendar: Practitioner
@@ -169,7 +169,7 @@ def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:
 
 def _columns(
     calendars: Sequence[Practitioner], venue: Venue | None, day: date, now: datetime
-) -> list[Column]:
+) -> list[CalendarColumn]:
     """The columns to show, by venue and name."""
     shown = [one for one in calendars if venue is None or one.venue_id == venue.id]
     zones = {one.zone for one in shown}
@@ -187,7 +187,7 @@ def _columns(
             scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone)
         )
         own = [row for row in bookings[calendar.user_id] if row.practitioner_id == calendar.id]
-        column = Column(
+        column = CalendarColumn(
             calendar=calendar,
             date=day,
             is_today=day == scheduling.local_day(now, zone),
@@ -203,7 +203,7 @@ def _columns(
     return [column for column in found if _is_wanted(column, found)]
 
 
-def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
+def _is_wanted(column: CalendarColumn, among: Sequence[CalendarColumn]) -> bool:
     """Whether a column is shown. An empty column in which nothing can be booked is left out: a
     closed calendar, a person who works elsewhere on that day, and with "only those who work"
     everybody who does not.
@@ -242,7 +242,7 @@ def _events(
     return found
 
 
-def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, int]:
+def _lay_out(shown: Sequence[CalendarColumn], day: date, now: datetime) -> tuple[int, int]:
     """The hours of the grid; and in each column the line of the present time on its own clock."""
     first, last = columns.bounds(shown)
     columns.cut_to(shown, first, last)
@@ -252,7 +252,7 @@ def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, in
     return first, last
 
 
-def _lines(shown: Sequence[Column]) -> list[BlockLine]:
+def _lines(shown: Sequence[CalendarColumn]) -> list[BlockLine]:
     """Everything of the day in order of the clock, whole days first."""
     lines = [
         BlockLine(column.calendar, block, block.start, block.end)
@@ -263,11 +263,11 @@ def _lines(shown: Sequence[Column]) -> list[BlockLine]:
     return sorted(lines, key=lambda line: line.order)
 
 
-def _free(column: Column) -> list[tuple[str, str]]:
+def _free(column: CalendarColumn) -> list[tuple[str, str]]:
     """The column's free stretches; pieces that touch are joined."""
     found: list[tuple[str, str]] = []
     for item in column.items:
-        if isinstance(item, columns.Free):
+        if isinstance(item, columns.FreePiece):
             if found and found[-1][1] == item.start:
                 found[-1] = found[-1][0], item.end
             else:

@@ -11,7 +11,7 @@ from base import scheduling
 from base.catalogue import _, lazy, ngettext
 from base.tables import outbox
 from free_times.earlier import accepting, asking, entries, matching, offering
-from free_times.earlier.accepting import Gone
+from free_times.earlier.accepting import OfferGone
 from free_times.earlier.asking import CannotWait
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.matching import Chance, Sight
@@ -219,7 +219,7 @@ def book(entry_id: int):
     entry = access.entry_to_change(entry_id)
     try:
         booking = accepting.give(entry, _chance(entry), current_user)
-    except Gone:
+    except OfferGone:
         flash(_("This time was just taken. Nothing was changed."), "warning")
         return htmx.done(url_for("waiting_list.index"))
     zone = booking.practitioner.zone

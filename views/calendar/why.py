@@ -43,7 +43,7 @@ class WhyForm(next_free.WishForm):
 
 
 @dataclass(frozen=True)
-class Answer:
+class WhyAnswer:
     """The answer for one calendar: its conflicts, or none. `url`: the booking form with the time. A
     start between two steps is free, though not listed.
     """
@@ -126,7 +126,7 @@ def _answer(
     reasons: list[Reason],
     online: list[str],
     form: WhyForm,
-) -> Answer:
+) -> WhyAnswer:
     zone, day = wish.calendar.zone, form.day.data
     said = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
     is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
@@ -151,7 +151,7 @@ def _answer(
         **{"from": f"{local:%H:%M}"},
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
-    return Answer(name, f"{start}–{end}", url, is_free, said, [] if odd == "gap" else online)
+    return WhyAnswer(name, f"{start}–{end}", url, is_free, said, [] if odd == "gap" else online)
 
 
 def _place(reason: Reason) -> str:

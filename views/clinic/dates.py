@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from base import region, scheduling
 from base.catalogue import _, lazy, ngettext
-from base.database import Taken
+from base.database import AlreadyUsed
 from base.tables.time_off import DatedHours
 from free_times import outside_hours
 from models import Booking, Practitioner, Venue
@@ -81,7 +81,7 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
             row = DatedHours.add(
                 owner, form.day.data, form.hours.data, current_user, form.name.data
             )
-        except Taken:
+        except AlreadyUsed:
             form.fault("day", _("This date has other hours already. Change or remove those below"))
         else:
             flash(_("Saved: {words}.", words=words(row)))
@@ -109,7 +109,7 @@ def update(row_id: int):
                 lambda now: DateForm(formdata=None, obj=now),
                 lambda: row.change(current_user, **form.values()),
             )
-        except Taken:
+        except AlreadyUsed:
             form.fault("day", _("This date has other hours already. Choose another date"))
         else:
             if saved:
@@ -141,7 +141,7 @@ def bring_back(entry_id: int):
     owner = _owner(were["practitioner"], were["venue"])
     try:
         row = DatedHours.bring_back(entry, owner, current_user)
-    except Taken:
+    except AlreadyUsed:
         flash(_("This date has other hours by now, so nothing was changed."), "warning")
     else:
         flash(_("Back again: {words}.", words=words(row)))

@@ -54,11 +54,11 @@ def _hand_over(
         fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
     held.say(result.done)
-    if result.taken or result.changed:
+    if result.stayed or result.changed:
         return _page(
             calendar,
             409,
-            taken={row.id for row in result.taken},
+            stayed={row.id for row in result.stayed},
             changed=len(result.changed),
             keys=result.keys,
             to=str(colleague.id),

@@ -50,7 +50,7 @@ def create():
             raw = form.file.data.read(intake.MOST_BYTES + 1) if form.file.data else b""
             row = intake.begin(access.clinic(), current_user, form.kind.data, raw)
             return htmx.done(url_for("imports.show", import_id=row.id))
-        except intake.Unreadable as error:
+        except intake.UnreadableFile as error:
             form.fault("file", str(error) if form.file.data else _("Choose a file."))
     return htmx.show("imports/index.html", "imports/_new.html", 422, **_new(form))
 

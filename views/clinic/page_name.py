@@ -5,7 +5,7 @@ from flask_login import current_user
 
 from base.bookings.changes import ChangedMeanwhile
 from base.catalogue import _, lazy
-from base.database import Taken
+from base.database import AlreadyUsed
 from free_times.online import names
 from views.kit import access, htmx, qr
 from views.kit.access import manager_required
@@ -57,7 +57,7 @@ def update():
             form.fault(
                 "page_name", _("Somebody changed it meanwhile, to {name}", name=form.was.data)
             )
-        except Taken:
+        except AlreadyUsed:
             form.fault("page_name", _("Another clinic has or had this name. Choose another one"))
         except names.TooManyNames:
             form.fault("page_name", _("You have changed the address too often. Use an earlier one"))

@@ -50,7 +50,7 @@ LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
 
 
 class ServiceForm(Merging):
-    taken = (
+    only_one = (
         "name",
         lazy(
             "There is a service called {value} already, perhaps an archived one. Choose another"

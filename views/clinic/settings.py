@@ -114,7 +114,7 @@ class CalendarsForm(Merging):
 
 
 class VenueForm(Merging):
-    taken = (
+    only_one = (
         "name",
         lazy(
             "There is a venue called {value} already, perhaps an archived one. Choose another name"

@@ -8,7 +8,7 @@ from flask_login import current_user
 import letters
 from base import scheduling
 from base.catalogue import _
-from base.database import Taken, alone
+from base.database import AlreadyUsed, alone
 from base.tables import outbox
 from models import LastOwner, Practitioner, User, Venue
 from people import addresses, leftover, presses
@@ -114,8 +114,8 @@ def invite():
             values,
             lambda: User.invite(clinic, current_user, venues, **values),
         )
-    except Taken:
-        _say_taken(form)
+    except AlreadyUsed:
+        _say_in_use(form)
         return _show_invite(form, 422)
     _hand_over_token(person, "invite", is_new)
     return htmx.done(url_for("team.show", user_id=person.id))
@@ -197,8 +197,8 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
                     if opening:
                         venue = access.venue_to_change(opening.venue.data)
                         Practitioner.open(person, venue, current_user)
-        except Taken:
-            _say_taken(form)
+        except AlreadyUsed:
+            _say_in_use(form)
         except LastOwner:
             form.fault("role", _("A clinic needs an owner. Make someone else an owner first"))
         else:
@@ -360,5 +360,5 @@ def come_back(user_id: int):
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
-def _say_taken(form: PersonForm) -> None:
+def _say_in_use(form: PersonForm) -> None:
     form.fault("email", _("This address cannot be used. Use another"))

@@ -41,7 +41,7 @@ class TextsForm(Merging):
         if super().validate(**kwargs) and self.url.data:
             try:
                 exchange.judged(self.url.data)
-            except exchange.Refused as refused:
+            except exchange.RequestFailed as refused:
                 self.fault("url", refused.sentence)
         return not self.errors
 

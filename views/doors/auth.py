@@ -20,7 +20,7 @@ from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
 from base.catalogue import _, lazy
-from base.database import Taken
+from base.database import AlreadyUsed
 from base.tables import outbox
 from models import User
 from operate import keys
@@ -268,12 +268,12 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
                 is_open,
                 proof,
             )
-        except Taken:
+        except AlreadyUsed:
             form.fault(
                 "email",
                 _("This did not work with these details. If you have an account, sign in instead"),
             )
-        except founding.Closed:
+        except founding.SignUpClosed:
             abort(404)
         else:
             identity.sign_in(owner, remember=False)
@@ -297,7 +297,7 @@ def confirm_address(secret: str):
         return render_template("auth/address.html", email=proof.email)
     try:
         person = proof.confirm()
-    except Taken:
+    except AlreadyUsed:
         person = None
     if person is None:
         return _used_up()

@@ -151,11 +151,11 @@ def calendar_to_book(practitioner: Practitioner) -> Practitioner:
     if not is_own(practitioner):
         abort(403)
     if not may_book(practitioner):
-        raise Closed
+        raise CalendarClosed
     return practitioner
 
 
-class Closed(NotFound):
+class CalendarClosed(NotFound):
     """A calendar that is closed, or whose venue is closed, for new bookings."""
 
     heading = lazy("This calendar is closed")

@@ -15,27 +15,27 @@ from base.catalogue import _
 Pairs = Iterable[tuple[Any, str]]
 
 
-class Pair(SelectChoice):
+class ChoicePair(SelectChoice):
     """One choice of a list. It unpacks into its value and its words."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.value, self.label))
 
 
-def paired(choices: Pairs | Mapping[str, Pairs] | None) -> list[Pair] | None:
+def paired(choices: Pairs | Mapping[str, Pairs] | None) -> list[ChoicePair] | None:
     """The choices in the form that WTForms expects; None: they are set later."""
     if choices is None:
         return None
     if isinstance(choices, Mapping):
         return [
-            Pair(value, words, optgroup=group)
+            ChoicePair(value, words, optgroup=group)
             for group, pairs in choices.items()
             for value, words in pairs
         ]
-    return [Pair(value, words) for value, words in choices]
+    return [ChoicePair(value, words) for value, words in choices]
 
 
-class _Listed(SelectField):
+class _ListedChoice(SelectField):
     """The choices of a field, given as pairs."""
 
     def __init__(self, *args: Any, choices: Any = None, **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class _Listed(SelectField):
 
     @property
     def choices(self) -> Any:
-        """The list of choices, each as a `Pair`."""
+        """The list of choices, each as a `ChoicePair`."""
         return super().choices
 
     @choices.setter
@@ -51,7 +51,7 @@ class _Listed(SelectField):
         SelectField.choices.fset(self, paired(choices))
 
 
-class Several(_Listed, SelectMultipleField):
+class Several(_ListedChoice, SelectMultipleField):
     """A field for several choices of a list; the page draws the boxes."""
 
 
@@ -62,11 +62,11 @@ class Ticks(Several):
     option_widget = CheckboxInput()
 
 
-class Radio(_Listed, RadioField):
+class Radio(_ListedChoice, RadioField):
     """A field for one of a few choices, as plain radio buttons."""
 
 
-class Choice(_Listed, SelectField):
+class Choice(_ListedChoice, SelectField):
     """A drop-down list whose errors are sentences."""
 
     def pre_validate(self, form: Any) -> None:

@@ -190,7 +190,7 @@ class Needed(InputRequired):
             raise StopValidation(self.message)
 
 
-class Whole(Field):
+class WholeNumber(Field):
     """A whole number; empty: None."""
 
     widget = NumberInput()
@@ -205,7 +205,7 @@ class Whole(Field):
             raise ValueError(_("Write a whole number"))
 
 
-class Number(Whole):
+class Number(WholeNumber):
     """A whole number between two bounds in the unit that the person types. It must not be empty
     unless it `may_be_empty`.
     """

@@ -23,7 +23,7 @@ from wtforms.widgets import HiddenInput
 
 from base import region, scheduling
 from base.catalogue import _
-from base.database import Base, Taken, alone
+from base.database import AlreadyUsed, Base, alone
 from base.tables.audit import AuditEntry
 from people import presses
 from people.presses import Added
@@ -68,7 +68,7 @@ class Seen(Field):
 
 
 @dataclass(frozen=True)
-class Difference:
+class FieldConflict:
     """A field, or fields that belong together, changed by two people, in words."""
 
     name: str
@@ -89,11 +89,11 @@ class Merging(Form):
     saves_itself = False  # each change in the form is saved at once, without a button
     # the field whose value must be unique, and the sentence if it is not; {} is replaced by
     # the value
-    taken: ClassVar[tuple[str, str] | None] = None
+    only_one: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.differences: list[Difference] = []
+        self.differences: list[FieldConflict] = []
         self.was_asked = False
         self.is_blind = False  # the page did not send its first values
         self.changed_by = ""
@@ -128,8 +128,8 @@ class Merging(Form):
                 may = self.merge(opened(row), row)
                 if may:
                     save()
-        except Taken as error:
-            self._say_taken(error)
+        except AlreadyUsed as error:
+            self._say_in_use(error)
             return False
         return may
 
@@ -139,8 +139,8 @@ class Merging(Form):
         """
         try:
             return make()
-        except Taken as error:
-            self._say_taken(error)
+        except AlreadyUsed as error:
+            self._say_in_use(error)
             return None
 
     def add_once(
@@ -160,10 +160,10 @@ class Merging(Form):
             )[0]
         )
 
-    def _say_taken(self, error: Taken) -> None:
-        if self.taken is None:
+    def _say_in_use(self, error: AlreadyUsed) -> None:
+        if self.only_one is None:
             raise error
-        name, sentence = self.taken
+        name, sentence = self.only_one
         self.fault(name, sentence.format(value=self[name].data))
 
     def merge(self, now: "Merging", row: Base) -> bool:
@@ -205,8 +205,8 @@ class Merging(Form):
             label: tuple(name for name in names if name in self._fields)
             for label, names in self.together.items()
         }
-        taken = {name for names in together.values() for name in names}
-        single = [(self[name].label.text, (name,)) for name in self.stored() if name not in taken]
+        joined = {name for names in together.values() for name in names}
+        single = [(self[name].label.text, (name,)) for name in self.stored() if name not in joined]
         return [*((label, names) for label, names in together.items() if names), *single]
 
     def _unit(
@@ -217,12 +217,12 @@ class Merging(Form):
         mine: dict[str, Any],
         current: dict[str, Any],
         now: "Merging",
-    ) -> Difference | None:
+    ) -> FieldConflict | None:
         def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
             return all(one.get(name) == other.get(name) for name in names)
 
         first, joinable = names[0], len(names) == 1 and isinstance(self[names[0]], Paragraph)
-        words = Difference(first, label, now.in_words(names), self.in_words(names), joinable)
+        words = FieldConflict(first, label, now.in_words(names), self.in_words(names), joinable)
         choice = (
             request.form.get(f"{self._prefix}keep-{first}") if first in self.seen.asked else None
         )

@@ -39,7 +39,7 @@ LONGEST = timedelta(days=31)  # longer than any session
 
 
 @dataclass(frozen=True)
-class Token:
+class FormToken:
     """The owner of a form's token, and its time in seconds since 1970.
 
     The owner: "u" and a person's number, or "d" and a browser's.
@@ -82,13 +82,13 @@ def _browser() -> str:
     return f"d{devices.number()}"
 
 
-def sent() -> Token | None:
+def sent() -> FormToken | None:
     """The token that came with the request, if it is one of ours."""
     try:
         holder, made_at, __ = devices.signer("kalends page").loads(
             request.form.get(FIELD) or request.headers.get(HEADER, "")
         )
-        return Token(str(holder), int(made_at))
+        return FormToken(str(holder), int(made_at))
     except (BadData, TypeError, ValueError):
         return None
 

@@ -8,7 +8,7 @@ from base import day_names, region
 from base.catalogue import _, lazy
 from free_times.earlier import asking, entries
 from free_times.earlier.entries import WaitingEntry, Wanted
-from free_times.offers import Terms
+from free_times.offers import ServiceTerms
 from models import Booking, Venue
 
 from .choices import Choice
@@ -27,7 +27,7 @@ class WantedForm(Form):
 
     def __init__(
         self,
-        terms: Sequence[Terms],
+        terms: Sequence[ServiceTerms],
         venue: Venue | None,
         entry: WaitingEntry | None = None,
         said: Any = None,

@@ -26,7 +26,7 @@ WINDOWS = {
 }
 
 
-class Settings(Merging):
+class AccountSettingsForm(Merging):
     together: ClassVar = {lazy("Whose bookings go there"): ("others", "covers")}
     not_stored = ("confirm",)
 
@@ -106,11 +106,11 @@ class Settings(Merging):
         return not self.losses
 
 
-def settings_form(account: Account, **kwargs) -> Settings:
+def settings_form(account: Account, **kwargs) -> AccountSettingsForm:
     """The form filled with the present settings, or with the request."""
     window, covers = f"{account.past_days} {account.future_days}", account.covers
     own, wide = [row.id for row in own_calendars(account.user)], is_wide(account)
-    return Settings(
+    return AccountSettingsForm(
         account,
         data={
             "direction": account.direction,

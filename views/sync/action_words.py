@@ -10,7 +10,7 @@ from flask import url_for
 from base.catalogue import _, ngettext
 from sync.tables import account_names, mappings
 from sync.tables.accounts import Account
-from sync.two_way.standing.actions import Action
+from sync.two_way.standing.actions import AccountAction
 
 
 @dataclass(frozen=True)
@@ -26,55 +26,55 @@ class Button:
     kind: str = ""
 
 
-def menu(account: Account, actions: Iterable[Action]) -> list[Button]:
+def menu(account: Account, actions: Iterable[AccountAction]) -> list[Button]:
     """The buttons of these actions for the menu of the account."""
     return [_in_menu(account, action) for action in actions]
 
 
-def foot(account: Account, actions: Iterable[Action]) -> list[Button]:
+def foot(account: Account, actions: Iterable[AccountAction]) -> list[Button]:
     """The buttons of these actions for the place below the account."""
     return [_at_foot(account, action) for action in actions]
 
 
-def _in_menu(account: Account, action: Action) -> Button:
+def _in_menu(account: Account, action: AccountAction) -> Button:
     match action:
-        case Action.RESYNC:
+        case AccountAction.RESYNC:
             return Button(_("Resync this calendar"), _act(account, "resync"), "sync", "swap")
-        case Action.PAUSE:
+        case AccountAction.PAUSE:
             return Button(_("Pause"), _act(account, "pause"), "pause", "swap")
-        case Action.RESUME:
+        case AccountAction.RESUME:
             return Button(_("Go on"), _act(account, "resumption"), "sync", "swap")
-        case Action.START_OVER:
+        case AccountAction.START_OVER:
             return Button(_("Start over"), _leave(account, "new-start"), "undo")
-        case Action.SETTINGS:
+        case AccountAction.SETTINGS:
             url = url_for("two_way.edit", account_id=account.id)
             return Button(_("Settings"), url, "settings")
-        case Action.ONE_WAY:
+        case AccountAction.ONE_WAY:
             return Button(_("Go one way"), _leave(account, "one-way"), "link")
-        case Action.CHANGE_ACCOUNT:
+        case AccountAction.CHANGE_ACCOUNT:
             return Button(_("Change account"), _leave(account, "disconnection", change=1), "person")
-        case Action.RECONNECT:
+        case AccountAction.RECONNECT:
             return Button(_("Change the address"), _connect(account))
-        case Action.DISCONNECT:
+        case AccountAction.DISCONNECT:
             return Button(_("Disconnect"), _leave(account, "disconnection"), "cross")
     raise ValueError(action)
 
 
-def _at_foot(account: Account, action: Action) -> Button:
+def _at_foot(account: Account, action: AccountAction) -> Button:
     name = account_names.name_of(account)
     match action:
-        case Action.CHECK:
+        case AccountAction.CHECK:
             return Button(_("Check now"), _act(account, "check"), "sync", "swap")
-        case Action.RESUME:
+        case AccountAction.RESUME:
             return Button(_("Go on"), _act(account, "resumption"), "sync", "swap", "primary")
-        case Action.RECONNECT:
+        case AccountAction.RECONNECT:
             url = _connect(account)
             if account.is_leaving:
                 return Button(
                     _("Connect {name} again", name=name), url, how="button", kind="primary"
                 )
             return Button(_("Reconnect {name}", name=name), url, how="button")
-        case Action.END_NOW:
+        case AccountAction.END_NOW:
             url = url_for("two_way.end", account_id=account.id)
             return Button(
                 _("End now{staying}", staying=_staying(account, name)),

@@ -35,7 +35,7 @@ BOOKING = lazy(
 
 
 @dataclass(frozen=True)
-class Action:
+class AppButton:
     """A button of an app, or a plain link."""
 
     words: str
@@ -56,7 +56,7 @@ class App:
     what: str
     is_on: bool | None
     note: str
-    actions: tuple[Action, ...]
+    actions: tuple[AppButton, ...]
     help_page: str
     in_list: bool = False
 
@@ -95,7 +95,7 @@ def _one_of_several(app: App, account: Account, whose: str) -> App:
     return replace(app, key=f"{app.key}-{account.id}", name=name)
 
 
-def _app(row: ProviderRow, is_on: bool | None, note: str, *actions: Action) -> App:
+def _app(row: ProviderRow, is_on: bool | None, note: str, *actions: AppButton) -> App:
     both = _(
         "Both ways, or one: your bookings appear there within seconds, "
         "and busy times there block booking here."
@@ -108,30 +108,30 @@ def _app(row: ProviderRow, is_on: bool | None, note: str, *actions: Action) -> A
 def _connected(row: ProviderRow, account: Account, note: str) -> App:
     here = url_for("sync_settings.show", _anchor=f"account-{account.id}")
     if account.may_begin:
-        return _app(row, False, note, Action(_("Activate"), here, "primary"))
+        return _app(row, False, note, AppButton(_("Activate"), here, "primary"))
     off = url_for("two_way.ask_to_leave", account_id=account.id, goal="disconnection")
     if account.is_leaving:
-        return _app(row, False, note, Action(_("See how far it is"), here))
-    settings = Action(_("Settings"), url_for("two_way.edit", account_id=account.id))
+        return _app(row, False, note, AppButton(_("See how far it is"), here))
+    settings = AppButton(_("Settings"), url_for("two_way.edit", account_id=account.id))
     if row.reads_only:
-        settings = Action(
+        settings = AppButton(
             _("Change the address"), url_for("connect.begin", kind=row.kind, account=account.id)
         )
-    return _app(row, True, note, settings, Action(_("Deactivate"), off, "quiet"))
+    return _app(row, True, note, settings, AppButton(_("Deactivate"), off, "quiet"))
 
 
 def _offered(row: ProviderRow) -> App:
     if row.kind not in gateway.kinds():
         how = url_for("help.page", name=f"{row.kind}-setup")
         note = _("Not set up on this server.")
-        guide = (Action(_("How to set it up"), how),) if current_user.is_owner else ()
+        guide = (AppButton(_("How to set it up"), how),) if current_user.is_owner else ()
         return _app(row, None, note, *guide)
     if not current_user.clinic.allows(row.kind):
         return _app(row, None, _("Not in your clinic’s plan."))
     start = url_for("sync_settings.show", mode=row.kind, _anchor="mode")
     if row.reads_only:
         start = url_for("connect.begin", kind=row.kind)
-    return _app(row, False, "", Action(_("Activate"), start, "primary"))
+    return _app(row, False, "", AppButton(_("Activate"), start, "primary"))
 
 
 def _links() -> App:
@@ -142,7 +142,7 @@ def _links() -> App:
     if why == "opt_in" and count:
         note = _("{note} None answers: your bookings may not appear outside.", note=note)
     is_on = bool(count) and why is None
-    action = Action(
+    action = AppButton(
         _("Manage links") if count else _("Activate"),
         url_for("feeds.index"),
         "" if count else "primary",
@@ -150,7 +150,7 @@ def _links() -> App:
     return _link_app(is_on, note, action)
 
 
-def _link_app(is_on: bool | None, note: str, *actions: Action) -> App:
+def _link_app(is_on: bool | None, note: str, *actions: AppButton) -> App:
     return App(
         "links", "link", _("Private links to calendars"), ONE_WAY, is_on, note, actions,
         "private-links",
@@ -162,7 +162,7 @@ def _online() -> App:
     if current_user.is_manager:
         words = _("Settings") if is_on else _("Activate")
         url = url_for("online_booking.show")
-        note, actions = "", (Action(words, url, "" if is_on else "primary"),)
+        note, actions = "", (AppButton(words, url, "" if is_on else "primary"),)
     else:
         note = _("For the whole clinic. A manager switches it on and off.")
         actions = ()

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, current_app, render_template, url_for
 from flask_login import current_user
 
 from free_times.online import names
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from views.kit import access, qr
 from views.kit.access import login_required
@@ -20,7 +20,7 @@ blueprint = Blueprint("booking_page", __name__)
 
 
 @dataclass(frozen=True)
-class Address:
+class BookingAddress:
     """An address at which clients book. `is_own`: with this person; otherwise with everyone who
     takes online bookings.
     """
@@ -34,7 +34,7 @@ class Address:
         return qr.code(self.url)
 
 
-def address() -> Address | None:
+def address() -> BookingAddress | None:
     """The signed-in person's booking page; the clinic's, if the person takes no online bookings;
     None if the clinic takes none.
     """
@@ -43,7 +43,7 @@ def address() -> Address | None:
     name = names.in_force(clinic) if settings.is_on else None
     if name is None:
         return None
-    people = Page.of(clinic, name, settings).people_by_slug
+    people = OnlinePage.of(clinic, name, settings).people_by_slug
     place = next((word for word, one in people.items() if one.id == current_user.id), None)
     way = (
         url_for("choosing.place", name=name, place=place)
@@ -51,7 +51,7 @@ def address() -> Address | None:
         else url_for("choosing.start", name=name)
     )
     base = current_app.config["SETTINGS"].base_url
-    return Address(base + way, place is not None)
+    return BookingAddress(base + way, place is not None)
 
 
 @blueprint.get("/card")

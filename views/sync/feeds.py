@@ -10,7 +10,7 @@ from wtforms import ValidationError
 
 from base import scheduling
 from base.catalogue import _, lazy, ngettext, paragraph
-from models import MOST_FEEDS, Feed, NoFeeds, Stopped
+from models import MOST_FEEDS, Feed, FeedStopped, NoFeeds
 from people import presses
 from sync.events.face import Policy, face
 from sync.feeds import owned, preview
@@ -231,7 +231,7 @@ def update(feed_id: int):
             lambda row: settings_form(row, formdata=None),
             lambda: feed.change(current_user, **form.settings()),
         )
-    except Stopped:  # meanwhile
+    except FeedStopped:  # meanwhile
         abort(404)
     if not saved:
         return htmx.show("feeds/edit.html", "feeds/_settings.html", 422, feed=feed, form=form)
@@ -261,7 +261,7 @@ def rotate(feed_id: int):
         abort(403)
     try:
         feed.rotate(current_user)
-    except Stopped:  # meanwhile
+    except FeedStopped:  # meanwhile
         abort(404)
     return _changed(
         _(
@@ -295,7 +295,7 @@ def rotate_all():
         abort(403)
     feeds = _rotatable()
     for feed in feeds:
-        with suppress(Stopped):  # meanwhile
+        with suppress(FeedStopped):  # meanwhile
             feed.rotate(current_user)
     return _changed(
         ngettext(

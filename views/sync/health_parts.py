@@ -23,7 +23,7 @@ ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "o
 
 
 @dataclass(frozen=True)
-class Part:
+class HealthPart:
     """One line about a part of the server."""
 
     name: str
@@ -38,7 +38,7 @@ class Part:
         return ICONS[self.badge]
 
 
-def parts(clinic: Clinic, board: Sequence[Overview], zone: ZoneInfo) -> list[Part]:
+def parts(clinic: Clinic, board: Sequence[Overview], zone: ZoneInfo) -> list[HealthPart]:
     """All lines. `board`: the rows of the clinic's accounts, read already."""
     standings = [one.standing for one in board]
     waiting = queues.of(clinic)
@@ -53,44 +53,44 @@ def parts(clinic: Clinic, board: Sequence[Overview], zone: ZoneInfo) -> list[Par
     ]
 
 
-def _waiting(standings: Sequence[Standing]) -> Part:
+def _waiting(standings: Sequence[Standing]) -> HealthPart:
     due = sum(one.is_due and not one.is_leased for one in standings)
     return (
-        Part(
+        HealthPart(
             _("Work waiting"), "waiting", sync_words.count(due, "account"), _("to be looked at now")
         )
         if due
-        else Part(_("Work waiting"), "ok", _("None"))
+        else HealthPart(_("Work waiting"), "ok", _("None"))
     )
 
 
-def _queue() -> Part:
+def _queue() -> HealthPart:
     count = jobs.workers()
     if count is None:
-        return Part(
+        return HealthPart(
             _("Workers"),
             "trouble",
             _("The queue is away"),
             _("Redis does not answer. Nothing is lost: what is due stays in the database."),
         )
     if not count:
-        return Part(
+        return HealthPart(
             _("Workers"),
             "trouble",
             _("None is running"),
             _("Nothing goes out until the server administrator starts one."),
         )
-    return Part(_("Workers"), "ok", _("{count} running", count=count))
+    return HealthPart(_("Workers"), "ok", _("{count} running", count=count))
 
 
-def _live(standings: Sequence[Standing], zone: ZoneInfo) -> Part:
+def _live(standings: Sequence[Standing], zone: ZoneInfo) -> HealthPart:
     if not gateway.setup().webhook_url:
         every = _(
             "{companies} cannot reach this address, so we look every {duration}.",
             companies=registry.companies(),
             duration=display.duration(gateway.setup().poll_seconds),
         )
-        return Part(_("Instant updates"), "waiting", _("Not possible here"), every, "two-way")
+        return HealthPart(_("Instant updates"), "waiting", _("Not possible here"), every, "two-way")
     active = [one for one in standings if one.may_be_live]
     total, opened = len(active), sum(one.is_live for one in active)
     open_ones = [row for one in active for row in one.channels if one.proves(row)]
@@ -112,14 +112,16 @@ def _live(standings: Sequence[Standing], zone: ZoneInfo) -> Part:
         if total
         else _("None needed now")
     )
-    return Part(_("Instant updates"), "ok" if opened == total else "waiting", how, ", ".join(more))
+    return HealthPart(
+        _("Instant updates"), "ok" if opened == total else "waiting", how, ", ".join(more)
+    )
 
 
-def _checks(standings: Sequence[Standing]) -> Part:
+def _checks(standings: Sequence[Standing]) -> HealthPart:
     checked = [one.account.checked_at for one in standings if one.account.checked_at]
     last = max(checked, default=None)
     more = _("last one {ago}", ago=display.ago(last)) if last else _("none yet")
-    return Part(
+    return HealthPart(
         _("Regular check"),
         "ok",
         _("Every {duration}", duration=display.duration(gateway.setup().poll_seconds)),
@@ -127,27 +129,27 @@ def _checks(standings: Sequence[Standing]) -> Part:
     )
 
 
-def _mail(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> Part:
+def _mail(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> HealthPart:
     if not outbox.is_set_up():
-        return Part(
+        return HealthPart(
             _("Mail"),
             "waiting",
             _("Not set up"),
             _("Notices stay in Kalends, and no e-mails are sent."),
         )
     said = letter_words.mail(clinic, queue, zone)
-    return Part(_("Mail"), *said, may_send_again=bool(queue.again))
+    return HealthPart(_("Mail"), *said, may_send_again=bool(queue.again))
 
 
-def _texts(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> list[Part]:
+def _texts(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> list[HealthPart]:
     if not TextSettings.of(clinic).sends:
         return []
     said = text_words.state(queue, zone)
     again = bool(queue.again)
-    return [Part(_("Text messages"), *said, "text-messages", may_send_again=again)]
+    return [HealthPart(_("Text messages"), *said, "text-messages", may_send_again=again)]
 
 
-def _providers() -> list[Part]:
+def _providers() -> list[HealthPart]:
     parts = []
     for kind, row in registry.PROVIDERS.items():
         if row.by_password:  # nothing to set up: each account says where its server is
@@ -155,7 +157,7 @@ def _providers() -> list[Part]:
         name, page = row.name, row.help_page
         if kind not in gateway.kinds():
             parts.append(
-                Part(
+                HealthPart(
                     name,
                     "off",
                     _("Not set up"),
@@ -165,7 +167,7 @@ def _providers() -> list[Part]:
             )
         elif gateway.is_sandbox(kind):
             parts.append(
-                Part(
+                HealthPart(
                     name,
                     "waiting",
                     _("Test mode"),
@@ -174,5 +176,5 @@ def _providers() -> list[Part]:
                 )
             )
         else:
-            parts.append(Part(name, "ok", _("Set up"), "", page))
+            parts.append(HealthPart(name, "ok", _("Set up"), "", page))
     return parts

@@ -31,7 +31,7 @@ def load(account: Account, calendars: Iterable[RemoteCalendar], notices: Collect
 
 
 @dataclass(frozen=True)
-class Stopped:
+class StoppedPlan:
     """The deletions of a plan that stopped: `count` of `total` events; and how many of them are for
     bookings, for time off, for copies that somebody made, and for unknown bookings. `bookings`: the
     known ones, soonest first, up to a limit. `is_much`: the plan stopped because of their number.
@@ -55,12 +55,12 @@ class Stopped:
         return bool(self.booked and (self.copies or self.off or self.unknown))
 
 
-def stopped(notice: Notice) -> Stopped:
+def stopped(notice: Notice) -> StoppedPlan:
     """The deletions of the plan that stopped with this notice."""
     told = notice.detail
     uids, off, unknown = told.get("uids", []), told.get("off") or 0, told.get("strange") or 0
     found = [UUID(uid) for uid in uids[:MOST_NAMED]]
-    return Stopped(
+    return StoppedPlan(
         count=told.get("count") or 0,
         total=told.get("total") or 0,
         booked=len(uids) - off,

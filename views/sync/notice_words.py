@@ -16,7 +16,7 @@ CHANGES = "moved", "edited", "repeated", "deleted"
 
 
 @dataclass(frozen=True)
-class Doubles:
+class DoubleBookings:
     """Double bookings with one calendar outside, as one notice. `ids`: the rows that it
     stands for.
     """
@@ -49,28 +49,28 @@ class Changes:
         return f"changes-{self.account.id}-{len(self.rows)}"
 
 
-Shown = Notice | Doubles | Changes
+ShownNotice = Notice | DoubleBookings | Changes
 
 
-def template(notice: Shown) -> str:
+def template(notice: ShownNotice) -> str:
     """The notice's template: one for each kind, and one for every kind of change outside."""
     name = "one_change" if notice.kind in CHANGES else notice.kind
     return f"sync/notices/{name}.html"
 
 
-def shown(notices: Iterable[Notice]) -> list[Shown]:
+def shown(notices: Iterable[Notice]) -> list[ShownNotice]:
     """Open notices in the order of the page."""
     groups = (_as_one(rows) if _is_crowd(rows) else rows for rows in _by_calendar(notices))
     return [notice for rows in groups for notice in rows]
 
 
-def _as_one(rows: list[Notice]) -> list[Doubles] | list[Changes]:
+def _as_one(rows: list[Notice]) -> list[DoubleBookings] | list[Changes]:
     """Several notices as one; none if the last of these double bookings has ended."""
     if rows[0].kind in CHANGES:
         return [Changes(rows)]
     bookings = double_bookings.clashing(rows)
     return (
-        [Doubles(rows[0].account, rows[0].calendar, bookings, [row.id for row in rows])]
+        [DoubleBookings(rows[0].account, rows[0].calendar, bookings, [row.id for row in rows])]
         if bookings
         else []
     )

@@ -128,7 +128,7 @@ def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRu
 
 
 @dataclass
-class Known:
+class KnownAccount:
     """One account, with the rows that are read for all accounts of a person together."""
 
     standing: Standing
@@ -141,10 +141,10 @@ class Known:
         return self.standing.account
 
 
-def _known() -> list[Known]:
+def _known() -> list[KnownAccount]:
     """The person's accounts, the oldest first, with a few queries whatever their number."""
     rows = many.overviews(current_user.clinic, {current_user.id: current_user})
-    found = {one.standing.account.id: Known(one.standing) for one in rows}
+    found = {one.standing.account.id: KnownAccount(one.standing) for one in rows}
     if not found:
         return []
     for row in tables.calendars(found):
@@ -171,7 +171,7 @@ def _waiting(panel: dict) -> list[Notice]:
 
 
 def panel(
-    known: Known, zone: ZoneInfo, naming_form: Naming | None = None, is_poll: bool = False
+    known: KnownAccount, zone: ZoneInfo, naming_form: Naming | None = None, is_poll: bool = False
 ) -> dict:
     """One account: its state and its actions. `is_poll`: without the parts that a poll
     leaves out.
@@ -255,7 +255,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
         # after a refused name the form asks for another one, whatever the last list held
         "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],
         "places": places,
-        "taken": starting.taken(account, [row.calendar_id for row in places]),
+        "in_use": starting.in_use(account, [row.calendar_id for row in places]),
     }
 
 
@@ -284,7 +284,7 @@ def _default_name(refused: RemoteCalendar | None) -> str:
     return f"Kalends, {first.venue.name}"[:100] if first else "Kalends"
 
 
-def key(panels: list[dict], notices: list[notice_words.Shown]) -> str:
+def key(panels: list[dict], notices: list[notice_words.ShownNotice]) -> str:
     """A short text that changes when more changed than the sentence about a state."""
     parts = []
     for panel in panels:

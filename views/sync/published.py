@@ -14,7 +14,7 @@ from views.kit import htmx
 from views.kit.forms import Form, Line
 
 
-class Published(Form):
+class PublishedForm(Form):
     address = Line(
         lazy("Address of the calendar"),
         2000,
@@ -24,7 +24,7 @@ class Published(Form):
 
 
 def show(
-    kind: str, known: Account | None, form: Published | None = None, status: int = 200
+    kind: str, known: Account | None, form: PublishedForm | None = None, status: int = 200
 ) -> Response:
     """The page that asks for the address."""
     return htmx.show(
@@ -33,13 +33,13 @@ def show(
         status,
         provider=registry.of(kind),
         known=known,
-        form=form or Published(formdata=None),
+        form=form or PublishedForm(formdata=None),
     )
 
 
 def take(kind: str, known: Account | None) -> Response:
     """Store the address, and start the job that reads it."""
-    form = Published()
+    form = PublishedForm()
     if not form.validate():
         return show(kind, known, form, 422)
     try:

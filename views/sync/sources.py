@@ -29,7 +29,7 @@ blueprint = Blueprint("sources", __name__)
 MOST_SHOWN = 60
 
 
-class Rules(Merging):
+class BusyRules(Merging):
     busy = BooleanField(lazy("Busy"))
     tentative = BooleanField(lazy("Tentative"))
     away = BooleanField(lazy("Away (out of office)"))
@@ -71,18 +71,18 @@ def show(calendar_id: int):
     rules.
     """
     row = access.source_of_mine(calendar_id)
-    return _show(row, Rules(formdata=None, data=row.rules))
+    return _show(row, BusyRules(formdata=None, data=row.rules))
 
 
 @blueprint.post("/<int:calendar_id>")
 @login_required
 def update(calendar_id: int):
-    row, form = access.source_of_mine(calendar_id), Rules()
+    row, form = access.source_of_mine(calendar_id), BusyRules()
     if not form.validate():
         return _show(row, form, 422)
     if not form.store(
         row,
-        lambda fresh: Rules(formdata=None, data=fresh.rules),
+        lambda fresh: BusyRules(formdata=None, data=fresh.rules),
         lambda: sources.set_rules(
             row, current_user, {name: bool(value) for name, value in form.values().items()}
         ),
@@ -93,7 +93,7 @@ def update(calendar_id: int):
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 
 
-def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
+def _show(row: RemoteCalendar, form: BusyRules, status: int = 200) -> Response:
     zone = sync_words.zone(access.calendars(), current_user)
     groups: dict[object, list[ExternalEvent]] = {}
     for event in listed.ahead(row, scheduling.utc_now()):

@@ -14,7 +14,7 @@ from sync.providers import registry
 from sync.tables import account_names, controls, ending, listed, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
-from sync.tables.starting import CalendarTaken
+from sync.tables.starting import CalendarInUse
 from sync.two_way import first_list
 from sync.two_way.reading import double_bookings, strays
 from sync.two_way.standing import differences, many, state
@@ -24,7 +24,7 @@ from views.kit.forms import arg_int
 
 from . import panels, status_words, switches, sync_page
 from . import two_way_words as words
-from .account_settings import Settings, coverable, settings_form
+from .account_settings import AccountSettingsForm, coverable, settings_form
 
 blueprint = Blueprint("two_way", __name__)
 
@@ -109,7 +109,7 @@ def start(account_id: int):
         return sync_page.show(422, naming_form=form)
     try:
         _start(account, form, into)
-    except CalendarTaken:
+    except CalendarInUse:
         form.fault("into", TAKEN)
         return sync_page.show(422, naming_form=form)
     return sync_page.changed(
@@ -118,7 +118,7 @@ def start(account_id: int):
 
 
 def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> None:
-    """Begin with the values of the form. Raises CalendarTaken."""
+    """Begin with the values of the form. Raises CalendarInUse."""
     first = calendars.oldest(current_user)
     starting.start(
         account,
@@ -220,7 +220,7 @@ def _with_settings(account_id: int) -> Account:
     return abort(404) if registry.of(account.kind).reads_only else account
 
 
-def _show_settings(account: Account, form: Settings, status: int = 200) -> Response:
+def _show_settings(account: Account, form: AccountSettingsForm, status: int = 200) -> Response:
     return htmx.show(
         "sync/settings.html",
         "sync/_settings.html",

@@ -11,10 +11,10 @@ from base.catalogue import _
 from free_times.earlier import accepting, asking, entries
 from free_times.earlier.asking import CannotWait
 from free_times.earlier.entries import WaitingEntry
-from free_times.offers import Terms
+from free_times.offers import ServiceTerms
 from free_times.online import managing
 from free_times.online.bookings import OnlineBooking
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from models import Booking
 from views.kit.wanted import WantedForm
 
@@ -36,7 +36,7 @@ class Place:
     """
 
     booking: Booking
-    terms: Sequence[Terms]
+    terms: Sequence[ServiceTerms]
     may_move: bool
     show: Callable[[str, int], Response]
     render: Callable[..., Response]
@@ -89,17 +89,17 @@ def _page(place: Place, form: WantedForm, entry: WaitingEntry | None, status: in
 
 @blueprint.get(_WAY)
 @with_booking
-def show(page: Page, made: OnlineBooking):
+def show(page: OnlinePage, made: OnlineBooking):
     return shown(_place(page, made))
 
 
 @blueprint.post(_WAY)
 @with_booking
-def ask(page: Page, made: OnlineBooking):
+def ask(page: OnlinePage, made: OnlineBooking):
     return answered(_place(page, made))
 
 
-def _place(page: Page, made: OnlineBooking) -> Place:
+def _place(page: OnlinePage, made: OnlineBooking) -> Place:
     booking = made.booking
     way = {"name": page.name, "uuid": booking.uuid, "token": managing.token(made)}
 

@@ -11,10 +11,10 @@ from flask import redirect, request, url_for
 from base import region, scheduling
 from base.catalogue import _, ngettext, paragraph
 from free_times.earlier.entries import EarlierSettings
-from free_times.finding import Free
-from free_times.offers import Terms
+from free_times.finding import FreeTime
+from free_times.offers import ServiceTerms
 from free_times.online import forms, taking, times
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from models import User, Venue
 from views.kit import display, given
 
@@ -40,7 +40,7 @@ class OfferLine:
 
 
 @dataclass(frozen=True)
-class Time:
+class TimeChoice:
     """A free time: its value in the form, its text, and its text in the visitor's zone."""
 
     value: str
@@ -54,7 +54,7 @@ class BookableDay:
 
     day: date
     name: str
-    times: list[Time]
+    times: list[TimeChoice]
 
 
 def way(rule: str) -> Callable:
@@ -66,13 +66,13 @@ def way(rule: str) -> Callable:
 
 @way("/")
 @with_page
-def start(page: Page):
+def start(page: OnlinePage):
     return first_page(page)
 
 
 @way("/<place>/")
 @with_page
-def place(page: Page, place: str):
+def place(page: OnlinePage, place: str):
     """The page of one venue or one practitioner. Any other name leads to the clinic's page."""
     place = place.lower()
     if place in page.venues_by_slug:
@@ -83,7 +83,7 @@ def place(page: Page, place: str):
 
 
 def first_page(
-    page: Page,
+    page: OnlinePage,
     venue: Venue | None = None,
     person: User | None = None,
     status: int = 200,
@@ -110,7 +110,7 @@ def first_page(
     )
 
 
-def _lines(page: Page, venue: Venue, person: User | None) -> list[OfferLine]:
+def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[OfferLine]:
     found = []
     zone = Picked.of(page, request.values).zone
     for service in page.services:
@@ -125,7 +125,7 @@ def _lines(page: Page, venue: Venue, person: User | None) -> list[OfferLine]:
     return found
 
 
-def facts(page: Page, terms: list[Terms]) -> str:
+def facts(page: OnlinePage, terms: list[ServiceTerms]) -> str:
     """ "40 minutes, £52", or the lowest price if practitioners differ."""
     minutes = sorted({one.minutes for one in terms})
     prices = sorted({one.price_cents for one in terms})
@@ -141,7 +141,7 @@ def facts(page: Page, terms: list[Terms]) -> str:
 
 @way("/people")
 @with_page
-def people(page: Page):
+def people(page: OnlinePage):
     """The page that asks with which person, or with anyone who is free."""
     picked = Picked.of(page, request.values)
     if picked.service is None or not picked.terms:
@@ -165,7 +165,7 @@ def people_page(picked: Picked, status: int = 200, **shown: object):
     return pages.show("people.html", page, status, **shown)
 
 
-def gone(page: Page, kept: list[tuple[str, str]] | None = None):
+def gone(page: OnlinePage, kept: list[tuple[str, str]] | None = None):
     """Say that the choice is not offered, or no longer. `kept`: the typed text, if this request
     does not bring it.
     """
@@ -181,7 +181,7 @@ def with_kept(notice: str, kept: list[tuple[str, str]]) -> str:
 
 @way("/times")
 @with_page
-def free(page: Page):
+def free(page: OnlinePage):
     """The page that asks when."""
     picked = Picked.of(page, request.values)
     if picked.service is None or picked.is_lost:
@@ -223,7 +223,7 @@ def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 
     last = times.latest(page, service, terms)
     visitor = forms.visitor_of(picked.form, page.clinic.id)
 
-    def find(begin: datetime, end: datetime) -> Iterator[Free]:
+    def find(begin: datetime, end: datetime) -> Iterator[FreeTime]:
         return times.free_times(page, service, terms, begin, end, visitor=visitor, proposes=False)
 
     days, later, is_first = days_from(find, zone, picked.other_zone, since, last)
@@ -259,7 +259,7 @@ def _listing(picked: Picked) -> str:
 
 
 def days_from(
-    find: Callable[[datetime, datetime], Iterator[Free]],
+    find: Callable[[datetime, datetime], Iterator[FreeTime]],
     zone: ZoneInfo,
     other: ZoneInfo | None,
     since: str,
@@ -293,10 +293,10 @@ def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _days(
-    free_times: Iterable[Free], zone: ZoneInfo, other: ZoneInfo | None
+    free_times: Iterable[FreeTime], zone: ZoneInfo, other: ZoneInfo | None
 ) -> tuple[list[BookableDay], date | None]:
     """The first days with free times, and the day after them that has some, too."""
-    found: dict[date, list[Time]] = {}
+    found: dict[date, list[TimeChoice]] = {}
     today = scheduling.local_day(scheduling.utc_now(), zone)
     for free in free_times:
         day = scheduling.local_day(free.starts_at, zone)
@@ -304,12 +304,14 @@ def _days(
             return _named(found, today), day
         value = str(int(free.starts_at.timestamp()))
         found.setdefault(day, []).append(
-            Time(value, region.clock_in(free.starts_at, zone), in_zone(free.starts_at, zone, other))
+            TimeChoice(
+                value, region.clock_in(free.starts_at, zone), in_zone(free.starts_at, zone, other)
+            )
         )
     return _named(found, today), None
 
 
-def _named(found: dict[date, list[Time]], today: date) -> list[BookableDay]:
+def _named(found: dict[date, list[TimeChoice]], today: date) -> list[BookableDay]:
     return [BookableDay(day, display.near_day(day, today), every) for day, every in found.items()]
 
 

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from base import region, scheduling
 from base.catalogue import _
-from free_times.finding import Free
+from free_times.finding import FreeTime
 from free_times.online import (
     bookings,
     chosen_time,
@@ -28,9 +28,9 @@ from free_times.online import (
 from free_times.online.admission import NeedsCode, TooMany
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import NoForm, Ticket
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details, JustTaken, TermsChanged
-from free_times.online.waiting import CannotCheck, Sent
+from free_times.online.waiting import CannotCheck, SentForm
 from models import Service
 from sync.two_way.standing.freshness import Certainty
 from views.kit import brakes, display, given
@@ -48,7 +48,7 @@ JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 
 @blueprint.post("/hold")
 @with_page
-def choose(page: Page):
+def choose(page: OnlinePage):
     """The form for the chosen time. A visitor who has typed something continues with it."""
     picked = Picked.of(page, request.form)
     if picked.service is None or not picked.terms:
@@ -74,7 +74,7 @@ def choose(page: Page):
     return redirect(address, 303)
 
 
-def _ticket(page: Page, picked: Picked, nonce: str | None, free: Free) -> Ticket:
+def _ticket(page: OnlinePage, picked: Picked, nonce: str | None, free: FreeTime) -> Ticket:
     """The ticket of the chosen time, which the form carries."""
     terms = page.terms_of(picked.service, free.wish.calendar.id)
     return Ticket.issue(
@@ -89,7 +89,7 @@ def _ticket(page: Page, picked: Picked, nonce: str | None, free: Free) -> Ticket
     )
 
 
-def _visit(page: Page, before: Ticket | None) -> str | None:
+def _visit(page: OnlinePage, before: Ticket | None) -> str | None:
     """The nonce of the visit: from the form that was filled in before, else from the list of times.
     A nonce with which something was booked does not count.
     """
@@ -103,7 +103,7 @@ def _origin() -> str:
     return brakes.key("hold", brakes.network())
 
 
-def ticket_of(page: Page, text: str) -> Ticket | None:
+def ticket_of(page: OnlinePage, text: str) -> Ticket | None:
     """The ticket that the form carried; None if no page of this clinic made it."""
     try:
         return Ticket.read(text[:400], page.clinic.id) if text else None
@@ -118,7 +118,7 @@ def _zone() -> str:
 
 @blueprint.get("/details")
 @with_page
-def details(page: Page):
+def details(page: OnlinePage):
     ticket = ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
@@ -129,7 +129,7 @@ def details(page: Page):
     return answer
 
 
-def not_booked(page: Page, ticket: Ticket, said: MultiDict[str, str]):
+def not_booked(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str]):
     """The summary page again, with the data that was sent; or the form, if that data is gone."""
     notice = _("Your time is not booked yet. Look at it once more, then press the button again.")
     if said:
@@ -137,7 +137,7 @@ def not_booked(page: Page, ticket: Ticket, said: MultiDict[str, str]):
     return _ask(page, ticket, DetailsForm(page), notice=notice)
 
 
-def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
+def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
     """The form, while the time is free."""
     if made := taking.earlier(page, ticket):
         return _used(page, ticket, made)
@@ -159,7 +159,7 @@ def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200, notic
 
 @blueprint.post("/details")
 @with_page
-def check(page: Page):
+def check(page: OnlinePage):
     """The summary page before the booking; or the form again, with the typed details."""
     ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
@@ -174,7 +174,7 @@ def check(page: Page):
     return _check(page, ticket)
 
 
-def _go_on(page: Page, ticket: Ticket):
+def _go_on(page: OnlinePage, ticket: Ticket):
     """Continue with the details typed for another time: to the summary page, or to the fields still
     missing.
     """
@@ -184,7 +184,7 @@ def _go_on(page: Page, ticket: Ticket):
 
 
 def _check(
-    page: Page,
+    page: OnlinePage,
     ticket: Ticket,
     notice: str = "",
     status: int = 200,
@@ -220,7 +220,7 @@ def _check(
 
 @blueprint.post("/book")
 @with_page
-def book(page: Page):
+def book(page: OnlinePage):
     ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
@@ -237,7 +237,7 @@ def book(page: Page):
     return _send(page, ticket, said)
 
 
-def _slow_down(page: Page, ticket: Ticket, seconds: int):
+def _slow_down(page: OnlinePage, ticket: Ticket, seconds: int):
     notice = _(
         "Wait {minutes}, then press the button again. Nothing is booked yet.",
         minutes=display.minutes(seconds),
@@ -247,7 +247,7 @@ def _slow_down(page: Page, ticket: Ticket, seconds: int):
     return answer
 
 
-def _send(page: Page, ticket: Ticket, said: Details):
+def _send(page: OnlinePage, ticket: Ticket, said: Details):
     """Book it, or show the waiting page while calendars outside are asked."""
     try:
         sent = gate.sent(ticket, said, dict(pages.typed()))
@@ -264,12 +264,12 @@ def _send(page: Page, ticket: Ticket, said: Details):
 
 
 def finish(
-    page: Page,
+    page: OnlinePage,
     ticket: Ticket,
-    sent: Sent,
+    sent: SentForm,
     outcome: Certainty,
     said: MultiDict[str, str] | None = None,
-    judged: Free | None = None,
+    judged: FreeTime | None = None,
 ):
     """Book with the details that were sent, once it is known whether the time is free outside.
     `said`: as in `_check`. `judged`: as in `waiting.finish`.
@@ -296,7 +296,7 @@ def finish(
     return booked(page, made)
 
 
-def booked(page: Page, made: OnlineBooking):
+def booked(page: OnlinePage, made: OnlineBooking):
     """Redirect to the page of the booking."""
     address = url_for(
         "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
@@ -304,7 +304,7 @@ def booked(page: Page, made: OnlineBooking):
     return redirect(address, 303)
 
 
-def _used(page: Page, ticket: Ticket, made: OnlineBooking):
+def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
     """Answer a form that was sent before: within a moment with its booking, later with a link for
     another booking. The address alone does not lead to an old booking.
     """
@@ -317,7 +317,7 @@ def _used(page: Page, ticket: Ticket, made: OnlineBooking):
     return choosing.times_page(picked, notice=notice)
 
 
-def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | None = None):
+def _taken_meanwhile(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str] | None = None):
     """Answer that the time was taken: by somebody else, or by a second press on this very form."""
     if made := taking.earlier(page, ticket):
         return booked(page, made)
@@ -325,7 +325,7 @@ def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | Non
 
 
 def _ask_code(
-    page: Page, ticket: Ticket, details: Details, said: MultiDict[str, str] | None = None
+    page: OnlinePage, ticket: Ticket, details: Details, said: MultiDict[str, str] | None = None
 ):
     """The summary page again, with a field for the code that was sent by e-mail."""
     if not gate.send_code(page, ticket, details):
@@ -336,7 +336,7 @@ def _ask_code(
     return _check(page, ticket, notice, 422, code=True, said=said)
 
 
-def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
+def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> dict:
     """The chosen booking, in words."""
     calendar = free.wish.calendar
     picked, hold = _picked(page, ticket), holds.alive(ticket.visitor)
@@ -359,7 +359,7 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
     }
 
 
-def _picked(page: Page, ticket: Ticket) -> Picked:
+def _picked(page: OnlinePage, ticket: Ticket) -> Picked:
     """The choices of the ticket that the page still offers. If the person is gone the venue stays,
     if the service is still offered there.
     """
@@ -372,7 +372,7 @@ def _picked(page: Page, ticket: Ticket) -> Picked:
     return Picked(page, service, venue, person, _zone(), ticket.text)
 
 
-def _just_taken(page: Page, picked: Picked, said: Mapping[str, str] | None = None):
+def _just_taken(page: OnlinePage, picked: Picked, said: Mapping[str, str] | None = None):
     """Answer that somebody was faster, or that the time is no longer offered: show the next times,
     and keep everything that was typed.
     """

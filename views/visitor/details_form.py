@@ -8,7 +8,7 @@ from wtforms import BooleanField
 from base import text
 from base.catalogue import _, lazy
 from base.tables.texts import TextSettings
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details
 from people.text_numbers import number
 from views.kit.forms import NO_NUMBER, Email, Form, Line, Paragraph
@@ -31,7 +31,7 @@ class DetailsForm(Form):
     agrees = BooleanField(lazy("I agree"))
     website = Line(lazy("Leave this empty"), 200, render_kw=_UNSEEN)
 
-    def __init__(self, page: Page, said: Mapping[str, str] | None = None):
+    def __init__(self, page: OnlinePage, said: Mapping[str, str] | None = None):
         super().__init__(formdata=said, meta={"csrf": False})
         self.asks, self.clinic = page.settings.asks, page.clinic
         if self.asks == "phone":

@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, request, url_for
 from base import region, scheduling
 from base.catalogue import _
 from free_times.earlier import accepting, entries, offering
-from free_times.earlier.accepting import Gone
+from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import WaitingEntry
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import by_letter, managing, names
@@ -99,7 +99,7 @@ def _booking_url(booking: Booking) -> str:
 def take(offer: EarlierOffer):
     try:
         outcome = accepting.ask(offer)
-    except Gone:
+    except OfferGone:
         return _page(offer, status=409)
     if outcome == Certainty.ASKING:
         return _to("wait", offer)
@@ -123,7 +123,7 @@ def wait(offer: EarlierOffer):
 def _carry_out(offer: EarlierOffer, outcome: Certainty):
     try:
         accepting.take(offer, outcome)
-    except Gone:
+    except OfferGone:
         return _page(offering.find(str(offer.uuid), offering.token(offer)) or offer, status=409)
     except CannotCheck:
         accepting.stop_asking(offer)

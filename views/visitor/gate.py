@@ -11,9 +11,9 @@ from base.tables import outbox
 from free_times.online import proofs
 from free_times.online.admission import NeedsCode
 from free_times.online.forms import Ticket
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details
-from free_times.online.waiting import Sent
+from free_times.online.waiting import SentForm
 from models import Clinic
 from people.credentials import Throttle
 from people.mailed_codes import MailedCode
@@ -35,11 +35,11 @@ def wait_seconds(details: Details) -> int:
     )
 
 
-def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
+def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> SentForm:
     """The values that the form sent. Raises NeedsCode if it holds no proof and a code can
     be sent."""
     code = request.form.get("code", "")[:LONGEST_CODE]
-    brought = Sent(
+    brought = SentForm(
         details,
         typed,
         proof=request.form.get("proof", "")[: proofs.LONGEST + 1],
@@ -66,7 +66,7 @@ def may_mail(details: Details) -> bool:
     return bool(details.email) and outbox.is_set_up()
 
 
-def send_code(page: Page, ticket: Ticket, details: Details) -> bool:
+def send_code(page: OnlinePage, ticket: Ticket, details: Details) -> bool:
     """Send the visitor a code, unless an earlier one still works. False: too many were sent."""
     return MailedCode.send(page.clinic, ticket.visitor, details.email)
 

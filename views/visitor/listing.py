@@ -13,7 +13,7 @@ from free_times.earlier import asking, entries
 from free_times.earlier.asking import CannotWait
 from free_times.earlier.entries import LONGEST, EarlierSettings, WaitingEntry
 from free_times.online import forms, proofs
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from views.kit import display
 from views.kit.wanted import WantedForm
 
@@ -29,7 +29,7 @@ blueprint = pages.blueprint(__name__)
 
 @blueprint.get("/waiting-list")
 @with_page
-def show(page: Page):
+def show(page: OnlinePage):
     picked = Picked.of(page, request.args)
     if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
         return choosing.gone(page)
@@ -75,13 +75,13 @@ def _page(
     )
 
 
-def _visitor(page: Page, visit: str) -> str:
+def _visitor(page: OnlinePage, visit: str) -> str:
     return forms.visitor(forms.nonce_of(visit, page.clinic.id))
 
 
 @blueprint.post("/waiting-list")
 @with_page
-def add(page: Page):
+def add(page: OnlinePage):
     picked, visit = Picked.of(page, request.form), request.form.get("visit", "")[:64]
     if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
         return choosing.gone(page)
@@ -109,7 +109,7 @@ def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
     return all(good) and not form.errors
 
 
-def _unproven(page: Page, visit: str, details: DetailsForm) -> str | None:
+def _unproven(page: OnlinePage, visit: str, details: DetailsForm) -> str | None:
     """If the form has neither a proof of work nor a code, and a code can be sent: send one, and
     return the sentence about it. None otherwise.
     """

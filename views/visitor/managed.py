@@ -13,12 +13,12 @@ from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _
-from free_times.finding import Free
+from free_times.finding import FreeTime
 from free_times.online import answering, managing
 from free_times.online.answering import NotOffered
 from free_times.online.bookings import OnlineBooking
 from free_times.online.managing import TooLate
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import JustTaken
 from free_times.online.waiting import CannotCheck
 from sync.events import visit
@@ -36,16 +36,16 @@ _WAY = "/booking/<uuid>/<token>"
 
 @blueprint.get(_WAY)
 @with_booking
-def show(page: Page, made: OnlineBooking):
+def show(page: OnlinePage, made: OnlineBooking):
     return booking_page(page, made)
 
 
-def booking_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
+def booking_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: int = 200):
     """The page of a visitor's booking."""
     return pages.show("booking.html", page, status, notice=notice, **facts(page, made))
 
 
-def facts(page: Page, made: OnlineBooking) -> dict:
+def facts(page: OnlinePage, made: OnlineBooking) -> dict:
     """The values that every page about the booking shows."""
     booking = made.booking
     calendar = booking.practitioner
@@ -99,7 +99,7 @@ def _hidden(address: str) -> str:
 
 @blueprint.get(f"{_WAY}/appointment.ics")
 @with_booking
-def appointment(page: Page, made: OnlineBooking):
+def appointment(page: OnlinePage, made: OnlineBooking):
     """One entry for any calendar app, as a file."""
     booking = made.booking
     statuses = {"cancelled": "cancelled", "pending": "tentative", "offered": "tentative"}
@@ -125,7 +125,7 @@ def appointment(page: Page, made: OnlineBooking):
 
 @blueprint.get(f"{_WAY}/cancel")
 @with_booking
-def ask_cancel(page: Page, made: OnlineBooking):
+def ask_cancel(page: OnlinePage, made: OnlineBooking):
     """Ask whether to cancel. Nothing changes before the button is pressed."""
     if not managing.may_change(page, made):
         return booking_page(page, made)
@@ -134,7 +134,7 @@ def ask_cancel(page: Page, made: OnlineBooking):
 
 @blueprint.post(f"{_WAY}/cancel")
 @with_booking
-def cancel(page: Page, made: OnlineBooking):
+def cancel(page: OnlinePage, made: OnlineBooking):
     try:
         managing.cancel(page, made, _shown())
     except TooLate:
@@ -149,7 +149,7 @@ def _shown() -> datetime | None:
     return given.instant(request.form.get("shown", ""))
 
 
-def _changed(page: Page, made: OnlineBooking):
+def _changed(page: OnlinePage, made: OnlineBooking):
     notice = _(
         "Someone else changed the time of your booking. Look at it first. Nothing was changed."
     )
@@ -158,7 +158,7 @@ def _changed(page: Page, made: OnlineBooking):
 
 @blueprint.post(f"{_WAY}/accept")
 @with_booking
-def accept(page: Page, made: OnlineBooking):
+def accept(page: OnlinePage, made: OnlineBooking):
     """Take the other time that the clinic offered."""
     at: datetime | None = given.instant(request.form.get("time", ""))
     try:
@@ -172,7 +172,7 @@ def accept(page: Page, made: OnlineBooking):
 
 @blueprint.get(f"{_WAY}/accept/wait")
 @with_booking
-def wait_offered(page: Page, made: OnlineBooking):
+def wait_offered(page: OnlinePage, made: OnlineBooking):
     """Take the time as soon as it is known to be free, since the visitor pressed the button.
     Without a press nothing happens.
     """
@@ -184,7 +184,7 @@ def wait_offered(page: Page, made: OnlineBooking):
     return _take_offered(page, made, made.booking.starts_at, outcome)
 
 
-def _take_offered(page: Page, made: OnlineBooking, at: datetime | None, outcome: Certainty):
+def _take_offered(page: OnlinePage, made: OnlineBooking, at: datetime | None, outcome: Certainty):
     try:
         answering.accept(made, at, outcome)
     except NotOffered:
@@ -203,7 +203,7 @@ def _take_offered(page: Page, made: OnlineBooking, at: datetime | None, outcome:
     return _done(page, made)
 
 
-def _not_offered(page: Page, made: OnlineBooking):
+def _not_offered(page: OnlinePage, made: OnlineBooking):
     return booking_page(page, made, _("This time is not offered any more."), 409)
 
 
@@ -213,20 +213,20 @@ def _too_late() -> str:
 
 @blueprint.get(f"{_WAY}/move")
 @with_booking
-def ask_move(page: Page, made: OnlineBooking):
+def ask_move(page: OnlinePage, made: OnlineBooking):
     """The page of other times for the booking."""
     if not managing.may_move(page, made):
         return booking_page(page, made)
     return _move_page(page, made)
 
 
-def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
+def _move_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: int = 200):
     if not managing.may_move(page, made):
         sentence = _("The booking cannot be moved online any more. Nothing was changed.")
         return booking_page(page, made, sentence, 409)
     found = facts(page, made)
 
-    def find(begin: datetime, end: datetime) -> Iterator[Free]:
+    def find(begin: datetime, end: datetime) -> Iterator[FreeTime]:
         return managing.other_times(page, made, begin, end)
 
     days, later, __ = choosing.days_from(
@@ -250,7 +250,7 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
 
 @blueprint.post(f"{_WAY}/move")
 @with_any_link
-def move(page: Page, made: OnlineBooking, is_old: bool):
+def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
     at: datetime | None = given.instant(request.form.get("time", ""))
     if is_old:
         is_same = managing.was_moved_just_now(made, at)  # the same button was pressed twice
@@ -273,7 +273,7 @@ def move(page: Page, made: OnlineBooking, is_old: bool):
 
 @blueprint.get(f"{_WAY}/move/wait")
 @with_any_link
-def wait(page: Page, made: OnlineBooking, is_old: bool):
+def wait(page: OnlinePage, made: OnlineBooking, is_old: bool):
     """Move as soon as the time is known to be free, since the visitor pressed the button. Without a
     press nothing happens.
     """
@@ -290,7 +290,7 @@ def wait(page: Page, made: OnlineBooking, is_old: bool):
     return _carry_out(page, made, at, outcome)
 
 
-def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Certainty):
+def _carry_out(page: OnlinePage, made: OnlineBooking, at: datetime, outcome: Certainty):
     """Move the booking. If a calendar outside could not be asked, and the clinic then allows no
     booking, the booking stays: the new time may be taken.
     """
@@ -311,15 +311,15 @@ def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Certainty
         return _taken(page, made)
 
 
-def _taken(page: Page, made: OnlineBooking):
+def _taken(page: OnlinePage, made: OnlineBooking):
     notice = _("This time was just taken. Your booking is unchanged. Choose another time.")
     return _move_page(page, made, notice, 409)
 
 
-def _done(page: Page, made: OnlineBooking):
+def _done(page: OnlinePage, made: OnlineBooking):
     return _to("managed.show", page, made)
 
 
-def _to(endpoint: str, page: Page, made: OnlineBooking):
+def _to(endpoint: str, page: OnlinePage, made: OnlineBooking):
     way = {"name": page.name, "uuid": made.booking.uuid, "token": managing.token(made)}
     return redirect(url_for(endpoint, **way), 303)

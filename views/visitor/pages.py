@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, g, make_response, redirect, 
 from base import region, scheduling
 from free_times.online import forms, managing, names
 from free_times.online.bookings import OnlineBooking
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from views.kit import display
 
@@ -77,7 +77,7 @@ def _closed(name: str) -> Response:
     if not found:
         return missing()
     row, settings = found
-    page = Page(row.clinic, row.name, settings, [], {})
+    page = OnlinePage(row.clinic, row.name, settings, [], {})
     again = url_for("details.details", name=name, form=request.values["form"])
     return show("closed.html", page, 404, again=again)
 
@@ -87,7 +87,7 @@ def with_booking(view: Callable) -> Callable:
     and so are links from before the booking was moved.
     """
 
-    def unless_old(page: Page, made: OnlineBooking, is_old: bool, **kwargs):
+    def unless_old(page: OnlinePage, made: OnlineBooking, is_old: bool, **kwargs):
         return no_link(page, is_old) if is_old else view(page, made, **kwargs)
 
     return wraps(view)(with_any_link(unless_old))
@@ -112,7 +112,7 @@ def with_any_link(view: Callable) -> Callable:
         row, settings = found
         made, is_old = managing.find(row.clinic, uuid, token)
 
-        def opened(page: Page, **kwargs):
+        def opened(page: OnlinePage, **kwargs):
             return no_link(page) if made is None else view(page, made, is_old=is_old, **kwargs)
 
         return _on(opened, row, settings, kwargs)
@@ -120,14 +120,14 @@ def with_any_link(view: Callable) -> Callable:
     return shown
 
 
-def no_link(page: Page, is_old: bool = False) -> Response:
+def no_link(page: OnlinePage, is_old: bool = False) -> Response:
     """The answer to a link that leads to no booking of this clinic, or no longer does."""
     return show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
 
 
 def _on(view: Callable, row: names.PageName, settings: OnlineSettings, kwargs: dict):
     region.begin(row.clinic.region)
-    g.visited = Page.of(row.clinic, row.name, settings)
+    g.visited = OnlinePage.of(row.clinic, row.name, settings)
     return view(g.visited, **kwargs)
 
 
@@ -138,7 +138,7 @@ def _led_on(name: str | None, kwargs: dict) -> Response:
     return redirect(url_for(request.endpoint, name=name, **kwargs) + asked, 307)
 
 
-def show(template: str, page: Page, status: int = 200, **shown) -> Response:
+def show(template: str, page: OnlinePage, status: int = 200, **shown) -> Response:
     """A page of the clinic. `kept`: the typed texts that its forms carry on. `start`: the address
     of the first question, with the visitor's zone.
     """
@@ -194,6 +194,6 @@ def zone_of(name: str) -> ZoneInfo | None:
     return ZoneInfo(name) if is_zone(name) else None
 
 
-def price(cents: int, page: Page) -> str:
+def price(cents: int, page: OnlinePage) -> str:
     """The price in the clinic's currency; "" if there is none."""
     return display.money(cents, page.clinic.currency) if cents else ""

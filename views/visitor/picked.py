@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from free_times.offers import Terms
+from free_times.offers import ServiceTerms
 from free_times.online import taking
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from models import Service, User, Venue
 
 from . import pages
@@ -20,7 +20,7 @@ class Picked:
     service that is booked with anyone who is free.
     """
 
-    page: Page
+    page: OnlinePage
     service: Service | None
     venue: Venue | None
     person: User | None
@@ -29,7 +29,7 @@ class Picked:
     is_lost: bool = False
 
     @classmethod
-    def of(cls, page: Page, said: Mapping[str, str]) -> "Picked":
+    def of(cls, page: OnlinePage, said: Mapping[str, str]) -> "Picked":
         """The choices in an address or a form."""
         zone, venue, person = (said.get(word, "") for word in ("zone", "venue", "with"))
         picked = cls(
@@ -45,7 +45,7 @@ class Picked:
         return replace(picked, is_lost=is_lost or bool(is_named))
 
     @property
-    def terms(self) -> list[Terms]:
+    def terms(self) -> list[ServiceTerms]:
         """The calendars in which the service may be booked, limited to the chosen venue and
         person.
         """

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from base import vault
 from free_times.online import holds, waiting
 from free_times.online.forms import Ticket
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import JustTaken
 from sync.two_way.standing.freshness import Certainty
 
@@ -20,7 +20,7 @@ blueprint = pages.blueprint(__name__)
 
 @blueprint.get("/wait")
 @with_page
-def show(page: Page):
+def show(page: OnlinePage):
     """Book once it is known whether the time is free, since the visitor pressed the button."""
     ticket = details.ticket_of(page, request.args.get("form", ""))
     if ticket is None:
@@ -46,7 +46,7 @@ def show(page: Page):
     return answer
 
 
-def _over(page: Page, ticket: Ticket):
+def _over(page: OnlinePage, ticket: Ticket):
     """The answer if nothing waits any more: the request came twice, or the time could not be
     booked.
     """

@@ -14,7 +14,7 @@ from base.outgoing.line import Client
 from sync.calendar_data import documents, occurrences
 from sync.calendar_data.busy import NoTime, Whose
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
-from sync.providers.base import Calendar, Operation, Polled, Result
+from sync.providers.base import ListedCalendar, Operation, Polled, Result
 from sync.providers.errors import Unreadable
 from sync.providers.parsing import of_installation
 from sync.providers.values import zone
@@ -25,7 +25,7 @@ from . import composing, listing, reading, tokens
 from .fetching import Resource, fetch, get
 from .http import Dav
 from .reading import Read
-from .writing import Writer
+from .writing import CalDavWriter
 
 BATCH_SIZE = 12  # requests of up to four at once: with each at its time-out, within a job
 AROUND = timedelta(days=400)  # how far an occurrence may be moved and still be found by its id
@@ -54,13 +54,13 @@ class CalDav(Polled):
 
     # ---- calendars ----
 
-    def calendars(self) -> list[Calendar]:
+    def calendars(self) -> list[ListedCalendar]:
         return listing.calendars(self._dav)
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ListedCalendar:
         return listing.calendar(self._dav, calendar_id)
 
-    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         return listing.create(self._dav, name, description)
 
     def delete_calendar(self, calendar_id: str) -> None:
@@ -78,7 +78,7 @@ class CalDav(Polled):
     ) -> Delta:
         read = self._read(calendar_id, sync_token)
         is_complete = sync_token is None
-        found = self._taken_apart(calendar_id, read, window if unrolled else None)
+        found = self._events_of_all(calendar_id, read, window if unrolled else None)
         events = tuple(one for one in found if isinstance(one, RemoteEvent))
         unread = {one.remote_id: one for one in found if isinstance(one, Unread)} | read.unread
         # a resource is always complete: occurrences missing in its events do not exist
@@ -149,7 +149,7 @@ class CalDav(Polled):
     ) -> dict[str, tuple[str, Mark | None]]:
         """Marks stand in the events themselves, so all of them are read."""
         read = self._read(calendar_id, None)
-        found = self._taken_apart(calendar_id, read, window)
+        found = self._events_of_all(calendar_id, read, window)
         if window:
             return {one.remote_id: ("", None) for one in found if isinstance(one, RemoteEvent)}
         return {
@@ -161,7 +161,7 @@ class CalDav(Polled):
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
-        found = self._taken_apart(calendar_id, self._whole(calendar_id), None)
+        found = self._events_of_all(calendar_id, self._whole(calendar_id), None)
         return [
             one
             for one in found
@@ -170,7 +170,7 @@ class CalDav(Polled):
 
     # ---- from data to events ----
 
-    def _taken_apart(
+    def _events_of_all(
         self, calendar_id: str, read: Read, window: Window | None
     ) -> list[RemoteEvent | Unread]:
         """The events of a reading: occurrences within a window, or each resource as one."""
@@ -183,13 +183,13 @@ class CalDav(Polled):
         self, calendar_id: str, resource: Resource, window: Window | None
     ) -> list[RemoteEvent | Unread]:
         known = self._zones.get(calendar_id)
-        found, is_on_clock = _taken(resource, Whose(known or UTC, self._me), window)
+        found, is_on_clock = _parsed(resource, Whose(known or UTC, self._me), window)
         if known or not is_on_clock:
             return found
         # a time without a zone needs the calendar's, which is asked for once
         told = listing.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
         self._zones[calendar_id] = zone(told)
-        return _taken(resource, Whose(self._zones[calendar_id], self._me), window)[0]
+        return _parsed(resource, Whose(self._zones[calendar_id], self._me), window)[0]
 
     def _of(
         self, calendar_id: str, resource: Resource, remote_id: str
@@ -213,7 +213,7 @@ class CalDav(Polled):
     # ---- writing ----
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
-        writer = Writer(self._dav, calendar_id, lambda one: self._sure(calendar_id, one))
+        writer = CalDavWriter(self._dav, calendar_id, lambda one: self._sure(calendar_id, one))
         return carried_out(operations, BATCH_SIZE, writer.write)
 
     def _sure(self, calendar_id: str, resource: Resource) -> RemoteEvent:
@@ -224,7 +224,7 @@ class CalDav(Polled):
         return found[0]
 
 
-def _taken(
+def _parsed(
     resource: Resource, whose: Whose, window: Window | None
 ) -> tuple[list[RemoteEvent | Unread], bool]:
     """The events of a resource, and whether a time was on the clock of `whose`."""

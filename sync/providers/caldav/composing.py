@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sync.calendar_data.busy import Span, Whose, remote_event, span
+from sync.calendar_data.busy import EventTime, Whose, remote_event, span
 from sync.calendar_data.documents import Group
 from sync.events.event import Event, Mark, RemoteEvent
 from sync.feeds.ical import PRODUCT, escaped, folded, vevent
@@ -86,7 +86,7 @@ def whole(group: Group, whose: Whose, name: str, etag: str) -> RemoteEvent:
     busy.NoTime.
     """
     event = group.master or group.events[0]
-    when: Span = span(event)
+    when: EventTime = span(event)
     return remote_event(
         event, when, whose, name, etag, is_series=group.is_repeat, mark=mark_of(event)
     )

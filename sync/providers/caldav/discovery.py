@@ -79,7 +79,7 @@ def _at(http: Client, login: Login) -> Login | None:
     url, answer = _followed(dav, login.url)
     if answer is None:
         return None
-    item = answer.items[0] if answer.items else xml.Item("")
+    item = answer.items[0] if answer.items else xml.DavItem("")
     login = replace(login, url=url)
     if item.has(f"{xml.DAV}resourcetype", f"{xml.CAL}calendar"):
         return _completed(login, url, (url,), ())
@@ -98,7 +98,7 @@ def _at(http: Client, login: Login) -> Login | None:
         raise OtherServer("other_host")
     dav = Dav(http, lambda _stale: replace(login, url=principal).written())
     found = dav.multistatus("PROPFIND", principal, xml.propfind(ACCOUNT))
-    account = found.items[0] if found.items else xml.Item("")
+    account = found.items[0] if found.items else xml.DavItem("")
     homes = [hrefs.absolute(principal, one) for one in account.hrefs(f"{xml.CAL}calendar-home-set")]
     homes = [home for home in homes if home and hrefs.may_carry(principal, home)]
     if not homes:
@@ -135,7 +135,7 @@ def _no_server(answer: httpx.Response) -> None:
     raise error_of(answer)
 
 
-def _addresses(account: xml.Item) -> list[str]:
+def _addresses(account: xml.DavItem) -> list[str]:
     """The e-mail addresses of the account's owner, the preferred one first."""
     told = account.props.get(f"{xml.CAL}calendar-user-address-set")
     found = [] if told is None else list(told.iter(f"{xml.DAV}href"))

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import httpx
 
-from base.outgoing.exchange import MOVED, Refused, exchange
+from base.outgoing.exchange import MOVED, RequestFailed, exchange
 from base.outgoing.line import Client
 from sync.providers.errors import AuthExpired, ProviderError, Unanswered, Unavailable
 from sync.providers.wire import AccessToken
@@ -19,7 +19,7 @@ from sync.providers.wire import AccessToken
 from . import hrefs, login, xml
 from .login import Login
 from .refusals import error_of
-from .turns import TURNS, Turns
+from .turns import TURNS, AccountTurns
 
 LARGEST_OCTETS = 64_000_000  # octets of one answer, unpacked
 XML_TYPE = "application/xml; charset=utf-8"
@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 class Dav:
     """The requests to one account's server, each in its turn."""
 
-    def __init__(self, http: Client, access_token: AccessToken, turns: Turns = TURNS):
+    def __init__(self, http: Client, access_token: AccessToken, turns: AccountTurns = TURNS):
         self._http, self._access_token, self._turns = http, access_token, turns
         self._login: Login | None = None
 
@@ -123,7 +123,7 @@ class Dav:
                 largest_octets=LARGEST_OCTETS,
                 redirects=0,
             )
-        except Refused as refused:
+        except RequestFailed as refused:
             kind = Unanswered if refused.may_have_arrived else Unavailable
             raise kind(refused.word) from None
 

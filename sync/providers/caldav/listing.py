@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, unescape
 import httpx
 
 from sync.calendar_data import zones
-from sync.providers.base import Calendar
+from sync.providers.base import ListedCalendar
 from sync.providers.errors import (
     CannotMake,
     Forbidden,
@@ -59,9 +59,9 @@ _ZONE = re.compile(r"^TZID[^:\n]*:(.+)$", re.MULTILINE)
 _QUOTE = {"&quot;": '"'}  # besides &amp; &lt; &gt;: DAViCal escapes names twice
 
 
-def calendars(dav: Dav) -> list[Calendar]:
+def calendars(dav: Dav) -> list[ListedCalendar]:
     """Every calendar in the account's homes; a home that is a calendar itself is one."""
-    found: dict[str, Calendar] = {}
+    found: dict[str, ListedCalendar] = {}
     for home in dav.login.homes:
         answer = dav.multistatus("PROPFIND", home, xml.propfind(NAMES), "1")
         if not answer.items:  # a home lists at least itself
@@ -72,7 +72,7 @@ def calendars(dav: Dav) -> list[Calendar]:
     return list(found.values())
 
 
-def calendar(dav: Dav, calendar_id: str) -> Calendar:
+def calendar(dav: Dav, calendar_id: str) -> ListedCalendar:
     """One calendar. Raises Gone."""
     answer = dav.multistatus("PROPFIND", calendar_id, xml.propfind(NAMES))
     for item in answer.items:
@@ -89,7 +89,7 @@ def stands(dav: Dav, calendar_id: str) -> bool:
         answer = dav.multistatus("PROPFIND", calendar_id, xml.propfind(("d:resourcetype",)))
     except Gone:
         return False
-    item = answer.items[0] if answer.items else xml.Item("", 404)
+    item = answer.items[0] if answer.items else xml.DavItem("", 404)
     if item.status in (404, 410):
         return False
     if item.failed.get(TYPE, item.status) == 403:
@@ -105,7 +105,7 @@ def zone_name(dav: Dav, calendar_id: str) -> str:
         return ""
 
 
-def _calendar(dav: Dav, home: str, item: xml.Item) -> Calendar | None:
+def _calendar(dav: Dav, home: str, item: xml.DavItem) -> ListedCalendar | None:
     """An item of the list as a calendar; None for anything else."""
     url = hrefs.absolute(dav.url(home), item.href)
     types = {child.tag.rpartition("}")[2] for child in item.props.get(TYPE, ())}
@@ -121,7 +121,7 @@ def _calendar(dav: Dav, home: str, item: xml.Item) -> Calendar | None:
     segment = hrefs.last_segment(calendar_id)
     zone = _ZONE.search(item.text(f"{xml.CAL}calendar-timezone").replace("\r", ""))
     place = zones.meant(zone[1]) if zone else None
-    return Calendar(
+    return ListedCalendar(
         calendar_id,
         plain(unescape(item.text(f"{xml.DAV}displayname"), _QUOTE) or segment, NAME_LENGTH),
         _access(item, types),
@@ -131,7 +131,7 @@ def _calendar(dav: Dav, home: str, item: xml.Item) -> Calendar | None:
     )
 
 
-def _access(item: xml.Item, types: set[str]) -> str:
+def _access(item: xml.DavItem, types: set[str]) -> str:
     """The account's rights there (RFC 3744, 3): "owner" also means that it may write."""
     if PRIVILEGES not in item.props:
         return "owner"  # if writing is not allowed, the first write shows it
@@ -161,7 +161,7 @@ def _description(text: str, segment: str) -> str:
 # ---- ours ----
 
 
-def create(dav: Dav, name: str, description: str) -> Calendar:
+def create(dav: Dav, name: str, description: str) -> ListedCalendar:
     """A new calendar. Raises CannotMake if the server makes none for programs, Unanswered if it was
     made and is not listed yet.
     """

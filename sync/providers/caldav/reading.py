@@ -20,7 +20,7 @@ from . import hrefs, tokens, xml
 from .fetching import ETAG, Fetched, Resource, fetch, told
 from .http import Dav
 from .listing import stands
-from .tokens import Token
+from .tokens import CalDavToken
 
 CTAG = f"{xml.SERVER}getctag"
 LIST = ("d:getetag", "d:resourcetype", "s:getctag")
@@ -38,7 +38,7 @@ class Read:
     that cannot be read, and the token of this state.
     """
 
-    token: Token
+    token: CalDavToken
     resources: dict[str, Resource] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     unread: dict[str, Unread] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def versions(dav: Dav, calendar_id: str) -> dict[str, str]:
     return _names(dav, calendar_id)[0]
 
 
-def changes(dav: Dav, calendar_id: str, token: Token, at: datetime) -> Read:
+def changes(dav: Dav, calendar_id: str, token: CalDavToken, at: datetime) -> Read:
     """The changes since a token. Raises SyncTokenExpired."""
     if token.told:
         return _since(dav, calendar_id, token)
@@ -90,7 +90,7 @@ def changes(dav: Dav, calendar_id: str, token: Token, at: datetime) -> Read:
 # ---- by sync-collection ----
 
 
-def _names(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
+def _names(dav: Dav, calendar_id: str) -> tuple[dict[str, str], CalDavToken]:
     """Versions by name, and the token of that state (without place and time)."""
     try:
         return _first(dav, calendar_id)
@@ -100,7 +100,7 @@ def _names(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
     return _listed(dav, calendar_id)
 
 
-def _first(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
+def _first(dav: Dav, calendar_id: str) -> tuple[dict[str, str], CalDavToken]:
     names: dict[str, str] = {}
     token = ""
     for portion in _portions(dav, calendar_id, "", with_data=False):
@@ -113,10 +113,10 @@ def _first(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
         token = portion.sync_token
     if not token:  # without one no further change would be reported
         raise ProviderError("no token", 501)
-    return names, Token("", token, NEVER)
+    return names, CalDavToken("", token, NEVER)
 
 
-def _since(dav: Dav, calendar_id: str, token: Token) -> Read:
+def _since(dav: Dav, calendar_id: str, token: CalDavToken) -> Read:
     read, untold = Read(token), dict[str, str]()
     for portion in _portions(dav, calendar_id, token.told, with_data=True):
         _refused(calendar_id, portion)
@@ -184,13 +184,13 @@ def _refused(calendar_id: str, answer: xml.Multistatus) -> None:
 def _ctag(dav: Dav, calendar_id: str) -> str:
     """The version of the whole calendar, "" if the server has none. Raises Gone."""
     answer = dav.multistatus("PROPFIND", calendar_id, xml.propfind(("s:getctag", "d:resourcetype")))
-    item = answer.items[0] if answer.items else xml.Item("", 404)
+    item = answer.items[0] if answer.items else xml.DavItem("", 404)
     if item.status in (404, 410):
         raise Gone("", item.status)
     return item.text(CTAG)
 
 
-def _listed(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
+def _listed(dav: Dav, calendar_id: str) -> tuple[dict[str, str], CalDavToken]:
     """Versions by name from a plain list. An event without a version always counts as changed."""
     answer = dav.multistatus("PROPFIND", calendar_id, xml.propfind(LIST), "1")
     names: dict[str, str] = {}
@@ -208,4 +208,4 @@ def _listed(dav: Dav, calendar_id: str) -> tuple[dict[str, str], Token]:
     if not has_own:
         raise Gone("", 404)
     known = {name: tokens.short(etag) if etag else "" for name, etag in names.items()}
-    return names, Token("", "", NEVER, ctag, known)
+    return names, CalDavToken("", "", NEVER, ctag, known)

@@ -14,7 +14,7 @@ HOSTS_OF_DOMAIN = ("", "caldav.", "dav.", "cloud.")
 
 
 @dataclass(frozen=True)
-class Service:
+class CalDavService:
     """One service. `url`: the first address to ask; "": the person types an address. `passwords`:
     the page that makes a password for programs. `steps`: the steps on it. `lacks`: what the
     service cannot do. `is_hosted`: it has many users and is asked at a slow pace.
@@ -43,7 +43,7 @@ class Service:
 SERVICES = {
     row.key: row
     for row in (
-        Service(
+        CalDavService(
             "apple",
             "Apple iCloud",
             "Apple",
@@ -58,7 +58,7 @@ SERVICES = {
             domains=("icloud.com", "me.com", "mac.com"),
             is_widespread=True,
         ),
-        Service(
+        CalDavService(
             "fastmail",
             "Fastmail",
             "Fastmail",
@@ -68,7 +68,7 @@ SERVICES = {
             lazy("Make a new app password there, with access to calendars."),
             domains=("fastmail.com", "fastmail.fm"),
         ),
-        Service(
+        CalDavService(
             "nextcloud",
             "Nextcloud",
             "Nextcloud",
@@ -81,7 +81,7 @@ SERVICES = {
             ),
             is_hosted=False,
         ),
-        Service(
+        CalDavService(
             "zoho",
             "Zoho",
             "Zoho",
@@ -97,7 +97,7 @@ SERVICES = {
                 " calendar for bookings in Zoho first."
             ),
         ),
-        Service(
+        CalDavService(
             "mailbox",
             "mailbox.org",
             "mailbox.org",
@@ -110,7 +110,7 @@ SERVICES = {
             ),
             domains=("mailbox.org",),
         ),
-        Service(
+        CalDavService(
             "posteo",
             "Posteo",
             "Posteo",
@@ -121,7 +121,7 @@ SERVICES = {
             lazy("Posteo makes no calendars for programs: make one for bookings in Posteo first."),
             domains=("posteo.de", "posteo.net"),
         ),
-        Service(
+        CalDavService(
             "other",
             "CalDAV",
             "CalDAV",
@@ -135,7 +135,7 @@ SERVICES = {
 }
 
 
-def beginnings(service: Service, typed: str) -> list[str]:
+def beginnings(service: CalDavService, typed: str) -> list[str]:
     """Addresses to try, in order, for a typed text: empty, a server's address, or an e-mail
     address. Raises ValueError for anything else.
     """

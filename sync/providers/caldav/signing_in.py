@@ -12,13 +12,13 @@ from sync.providers.errors import OtherServer
 
 from . import discovery, hrefs, login, services
 from .login import Login
-from .services import Service
+from .services import CalDavService
 
 
 class CalDavSignIn:
     """The sign-in of one service; see `registry.PasswordSignIn`."""
 
-    def __init__(self, service: Service):
+    def __init__(self, service: CalDavService):
         self.service = service
         self.asks_address = not service.url
         self.passwords, self.steps, self.lacks = service.passwords, service.steps, service.lacks

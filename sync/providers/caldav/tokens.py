@@ -22,7 +22,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Token:
+class CalDavToken:
     """`told`: the server's own token; "": it has none. `ctag`: the version of the whole calendar.
     `known`: a hash of each event's version by name, if the server has no token. `is_proved`: two
     lists had this ctag, `APART` from each other. Some servers count in seconds, and a calendar may
@@ -38,11 +38,11 @@ class Token:
     is_proved: bool = False
     ctag_at: datetime | None = None
 
-    def moved_on(self, told: str) -> "Token":
+    def moved_on(self, told: str) -> "CalDavToken":
         """The token after changes were read with the server's own."""
         return replace(self, told=told, ctag="", known={}, is_proved=False, ctag_at=None)
 
-    def listed(self, ctag: str, known: Mapping[str, str], at: datetime) -> "Token":
+    def listed(self, ctag: str, known: Mapping[str, str], at: datetime) -> "CalDavToken":
         """The token after another list, which was asked for at this time."""
         is_same = ctag == self.ctag != ""
         first = self.ctag_at if is_same and self.ctag_at else at
@@ -66,7 +66,7 @@ class Token:
         )
 
 
-def read(text: str, place: str, at: datetime) -> Token:
+def read(text: str, place: str, at: datetime) -> CalDavToken:
     """The token of this calendar. Raises SyncTokenExpired for any other, and if everything was last
     read a day ago.
     """
@@ -78,7 +78,7 @@ def read(text: str, place: str, at: datetime) -> Token:
         is_proved, listed_at = bool(kept.get("proved")), kept.get("ctag_at")
         ctag_at = datetime.fromisoformat(listed_at) if listed_at else None
         place_of_it, told, ctag = kept["place"], kept["told"], kept["ctag"]
-        token = Token(place_of_it, told, whole_at, ctag, known, is_proved, ctag_at)
+        token = CalDavToken(place_of_it, told, whole_at, ctag, known, is_proved, ctag_at)
         is_of_today = timedelta() <= at - whole_at + timedelta(hours=1) <= LONGEST
         if kept["version"] != VERSION or token.place != place or not is_of_today:
             raise SyncTokenExpired("old")

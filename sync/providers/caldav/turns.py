@@ -11,7 +11,7 @@ from collections.abc import Callable
 MOST_KEPT = 10_000
 
 
-class Turns:
+class AccountTurns:
     """When the next request of each account may begin. `clock`: monotonic seconds; `sleep`: waits
     for so many of them.
     """
@@ -40,4 +40,4 @@ class Turns:
         self._sleep(max(0.0, begins - at))
 
 
-TURNS = Turns()
+TURNS = AccountTurns()

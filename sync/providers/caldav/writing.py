@@ -35,13 +35,13 @@ UID_HELD = "uid"  # the server has this UID under another name
 DOUBTFUL = (400, 403, 404, 405, 409, 412)
 ENDS_BATCH = (*OF_ANY_CALL, RateLimited)
 CROWDED = (423, 500)
-Reader = Callable[[Resource], RemoteEvent]
+ReadResource = Callable[[Resource], RemoteEvent]
 
 
-class Writer:
+class CalDavWriter:
     """Writes to one calendar. `read` makes an event of a resource."""
 
-    def __init__(self, dav: Dav, calendar_id: str, read: Reader):
+    def __init__(self, dav: Dav, calendar_id: str, read: ReadResource):
         self._dav, self._calendar_id, self._read = dav, calendar_id, read
 
     def write(self, group: Sequence[Operation]) -> list[Result]:

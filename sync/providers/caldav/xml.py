@@ -33,7 +33,7 @@ UNREADABLE = "unreadable answer"
 
 
 @dataclass
-class Item:
+class DavItem:
     """The part of an answer about one address: its own status (0: none), its properties, and the
     status of the missing ones.
     """
@@ -65,7 +65,7 @@ class Item:
 class Multistatus:
     """An answer about several addresses, and the sync token in it."""
 
-    items: tuple[Item, ...]
+    items: tuple[DavItem, ...]
     sync_token: str = ""
 
 
@@ -109,8 +109,8 @@ def _joined(references: str) -> str:
     return escape(_FORBIDDEN.sub("", text), {'"': "&quot;"})
 
 
-def _item(response: "Element") -> Item:
-    item = Item((response.findtext(f"{DAV}href") or "").strip())
+def _item(response: "Element") -> DavItem:
+    item = DavItem((response.findtext(f"{DAV}href") or "").strip())
     item.status = _status(response.findtext(f"{DAV}status"))
     for group in response.findall(f"{DAV}propstat"):
         status = _status(group.findtext(f"{DAV}status")) or 200

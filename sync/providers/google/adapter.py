@@ -12,7 +12,7 @@ from typing import Any
 
 from base.outgoing.line import Client
 from sync.events.event import Delta, Mark, RemoteEvent, Window
-from sync.providers.base import Calendar, Operation, Pages, Result
+from sync.providers.base import ListedCalendar, Operation, Pages, Result
 from sync.providers.errors import (
     Exists,
     Gone,
@@ -80,19 +80,19 @@ class Google:
 
     # ---- calendars ----
 
-    def calendars(self) -> list[Calendar]:
+    def calendars(self) -> list[ListedCalendar]:
         with reading():
             # a hidden event of ours still exists
             pages = self._api.pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})
             return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ListedCalendar:
         with reading():
             return replace(
                 to_calendar(self._api.json("GET", calendar_path(calendar_id))), access="owner"
             )
 
-    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         body = {
             "summary": name,
             "timeZone": zone_name,
@@ -235,20 +235,20 @@ class Google:
         return carried_out(operations, BATCH_SIZE, lambda group: self._write(calendar_id, group))
 
     def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
-        """Write one batch, and look up the events whose ids were taken."""
+        """Write one batch, and look up the events whose ids exist."""
         answers = self._api.send([to_call(calendar_id, operation) for operation in group])
         results = [
             to_result(operation, answer) for operation, answer in zip(group, answers, strict=True)
         ]
-        taken = [
+        existing = [
             number for number, result in enumerate(results) if isinstance(result.error, Exists)
         ]
         looks = self._api.send(
             [
                 Call("GET", item_address(calendar_id, group[number].remote_id, ANSWER))
-                for number in taken
+                for number in existing
             ]
         )
-        for number, answer in zip(taken, looks, strict=True):
+        for number, answer in zip(existing, looks, strict=True):
             results[number] = Result(group[number], error=lies_there(answer))
         return results

@@ -10,7 +10,7 @@ from base.outgoing.line import Client
 from sync.providers import multipart
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import ProviderError, Unanswered, Unavailable
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import following, is_of_another_shape, reading
 from sync.providers.wire import AccessToken, Wire
 from sync.providers.writing import answers_to, judged
@@ -71,7 +71,7 @@ class CalendarApi:
                 place = following(seen, page["nextPageToken"], is_short=path == LIST)
             query = {**query, "pageToken": place}
 
-    def send(self, calls: list[Call]) -> list[Answer | ProviderError]:
+    def send(self, calls: list[Call]) -> list[CallAnswer | ProviderError]:
         """The result of each call. Calls that met an expired access token, or each other, did
         nothing and are sent once more.
         """
@@ -87,7 +87,7 @@ class CalendarApi:
             answers[number] = answer
         return judged(answers, failure, self._wire.judged)
 
-    def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+    def _send_once(self, calls: Sequence[Call]) -> list[CallAnswer | ProviderError]:
         """The answers to one batch. Raises the error of a batch that was refused as a whole."""
         content_type, content = multipart.written(calls)
         answer = self._wire.send(

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sync.events.event import Event, Mark, RemoteEvent
-from sync.providers.base import Calendar
+from sync.providers.base import ListedCalendar
 from sync.providers.parsing import (
     changed_at,
     day,
@@ -185,12 +185,12 @@ def _busy(item: dict[str, Any]) -> str:
     return "tentative" if "tentative" in (answer, item.get("status")) else "busy"
 
 
-def to_calendar(item: dict[str, Any]) -> Calendar:
+def to_calendar(item: dict[str, Any]) -> ListedCalendar:
     """A calendar from the account's list.
 
     A role that is not known yet may at most read. Raises Unreadable if it has no id.
     """
-    return Calendar(
+    return ListedCalendar(
         sure_identity(item),
         text(item.get("summaryOverride") or item.get("summary"), TITLE_LENGTH),
         ACCESS.get(str(item.get("accessRole")), "times"),

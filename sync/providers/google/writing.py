@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from sync.providers.base import Create, Delete, Operation, Result
 from sync.providers.errors import Exists, Gone, ProviderError, Unavailable
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import answered
 
 from .errors import error_of, is_collision
@@ -54,21 +54,21 @@ def to_call(calendar_id: str, operation: Operation) -> Call:
     return Call("PUT", address, from_event(operation.event, operation.mark), condition)
 
 
-def may_pass_now(answer: Answer | ProviderError) -> bool:
+def may_pass_now(answer: CallAnswer | ProviderError) -> bool:
     """Whether the call did nothing and may succeed when it is sent once more."""
-    return isinstance(answer, Answer) and (
+    return isinstance(answer, CallAnswer) and (
         answer.status == 401 or is_collision(answer.status, answer.body)
     )
 
 
-def failure(answer: Answer | ProviderError) -> ProviderError | None:
+def failure(answer: CallAnswer | ProviderError) -> ProviderError | None:
     """The error that the answer to a call of a batch means; None for a good one."""
     if isinstance(answer, ProviderError):
         return answer
     return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
 
 
-def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
+def to_result(operation: Operation, answer: CallAnswer | ProviderError) -> Result:
     """The result of an operation."""
     if isinstance(answer, ProviderError):
         return Result(operation, error=answer)
@@ -87,7 +87,7 @@ def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
         return Result(operation, error=error)
 
 
-def lies_there(answer: Answer | ProviderError) -> ProviderError:
+def lies_there(answer: CallAnswer | ProviderError) -> ProviderError:
     """The result for an id that is taken, with the event that has it."""
     if isinstance(answer, ProviderError):
         return answer

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from base import scheduling
 from base.outgoing.line import Client
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
-from sync.providers.base import Calendar, Operation, Pages, Result
+from sync.providers.base import ListedCalendar, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
 from sync.providers.parsing import (
     all_apart,
@@ -34,7 +34,7 @@ from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
 
 from . import json_batch
 from .channels import GraphChannels
-from .contents import PAGE_SIZE, Contents, calendar_path
+from .contents import PAGE_SIZE, GraphContents, calendar_path
 from .graph import Graph
 from .items import bounds, event_of, is_hidden, is_of_series
 from .shapes import (
@@ -49,7 +49,7 @@ from .shapes import (
     to_calendar,
     to_event,
 )
-from .writing import Writer
+from .writing import GraphWriter
 
 LIST_SIZE = 100
 FEW_TOLD = 60  # with more than this, the whole list costs fewer requests than one for each event
@@ -89,7 +89,7 @@ class Microsoft:
 
     # ---- calendars ----
 
-    def calendars(self) -> list[Calendar]:
+    def calendars(self) -> list[ListedCalendar]:
         with reading():
             own = frozenset(address.lower() for address in self._addresses() if address)
             return all_told(self._calendars(), lambda item: to_calendar(item, own))
@@ -105,14 +105,14 @@ class Microsoft:
                 raise
         return list(self._graph.items(target("/me/calendars", query), is_short=True))
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ListedCalendar:
         with reading():
             return replace(
                 to_calendar(self._graph.json("GET", calendar_path(calendar_id)), frozenset()),
                 access="owner",
             )
 
-    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         """A new calendar. Graph's calendars have no zone, and no description: it becomes a property
         that nobody sees.
         """
@@ -124,7 +124,7 @@ class Microsoft:
                 raise
             made, description = self._graph.json("POST", "/me/calendars", json={"name": name}), ""
         with reading():
-            return Calendar(made["id"], made["name"], "owner", description=description)
+            return ListedCalendar(made["id"], made["name"], "owner", description=description)
 
     def delete_calendar(self, calendar_id: str) -> None:
         try:
@@ -182,7 +182,9 @@ class Microsoft:
         reported and is not shown: one of the two answers is wrong.
         """
         looks: list[RemoteEvent | Unread] = []
-        for one in Contents(self._graph, calendar_id, counts_guests=False).surely(singles).values():
+        for one in (
+            GraphContents(self._graph, calendar_id, counts_guests=False).surely(singles).values()
+        ):
             if one is None or is_hidden(one):
                 return None
             looks.append(one)
@@ -204,7 +206,7 @@ class Microsoft:
         )
         stood = {key for key, item in told.items() if item.get("type") != "seriesMaster"}
         with reading():
-            contents = Contents(self._graph, calendar_id)
+            contents = GraphContents(self._graph, calendar_id)
             changed, unread = (
                 contents.view(
                     bounds(window), lambda listed: bool(stood - listed) or self._tells(token)
@@ -285,7 +287,7 @@ class Microsoft:
         window, and a look may find nothing for an existing event, or find a deleted one. The
         list decides both. An event that it lacks and nobody removed is not reported.
         """
-        contents, looked_at = Contents(self._graph, calendar_id), living - removed
+        contents, looked_at = GraphContents(self._graph, calendar_id), living - removed
         stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
         unsure = removed | {
             remote_id for remote_id in looked_at if is_hidden(stands.get(remote_id))
@@ -303,7 +305,7 @@ class Microsoft:
         )
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
-        return Contents(self._graph, calendar_id).get(remote_id)
+        return GraphContents(self._graph, calendar_id).get(remote_id)
 
     def look(
         self,
@@ -312,7 +314,7 @@ class Microsoft:
         closely: bool = False,
         is_again: bool = False,
     ) -> dict[str, RemoteEvent | None]:
-        contents = Contents(self._graph, calendar_id)
+        contents = GraphContents(self._graph, calendar_id)
         found = told_by(dict(zip(remote_ids, contents.looks(remote_ids), strict=True)))
         return _as_listed(contents, found, is_again) if closely else found
 
@@ -324,18 +326,18 @@ class Microsoft:
         with reading():
             return {
                 remote_id: (etag, of_installation(mark, installation))
-                for remote_id, etag, mark in Contents(self._graph, calendar_id).outline()
+                for remote_id, etag, mark in GraphContents(self._graph, calendar_id).outline()
             }
 
     def _ids(self, calendar_id: str, window: Window) -> set[str]:
         with reading():
-            return Contents(self._graph, calendar_id).ids(bounds(window))
+            return GraphContents(self._graph, calendar_id).ids(bounds(window))
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
         with reading():
-            contents = Contents(self._graph, calendar_id, counts_guests=False)
+            contents = GraphContents(self._graph, calendar_id, counts_guests=False)
             found = contents.marked(installation) if is_quick else contents.everything()[0]
             return [
                 event for event in found if event.mark and event.mark.installation == installation
@@ -344,11 +346,11 @@ class Microsoft:
     # ---- writing ----
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
-        return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)
+        return carried_out(operations, self.batch_size, GraphWriter(self._graph, calendar_id).write)
 
 
 def _as_listed(
-    contents: Contents, found: dict[str, RemoteEvent | None], is_again: bool
+    contents: GraphContents, found: dict[str, RemoteEvent | None], is_again: bool
 ) -> dict[str, RemoteEvent | None]:
     """The events found, except those that were deleted and can still be looked up: None for ours,
     left out for others, or None if a list lacked them before (`is_again`).

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sync.events.event import Mark, RemoteEvent, Unread
 from sync.providers.errors import Gone, ProviderError, Unreadable
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import all_apart, answered, each, etag, identity, reading
 from sync.providers.values import written
 from sync.providers.writing import OF_ANY_LOOK
@@ -39,7 +39,7 @@ Found = RemoteEvent | None | ProviderError
 Listed = tuple[list[RemoteEvent], list[Unread]]
 
 
-class Contents:
+class GraphContents:
     """Lists and single reads of one calendar. `counts_guests`: only for a calendar of ours, since
     Graph names the guests.
     """
@@ -135,7 +135,7 @@ class Contents:
             raise found
         return None if isinstance(found, Gone) else found
 
-    def holds(self, remote_id: str) -> bool:
+    def has(self, remote_id: str) -> bool:
         """Whether the event is in this calendar, and not only among deleted ones, which a look by
         id also finds.
         """
@@ -192,7 +192,7 @@ class Contents:
             return {
                 remote_id: remote_id in {item["id"] for item in answer.body["value"]}
                 for remote_id, answer in zip(marks, answers, strict=True)
-                if isinstance(answer, Answer) and failure(answer) is None
+                if isinstance(answer, CallAnswer) and failure(answer) is None
             }
 
     def shown(self, events: Sequence[RemoteEvent]) -> dict[str, bool]:
@@ -208,7 +208,7 @@ class Contents:
                 event.remote_id: event.remote_id
                 in {item["id"] for item in each(answer.body["value"])}
                 for event, answer in zip(events, answers, strict=True)
-                if isinstance(answer, Answer) and failure(answer) is None
+                if isinstance(answer, CallAnswer) and failure(answer) is None
             }
 
     def _at(self, event: RemoteEvent) -> str:
@@ -260,7 +260,7 @@ class Contents:
         return [found.get(one) for one in provisional_ids]
 
 
-def _found(remote_id: str, answer: Answer | ProviderError) -> Found:
+def _found(remote_id: str, answer: CallAnswer | ProviderError) -> Found:
     error = failure(answer)
     if error or isinstance(answer, ProviderError):
         return None if isinstance(error, Gone) and not is_provisional(remote_id) else error

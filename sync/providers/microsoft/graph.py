@@ -22,7 +22,7 @@ from sync.providers.errors import (
     Unavailable,
     Unsent,
 )
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import following, is_of_another_shape, reading, within
 from sync.providers.wire import AccessToken, Wire
 from sync.providers.writing import HOPELESS, answers_to, judged
@@ -97,14 +97,14 @@ class Graph:
 
     # ---- batches ----
 
-    def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+    def together(self, calls: Sequence[Call]) -> list[CallAnswer | ProviderError]:
         """The result of each call. Graph works on four calls of a batch at a time, as many as a
         mailbox allows, so batches are sent one after another. No call may depend on another of
         its batch.
 
         After RateLimited, or a batch in which nothing succeeded, the rest is Unsent.
         """
-        answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
+        answers: list[CallAnswer | ProviderError] = [Unsent()] * len(calls)
         for start in range(0, len(calls), json_batch.MOST):
             came = self._batch_once_more(list(calls[start : start + json_batch.MOST]))
             answers[start : start + len(came)] = came
@@ -115,7 +115,7 @@ class Graph:
                 break
         return answers
 
-    def _batch_once_more(self, calls: list[Call]) -> list[Answer | ProviderError]:
+    def _batch_once_more(self, calls: list[Call]) -> list[CallAnswer | ProviderError]:
         """The answers to one batch. Calls that met an expired access token did nothing, and are
         sent once more with another.
         """
@@ -140,7 +140,7 @@ class Graph:
             return False
         return True
 
-    def _batch(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+    def _batch(self, calls: Sequence[Call]) -> list[CallAnswer | ProviderError]:
         """The answers to one batch. Raises the error of a batch that was refused as a whole."""
         document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
         with reading():
@@ -148,16 +148,16 @@ class Graph:
         return [answer or Unanswered("no answer in the batch") for answer in answers]
 
 
-def _unsigned(answers: Sequence[Answer | ProviderError]) -> list[int]:
+def _unsigned(answers: Sequence[CallAnswer | ProviderError]) -> list[int]:
     """The indexes of answers that refuse the access token."""
     return [
         number
         for number, answer in enumerate(answers)
-        if isinstance(answer, Answer) and answer.status == 401
+        if isinstance(answer, CallAnswer) and answer.status == 401
     ]
 
 
-def failure(answer: Answer | ProviderError) -> ProviderError | None:
+def failure(answer: CallAnswer | ProviderError) -> ProviderError | None:
     """The error that the answer to a call of a batch means; None for a good one."""
     if isinstance(answer, ProviderError):
         return answer

@@ -8,7 +8,7 @@ https://learn.microsoft.com/graph/json-batching
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 
 MOST = 20
 
@@ -29,12 +29,12 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def read(document: dict[str, Any], count: int) -> list[Answer | None]:
+def read(document: dict[str, Any], count: int) -> list[CallAnswer | None]:
     """The answers in the order of the calls, in any order of arrival.
 
     None for one that cannot be read. Raises KeyError, TypeError.
     """
-    answers: list[Answer | None] = [None] * count
+    answers: list[CallAnswer | None] = [None] * count
     for item in document["responses"]:
         number = str(item.get("id"))
         if number.isascii() and number.isdigit() and len(number) < 4 and int(number) < count:
@@ -42,8 +42,10 @@ def read(document: dict[str, Any], count: int) -> list[Answer | None]:
     return answers
 
 
-def _answer(item: dict[str, Any]) -> Answer | None:
+def _answer(item: dict[str, Any]) -> CallAnswer | None:
     status, body, headers = item.get("status"), item.get("body") or {}, item.get("headers") or {}
     if type(status) is not int or not isinstance(body, dict) or not isinstance(headers, dict):
         return None
-    return Answer(status, body, {str(name).title(): str(value) for name, value in headers.items()})
+    return CallAnswer(
+        status, body, {str(name).title(): str(value) for name, value in headers.items()}
+    )

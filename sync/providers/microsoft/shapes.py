@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import tz_win, win_tz
 
 from sync.events.event import Event, Mark, RemoteEvent
-from sync.providers.base import Calendar
+from sync.providers.base import ListedCalendar
 from sync.providers.parsing import (
     changed_at,
     each,
@@ -310,7 +310,7 @@ def _busy(item: dict[str, Any]) -> str:
     return BUSY.get(str(item.get("showAs")), "busy")
 
 
-def to_calendar(item: dict[str, Any], own_addresses: frozenset[str]) -> Calendar:
+def to_calendar(item: dict[str, Any], own_addresses: frozenset[str]) -> ListedCalendar:
     """A calendar from the account's list. Graph does not give roles, but the owner and whether we
     may write. Raises Unreadable if it has no id.
     """
@@ -318,7 +318,7 @@ def to_calendar(item: dict[str, Any], own_addresses: frozenset[str]) -> Calendar
     # only the owner may share
     is_own = address in own_addresses or (not address and bool(item.get("canShare")))
     access = ("owner" if is_own else "writer") if item.get("canEdit") else "reader"
-    return Calendar(
+    return ListedCalendar(
         sure_identity(item),
         text(item.get("name"), TITLE_LENGTH),
         access,

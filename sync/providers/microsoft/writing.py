@@ -12,20 +12,20 @@ from sync.events.event import RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import Create, Delete, Operation, Result, Update
 from sync.providers.errors import Exists, Gone, PreconditionFailed, ProviderError
-from sync.providers.multipart import Answer, Call
+from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import answered
 
-from .contents import Contents, Found, calendar_path
+from .contents import Found, GraphContents, calendar_path
 from .graph import Graph, failure
 from .shapes import is_provisional, to_create, to_event, to_restore
 
 
-class Writer:
+class GraphWriter:
     """Carries out batches of operations on one calendar."""
 
     def __init__(self, graph: Graph, calendar_id: str):
         self._graph, self._events = graph, f"{calendar_path(calendar_id)}/events"
-        self._contents = Contents(graph, calendar_id)
+        self._contents = GraphContents(graph, calendar_id)
 
     def write(self, group: list[Operation]) -> list[Result]:
         """One result per operation. No two of them may be about one event."""
@@ -74,7 +74,9 @@ class Writer:
 
     # ---- results ----
 
-    def _judged(self, operation: Operation, call: Call, answer: Answer | ProviderError) -> Result:
+    def _judged(
+        self, operation: Operation, call: Call, answer: CallAnswer | ProviderError
+    ) -> Result:
         error = failure(answer)
         try:
             if isinstance(answer, ProviderError):  # the state of this one is unknown
@@ -87,7 +89,7 @@ class Writer:
                 isinstance(operation, Delete)
                 and error
                 and error.status == 400
-                and not self._contents.holds(operation.remote_id)
+                and not self._contents.has(operation.remote_id)
             ):
                 return Result(operation, error=Gone(error.reason, 400))
             return _done(operation, answer, error)
@@ -95,7 +97,7 @@ class Writer:
             return Result(operation, error=trouble)
 
     def _created(
-        self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None
+        self, operation: Create, answer: CallAnswer | ProviderError, error: ProviderError | None
     ) -> Result:
         """The event that was made; or Exists, if Graph refuses or answers with the first event,
         even one that is deleted by now.
@@ -105,7 +107,7 @@ class Writer:
         result = _done(operation, answer, error)
         if result.error or result.event is None:
             return result
-        if operation.resume and not self._contents.holds(result.event.remote_id):
+        if operation.resume and not self._contents.has(result.event.remote_id):
             return _exists(operation, None)
         return (
             result
@@ -150,7 +152,7 @@ def _exists(operation: Create, found: RemoteEvent | None) -> Result:
 
 
 def _done(
-    operation: Operation, answer: Answer | ProviderError, error: ProviderError | None
+    operation: Operation, answer: CallAnswer | ProviderError, error: ProviderError | None
 ) -> Result:
     if error or isinstance(answer, ProviderError):
         return Result(operation, error=error)

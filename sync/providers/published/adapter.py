@@ -12,13 +12,13 @@ from base import scheduling
 from base.outgoing.line import Client
 from sync.calendar_data.documents import NoCalendar
 from sync.events.event import Delta, Mark, RemoteEvent, Window
-from sync.providers.base import Calendar, Operation, Polled, Result
+from sync.providers.base import ListedCalendar, Operation, Polled, Result
 from sync.providers.errors import Forbidden, ProviderError, Unavailable
 from sync.providers.wire import AccessToken
 
 from . import contents
 from .contents import OwnCalendar, TooMuch
-from .fetching import Token, fetch, read_token
+from .fetching import PublishedToken, fetch, read_token
 from .signing_in import host, opened
 
 ONLY = "published"  # the id of the one calendar
@@ -49,14 +49,14 @@ class Published(Polled):
 
     # ---- calendars ----
 
-    def calendars(self) -> list[Calendar]:
+    def calendars(self) -> list[ListedCalendar]:
         return [self.calendar(ONLY)]
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ListedCalendar:
         """Answers without a request, and without a name: `pull` tells the calendar's own."""
-        return Calendar(ONLY, "", "owner")
+        return ListedCalendar(ONLY, "", "owner")
 
-    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         raise Forbidden(NOT_WRITTEN)
 
     def delete_calendar(self, calendar_id: str) -> None:
@@ -86,7 +86,7 @@ class Published(Polled):
         except TooMuch as error:
             raise ProviderError(f"many_{error}") from None
         self._seen = {one.remote_id: one for one in found.events}
-        fresh = Token(digest=digest, sample=found.sample, by_time=found.by_time)
+        fresh = PublishedToken(digest=digest, sample=found.sample, by_time=found.by_time)
         return Delta(
             found.events,
             frozenset(),
@@ -151,9 +151,9 @@ def _document(answer: httpx.Response | None) -> str:
         raise Unavailable("page" if is_page else "no_calendar", 200) from None
 
 
-def _token(answer: httpx.Response, at: datetime, known: Token) -> Token:
+def _token(answer: httpx.Response, at: datetime, known: PublishedToken) -> PublishedToken:
     """The token after an answer with a body."""
-    return Token(
+    return PublishedToken(
         answer.headers.get("ETag", "")[:500],
         answer.headers.get("Last-Modified", "")[:100],
         known.digest,

@@ -43,7 +43,7 @@ class OwnCalendar(Exception):
 
 
 @dataclass(frozen=True)
-class Contents:
+class DocumentEvents:
     """The events of a document within a window. `sample`: short hashes of their times and UIDs.
     `by_time`: the UIDs mean nothing, so events are identified by time and title.
     """
@@ -82,7 +82,7 @@ def digest(text: str) -> str:
 
 def read(
     text: str, window: Window, zone: tzinfo, before: dict[str, str], by_time: bool = False
-) -> Contents:
+) -> DocumentEvents:
     """The events within the window; times without a zone are on the clock of `zone`.
 
     `before`: the sample of the earlier document. If most of its times are still there and most UIDs
@@ -102,7 +102,7 @@ def read(
                 raise TooMuch("occurrences")
     events = {one.remote_id: one for one in found if isinstance(one, RemoteEvent)}
     unread = {one.remote_id: one for one in found if isinstance(one, Unread)}
-    return Contents(tuple(events.values()), tuple(unread.values()), sample, by_time)
+    return DocumentEvents(tuple(events.values()), tuple(unread.values()), sample, by_time)
 
 
 def _recent(text: str, window: Window) -> str:

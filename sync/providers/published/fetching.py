@@ -27,7 +27,7 @@ LASTING = ("address", "plain", "private", "certificate", "unknown", "large", "mo
 
 
 @dataclass(frozen=True)
-class Token:
+class PublishedToken:
     """The facts of the last answer. `digest` and `whole_at`: of the last one with a body, and its
     time, in ISO 8601. `sample` and `by_time`: see `contents`.
     """
@@ -44,16 +44,16 @@ class Token:
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
-def read_token(text: str | None) -> Token:
+def read_token(text: str | None) -> PublishedToken:
     """The stored token; an empty one if it cannot be read."""
     try:
-        return Token(**json.loads(text)) if text else Token()
+        return PublishedToken(**json.loads(text)) if text else PublishedToken()
     except (TypeError, ValueError):
-        return Token()
+        return PublishedToken()
 
 
 def https(typed: str) -> str:
-    """The address to ask: "webcal" means https. Raises exchange.Refused."""
+    """The address to ask: "webcal" means https. Raises exchange.RequestFailed."""
     plain = typed.strip()
     for scheme in ("webcal://", "webcals://", "feed://"):
         if plain.lower().startswith(scheme):
@@ -62,7 +62,7 @@ def https(typed: str) -> str:
     return plain
 
 
-def fetch(http: Client, address: str, token: Token, at: datetime) -> httpx.Response | None:
+def fetch(http: Client, address: str, token: PublishedToken, at: datetime) -> httpx.Response | None:
     """The answer with the calendar; None: it has not changed. Raises a ProviderError; if
     `base.outgoing` refused, its reason is that word.
     """
@@ -72,7 +72,7 @@ def fetch(http: Client, address: str, token: Token, at: datetime) -> httpx.Respo
         headers |= {"If-Modified-Since": token.modified} if token.modified else {}
     try:
         answer = exchange.exchange(http, "GET", https(address), headers=headers)
-    except exchange.Refused as refused:
+    except exchange.RequestFailed as refused:
         if refused.word in LASTING:
             raise ProviderError(refused.word) from None
         raise (Unanswered if refused.may_have_arrived else Unavailable)(refused.word) from None

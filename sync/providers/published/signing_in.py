@@ -19,7 +19,7 @@ class PublishedSignIn:
         """The login: the address, and the clock of times without a zone. Raises ValueError."""
         try:
             return json.dumps({"address": https(address), "zone": zone_name})
-        except exchange.Refused as refused:
+        except exchange.RequestFailed as refused:
             raise ValueError(refused.sentence) from None
 
     def with_secret(self, text: str, secret: str) -> str:
@@ -60,5 +60,5 @@ def host(address: str) -> str:
     """The host of an address. Raises AuthExpired if it may not be asked any more."""
     try:
         return exchange.judged(address).host
-    except exchange.Refused as refused:
+    except exchange.RequestFailed as refused:
         raise AuthExpired(refused.word) from None

@@ -12,9 +12,9 @@ from peewee import fn
 from base import scheduling
 from base.tables.many import portions, tuples
 from models import Booking, Clinic, Practitioner, User
-from sync.events.event import UNWRITTEN, Delta, Event, EventMapping, Terms, Window
+from sync.events.event import UNWRITTEN, Delta, Event, EventMapping, PlanTerms, Window
 from sync.feeds import shown
-from sync.providers.base import Calendar, Provider
+from sync.providers.base import ListedCalendar, Provider
 from sync.providers.errors import Unavailable
 from sync.tables import earlier
 from sync.tables.accounts import TWO_WAY, Account
@@ -71,9 +71,9 @@ def left_out(account: Account) -> tuple[int, int]:
     return beyond, own.where(~going, *inside).count()
 
 
-def terms(account: Account) -> Terms:
+def terms(account: Account) -> PlanTerms:
     """The terms of a plan for the account."""
-    return Terms(
+    return PlanTerms(
         account.clinic.installation,
         account.generation,
         window(account),
@@ -84,7 +84,7 @@ def terms(account: Account) -> Terms:
     )
 
 
-def calendars(provider: Provider) -> list[Calendar]:
+def calendars(provider: Provider) -> list[ListedCalendar]:
     """The calendars of an account. If it always has at least one, an empty list is an error: our
     calendar would be made twice, or left behind.
     """

@@ -41,13 +41,13 @@ from sync.events.event import (
     Freeze,
     MoveLocal,
     Plan,
+    PlanTerms,
     PutBack,
     Recreate,
     Relink,
     RemoteEvent,
     SafetyStop,
     Step,
-    Terms,
     UpdateRemote,
     Write,
     is_much,
@@ -70,7 +70,7 @@ def plan(
     local: Mapping[str, Event | None],
     remote: Delta,
     mappings: Iterable[EventMapping],
-    terms: Terms,
+    terms: PlanTerms,
     *,
     approved: bool = False,
 ) -> Plan:
@@ -108,7 +108,7 @@ def agreed(step: Write, echo: RemoteEvent) -> EventMapping:
 
 
 def _decide(
-    uid: str, event: Event | None, mapping: EventMapping | None, reading: Reading, terms: Terms
+    uid: str, event: Event | None, mapping: EventMapping | None, reading: Reading, terms: PlanTerms
 ) -> list[Step]:
     seen, is_gone = (reading.seen(mapping), reading.is_gone(mapping)) if mapping else (None, False)
     copies = reading.copies.get(uid, [])
@@ -142,7 +142,7 @@ def _adoptable(
     return copies[0] if copies and has_none else None
 
 
-def _adopt(event: Event, adopted: EventMapping, terms: Terms) -> list[Step]:
+def _adopt(event: Event, adopted: EventMapping, terms: PlanTerms) -> list[Step]:
     then = _then(event, terms)
     if adopted.fingerprint == wanted(event):
         return [
@@ -151,7 +151,7 @@ def _adopt(event: Event, adopted: EventMapping, terms: Terms) -> list[Step]:
     return [AdoptRemote(adopted), UpdateRemote(adopted, event, then)]
 
 
-def _create(event: Event, terms: Terms) -> list[Step]:
+def _create(event: Event, terms: PlanTerms) -> list[Step]:
     mapping = EventMapping(event.uid, "", "", 0, "", "creating", generation=terms.generation)
     return [CreateRemote(mapping, event)] if _then(event, terms) == "synced" else []
 
@@ -165,7 +165,7 @@ def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) ->
 
 
 def _settle(
-    event: Event, mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool, terms: Terms
+    event: Event, mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool, terms: PlanTerms
 ) -> list[Step]:
     """The steps for a booking that is sent and has a mapping."""
     then = _then(event, terms)
@@ -211,7 +211,7 @@ def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> l
     return [] if frozen == mapping else [Freeze(frozen)]
 
 
-def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[Step]:
+def _lost(event: Event, mapping: EventMapping, then: str, terms: PlanTerms) -> list[Step]:
     """The steps for an event that somebody deleted outside, or that our own deletion or creation
     left missing (`wanted` "").
     """
@@ -223,7 +223,7 @@ def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[
 
 
 def _edited(
-    event: Event, mapping: EventMapping, seen: RemoteEvent, then: str, terms: Terms
+    event: Event, mapping: EventMapping, seen: RemoteEvent, then: str, terms: PlanTerms
 ) -> list[Step]:
     """The steps for an event that changed outside (law 1). While our own write is under way the
     change may be ours: ours is written again.
@@ -303,7 +303,7 @@ def _mapping_of(found: RemoteEvent, phase: str) -> EventMapping:
     )
 
 
-def _anew(mapping: EventMapping, terms: Terms) -> EventMapping:
+def _anew(mapping: EventMapping, terms: PlanTerms) -> EventMapping:
     """The mapping of a new event, with an id of this booking that was never used."""
     return EventMapping(
         mapping.uid,
@@ -316,7 +316,7 @@ def _anew(mapping: EventMapping, terms: Terms) -> EventMapping:
     )
 
 
-def _then(event: Event, terms: Terms) -> str:
+def _then(event: Event, terms: PlanTerms) -> str:
     return "synced" if terms.window.touches(event.starts_at, event.ends_at) else "frozen"
 
 
@@ -324,7 +324,7 @@ def _then(event: Event, terms: Terms) -> str:
 
 
 def _stop(
-    steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: Terms
+    steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: PlanTerms
 ) -> SafetyStop | None:
     """The safety stop of law 5. A deletion that was begun was approved before, and frozen mappings
     do not count.

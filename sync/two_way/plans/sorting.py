@@ -47,7 +47,7 @@ class Reading:
         looked_at = self.delta.complete and bool(mapping.fingerprint) and "" not in unread
         window = self.delta.window
         return mapping.remote_id in self.delta.tombstones or (
-            looked_at and (window is None or window.clearly_holds(*times(mapping.fingerprint)))
+            looked_at and (window is None or window.clearly_contains(*times(mapping.fingerprint)))
         )
 
 

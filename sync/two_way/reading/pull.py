@@ -163,7 +163,7 @@ class Reader:
             "read_at": at,
             "gone_since": None,
             "may_empty": False,
-            "holds_others": False,
+            "has_others": False,
             "window_from": window.starts_at,
             "window_to": window.ends_at,
             "whole_at": calendar.whole_at,

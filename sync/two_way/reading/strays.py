@@ -17,7 +17,7 @@ from base.tables.many import tuples
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers import registry
-from sync.providers.base import Calendar, Delete
+from sync.providers.base import Delete, ListedCalendar
 from sync.providers.errors import (
     OF_THE_ACCOUNT,
     PreconditionFailed,
@@ -50,7 +50,7 @@ def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
     remember(account, calendar.made_id, calendar.name, found, told)
 
 
-def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
+def elsewhere(account: Account, listed: Iterable[ListedCalendar]) -> list[ListedCalendar]:
     """The calendars to which the account can write, except the one to which our events go."""
     destination = account.destination
     ours = destination and destination.calendar_id
@@ -155,7 +155,7 @@ def clear(context: RunContext, is_searched: bool) -> None:
         .order_by(Stray.calendar_id)
     )
     if rows:
-        known = _Known.of(context, rows)
+        known = _KnownBookings.of(context, rows)
         for _, group in groupby(rows, key=attrgetter("calendar_id")):
             some = list(group)
             if any(not known.lets_stay(row) for row in some):
@@ -166,7 +166,7 @@ def clear(context: RunContext, is_searched: bool) -> None:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownBookings:
     """The facts about the bookings of strays: the wanted events, the ids of those in our calendar,
     and the unknown bookings; all by uid.
     """
@@ -176,7 +176,7 @@ class _Known:
     unknown: Set[str]
 
     @classmethod
-    def of(cls, context: RunContext, rows: Sequence[Stray]) -> "_Known":
+    def of(cls, context: RunContext, rows: Sequence[Stray]) -> "_KnownBookings":
         account, uids = context.account, {row.uid for row in rows}
         return cls(
             local.going_out(account, account.practitioners(), uids),
@@ -209,10 +209,10 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
     mappings = MappingRow.select(MappingRow.uid, MappingRow.remote_id).where(
         MappingRow.account == account, *stands
     )
-    holds = Notice.select().where(
+    stops = Notice.select().where(
         Notice.account == account, Notice.topic == Notice.SAFETY_STOP, Notice.settled_at.is_null()
     )
-    missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
+    missing = {uid for notice in stops for uid in notice.detail.get("uids", [])}
     homes = {uid: remote_id for uid, remote_id in tuples(mappings) if uid not in missing}
     same = {row.uid for row in rows if homes.get(row.uid) == row.remote_id}
     if same and account.destination:
@@ -232,7 +232,7 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
 def _clear(
     context: RunContext,
     some: Sequence[Stray],
-    known: _Known,
+    known: _KnownBookings,
 ) -> None:
     """Delete these strays in one calendar, by its present state: an event may have been dragged on,
     or back, meanwhile.

@@ -10,7 +10,7 @@ from sync.tables.accounts import Account
 from . import state
 
 
-class Action(StrEnum):
+class AccountAction(StrEnum):
     """One action on an account."""
 
     CHECK = "check"
@@ -26,35 +26,43 @@ class Action(StrEnum):
     END_NOW = "end_now"
 
 
-def in_menu(account: Account) -> tuple[Action, ...]:
+def in_menu(account: Account) -> tuple[AccountAction, ...]:
     """The actions in the menu of an account, in order; none while our events are being deleted."""
     if account.is_leaving:
         return ()
-    leaving = Action.CHANGE_ACCOUNT, Action.DISCONNECT
+    leaving = AccountAction.CHANGE_ACCOUNT, AccountAction.DISCONNECT
     if not account.has_begun:
         return leaving
     is_barred = state.barred(account) is not None
     if registry.of(account.kind).reads_only:
-        own = (Action.RESYNC, Action.PAUSE) if account.is_active else (Action.RESUME,)
-        return (*(() if is_barred else own), Action.RECONNECT, Action.DISCONNECT)
+        own = (
+            (AccountAction.RESYNC, AccountAction.PAUSE)
+            if account.is_active
+            else (AccountAction.RESUME,)
+        )
+        return (*(() if is_barred else own), AccountAction.RECONNECT, AccountAction.DISCONNECT)
     if account.phase == "paused":
-        first: tuple[Action, ...] = () if is_barred else (Action.RESUME,)
+        first: tuple[AccountAction, ...] = () if is_barred else (AccountAction.RESUME,)
     elif is_barred:
-        first = (Action.PAUSE,)
+        first = (AccountAction.PAUSE,)
     else:
-        first = (Action.RESYNC, Action.PAUSE, Action.START_OVER)
-    return (*first, Action.SETTINGS, Action.ONE_WAY, *leaving)
+        first = (AccountAction.RESYNC, AccountAction.PAUSE, AccountAction.START_OVER)
+    return (*first, AccountAction.SETTINGS, AccountAction.ONE_WAY, *leaving)
 
 
-def at_foot(account: Account) -> tuple[Action, ...]:
+def at_foot(account: Account) -> tuple[AccountAction, ...]:
     """The actions below the account's state: the most useful ones, if any."""
     needs_access = account.needs_access
     if account.is_stuck_leaving:
-        return (Action.RECONNECT, Action.END_NOW) if needs_access else (Action.END_NOW,)
+        return (
+            (AccountAction.RECONNECT, AccountAction.END_NOW)
+            if needs_access
+            else (AccountAction.END_NOW,)
+        )
     if account.phase == "paused":
-        return (Action.RESUME,)
+        return (AccountAction.RESUME,)
     if not account.is_active or state.barred(account):
         return ()
     if needs_access:
-        return (Action.RECONNECT,)
-    return () if account.health == "calendar_gone" else (Action.CHECK,)
+        return (AccountAction.RECONNECT,)
+    return () if account.health == "calendar_gone" else (AccountAction.CHECK,)

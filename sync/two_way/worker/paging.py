@@ -19,7 +19,7 @@ from sync.tables.pace import KEPT_PAGES, LONGEST_READ, ReadPage
 
 from .context import OutOfTime, RunContext
 
-CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
+CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.JobTooLong)
 
 
 class KeptPages:

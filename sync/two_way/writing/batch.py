@@ -15,7 +15,7 @@ from sync.events.event import (
     PutBack,
     Recreate,
     RemoteEvent,
-    Sent,
+    SentStep,
     UpdateRemote,
 )
 from sync.providers import registry
@@ -69,7 +69,7 @@ SEVERAL = 5
 LONGEST_RETRY = timedelta(hours=6)
 LONGEST_FAULT = timedelta(minutes=30)  # the same after an error of the provider, which may pass
 MOST_FRUITLESS = 3
-COUNTED: dict[type[Sent], str] = {
+COUNTED: dict[type[SentStep], str] = {
     DeleteRemote: "deleted",
     UpdateRemote: "updated",
     PutBack: "put_back",
@@ -94,7 +94,7 @@ class Batch:
         self.context, self.destination, self.outcome = context, destination, outcome
         self.account, self.provider = context.account, context.provider
 
-    def send(self, steps: list[Sent]) -> set[str]:
+    def send(self, steps: list[SentStep]) -> set[str]:
         """Store the mappings, call the provider, store the results. Returns the uids of the steps
         that failed.
         """
@@ -153,7 +153,7 @@ class Batch:
         if is_fruitless and (len(results) >= SEVERAL or self.outcome.fruitless >= MOST_FRUITLESS):
             self.outcome.trouble = self.outcome.trouble or results[0].error
 
-    def _prepare(self, step: Sent, row: MappingRow | None) -> Sent | None:
+    def _prepare(self, step: SentStep, row: MappingRow | None) -> SentStep | None:
         """Store the mapping as it is before the call. Returns the step with it; None if an event
         was written so often that something must be undoing it.
         """
@@ -185,7 +185,7 @@ class Batch:
         tell(self.context, step)
         return replace(step, mapping=mapping)
 
-    def _operation(self, step: Sent) -> Operation:
+    def _operation(self, step: SentStep) -> Operation:
         mapping = step.mapping
         if isinstance(step, DeleteRemote):
             return Delete(mapping.remote_id, mapping.etag)
@@ -213,7 +213,7 @@ class Batch:
 
     def _remember(
         self,
-        step: Sent,
+        step: SentStep,
         result: Result,
         former: MappingRow | None,
         seen: RemoteEvent | ProviderError | None,
@@ -231,7 +231,7 @@ class Batch:
         # written, and reported as deleted: somebody deleted it at the same moment
         error = self._meant(error or PreconditionFailed("deleted"))
         if mapping.phase == "stale":
-            self.outcome.taken_in = False
+            self.outcome.is_applied = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
             # not written: the mapping is as before, and a frozen one must still be written
             before = EventMapping(**{name: getattr(former, name) for name in local.SHARED})

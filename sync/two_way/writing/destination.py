@@ -2,7 +2,7 @@
 
 from base.tables.outside import ExternalEvent
 from sync.connect import calendar_list
-from sync.providers.base import Calendar
+from sync.providers.base import ListedCalendar
 from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
 from sync.tables import earlier
 from sync.tables.accounts import RemoteCalendar
@@ -39,7 +39,7 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
         )
 
 
-def _left_there(context: RunContext) -> Calendar | None:
+def _left_there(context: RunContext) -> ListedCalendar | None:
     """Our calendar from before the account was disconnected, asked for by its id, since lists may
     omit it. It counts as gone only after several answers.
     """
@@ -52,7 +52,7 @@ def _left_there(context: RunContext) -> Calendar | None:
         return None
 
 
-def _listed(context: RunContext, mine: str) -> Calendar | None:
+def _listed(context: RunContext, mine: str) -> ListedCalendar | None:
     """Our calendar in one of two lists."""
     lists = (local.calendars(context.provider) for _ in range(2))
     return next(

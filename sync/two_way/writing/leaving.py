@@ -18,7 +18,7 @@ from base.tables.many import portions, tuples
 from sync.connect import calendar_list, revoking
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers import registry
-from sync.providers.base import Calendar, Delete
+from sync.providers.base import Delete, ListedCalendar
 from sync.providers.errors import (
     OF_THE_ACCOUNT,
     Forbidden,
@@ -148,7 +148,7 @@ class _Removal:
         if not self.context.was_said(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
-    def _remove_calendar(self, calendar: Calendar) -> bool:
+    def _remove_calendar(self, calendar: ListedCalendar) -> bool:
         """Delete the whole calendar, unless others keep events of their own in it or write to it.
         Returns whether it was deleted. With a wrong list others would lose their events, so two
         lists must agree with each other and with our records.
@@ -158,8 +158,8 @@ class _Removal:
         there = _in_order(delta)
         is_shared = (
             bool(delta.unread)
-            or (row is not None and row.holds_others)
-            or bool(starting.taken(self.account, [calendar.calendar_id]))
+            or (row is not None and row.has_others)
+            or bool(starting.in_use(self.account, [calendar.calendar_id]))
         )
         if not there and self._is_mapped():
             self._raise_until_repeated(Unavailable("nothing found"))
@@ -184,7 +184,7 @@ class _Removal:
         return False
 
     def _is_told_again(
-        self, calendar: Calendar, row: RemoteCalendar | None, there: tuple[RemoteEvent, ...]
+        self, calendar: ListedCalendar, row: RemoteCalendar | None, there: tuple[RemoteEvent, ...]
     ) -> bool:
         """Whether a second list has the same events. The beginning of a list that took several
         slices is old: the history since then must be empty. Raises Unavailable if it is not.
@@ -197,7 +197,7 @@ class _Removal:
             raise Unavailable("changed meanwhile")
         return is_same
 
-    def _has_changed(self, calendar: Calendar, sync_token: str | None) -> bool:
+    def _has_changed(self, calendar: ListedCalendar, sync_token: str | None) -> bool:
         try:
             since = self.provider.pull(
                 calendar.calendar_id, sync_token, self._all_times(), unrolled=False
@@ -206,7 +206,7 @@ class _Removal:
             return True
         return since.complete or bool(since.changed or since.tombstones or since.unread)
 
-    def _everything(self, calendar: Calendar, purpose: str) -> Delta:
+    def _everything(self, calendar: ListedCalendar, purpose: str) -> Delta:
         """All events of a calendar, in slices if it takes long."""
         with self._in_slices(self.rows.get(calendar.calendar_id), purpose, stays=True):
             return self.provider.pull(calendar.calendar_id, None, self._all_times(), unrolled=False)

@@ -12,14 +12,14 @@ from sync.two_way.worker.context import RunContext
 
 @dataclass
 class Outcome:
-    """The results of steps. `changed`, `gone`: the new states in refusals. `taken_in`: whether all
-    steps without a mapping were done. Also the steps that met an error of the provider, and the
+    """The results of steps. `changed`, `gone`: the new states in refusals. `is_applied`: whether
+    all steps without a mapping were done. Also the steps that met an error of the provider, and the
     error that ended the run.
     """
 
     changed: dict[str, RemoteEvent] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    taken_in: bool = True
+    is_applied: bool = True
     plan_again: bool = False
     faults: list[tuple[EventMapping, ProviderError]] = field(default_factory=list)
     fruitless: int = 0  # batches in a row that met only errors of the provider

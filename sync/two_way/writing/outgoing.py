@@ -24,7 +24,7 @@ from sync.events.event import (
     MoveLocal,
     PutBack,
     Recreate,
-    Sent,
+    SentStep,
     Step,
     UpdateRemote,
 )
@@ -55,7 +55,7 @@ def carry_out(
     outcome = outcome or Outcome()
     failed: set[str] = set()
     void: set[str] = set()
-    remote = sum(isinstance(step, Sent) for step in steps)
+    remote = sum(isinstance(step, SentStep) for step in steps)
     if remote and not outcome.trouble:
         context.begin(remote)
     for kinds, batch in _batches(context, steps):
@@ -81,7 +81,7 @@ def carry_out(
             continue
         context.check_time()
         failed |= Batch(context, destination, outcome).send(
-            [step for step in some if isinstance(step, Sent)]
+            [step for step in some if isinstance(step, SentStep)]
         )
         if overtake and not outcome.trouble:
             fresh, gone = overtake()

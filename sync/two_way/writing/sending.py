@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from base import scheduling
 from models import Practitioner
-from sync.events.event import Delta, Event, RemoteEvent, SafetyStop, Sent, Step
+from sync.events.event import Delta, Event, RemoteEvent, SafetyStop, SentStep, Step
 from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
@@ -71,7 +71,7 @@ class Sender:
         steps = self._decide(delta, at)
         if self.is_stopped or (
             not self.goes_on
-            and sum(isinstance(step, Sent) for step in steps) > self.context.provider.batch_size
+            and sum(isinstance(step, SentStep) for step in steps) > self.context.provider.batch_size
         ):
             return False
         return self._carry_out(destination, steps, at)
@@ -97,7 +97,7 @@ class Sender:
             delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours)
         )
         at = scheduling.utc_now()
-        taken_in = ours.mirror_external(self.reader, destination, delta)
+        is_applied = ours.mirror_external(self.reader, destination, delta)
         sync_token, everything = delta.sync_token, delta.changed
         delta = without_kept(self.account, delta)
         if any(marks.is_ours(event.mark, self.account) for event in delta.changed):
@@ -107,11 +107,11 @@ class Sender:
         self._note_wordy(destination, everything, steps)
 
         def remember() -> None:
-            if taken_in and not self.is_stopped:
+            if is_applied and not self.is_stopped:
                 self.reader.read_up_to(destination, sync_token, window)
 
-        taken_in &= self._carry_out(destination, steps, at, remember)
-        if not taken_in or self.is_stopped:
+        is_applied &= self._carry_out(destination, steps, at, remember)
+        if not is_applied or self.is_stopped:
             self.reader.plan_next(destination)
 
     def _note_wordy(
@@ -152,18 +152,18 @@ class Sender:
         done that the bookings alone would not repeat: if the slice ends in a long first filling,
         the next one continues from there. Returns whether all steps without a mapping are done.
         """
-        taken_in, is_remembered = True, False
+        is_applied, is_remembered = True, False
         for _ in range(MOST_PLANS):
             others, filling = in_order(steps, local.recent(self.sent, at), at)
             outcome = carry_out(self.context, destination, others, self.meanwhile.overtake)
-            taken_in &= outcome.taken_in
-            if taken_in and not outcome.trouble and outcome.delta() is None and not is_remembered:
+            is_applied &= outcome.is_applied
+            if is_applied and not outcome.trouble and outcome.delta() is None and not is_remembered:
                 is_remembered = True
                 remember()
             outcome = carry_out(
                 self.context, destination, filling, self.meanwhile.overtake, outcome
             )
-            taken_in &= outcome.taken_in
+            is_applied &= outcome.is_applied
             judge(self.context, outcome)
             if outcome.trouble:
                 raise (
@@ -175,9 +175,9 @@ class Sender:
             if delta is None:
                 break
             steps = self._decide(delta, at)
-        if taken_in and not is_remembered:
+        if is_applied and not is_remembered:
             remember()
-        return taken_in
+        return is_applied
 
     def _decide(self, delta: Delta, at: datetime) -> list[Step]:
         """The steps to take now. Steps that a person must decide first are left out, and the person

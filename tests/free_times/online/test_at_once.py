@@ -15,15 +15,15 @@ from base.tables import time_off
 from free_times.online import chosen_time, managing, names, taking
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.online.taking import Details, JustTaken, TermsChanged
 from free_times.rules import OnlineSettings
 from models import Booking, Service
 
 
-def page_of(name="linden") -> Page:
+def page_of(name="linden") -> OnlinePage:
     row, settings = names.find(name)
-    return Page.of(row.clinic, row.name, settings)
+    return OnlinePage.of(row.clinic, row.name, settings)
 
 
 def all_at_once(jobs):

@@ -7,7 +7,7 @@ from online_world import switch_on
 
 from base.scheduling import Span
 from free_times.online import times
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from models import Booking
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def test_a_list_without_proposals_has_the_same_times_and_people(linden, clock):
-    page = Page.of(linden.clinic, switch_on(linden).name, OnlineSettings.of(linden.clinic))
+    page = OnlinePage.of(linden.clinic, switch_on(linden).name, OnlineSettings.of(linden.clinic))
     service = page.service(linden.service.id)
     terms = page.at(service, linden.street)
     assert len({one.calendar.user_id for one in terms}) > 1

@@ -16,7 +16,7 @@ from online_world import (
 )
 
 import models
-from base.database import Taken, is_sqlite
+from base.database import AlreadyUsed, is_sqlite
 from free_times.online import names, taking
 from free_times.online.holds import Hold
 from free_times.online.page import by_slug
@@ -68,7 +68,7 @@ def test_a_name_leads_on_for_90_days_and_never_belongs_to_anybody_else(
     assert led.location == "/book/linden-physio/times?service=shoulder&venue=linden-street"
     odd = visitor.get("/book/linden/?name=x&_external=1&_scheme=javascript&_anchor=a&endpoint=b")
     assert odd.location.startswith("/book/linden-physio/?")
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         names.rename(stranger.clinic, None, "linden")
     names.rename(linden.clinic, None, "linden")  # and back
     assert visitor.get("/book/linden/").status_code == 200
@@ -77,7 +77,7 @@ def test_a_name_leads_on_for_90_days_and_never_belongs_to_anybody_else(
     assert visitor.get("/book/linden-physio/").data == visitor.get("/book/nobody/").data
     chores.clean_up()
     clock.now += timedelta(days=4000)
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyUsed):
         names.rename(stranger.clinic, None, "linden-physio")
     names.rename(linden.clinic, None, "linden-physio")
     assert visitor.get("/book/linden-physio/").status_code == 200

@@ -16,7 +16,7 @@ from free_times.online import answering, holds, managing, names, requests, takin
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.holds import Hold
-from free_times.online.page import Page
+from free_times.online.page import OnlinePage
 from free_times.rules import WHEN_STALE, OnlineSettings
 from models import Booking
 from sync.tables.accounts import Account
@@ -579,7 +579,7 @@ def test_a_move_is_a_request_where_the_clinic_confirms(visitor, page, jobs, worl
 def test_of_many_moves_that_wait_for_one_time_only_one_holds_it(page, jobs, world, linden, clock):
     """Each would keep the others from it: then nobody had it."""
     row, settings = names.find("linden")
-    shown = Page.of(row.clinic, row.name, settings)
+    shown = OnlinePage.of(row.clinic, row.name, settings)
     monday = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     minutes, price = linden.service.duration_minutes, linden.service.price_cents
     chosen = {"clinic": row.clinic.id, "service": linden.service.id, "minutes": minutes}

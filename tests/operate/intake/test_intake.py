@@ -74,19 +74,19 @@ def test_delimiter_line_ends_and_column_names_vary(linden, delimiter, end):
 
 def test_a_wrong_delimiter_is_told_with_the_expected_columns(linden):
     with pytest.raises(
-        intake.Unreadable,
+        intake.UnreadableFile,
         match=r"first_name.*commas, semicolons or tabs.*first_name, last_name, name, internal_id",
     ):
         look("clients", "first_name|last_name\nAda|Lovelace\n", linden.clinic)
 
 
 def test_a_missing_column_is_named(linden):
-    with pytest.raises(intake.Unreadable, match="We do not find calendar and date"):
+    with pytest.raises(intake.UnreadableFile, match="We do not find calendar and date"):
         look("bookings", "client,service\nK-2041,Shoulder\n", linden.clinic)
 
 
 def test_two_columns_of_one_meaning_are_refused(linden):
-    with pytest.raises(intake.Unreadable, match="Two columns both mean email"):
+    with pytest.raises(intake.UnreadableFile, match="Two columns both mean email"):
         look("clients", "first_name,email,mail\nAda,a@mail.test,b@mail.test\n", linden.clinic)
 
 
@@ -128,7 +128,7 @@ def test_bytes_that_windows_1252_lacks_are_read_as_latin_1(linden):
     ],
 )
 def test_a_file_that_is_none_is_refused_in_one_sentence(linden, raw, sentence):
-    with pytest.raises(intake.Unreadable, match=sentence):
+    with pytest.raises(intake.UnreadableFile, match=sentence):
         look("clients", raw, linden.clinic)
 
 

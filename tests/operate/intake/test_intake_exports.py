@@ -258,7 +258,7 @@ def test_who_did_not_attend_a_time_that_is_past_did_not_come(read):
 
 
 def test_a_file_that_names_nobody_asks_whose_bookings_they_are(read):
-    with pytest.raises(intake.Unreadable, match="We do not find calendar"):
+    with pytest.raises(intake.UnreadableFile, match="We do not find calendar"):
         read(GOOGLE)
 
 
@@ -351,7 +351,7 @@ def test_dates_that_can_be_read_both_ways_are_asked_about(read, linden):
         "calendar,date,start,end\nPat Linden,03/04/2027,09:00,10:00\nPat"
         " Linden,05/06/2027,09:00,10:00\n"
     )
-    with pytest.raises(intake.Unreadable, match="03/04/2027 can be read"):
+    with pytest.raises(intake.UnreadableFile, match="03/04/2027 can be read"):
         read(text)
     asked = asking.questions(open_text("bookings", text), linden.clinic)
     assert asked["dates"][0] == {
@@ -363,7 +363,7 @@ def test_dates_that_can_be_read_both_ways_are_asked_about(read, linden):
     assert [
         starts.month for starts, _ in spans(read(text + "Pat Linden,13/04/2027,09:00,10:00\n"))
     ] == [4, 6, 4]
-    with pytest.raises(intake.Unreadable, match="day first, others the month"):
+    with pytest.raises(intake.UnreadableFile, match="day first, others the month"):
         read(text + "Pat Linden,13/04/2027,09:00,10:00\nPat Linden,04/13/2027,09:00,10:00\n")
 
 
@@ -741,7 +741,7 @@ def test_of_one_file_that_was_sent_twice_the_second_finds_everything_there(linde
     ],
 )
 def test_what_can_be_no_list_is_refused_before_it_is_taken_apart(linden, raw, sentence):
-    with pytest.raises(intake.Unreadable, match=sentence):
+    with pytest.raises(intake.UnreadableFile, match=sentence):
         intake.begin(linden.clinic, linden.maya, "clients", raw)
     assert not Import.select().exists()
 
@@ -757,7 +757,7 @@ def test_a_large_file_is_counted_by_a_worker(linden, monkeypatch):
 def test_a_clinic_has_few_files_waiting(linden):
     for n in range(Import.MOST_OPEN):
         intake.begin(linden.clinic, linden.maya, "clients", f"first_name\nAda{n}\n".encode())
-    with pytest.raises(intake.Unreadable, match="files wait already"):
+    with pytest.raises(intake.UnreadableFile, match="files wait already"):
         intake.begin(linden.clinic, linden.maya, "clients", b"first_name\nBo\n")
 
 

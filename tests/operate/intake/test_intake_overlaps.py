@@ -44,7 +44,7 @@ def test_every_overlap_of_a_file_is_written_down_as_agreed(linden):
     Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
     text = HEAD + line("10:30", "12:00") + line("11:30", "12:30") + line("10:00", "11:00", "quinn")
     sheet = open_sheet("bookings", text, None, {"overlaps": True})
-    assert intake.store(sheet, linden.clinic, linden.maya, lambda found: True).taken
+    assert intake.store(sheet, linden.clinic, linden.maya, lambda found: True).is_imported
     assert [pair.is_agreed for pair in overlaps.pairs(linden.clinic)] == [True, True]
     assert {(one.how, one.by) for one in Agreement.select()} == {("import", linden.maya)}
 

@@ -196,7 +196,9 @@ def test_a_provider_that_never_answers_holds_nobody_for_long(pat, world, monkeyp
     monkeypatch.setattr(arrival, "ARRIVAL_SECONDS", 0.2)
     back = consent(world, begin(pat, world))
     setup = gateway.setup()
-    gateway.set_up(gateway.Setup(setup.endpoints, None, 300, b"secret", lambda kind: Silent()))
+    gateway.set_up(
+        gateway.GatewaySetup(setup.endpoints, None, 300, b"secret", lambda kind: Silent())
+    )
     try:
         text = lands_on(pat, pat.get(back))
     finally:

@@ -4,12 +4,12 @@ import pytest
 from sync_world import SyncWorld
 
 from sync.tables.accounts import Account
-from sync.two_way.standing.actions import Action, at_foot, in_menu
+from sync.two_way.standing.actions import AccountAction, at_foot, in_menu
 
 # Whichever database it is makes no difference.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-ENDS = [Action.CHANGE_ACCOUNT, Action.DISCONNECT]
-KEEPS = [Action.SETTINGS, Action.ONE_WAY, *ENDS]
+ENDS = [AccountAction.CHANGE_ACCOUNT, AccountAction.DISCONNECT]
+KEEPS = [AccountAction.SETTINGS, AccountAction.ONE_WAY, *ENDS]
 
 
 @pytest.fixture
@@ -25,32 +25,32 @@ def account(linden, clock):
         (
             True,
             {"phase": "active"},
-            [Action.RESYNC, Action.PAUSE, Action.START_OVER, *KEEPS],
-            [Action.CHECK],
+            [AccountAction.RESYNC, AccountAction.PAUSE, AccountAction.START_OVER, *KEEPS],
+            [AccountAction.CHECK],
         ),
         (
             True,
             {"phase": "active", "health": "reconnect"},
-            [Action.RESYNC, Action.PAUSE, Action.START_OVER, *KEEPS],
-            [Action.RECONNECT],
+            [AccountAction.RESYNC, AccountAction.PAUSE, AccountAction.START_OVER, *KEEPS],
+            [AccountAction.RECONNECT],
         ),
         (
             True,
             {"phase": "active", "health": "calendar_gone"},
-            [Action.RESYNC, Action.PAUSE, Action.START_OVER, *KEEPS],
+            [AccountAction.RESYNC, AccountAction.PAUSE, AccountAction.START_OVER, *KEEPS],
             [],
         ),
-        (False, {"phase": "active"}, [Action.PAUSE, *KEEPS], []),
-        (False, {"phase": "active", "health": "reconnect"}, [Action.PAUSE, *KEEPS], []),
-        (True, {"phase": "paused"}, [Action.RESUME, *KEEPS], [Action.RESUME]),
-        (False, {"phase": "paused"}, KEEPS, [Action.RESUME]),
+        (False, {"phase": "active"}, [AccountAction.PAUSE, *KEEPS], []),
+        (False, {"phase": "active", "health": "reconnect"}, [AccountAction.PAUSE, *KEEPS], []),
+        (True, {"phase": "paused"}, [AccountAction.RESUME, *KEEPS], [AccountAction.RESUME]),
+        (False, {"phase": "paused"}, KEEPS, [AccountAction.RESUME]),
         (True, {"phase": "leaving", "removes": True}, [], []),
-        (True, {"phase": "leaving", "removes": True, "failures": 1}, [], [Action.END_NOW]),
+        (True, {"phase": "leaving", "removes": True, "failures": 1}, [], [AccountAction.END_NOW]),
         (
             True,
             {"phase": "leaving", "removes": True, "failures": 1, "health": "reconnect"},
             [],
-            [Action.RECONNECT, Action.END_NOW],
+            [AccountAction.RECONNECT, AccountAction.END_NOW],
         ),
     ],
 )

@@ -38,7 +38,7 @@ class World:
         self.linden, self.clock, self.user, self.server = linden, clock, linden.pat, server
         self.made = []
         gateway.set_up(
-            gateway.Setup(
+            gateway.GatewaySetup(
                 secret=b"a secret of the tests",
                 transport=lambda kind: server.transport(),
                 by_password=True,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from caldav_sync_world import CalDavSyncWorld, Watched
 
-from sync.providers.caldav.turns import TURNS, Turns
+from sync.providers.caldav.turns import TURNS, AccountTurns
 from sync.tables import starting
 from sync.tables.accounts import Account
 from sync.tables.pace import Pace
@@ -112,7 +112,7 @@ def test_a_server_of_the_clinics_own_has_four_connections_and_no_pace(linden, cl
 
 def test_each_account_has_turns_of_its_own_and_what_is_kept_is_bounded():
     waiting = Waiting()
-    turns = Turns(lambda: waiting.now, waiting.sleep)
+    turns = AccountTurns(lambda: waiting.now, waiting.sleep)
     for number in range(10_100):
         turns.wait((f"https://{number}.test", "robin"), 0.5)
     assert waiting.now == 1000.0 and len(turns._next_at) == 10_000

@@ -86,7 +86,7 @@ def test_the_clinic_may_want_it_newer_or_be_content(world, account):
 @ONE
 def test_a_polled_calendar_is_as_old_as_one_poll(world, account, clock):
     gateway.set_up(
-        gateway.Setup({world.kind: world.endpoints()}, None, 300, b"secret", world.transport)
+        gateway.GatewaySetup({world.kind: world.endpoints()}, None, 300, b"secret", world.transport)
     )
     RemoteCalendar.update(due_at=clock.now + timedelta(seconds=370)).execute()
     world.later(seconds=360)

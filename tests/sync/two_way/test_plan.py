@@ -19,12 +19,12 @@ from sync.events.event import (
     Freeze,
     Mark,
     MoveLocal,
+    PlanTerms,
     PutBack,
     Recreate,
     Relink,
     RemoteEvent,
     SafetyStop,
-    Terms,
     UpdateRemote,
     Window,
 )
@@ -33,7 +33,7 @@ from sync.two_way.plans.plan import agreed, plan
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-TERMS = Terms("here", 1, Window(NOON - 20 * DAY, NOON + 100 * DAY))
+TERMS = PlanTerms("here", 1, Window(NOON - 20 * DAY, NOON + 100 * DAY))
 ASK, FOLLOW = replace(TERMS, edits="ask"), replace(TERMS, edits="follow")
 # When the booking has left the window.
 LATER = replace(TERMS, window=Window(NOON + 2 * DAY, NOON + 100 * DAY))
@@ -907,7 +907,9 @@ def carried_out(step, local: dict, mappings: list[EventMapping]) -> tuple[dict, 
 # ---- what the steps carry ----
 
 
-def only(event: Event | None, mapping: EventMapping | None, remote: Delta, terms: Terms = TERMS):
+def only(
+    event: Event | None, mapping: EventMapping | None, remote: Delta, terms: PlanTerms = TERMS
+):
     """The one step that is planned."""
     (step,) = plan({"b1": event}, remote, [mapping] if mapping else [], terms).steps
     return step

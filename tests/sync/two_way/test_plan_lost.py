@@ -19,7 +19,9 @@ SAID = "no sync with Outlook"
 @pytest.fixture
 def account(linden, clock):
     gateway.set_up(
-        gateway.Setup({"microsoft": Endpoints("id", "secret", *["https://microsoft.test"] * 4)})
+        gateway.GatewaySetup(
+            {"microsoft": Endpoints("id", "secret", *["https://microsoft.test"] * 4)}
+        )
     )
     row = Account.create(
         clinic=linden.clinic,

@@ -34,10 +34,10 @@ from sync.events.event import (
     Face,
     Mark,
     MoveLocal,
+    PlanTerms,
     PutBack,
     Recreate,
     RemoteEvent,
-    Terms,
     UpdateRemote,
     Window,
 )
@@ -189,8 +189,8 @@ class World:
         self.left_alone: set[str] = set()  # somebody was asked, and has not answered
 
     @property
-    def terms(self) -> Terms:
-        return Terms(
+    def terms(self) -> PlanTerms:
+        return PlanTerms(
             OURS, self.generation, Window(self.today - 5 * DAY, self.today + 10 * DAY), self.edits
         )
 
@@ -228,7 +228,7 @@ class World:
         """One run, on a delta or what the calendar tells. Whether a person must approve first."""
         replayed = delta is not None
         delta = delta or self.calendar.pull(self.sync_token, self.reach)
-        self.last_delta, sync_token, taken_in = delta, delta.sync_token, True
+        self.last_delta, sync_token, is_applied = delta, delta.sync_token, True
         while delta:
             result = plan(
                 self.local(delta), delta, self.mappings.values(), self.terms, approved=approved
@@ -240,14 +240,14 @@ class World:
                 seen.mark is None or seen.mark.installation == OTHERS for seen in result.external
             )
             delta, done = self.carry_out(result.steps)
-            taken_in &= done
-        if taken_in and not replayed:
+            is_applied &= done
+        if is_applied and not replayed:
             self.sync_token = sync_token
         return False
 
     def carry_out(self, steps) -> tuple[Delta | None, bool]:
         """What refusals taught, and whether all that no mapping remembers was done."""
-        learnt, failed, taken_in = {}, set(), True
+        learnt, failed, is_applied = {}, set(), True
         for step in steps:
             is_stale = step.mapping.phase == "stale"
             if (
@@ -261,7 +261,7 @@ class World:
                 learnt[str(refusal)] = self.calendar.items.get(str(refusal))
             except Lost:
                 failed.add(step.mapping.uid)
-                taken_in &= not is_stale
+                is_applied &= not is_stale
         changed = tuple(event for event in learnt.values() if event)
         return (
             Delta(
@@ -272,7 +272,7 @@ class World:
             )
             if learnt
             else None
-        ), taken_in
+        ), is_applied
 
     def take(self, step) -> None:
         """The mapping first, with what a person is told; then the call; then the mapping again."""

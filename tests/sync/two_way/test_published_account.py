@@ -32,7 +32,7 @@ def outside(linden, clock):
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     before, setup = exchange.set_up_as(), gateway.setup()
     exchange.set_up(read_allowed("http://127.0.0.1"))
-    gateway.set_up(gateway.Setup(secret=b"secret", by_password=True))
+    gateway.set_up(gateway.GatewaySetup(secret=b"secret", by_password=True))
     with serving(None) as server:
         address = f"http://pat:{SECRET}@127.0.0.1:{server.port}/{SECRET}.ics"
 

@@ -650,7 +650,9 @@ def served(world):
         token_url=known.token_url.replace("http://sandbox", base),
         api_url=known.api_url.replace("http://sandbox", base),
     )
-    yield gateway.Setup({world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests")
+    yield gateway.GatewaySetup(
+        {world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests"
+    )
     server.shutdown()
 
 

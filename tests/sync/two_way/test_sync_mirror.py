@@ -423,6 +423,6 @@ def test_no_sum_on_what_is_outside_breaks(first, second, zone, whole):
     taken = event.taken(zone)
     assert taken[0] <= taken[1]
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
-    assert window.touches(starts_at, ends_at) in (True, False) and window.clearly_holds(
+    assert window.touches(starts_at, ends_at) in (True, False) and window.clearly_contains(
         starts_at, ends_at
     ) in (True, False)

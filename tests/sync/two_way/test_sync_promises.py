@@ -161,7 +161,7 @@ def test_a_single_not_found_is_not_believed(world, account):
 
 
 def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(world, account):
-    gateway.set_up(gateway.Setup({}, None, 300, b"x"))
+    gateway.set_up(gateway.GatewaySetup({}, None, 300, b"x"))
     world.book(days=20)
     run.run(account.id)
     assert Account.get().health == "ok" and Account.get().failures == 0

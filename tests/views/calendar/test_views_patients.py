@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 import models
-from base.database import Taken
+from base.database import AlreadyUsed
 from base.scheduling import Span
 from models import AuditEntry, Booking, Feed, Patient, Practitioner
 from people import clients
@@ -373,7 +373,7 @@ def test_of_two_who_type_the_same_id_at_once_one_is_refused(app, linden):
         models.database.connect(reuse_if_open=True)
         try:
             return bool(Patient.add(linden.clinic, None, internal_id="X-1", first_name=name))
-        except Taken:
+        except AlreadyUsed:
             return False
         finally:
             models.database.close()

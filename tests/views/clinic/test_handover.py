@@ -206,7 +206,7 @@ def test_what_somebody_moves_meanwhile_is_not_moved_back(linden, left):
     Booking.get_by_id(left[1].id).cancel(linden.olive)
     result = leftover.hand_over(rows, linden.calendar, linden.olive)
     assert [row.id for row in result.done] == [left[2].id]
-    assert [row.id for row in result.changed] == [left[0].id, left[1].id] and not result.taken
+    assert [row.id for row in result.changed] == [left[0].id, left[1].id] and not result.stayed
     moved = Booking.get_by_id(left[0].id)
     assert (moved.practitioner_id, moved.span) == (linden.colleague_calendar.id, later)
 

@@ -498,7 +498,9 @@ def test_the_password_warning_stands_wherever_an_address_is_copied(visitor, name
 def set_up():
     """`set_up("google")`: these providers are set up, until the end of the test."""
     kept, known = gateway.setup(), Endpoints("id", "secret", "", "", "", "")
-    yield lambda *kinds, **more: gateway.set_up(gateway.Setup(dict.fromkeys(kinds, known), **more))
+    yield lambda *kinds, **more: gateway.set_up(
+        gateway.GatewaySetup(dict.fromkeys(kinds, known), **more)
+    )
     gateway.set_up(kept)
 
 

@@ -69,7 +69,7 @@ def told(world, account):
 @pytest.fixture
 def microsoft(world):
     gateway.set_up(
-        gateway.Setup(
+        gateway.GatewaySetup(
             {"google": world.endpoints(), "microsoft": world.endpoints()},
             None,
             300,

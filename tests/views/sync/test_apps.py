@@ -77,7 +77,7 @@ def test_what_the_plan_has_not_is_not_offered(signed_in, linden, world):
 
 
 def test_an_owner_finds_how_to_set_a_provider_up(signed_in, linden):
-    gateway.set_up(gateway.Setup())
+    gateway.set_up(gateway.GatewaySetup())
     page = signed_in(linden.olive).get("/settings/apps/").get_data(as_text=True)
     assert "How to set it up: Google Calendar" in page
     assert "How to set it up" not in str(apps(signed_in(linden.pat)))

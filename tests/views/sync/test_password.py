@@ -20,7 +20,7 @@ def server(linden):
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     made, before = Server("radicale"), gateway.setup()
     gateway.set_up(
-        gateway.Setup(
+        gateway.GatewaySetup(
             secret=b"secret",
             transport=lambda kind: httpx.WSGITransport(app=made.app),
             by_password=True,
@@ -155,7 +155,7 @@ def test_equal_paths_at_two_servers_are_two_calendars_and_at_one_server_one(lind
         account = starting.connect(user, kind, "robin", "sealed", (), None, place=place)
         facts = {"clinic": linden.clinic, "account": account, "name": "Robin", "role": role}
         RemoteCalendar.create(calendar_id="/dav/robin/", **facts)
-        return starting.taken(account, ["/dav/robin/"])
+        return starting.in_use(account, ["/dav/robin/"])
 
     there(linden.pat, KIND, "https://one.test", "destination")
     assert there(linden.quinn, KIND, "https://two.test", "listed") == set()
@@ -177,7 +177,7 @@ def test_only_an_account_of_ones_own_is_corrected(pat, linden, server, signed_in
 
 
 def test_an_address_in_a_private_network_is_refused_with_the_way_out(pat, server):
-    gateway.set_up(gateway.Setup(secret=b"secret", by_password=True))
+    gateway.set_up(gateway.GatewaySetup(secret=b"secret", by_password=True))
     send(pat, address="https://127.0.0.1:9/")
     first_list.read(Account.get().id)
     account = Account.get()

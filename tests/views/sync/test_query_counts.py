@@ -121,7 +121,7 @@ def all_set_up(linden, clock):
     before = outbox.setup()
     external.known("google")
     gateway.set_up(replace(gateway.setup(), webhook_url="https://kalends.test"))
-    outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    outbox.set_up(outbox.MailSetup("smtp://127.0.0.1:9", "kalends@linden.test"))
     TextSettings.create(clinic=linden.clinic, sealed_url="x", sealed_secret="x", is_on=True)
     at = clock.now + timedelta(days=1)
     pair = [

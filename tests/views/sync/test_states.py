@@ -49,7 +49,7 @@ def rows(**columns):
 
 
 def taken_out(account, now) -> None:
-    gateway.set_up(gateway.Setup())
+    gateway.set_up(gateway.GatewaySetup())
 
 
 def without_plan(account, now) -> None:
@@ -464,7 +464,7 @@ def test_messages_are_live_once_one_is_known_to_reach_us(
 ):
     external.known(kind)
     Account.update(kind=kind).execute()
-    gateway.set_up(gateway.Setup(gateway.setup().endpoints, "https://kalends.test/webhooks"))
+    gateway.set_up(gateway.GatewaySetup(gateway.setup().endpoints, "https://kalends.test/webhooks"))
     channel(account, clock, called_at=clock.now if has_called else None)
     said = text(signed_in(linden.pat).get("/sync/"))
     assert ("instant updates on" in said) is is_live

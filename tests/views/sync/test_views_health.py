@@ -259,9 +259,9 @@ def test_it_says_what_works_behind_the_scenes(olive, account, clock):
 
 
 def test_live_messages_are_counted_where_they_are_possible(olive, account, clock):
-    gateway.set_up(gateway.Setup(webhook_url=None))
+    gateway.set_up(gateway.GatewaySetup(webhook_url=None))
     assert "Instant updates Not possible here" in board(olive)
-    gateway.set_up(gateway.Setup(webhook_url="https://kalends.test"))
+    gateway.set_up(gateway.GatewaySetup(webhook_url="https://kalends.test"))
     assert "On for 0 of 1" in board(olive)
     Channel.create(
         clinic=account.clinic,
@@ -394,7 +394,7 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
 
 
 def test_live_messages_are_not_promised_for_an_account_without_access(olive, account, clock):
-    gateway.set_up(gateway.Setup(webhook_url="https://calendar.linden.health"))
+    gateway.set_up(gateway.GatewaySetup(webhook_url="https://calendar.linden.health"))
     source = RemoteCalendar.get(RemoteCalendar.role == "source")
     Channel.create(
         clinic=account.clinic,

@@ -182,7 +182,7 @@ class TestStarting:
 
     def test_two_that_wait_for_a_name_do_not_mix(self, pat, linden, world, connected):
         gateway.set_up(
-            gateway.Setup(
+            gateway.GatewaySetup(
                 dict.fromkeys(("google", "microsoft"), world.endpoints()),
                 None,
                 300,
@@ -208,7 +208,7 @@ class TestStarting:
         [
             lambda pat: pat.change_sync(sync_allowed=False),
             lambda pat: lose_provider(pat.clinic),
-            lambda pat: gateway.set_up(gateway.Setup({})),
+            lambda pat: gateway.set_up(gateway.GatewaySetup({})),
         ],
     )
     def test_nothing_begins_that_may_not(self, pat, world, connected, lost):
@@ -513,7 +513,7 @@ class TestPanel:
         assert "Not sent: 2 outside these dates, 2 offered, cancelled or no-show." in text
 
     def test_a_provider_that_is_not_set_up_any_more_is_said(self, pat, account):
-        gateway.set_up(gateway.Setup())
+        gateway.set_up(gateway.GatewaySetup())
         text = page(pat)
         assert "Not set up any more." in text and "Check now" not in text
 
