@@ -345,3 +345,51 @@ def test_no_handler_is_longer_than_24_lines():
 def test_no_template_is_longer_than_120_lines():
     long = {path: path.read_text().count("\n") for path in (TOP / "templates").rglob("*.html")}
     assert {str(path): n for path, n in long.items() if n > 120} == {}
+
+
+# a tag that begins or ends apart from its word, or whose condition goes on in the next line
+MAY_GO_ON = {"set", "from", "import", "call"}
+
+
+def broken_tags(source: str) -> list[int]:
+    """Lines of a template where a tag begins that is broken over lines."""
+    found = []
+    for tag in re.finditer(r"\{%[-+]?(.*?)[-+]?%\}", source, re.DOTALL):
+        words = tag.group(1).split()
+        is_apart = tag.group(1).startswith("\n") or tag.group(1).rstrip(" ").endswith("\n")
+        if "\n" in tag.group(1) and (is_apart or not words or words[0] not in MAY_GO_ON):
+            found.append(source.count("\n", 0, tag.start()) + 1)
+    return found
+
+
+PAGES = [path for path in FILES if path.suffix in (".html", ".txt")]
+
+
+def test_a_tag_of_a_template_stands_in_one_line():
+    found = {path.relative_to(TOP).as_posix(): broken_tags(path.read_text()) for path in PAGES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("<p>{% if a %}one{%\n  endif %}</p>", [1]),
+        ("<p>{% if a\n  %}one{% endif %}</p>", [1]),
+        ("<p>\n{% if a\n  and b %}one{% endif %}</p>", [2]),
+        ('{% set words = {"a": 1,\n  "b": 2} %}', []),
+        ("<p>{% if a %}one\n  {% endif %}</p>", []),
+    ],
+)
+def test_the_search_finds_broken_tags(source, found):
+    assert broken_tags(source) == found
+
+
+def test_a_template_asks_few_questions():
+    """More stand for several things that a reader looks for: each has a file of its own."""
+    asked = {
+        path.relative_to(TOP).as_posix(): len(
+            re.findall(r"\{%[-+]?\s*(?:el)?if\b", path.read_text())
+        )
+        for path in PAGES
+    }
+    assert {path: count for path, count in asked.items() if count > 15} == {}
