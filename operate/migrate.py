@@ -40,13 +40,13 @@ from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.earlier import EarlierAccount
+from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
 from sync.tables.runs import SyncRun
 from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.tables.wordy import Wordy
 
 from .intake.upload import ColumnMeaning, Import
 from .keys import ServerKey
@@ -109,7 +109,7 @@ TABLES = (
     EarlierOffer,
     GuideNote,
     ChoreTurn,
-    Wordy,
+    Excess,
     FaultyRow,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # former names of renamed tables

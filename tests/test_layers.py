@@ -86,7 +86,7 @@ ROOMS = {  # the same, inside the rooms
         {"marks", "showing", "sorting"},
         {"away"},
         {"doubts", "local", "plan"},
-        {"most", "planning"},
+        {"planning", "text_limit"},
     ),
     "sync.two_way.reading": (
         {"channels", "guests", "incoming", "strays"},
@@ -96,7 +96,7 @@ ROOMS = {  # the same, inside the rooms
         {"ours"},
     ),
     "sync.two_way.writing": (
-        {"destination", "meanwhile", "outcome", "words"},
+        {"destination", "meanwhile", "outcome", "text_removal"},
         {"batch"},
         {"outgoing"},
         {"leaving", "sending"},

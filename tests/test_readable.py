@@ -168,6 +168,7 @@ GIVEN_UP = {
     **dict.fromkeys(("errand", "promise", "promised"), ()),
     **dict.fromkeys(("depart", "connecting"), ()),  # a departure is the end of an account
     "strange": (),  # a booking is unknown
+    "wordy": (),  # an event has excess text
     "standing": ("sync", "views"),  # of an account
     # the time of a visitor, and why the team may take it
     **dict.fromkeys(

@@ -1,8 +1,8 @@
-"""Reads a text outside back: whether it says more than a policy lets it. Pure.
+"""A check of a text outside: whether it shows more than a policy allows. Pure.
 
-`face` composes what a booking says; this reads a text back. Where the booking is known here, its
-own words are looked for; where it is not, each part of the text must be one that `face` could have
-written.
+`face` composes the text of a booking; this module reads such a text. If the booking exists here,
+its own words are searched in the text. If not, each part of the text must be one that `face` could
+have written.
 """
 
 import re
@@ -31,9 +31,9 @@ class Words:
     notes: str = ""
 
 
-def tells_of(said: Face, words: Words, policy: Policy) -> bool:
-    """Whether a text says of a known booking what the policy does not show. What a person added to
-    it is theirs.
+def reveals(said: Face, words: Words, policy: Policy) -> bool:
+    """Whether a text shows words of an existing booking that the policy does not show. Words that a
+    person added outside do not count.
     """
     blocks = () if policy.hide_sensitive else policy.title.split()
     details = () if policy.hide_sensitive else policy.details.split()
@@ -56,9 +56,9 @@ def _says(text: str, word: str) -> bool:
     return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def may_be(said: Face, policy: Policy, names: Collection[str]) -> bool:
-    """Whether a text could be that of some booking under the policy. `names`: those of the services
-    (where titles name them), organisations and people.
+def could_be(said: Face, policy: Policy, names: Collection[str]) -> bool:
+    """Whether a text could be that of some booking under the policy. `names`: the names of the
+    services (if titles contain them), organisations and people.
     """
     if policy.hide_sensitive:
         return said.title.strip() == BUSY.title and not said.description.strip()
@@ -76,7 +76,7 @@ def may_be(said: Face, policy: Policy, names: Collection[str]) -> bool:
 
 
 def _may_name(label: str, identifier: str) -> bool:
-    """Whether a label may be that of some client under this identifier, or under a lower one."""
+    """Whether a label could be that of some client under this identifier, or under a safer one."""
     words = label.split()
     is_id = len(words) == 1 and any(letter.isdigit() for letter in label)
     is_initials = len(words) <= 2 and all(_LETTER.fullmatch(word) for word in words)

@@ -28,7 +28,7 @@ from .standing.state import Standing
 from .worker import trouble
 from .worker.context import GOES_ON, OutOfTime, RunContext
 from .worker.lease import leased
-from .writing import leaving, words
+from .writing import leaving, text_removal
 from .writing.destination import forget, make
 from .writing.sending import Sender
 
@@ -200,8 +200,8 @@ class _Round:
             channels.keep_open(self.context, ("source",))
         if destination.calendar_id is not None:
             self._send(destination)
-        self._note_wordy(rules)
-        words.take(self.context)
+        self._note_excess(rules)
+        text_removal.remove(self.context)
         guests.tell(self.context)
         sources.read(self.reader)
         channels.keep_open(self.context)
@@ -212,7 +212,7 @@ class _Round:
                 Account.id == account.id
             ).execute()
         strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
-        words.take(self.context)  # also from those that this search has found
+        text_removal.remove(self.context)  # also from those that this search has found
 
     def _send(self, destination: RemoteCalendar) -> None:
         """Bring our calendar outside up to date."""
@@ -225,14 +225,14 @@ class _Round:
             forget(self.context, destination)
         self.is_stopped = sender.is_stopped
 
-    def _note_wordy(self, rules: str) -> None:
+    def _note_excess(self, rules: str) -> None:
         """If less may be shown than before: note the events that no plan writes, to have their text
         removed.
         """
         before, destination = self.account.shown_as, self.account.destination
         is_less = before not in ("", rules) and showing.shows_less(before, rules)
         if is_less and destination is not None and destination.calendar_id is not None:
-            words.note_all(self.context, destination)
+            text_removal.note_all(self.context, destination)
 
     def _list_calendars(self) -> None:
         """Renew the list of calendars. A list without an end is left out until the next time: the

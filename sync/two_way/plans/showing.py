@@ -8,7 +8,7 @@ from base.text import IDENTIFIERS
 from models import Practitioner, User
 from sync.events.face import Choices, Policy
 from sync.tables.accounts import TWO_WAY, Account
-from sync.tables.wordy import Wordy
+from sync.tables.excess import Excess
 
 _LENGTH = 200  # the most letters of the column
 
@@ -79,7 +79,7 @@ def is_more_outside(account: Account) -> bool:
     """
     now = rules(account)
     is_less = account.shown_as not in ("", now) and shows_less(account.shown_as, now)
-    return is_less or Wordy.of(account) > 0
+    return is_less or Excess.of(account) > 0
 
 
 def shows_less(before: str, now: str) -> bool:

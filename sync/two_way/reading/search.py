@@ -9,8 +9,8 @@ from sync.connect import calendar_list
 from sync.events.event import RemoteEvent
 from sync.providers.errors import OF_THE_ACCOUNT, Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
+from sync.tables.excess import Excess
 from sync.tables.strays import Stray
-from sync.tables.wordy import Wordy
 from sync.two_way.worker.context import RunContext, word_of
 from sync.two_way.worker.paging import KeptPages
 
@@ -59,7 +59,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             settle(row)
     shown = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
-        for table in (Stray, Wordy):
+        for table in (Stray, Excess):
             table.delete().where(
                 table.account == account, table.calendar_id.not_in(shown)
             ).execute()

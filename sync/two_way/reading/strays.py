@@ -28,11 +28,11 @@ from sync.providers.errors import (
 )
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import hash_of
+from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.strays import Stray
-from sync.tables.wordy import Wordy
-from sync.two_way.plans import local, marks, most
+from sync.two_way.plans import local, marks, text_limit
 from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.sync")
@@ -130,9 +130,9 @@ def remember(
         reference = found[key].own_mark.reference
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
-    most.note(account, calendar_id, list(found.values()))
+    text_limit.note(account, calendar_id, list(found.values()))
     if gone := [key for key in kept if key not in found and (told is None or key in told)]:
-        for table in (Stray, Wordy):
+        for table in (Stray, Excess):
             table.delete().where(
                 table.account == account,
                 table.calendar_id == calendar_id,

@@ -11,7 +11,7 @@ from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
-from sync.two_way.plans import local, marks, most, showing
+from sync.two_way.plans import local, marks, showing, text_limit
 from sync.two_way.plans.planning import Planned, planned, without_kept
 from sync.two_way.reading import channels, ours
 from sync.two_way.reading.pull import Reader
@@ -102,9 +102,9 @@ class Sender:
         delta = without_kept(self.account, delta)
         if any(marks.is_ours(event.mark, self.account) for event in delta.changed):
             with self.context.writing():
-                most.refresh_frozen(self.account, delta.changed)
+                text_limit.refresh_frozen(self.account, delta.changed)
         steps = self._decide(delta, at)
-        self._note_wordy(destination, everything, steps)
+        self._note_excess(destination, everything, steps)
 
         def remember() -> None:
             if is_applied and not self.is_stopped:
@@ -114,20 +114,20 @@ class Sender:
         if not is_applied or self.is_stopped:
             self.reader.plan_next(destination)
 
-    def _note_wordy(
+    def _note_excess(
         self, destination: RemoteCalendar, seen: Sequence[RemoteEvent], steps: Sequence[Step]
     ) -> None:
-        """Note the events of ours among these that the plan neither writes nor deletes, and that
-        show too much.
+        """Note those of these events of ours that the plan neither writes nor deletes, and that
+        show more than they may.
         """
         ours = [event for event in seen if marks.is_ours(event.mark, self.account)]
         goes_out = [uid for uid, event in self.events.items() if event]
         done = {step.mapping.remote_id for step in steps}
         done |= local.mapped_ids(self.account, goes_out) if ours else set()
-        left = [event for event in ours if most.id_of(event) not in done]
+        left = [event for event in ours if text_limit.id_of(event) not in done]
         if left:
             with self.context.writing():
-                most.note(self.account, destination.made_id, left)
+                text_limit.note(self.account, destination.made_id, left)
 
     def _send_unseen(self, destination: RemoteCalendar) -> None:
         """Write the changes here although our calendar cannot be read now: the answer to each write

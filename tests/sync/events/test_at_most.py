@@ -3,7 +3,7 @@
 import pytest
 
 from base.text import IDENTIFIERS, client_label
-from sync.events.at_most import Words, may_be, tells_of
+from sync.events.at_most import Words, could_be, reveals
 from sync.events.event import Face
 from sync.events.face import Policy, Subject, face
 
@@ -33,8 +33,8 @@ def said(policy):
 @pytest.mark.parametrize("then", IDENTIFIERS)
 def test_each_identifier_lets_itself_and_what_is_below_it(then, now):
     text, less = said(Policy(then)), IDENTIFIERS.index(then) <= IDENTIFIERS.index(now)
-    assert may_be(text, Policy(now), NAMES) is less
-    assert tells_of(text, WORDS, Policy(now)) is not less
+    assert could_be(text, Policy(now), NAMES) is less
+    assert reveals(text, WORDS, Policy(now)) is not less
     assert client_label(then, "Anna", "Berg", "K-1") in text.title
 
 
@@ -44,15 +44,15 @@ def test_details_that_may_not_leave_any_more_are_seen(then, details):
     text, now = said(Policy(details=then)), Policy(details=details)
     is_allowed = set(then.split()) <= set(details.split())
     # whoever shows notes may show any line
-    assert may_be(text, now, NAMES) is (is_allowed or "notes" in details)
-    assert tells_of(text, WORDS, now) is (not is_allowed and then != "status")
+    assert could_be(text, now, NAMES) is (is_allowed or "notes" in details)
+    assert reveals(text, WORDS, now) is (not is_allowed and then != "status")
 
 
 def test_where_everything_is_hidden_only_busy_is_let():
     hidden = Policy("full_name", hide_sensitive=True)
-    assert may_be(Face("Busy"), hidden, NAMES) and not may_be(Face("Shoulder"), hidden, NAMES)
-    assert tells_of(Face("Shoulder"), WORDS, hidden)
+    assert could_be(Face("Busy"), hidden, NAMES) and not could_be(Face("Shoulder"), hidden, NAMES)
+    assert reveals(Face("Shoulder"), WORDS, hidden)
 
 
 def test_what_a_person_added_to_a_known_booking_is_theirs():
-    assert not tells_of(Face("Went well, Annabel"), WORDS, Policy("none"))
+    assert not reveals(Face("Went well, Annabel"), WORDS, Policy("none"))

@@ -10,9 +10,9 @@ from sync_world import WORLDS, lie
 from models import Booking
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
-from sync.tables.wordy import Wordy
 from sync.two_way.plans import showing
 from sync.two_way.standing import decisions
 
@@ -443,7 +443,7 @@ def test_whatever_is_found_later_shows_no_more_than_may_be_shown(world, how):
         world.later(minutes=minutes)
         world.run(account)
     assert words_outside(world, account) == [] and len(world.standing(account)) == stands
-    assert not Wordy.select().exists()
+    assert not Excess.select().exists()
     world.assert_nothing_more(account)
 
 
@@ -460,7 +460,7 @@ def test_words_that_are_refused_once_are_taken_later(world, status):
     for minutes in (7, 7, 7, 60, 60 * 7, 60 * 7):
         world.later(minutes=minutes)
         world.run(account)
-    assert words_outside(world, account) == [] and not Wordy.select().exists()
+    assert words_outside(world, account) == [] and not Excess.select().exists()
     assert len(world.standing(account)) == 4
 
 
@@ -474,4 +474,4 @@ def test_a_look_that_says_not_there_does_not_end_it(world):
     for minutes in (7, 7, 7, 60, 60 * 7):
         world.later(minutes=minutes)
         world.run(account)
-    assert words_outside(world, account) == [] and not Wordy.select().exists()
+    assert words_outside(world, account) == [] and not Excess.select().exists()

@@ -1,4 +1,4 @@
-"""Events of ours outside that show more than may be shown now."""
+"""Events of ours outside whose text shows more than may be shown now."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,11 @@ from base.tables.outside import ID_LENGTH
 from .accounts import Account
 
 
-class Wordy(Base):
-    """An event of ours, in any calendar of the account, that shows more than may be shown now, and
-    that no plan writes: its words are to be taken. The row stays until that is done, whatever
-    happens in between. `is_certain`: whatever it says now. Nothing is tried until `retry_at`.
+class Excess(Base):
+    """An event of ours, in any calendar of the account, whose text shows more than may be shown
+    now, and that no plan writes. The row stays until the text is removed, whatever happens in
+    between. `is_certain`: remove the text whatever it is. The next try is at `retry_at`. The table
+    has the name of an earlier version.
     """
 
     account = ForeignKeyField(Account, on_delete="CASCADE")
@@ -50,5 +51,5 @@ class Wordy(Base):
 
     @classmethod
     def of(cls, account: Account) -> int:
-        """How many there are of an account."""
+        """The number of such events in an account."""
         return int(cls.select().where(cls.account == account).count())

@@ -1,6 +1,6 @@
-"""The most that events of ours may show, for events that no plan writes. Whenever one is read, its
-text is compared with the rules of today. The rules by which it was written may be unknown, as after
-a restore, a pause or a refusal.
+"""The limit of what events of ours may show, for events that no plan writes. The text of each such
+event that is read is compared with the rules of today, since the rules by which it was written may
+be unknown: after a restore, a pause or a refusal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,30 +12,30 @@ from peewee import ModelSelect
 
 from base.tables.many import portions, tuples
 from models import Booking, Patient, Practitioner, Service, User, Venue
-from sync.events.at_most import Words, may_be, tells_of
+from sync.events.at_most import Words, could_be, reveals
 from sync.events.event import UNWRITTEN, Face, RemoteEvent
 from sync.events.face import Policy
 from sync.tables.accounts import Account
+from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
-from sync.tables.wordy import Wordy
 
 from . import away, local, marks, showing
 
 
-class Most:
-    """The most that one account's events may say, by today's rules."""
+class TextLimit:
+    """The limit for the events of one account, by today's rules."""
 
     def __init__(self, account: Account):
         self.account, self.choices = account, showing.choices(account)
         self.policy = Policy.of(account.user, account.clinic, self.choices)
 
-    def wordy(self, seen: Sequence[RemoteEvent]) -> list[RemoteEvent]:
-        """The events among these, which are ours, that say more than may be shown."""
+    def exceeding(self, seen: Sequence[RemoteEvent]) -> list[RemoteEvent]:
+        """Those of these events (all of them ours) that show more than they may."""
         known = self.known({event.own_mark.reference for event in seen})
-        return [event for event in seen if self._is_wordy(event, known)]
+        return [event for event in seen if self._exceeds(event, known)]
 
     def known(self, uids: Iterable[str]) -> Mapping[str, tuple[Words, Policy]]:
-        """The words and the policy of each of these bookings that is known here, by UID."""
+        """The words and the policy of each of these bookings, by UID, if it exists here."""
         uuids = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
         rows = (
             Booking.select(Booking, Practitioner, User, Patient, Service)
@@ -68,12 +68,12 @@ class Most:
         is_own = person.id == self.account.user_id
         return self.policy if is_own else self.policy.of_colleague(person, self.account.clinic)
 
-    def _is_wordy(self, event: RemoteEvent, known: Mapping[str, tuple[Words, Policy]]) -> bool:
+    def _exceeds(self, event: RemoteEvent, known: Mapping[str, tuple[Words, Policy]]) -> bool:
         said = Face(event.title.removeprefix(local.LOCK.strip()).strip(), event.description)
         if found := known.get(event.own_mark.reference):
-            return tells_of(said, *found)
+            return reveals(said, *found)
         return said != away.FACE and not all(
-            may_be(said, policy, self._names) for policy in self._policies(said)
+            could_be(said, policy, self._names) for policy in self._policies(said)
         )
 
     @cached_property
@@ -90,15 +90,15 @@ class Most:
 
     @cached_property
     def _colleagues(self) -> list[User]:
-        """Colleagues whose bookings may go there, or did."""
+        """Colleagues whose bookings are sent there, or were."""
         if self.choices.scope != "clinic":
             return []
         rows = User.select().where(User.clinic == self.account.clinic_id)
         return list(rows.where(User.id != self.account.user_id))
 
     def _policies(self, said: Face) -> list[Policy]:
-        """The policies that may hold for a booking that is not known here: that of the person whose
-        name is in the event, else all.
+        """The policies that may apply to a booking that does not exist here: that of the person
+        whose name is in the event, else all.
         """
         text = f"{said.title}\n{said.description}"
         named = [person for person in self._colleagues if person.name in text]
@@ -108,9 +108,9 @@ class Most:
 
 
 def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
-    """Mark frozen events among these for a new write if they show more than may be shown, whoever
-    wrote them. A refusal, or an earlier state of the database, left them as they were. Call it
-    inside the account's lease.
+    """Mark frozen events among these for a new write if they show more than they may. A refusal, or
+    an earlier state of the database, may have left them unchanged. Call it inside the account's
+    lease.
     """
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account,
@@ -122,10 +122,10 @@ def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
     ours = [event for event in seen if event.mark and id_of(event) in left]
     if not ours:
         return
-    most = Most(account)
-    known = most.known({event.own_mark.reference for event in ours})
-    wordy = most.wordy([event for event in ours if event.own_mark.reference in known])
-    for some in portions({id_of(event) for event in wordy}):
+    limit = TextLimit(account)
+    known = limit.known({event.own_mark.reference for event in ours})
+    excess = limit.exceeding([event for event in ours if event.own_mark.reference in known])
+    for some in portions({id_of(event) for event in excess}):
         MappingRow.update(wanted=UNWRITTEN).where(
             MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
@@ -136,13 +136,15 @@ def _at(rows: "ModelSelect[MappingRow]", ids: Sequence[str]) -> "ModelSelect[Map
 
 
 def id_of(event: RemoteEvent) -> str:
-    """The id of the whole event, also where an occurrence of it is seen."""
+    """The id of the whole event, for an occurrence that of its series."""
     return event.series_id or event.remote_id
 
 
 def note(account: Account, calendar_id: str, seen: Sequence[RemoteEvent]) -> None:
-    """Note those of these events, which are ours and no plan writes, that show more than may be
-    shown. Inside the account's lease.
+    """Note those of these events that show more than they may. `seen`: events of ours that no plan
+    writes. Call it inside the account's lease.
     """
     if seen:
-        Wordy.note(account, calendar_id, {id_of(event) for event in Most(account).wordy(seen)})
+        Excess.note(
+            account, calendar_id, {id_of(event) for event in TextLimit(account).exceeding(seen)}
+        )

@@ -1,7 +1,7 @@
-"""Taking the words from events of ours that no plan writes, where they show more than may be shown.
+"""Removing the text of events of ours that no plan writes, if it shows more than may be shown.
 
-These are events that a person keeps outside, or has yet to decide about: of bookings that are
-unknown here, cancelled or moved away, and copies. Each says "Busy" from then on, and keeps its
+These are events that a person keeps outside, or must still decide about: events of bookings that
+are unknown here, cancelled or moved away, and copies. Afterwards each shows "Busy" and keeps its
 time.
 """
 
@@ -20,21 +20,21 @@ from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import Update
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import SURE, Account, RemoteCalendar
+from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.strays import Stray
-from sync.tables.wordy import Wordy
-from sync.two_way.plans import local, marks, most
+from sync.two_way.plans import local, marks, text_limit
 from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.sync")
 
-MOST_TAKEN = 200  # at once; the others wait for the next round
+MOST_AT_ONCE = 200  # events in one round; the others wait for the next one
 FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=5), timedelta(hours=6)
 
 
 def note_all(context: RunContext, destination: RemoteCalendar) -> None:
-    """Less may be shown from now on: note all of them, whatever each says."""
+    """Less may be shown from now on: note all of these events, whatever their text is."""
     account = context.account
     asked = Notice.question(account)
     copies = {*account.kept_copies, *(asked.detail.get("copies", []) if asked else [])}
@@ -44,26 +44,28 @@ def note_all(context: RunContext, destination: RemoteCalendar) -> None:
     with context.writing():
         for calendar_id, ids in places.items():
             if ids:
-                Wordy.note(account, calendar_id, ids, is_certain=True)
+                Excess.note(account, calendar_id, ids, is_certain=True)
 
 
-def take(context: RunContext) -> None:
-    """Take the words from those that were noted, as far as it can be done now. Raises errors of the
-    account, OutOfTime.
+def remove(context: RunContext) -> None:
+    """Remove the text of the noted events, as far as possible now. Raises errors of the account,
+    OutOfTime.
     """
     at = scheduling.utc_now()
     rows = list(
-        Wordy.select()
-        .where(Wordy.account == context.account, Wordy.retry_at.is_null() | (Wordy.retry_at <= at))
-        .order_by(Wordy.calendar_id, Wordy.remote_id)
-        .limit(MOST_TAKEN)
+        Excess.select()
+        .where(
+            Excess.account == context.account, Excess.retry_at.is_null() | (Excess.retry_at <= at)
+        )
+        .order_by(Excess.calendar_id, Excess.remote_id)
+        .limit(MOST_AT_ONCE)
     )
     for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
-        _take_in(context, calendar_id, {row.remote_id: row for row in some})
+        _remove_in(context, calendar_id, {row.remote_id: row for row in some})
 
 
 def _left_alone(account: Account) -> set[str]:
-    """Ids outside of events that should not be there, and that a person keeps there or has yet to
+    """Ids outside of events that should not be there, and that a person keeps there or must still
     decide about.
     """
     asked = Notice.question(account)
@@ -85,9 +87,9 @@ def _unknown(account: Account) -> list[Stray]:
     return [row for row in rows if row.uid in uids]
 
 
-def _take_in(context: RunContext, calendar_id: str, rows: Mapping[str, Wordy]) -> None:
-    """Take the text out of events in one calendar, by their present state there. Raises errors of
-    the account.
+def _remove_in(context: RunContext, calendar_id: str, rows: Mapping[str, Excess]) -> None:
+    """Remove the text of events in one calendar, by their present state there. Raises errors of the
+    account.
     """
     context.check_time()
     try:
@@ -95,13 +97,13 @@ def _take_in(context: RunContext, calendar_id: str, rows: Mapping[str, Wordy]) -
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
-        log.warning("what stands outside cannot be looked at: %s", error)
+        log.warning("events outside cannot be looked up: %s", error)
         looks = {}
     mapped = _mapped(context.account, rows)
-    wordy = _still_wordy(context, calendar_id, rows, looks, mapped)
+    excess = _with_excess(context, calendar_id, rows, looks, mapped)
     updates = [
         Update(event.remote_id, bare, event.own_mark, event.etag, keeps_guests=True)
-        for event, bare in wordy
+        for event, bare in excess
     ]
     if updates:
         context.begin(len(updates))
@@ -110,10 +112,10 @@ def _take_in(context: RunContext, calendar_id: str, rows: Mapping[str, Wordy]) -
         key
         for key, event in looks.items()
         if (event is not None or rows[key].tries >= SURE)
-        and key not in {one.remote_id for one, _bare in wordy}
+        and key not in {one.remote_id for one, _bare in excess}
     }
     with context.writing():
-        for (event, bare), result in zip(wordy, results, strict=True):
+        for (event, bare), result in zip(excess, results, strict=True):
             if result.error is not None:
                 continue
             over.add(event.remote_id)
@@ -127,15 +129,15 @@ def _take_in(context: RunContext, calendar_id: str, rows: Mapping[str, Wordy]) -
             raise result.error
 
 
-def _still_wordy(
+def _with_excess(
     context: RunContext,
     calendar_id: str,
-    rows: Mapping[str, Wordy],
+    rows: Mapping[str, Excess],
     looks: Mapping[str, RemoteEvent | None],
     mapped: Mapping[str, EventMapping],
 ) -> list[tuple[RemoteEvent, Event]]:
-    """The events that still show too much, each with the event without text that it becomes. Not
-    those whose booking goes out, which the plan writes.
+    """The events that still show too much, each with its replacement without text. Events whose
+    booking is sent are left out, since the plan writes them.
     """
     account, seen = context.account, [event for event in looks.values() if event]
     row = RemoteCalendar.get_or_none(
@@ -152,12 +154,12 @@ def _still_wordy(
     ]
     certain = [one for one in left if one.remote_id in rows and rows[one.remote_id].is_certain]
     doubtful = [one for one in left if one not in certain]
-    says_more = certain + (most.Most(account).wordy(doubtful) if doubtful else [])
-    return [pair for pair in _bare(says_more, zone_name) if is_wordy(*pair)]
+    exceeding = certain + (text_limit.TextLimit(account).exceeding(doubtful) if doubtful else [])
+    return [pair for pair in _without_text(exceeding, zone_name) if shows_text(*pair)]
 
 
 def _mapped(account: Account, ids: Iterable[str]) -> dict[str, EventMapping]:
-    """By id outside the mappings of these events."""
+    """The mappings of these events, by the id outside."""
     rows = MappingRow.select(*(getattr(MappingRow, name) for name in local.SHARED)).where(
         MappingRow.account == account, MappingRow.remote_id.in_(list(ids))
     )
@@ -167,25 +169,29 @@ def _mapped(account: Account, ids: Iterable[str]) -> dict[str, EventMapping]:
     }
 
 
-def _settle(account: Account, rows: Mapping[str, Wordy], over: Set[str], missing: Set[str]) -> None:
-    """Forget what is done. The rest is tried again later; for those that were not found, a round
-    that comes anyway is enough.
+def _settle(
+    account: Account, rows: Mapping[str, Excess], over: Set[str], missing: Set[str]
+) -> None:
+    """Delete the rows that are done. The rest is tried again later; for events that were not found,
+    the next regular round is early enough.
     """
     soonest, at = None, scheduling.utc_now()
-    Wordy.delete().where(Wordy.id.in_([rows[key].id for key in over if key in rows])).execute()
+    Excess.delete().where(Excess.id.in_([rows[key].id for key in over if key in rows])).execute()
     for key in rows.keys() - over:
         row = rows[key]
         row.retry_at = at + min(FIRST_RETRY * 2 ** min(row.tries, 10), LONGEST_RETRY)
         row.tries += 1
-        row.save(only=[Wordy.retry_at, Wordy.tries])
+        row.save(only=[Excess.retry_at, Excess.tries])
         if key not in missing:
             soonest = min(soonest or row.retry_at, row.retry_at)
     if soonest:
         Account.be_due(account.id, soonest, "poll")
 
 
-def _bare(seen: Iterable[RemoteEvent], zone_name: str) -> Iterable[tuple[RemoteEvent, Event]]:
-    """Each event, with the event without text that it becomes."""
+def _without_text(
+    seen: Iterable[RemoteEvent], zone_name: str
+) -> Iterable[tuple[RemoteEvent, Event]]:
+    """Each event, with its replacement without text."""
     at = scheduling.utc_now()
     for event in seen:
         status = "tentative" if "tentative" in (event.status, event.busy) else "confirmed"
@@ -193,14 +199,14 @@ def _bare(seen: Iterable[RemoteEvent], zone_name: str) -> Iterable[tuple[RemoteE
         yield event, Event(event.own_mark.reference, 0, status, BUSY, *own)
 
 
-def is_wordy(seen: RemoteEvent, bare: Event) -> bool:
-    """Whether an event shows more than that it takes time."""
+def shows_text(seen: RemoteEvent, bare: Event) -> bool:
+    """Whether an event shows more than "Busy" and its time."""
     return fingerprint(seen) != wanted(bare)
 
 
 def _store(account: Account, mapping: EventMapping, echo: RemoteEvent, bare: Event) -> None:
-    """Store the state that both sides agree on. If the booking is sent again, its text differs from
-    it.
+    """Store the state on which both sides agree. If the booking is sent again, its text differs
+    from that state, so it is written.
     """
     agreed = replace(mapping, etag=echo.etag, fingerprint=fingerprint(echo))
     local.store(account, replace(agreed, updated_at=echo.updated_at, wanted=wanted(bare)))
