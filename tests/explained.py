@@ -44,14 +44,14 @@ ONCE = (
 ON_BOTH = (
     "sync/two_way/test_sync_faults.py::test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled",
     "sync/two_way/test_sync_faults.py::test_two_workers_at_once_write_nothing_twice",
-    "views/calendar/test_views_bookings.py::test_of_two_who_book_for_one_new_client_at_once_the_second_is_asked",
-    "views/calendar/test_views_patients.py::test_of_two_who_add_one_client_at_once_the_second_is_asked",
-    "views/calendar/test_views_patients.py::test_of_two_who_type_the_same_id_at_once_one_is_refused",
+    "views/calendar/test_views_bookings.py::test_the_second_of_two_bookings_for_one_new_client_is_asked",
+    "views/calendar/test_views_patients.py::test_the_second_of_two_people_who_add_one_client_is_asked",
+    "views/calendar/test_views_patients.py::test_one_of_two_people_who_type_the_same_id_is_refused",
     "views/calendar/test_views_patients.py::test_two_clients_saved_at_once_get_two_ids",
     "views/calendar/test_views_series.py",  # many rows in one transaction
     "views/clinic/test_handover.py",
     "views/clinic/test_views_imports.py",
-    "views/clinic/test_views_team.py::test_of_two_owners_who_go_at_once_one_stays",
+    "views/clinic/test_views_team.py::test_one_of_two_owners_who_leave_at_once_stays",
     "views/doors/test_metrics.py",
     "views/kit/test_merging.py",  # lost updates
     "views/sync/test_query_counts.py",

@@ -69,7 +69,7 @@ def test_offered_cancelled_and_missed_bookings_hold_no_time(book, status):
     assert book()
 
 
-def test_of_a_series_none_is_made_when_one_time_is_taken(linden, book):
+def test_no_booking_of_a_series_is_made_if_one_time_is_taken(linden, book):
     book(span(24 * 7))
     with pytest.raises(SlotTaken):
         book(*repeats(span(), linden.street.zone, 1, count=3))
@@ -143,7 +143,7 @@ def test_a_form_of_a_series_sent_twice_gives_the_series_back(linden, book):
 
 
 @pytest.mark.parametrize("same_form", [False, True])
-def test_of_two_requests_at_once_one_wins(linden, clock, same_form):
+def test_one_of_two_simultaneous_requests_wins(linden, clock, same_form):
     start, outcomes, key = threading.Barrier(8), [], uuid.uuid4()
 
     def request():

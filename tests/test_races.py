@@ -54,7 +54,7 @@ def _one_revision(clinic_id):
 
 
 @pytest.mark.parametrize("round_number", range(3))
-def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number):
+def test_one_of_two_people_who_choose_a_calendar_gets_it(linden, round_number):
     accounts = [
         starting.connect(user, "google", "both@home.test", "sealed", [], None)
         for user in (linden.pat, linden.quinn)
@@ -197,7 +197,7 @@ def test_taking_back_a_cancelled_time_asks_whether_it_is_free(linden, booking):
         stale.change(linden.pat, stale.span, status="confirmed")
 
 
-def test_of_a_move_a_booking_and_a_way_back_at_once_each_time_has_one(linden):
+def test_a_move_a_booking_and_an_undo_at_once_take_each_time_once(linden):
     """A booking moves to ten and back to nine, while others want nine and ten: what comes second is
     refused, and nothing overlaps.
     """

@@ -82,7 +82,7 @@ def test_no_module_that_speaks_calls_something_else_by_the_catalogues_name():
                 assert node.id not in CALLS, (path.name, node.lineno)
 
 
-def test_whoever_calls_the_catalogue_has_it():
+def test_modules_that_call_the_catalogue_import_it():
     """A local name of the same letters would hide that the import is missing."""
     for path in sources():
         named = {

@@ -19,7 +19,7 @@ class Capitals(gettext.NullTranslations):
         return swapped if "{" in swapped else swapped.upper()
 
 
-def test_as_english_says_it():
+def test_days_and_months_are_in_english():
     on, at = date(2026, 5, 1), datetime(2026, 11, 20, 9, 5, tzinfo=UTC)
     assert day_names.full(on) == "Friday 1 May"
     assert day_names.full(on, year=True) == "Friday 1 May 2026"

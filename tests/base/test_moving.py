@@ -99,7 +99,7 @@ def test_a_moved_series_goes_back_as_one(linden, series):
     assert moving.take_back(second, linden.pat, moved.entry) is None
 
 
-def test_of_a_moved_series_what_was_moved_since_and_what_is_taken_stays(linden, series):
+def test_undoing_a_move_leaves_bookings_moved_since_or_whose_time_is_taken(linden, series):
     moved = series[0].change(linden.pat, Span(NINE + 2 * HOUR, NINE + 3 * HOUR), which="all")
     second = Booking.get_by_id(series[1].id)
     second.change(linden.pat, Span(NINE + WEEK + 5 * HOUR, NINE + WEEK + 6 * HOUR))
@@ -110,7 +110,7 @@ def test_of_a_moved_series_what_was_moved_since_and_what_is_taken_stays(linden, 
     assert (len(back), back.kept, len(back.skipped)) == (1, {"since": 2}, 1)
 
 
-def test_of_a_moved_series_a_colleague_s_goes_back_only_by_who_may(linden, series):
+def test_undoing_a_move_leaves_a_colleagues_booking_unless_one_may_change_it(linden, series):
     series[2].change(linden.maya, series[2].span, practitioner=linden.colleague_calendar)
     moved = series[0].change(linden.maya, Span(NINE + HOUR, NINE + 2 * HOUR), which="all")
     assert starts(series) == [1, 1, 1, 1]

@@ -290,7 +290,7 @@ def test_a_server_that_answers_in_drops_is_left_after_a_while(letters, linden):
     assert Letter.get().phase == "waiting" and Letter.get().failing_since
 
 
-def test_a_server_that_ends_the_connection_between_letters_is_met_anew(letters, linden):
+def test_a_closed_connection_between_letters_is_opened_again(letters, linden):
     count = Counter()
 
     def plan(stage, to):

@@ -143,7 +143,7 @@ def test_a_certificate_must_be_of_the_name_that_was_typed(trusted, allow):
         assert server.seen == []
 
 
-def test_one_that_nobody_vouches_for_is_refused(chain, allow):
+def test_an_untrusted_certificate_is_refused(chain, allow):
     allow("127.0.0.1")
     with serving(chain.chain) as server:
         refused = refusal(f"https://feeds.example.test:{server.port}/")
@@ -290,7 +290,7 @@ def test_redirects_are_judged_like_the_first_address(trusted, allow, where, word
         assert len(server.seen) == (1 + exchange.MOST_REDIRECTS if word == "moved" else 1)
 
 
-def test_whoever_asks_for_no_redirects_gets_their_answer(trusted, allow):
+def test_without_redirects_the_redirect_itself_is_the_answer(trusted, allow):
     allow("127.0.0.1")
     with serving(trusted.chain) as server:
         server.answers = [moved("/x")]
@@ -373,7 +373,7 @@ def test_nobody_there(allow):
     assert (refused.word, refused.may_have_arrived) == ("unreachable", False)
 
 
-def test_what_a_client_opened_is_closed_with_it(trusted, allow):
+def test_connections_of_a_client_are_closed_with_it(trusted, allow):
     """Providers are dropped without a word at the end of a run: no connection stays behind."""
     allow("http://127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -190,7 +190,7 @@ def test_no_key_is_made_beside_a_database_with_data(read, data, environment):
     assert [path.name for path in data.iterdir()] == ["kalends.db"]
 
 
-def test_nor_beside_one_that_cannot_be_asked(read, tmp_path):
+def test_no_key_is_made_if_the_database_does_not_answer(read, tmp_path):
     (tmp_path / "kalends.db").write_text("no database" * 1000)
     for url in (f"sqlite:///{tmp_path / 'kalends.db'}", "postgresql://127.0.0.1:9/none"):
         assert (
@@ -200,7 +200,7 @@ def test_nor_beside_one_that_cannot_be_asked(read, tmp_path):
     assert not (tmp_path / "instance").exists()
 
 
-def test_nor_beside_one_that_came_between_two_looks(read, tmp_path):
+def test_no_key_is_made_if_a_database_appeared_meanwhile(read, tmp_path):
     settings = read(DATABASE_URL=f"sqlite:///{tmp_path / 'kalends.db'}")
     with closing(sqlite3.connect(tmp_path / "kalends.db")) as file:
         file.executescript("CREATE TABLE clinic (id INTEGER); INSERT INTO clinic VALUES (1)")

@@ -231,7 +231,7 @@ def test_places_name_the_line_and_never_the_message():
     )
 
 
-def test_of_plain_letters_alone_only_what_can_be_seen_stays():
+def test_of_ascii_only_printable_characters_stay():
     """Between 0x00 and 0x7F: one line keeps what is printed, and several lines their ends."""
     for code in range(0x80):
         around, seen = f"a{chr(code)}b", 0x20 <= code < 0x7F

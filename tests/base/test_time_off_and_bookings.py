@@ -43,7 +43,7 @@ def test_a_booking_over_it_is_refused_until_somebody_agrees(linden, clock):
     Booking.book(linden.colleague_calendar, spans(), linden.quinn)  # a colleague works
 
 
-def test_of_a_series_the_weeks_off_are_skipped(linden, clock):
+def test_a_series_may_skip_weeks_of_time_off(linden, clock):
     lunch(linden.pat, weekly=True, until=date(2026, 11, 30))
     made = Booking.book(linden.calendar, spans(4), linden.pat, skip_taken=True)
     assert [row.starts_at.day for row in made] == [7, 14] and len(made.skipped) == 2

@@ -85,7 +85,7 @@ def test_a_writer_of_another_process_is_waited_for_and_no_longer_than_allowed(tm
     assert mine.in_transaction
 
 
-def test_whoever_gives_up_leaves_the_queue_to_the_others():
+def test_a_thread_that_gives_up_leaves_the_queue():
     queue, gave_up = ThreadTurns(0.01), []
 
     def come():
@@ -124,7 +124,7 @@ def test_a_forked_process_does_not_wait_for_its_parents_threads(monkeypatch):
 
 
 @ON_SQLITE
-def test_whoever_goes_through_rows_may_write_though_others_have_since(linden, monkeypatch):
+def test_a_loop_over_rows_may_write_after_others_have_written(linden, monkeypatch):
     """Such as a sweep: what it reads is of before, and it would wait for what never comes."""
     monkeypatch.setattr(models.database.obj, "_turns", ThreadTurns(0.5))
     models.database.execute_sql("PRAGMA busy_timeout = 500")

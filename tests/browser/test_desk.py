@@ -142,7 +142,7 @@ def test_paper_takes_one_sheet_with_what_the_blocks_mean(enter, booking, path):
     expect(page.locator("#week .booking > span").first).to_contain_text("17:00")
 
 
-def test_as_an_app_without_a_line_it_says_so_and_keeps_no_client(enter, booking):
+def test_the_installed_app_without_connection_shows_a_page_without_clients(enter, booking):
     page = enter()
     page.goto(WEEK)
     manifest = page.request.get(page.locator("link[rel=manifest]").get_attribute("href")).json()

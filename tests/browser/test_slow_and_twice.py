@@ -138,7 +138,7 @@ def test_a_drag_while_the_answer_is_slow_is_sent_once(page, booking):
     assert AuditEntry.about(booking).count() == 2
 
 
-def test_back_after_a_move_shows_where_it_lies_now_and_it_can_be_moved_on(page, booking):
+def test_back_after_a_move_shows_the_new_place_and_allows_another_move(page, booking):
     page.goto("/calendar/team?day=2026-11-20")
     block = page.locator("#week li[data-seen] > .booking").first
     with page.expect_navigation():

@@ -16,7 +16,7 @@ MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
 WAITING = 5
 
 
-def test_of_several_who_press_at_once_one_gets_the_time(linden, clock, letters):
+def test_one_of_several_simultaneous_presses_gets_the_time(linden, clock, letters):
     clock.now = MONDAY
     team_is_told_nothing(linden)
     EarlierSettings.stored(linden.clinic).change(None, mode="all")

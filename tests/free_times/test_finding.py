@@ -182,7 +182,7 @@ def proposed(linden, at: datetime = NINE + DAY, *more: Practitioner) -> str:
     return free.wish.calendar.user.name
 
 
-def test_anyone_is_whoever_is_least_booked(book, linden, long_here):
+def test_anyone_means_the_least_booked_person(book, linden, long_here):
     book(span(0), span(2))
     book(span(0), calendar=linden.colleague_calendar)
     assert proposed(linden) == "Quinn Linden"
@@ -203,7 +203,7 @@ def test_time_off_makes_the_rest_of_the_time_count_more(book, linden, long_here)
     assert proposed(linden) == "Quinn Linden"
 
 
-def test_of_equal_ones_it_is_who_was_booked_longest_ago(book, linden, long_here):
+def test_among_equals_the_person_booked_longest_ago_is_proposed(book, linden, long_here):
     book(span(0), calendar=linden.colleague_calendar)
     book(span(4))
     assert proposed(linden) == "Quinn Linden"

@@ -62,7 +62,7 @@ def test_what_came_by_another_way_is_found_at_whichever_venue(book, linden, venu
     assert found(linden) == [(one.id, two.id, False)]
 
 
-def test_one_that_covers_many_overlaps_each_of_them(book, linden):
+def test_a_long_booking_overlaps_every_booking_within_it(book, linden):
     (whole,) = book(whole_days(NINE.date(), NINE.date() + DAY, linden.street.zone))
     later = [book(span(n), allow_overlap=True)[0] for n in (0, 2, 20)]
     assert found(linden) == [(whole.id, row.id, True) for row in later]

@@ -90,7 +90,7 @@ def test_bookings_that_are_about_to_move_do_not_count(busy):
     assert kinds(busy, 1, but=[busy.row.id]) == []
 
 
-def test_it_never_disagrees_with_the_list_of_free_times(linden, clock):
+def test_reasons_agree_with_the_list_of_free_times(linden, clock):
     """Random days over both changes of the clocks, on the grid and off it."""
     chance = random.Random(7)
     calendar = external.source(linden.pat)
@@ -145,7 +145,7 @@ def test_it_never_disagrees_with_the_list_of_free_times(linden, clock):
     assert ever == [True, True]
 
 
-def test_it_takes_six_queries_at_most_for_everybody(busy, linden, caplog):
+def test_reasons_take_at_most_six_queries(busy, linden, caplog):
     caplog.set_level("DEBUG", "peewee")
     wishes = [Wish(one, 360) for one in (linden.calendar, linden.colleague_calendar, linden.abroad)]
     found = reasons(wishes, NINE + 0.75 * HOUR, 15)

@@ -176,7 +176,7 @@ def check_zones(calendar):
 
 
 @pytest.mark.parametrize("chosen", ["REQUEST", "PUBLISH"])
-def test_of_several_that_are_over_each_has_a_cancellation_of_its_own(world, letters, chosen):
+def test_each_of_several_cancelled_bookings_has_its_own_cancellation(world, letters, chosen):
     """Of the bookings that were told: the table of CANCEL asks for one UID."""
     LetterSettings.stored(world.linden.clinic).change(None, method=chosen)
     row = world.made(count=3)

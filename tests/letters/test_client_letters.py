@@ -285,7 +285,7 @@ LOST_WITH = {
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("known", ["told", "moved meanwhile", "whole days"])
 @pytest.mark.parametrize("with_", LOST_WITH)
-def test_whoever_loses_a_booking_learns_nothing_of_what_it_became(
+def test_a_former_client_learns_nothing_of_the_bookings_later_state(
     linden, clock, letters, to_all, known, with_
 ):
     """Its cancellation shows the appointment as they knew it, whatever else the save changed."""
@@ -388,9 +388,7 @@ def test_a_client_whose_address_is_gone_gets_nothing(linden, clock, letters, to_
     assert Letter.get().phase == "dropped"
 
 
-def test_whoever_types_an_address_wrong_and_mends_it_is_written_to_there(
-    linden, clock, letters, to_all
-):
+def test_letters_go_to_the_corrected_address(linden, clock, letters, to_all):
     booked(linden, clock)
     linden.patient.change(None, email="right@client.test")
     assert [letter["To"] for letter in letters.send()] == ["right@client.test"]

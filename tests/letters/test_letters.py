@@ -60,7 +60,7 @@ def test_the_person_is_written_to_at_once_then_after_three_days_and_a_week_with_
     assert readers(letters) == []
 
 
-def test_whoever_was_away_for_days_gets_one_letter_for_all_of_it(tell, account, letters):
+def test_one_letter_covers_several_days_of_trouble(tell, account, letters):
     tell(days=8)
     assert readers(letters) == ["pat@linden.test", "olive@linden.test"]
     tell(minutes=1)
@@ -121,7 +121,7 @@ def test_what_only_the_operator_can_mend_goes_to_the_owners_alone(tell, account,
         {"phase": "leaving"},
     ],
 )
-def test_nobody_is_written_to_about_what_needs_nobody(tell, account, letters, columns):
+def test_trouble_that_needs_no_person_causes_no_letter(tell, account, letters, columns):
     Account.update(**columns).execute()
     tell(days=8)
     assert letters.send() == []
@@ -136,7 +136,7 @@ def test_nobody_is_written_to_after_opting_out_or_leaving(tell, account, linden,
     assert letters.send() == []
 
 
-def test_a_new_episode_begins_anew(tell, account, letters, clock):
+def test_a_new_episode_of_trouble_starts_with_the_first_letter(tell, account, letters, clock):
     tell(days=8)
     readers(letters)
     starting.connect(account.user, "google", account.email, "", [], None)
@@ -252,7 +252,7 @@ def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, li
     assert letters.send() == []
 
 
-def test_of_somebody_who_has_left_the_owner_is_told(remind, account, linden, letters):
+def test_the_owner_gets_the_letter_about_a_person_who_left(remind, account, linden, letters):
     linden.pat.leave(linden.olive)
     ending.leave(Account.get_by_id(account.id), None, "disconnect")
     remind(hours=25)

@@ -45,9 +45,7 @@ def test_whose_calendar_it_is_learns_what_a_visitor_does(visitor, page, letters,
     assert to_team(letters) == {"pat@linden.test": "A client cancelled an appointment"}
 
 
-def test_of_a_request_the_owner_learns_too_and_not_once_it_is_answered(
-    visitor, page, letters, linden, clock
-):
+def test_owners_get_letters_about_open_requests_only(visitor, page, letters, linden, clock):
     switch_on(linden, needs_approval=True)
     book(visitor, page.path, at=20)
     subject = "A request waits for your answer"
@@ -135,7 +133,9 @@ def hand_over(booking, linden, actor, **more):
 
 
 @pytest.mark.parametrize("meanwhile", ["", "by themselves", "off", "back", "cancelled", "past"])
-def test_whoever_loses_a_booking_to_a_colleague_is_told(linden, clock, letters, meanwhile):
+def test_a_person_who_loses_a_booking_to_a_colleague_gets_a_letter(
+    linden, clock, letters, meanwhile
+):
     mine = booked(linden, clock)
     if meanwhile == "off":
         TeamLetters.choose(linden.pat, lost=False)
@@ -164,7 +164,7 @@ def test_what_is_handed_over_one_by_one_is_one_letter(linden, clock, letters):
     assert "Wójcik" not in letter.as_string()
 
 
-def test_the_board_names_whoever_a_letter_did_not_reach(linden, clock, letters, signed_in):
+def test_the_board_names_people_whose_letter_failed(linden, clock, letters, signed_in):
     hand_over(booked(linden, clock), linden, linden.olive)
     clock.now += team_letters.TOGETHER
     letters.server.plan = lambda stage, to: "550 5.1.1 nobody" if stage == "RCPT" else None

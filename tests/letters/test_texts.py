@@ -356,7 +356,7 @@ def test_no_reminder_twice_none_at_night_and_none_for_a_cancelled_one(app, linde
 
 
 @ONE_DATABASE
-def test_whoever_stopped_reminders_gets_none_by_text_either(app, linden, clock, service):
+def test_a_client_who_stopped_reminders_gets_no_text_either(app, linden, clock, service):
     booked(linden, clock)
     service.send()
     Patient.update(unreminded_at=clock.now).execute()

@@ -281,7 +281,7 @@ def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path
 
 
 @on_sqlite_alone
-def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
+def test_only_one_of_two_restores_runs(server, tmp_path):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "kalends.tar.gz")
     with (

@@ -53,7 +53,7 @@ def test_without_a_provider_it_says_what_the_guides_need(said):
     assert not [line for line in said(**GOOGLE, **MICROSOFT) if "Not set up" in line]
 
 
-def test_it_prints_the_redirect_uri_of_each_provider_to_the_letter(said):
+def test_the_doctor_prints_each_providers_exact_redirect_uri(said):
     found = said(**GOOGLE, **MICROSOFT, KALENDS_BASE_URL="https://calendar.linden.health/")
     assert (
         "ok Google is set up. Register there this redirect URI, exactly:"
@@ -129,7 +129,7 @@ def test_addresses_that_a_provider_would_refuse_are_named(said, base_url, begins
         ),
     ],
 )
-def test_it_says_whether_live_messages_can_come(said, environ, begins):
+def test_the_doctor_says_whether_webhook_messages_can_arrive(said, environ, begins):
     assert [line for line in said(**GOOGLE, **environ) if line.startswith(begins)]
 
 

@@ -101,7 +101,7 @@ def refused(house, **environ) -> str:
 # ---- it starts and stops ----
 
 
-def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
+def test_start_greets_answers_stops_and_starts_again(house):
     running, family = start(house, KALENDS_SAMPLE_PASSWORD="sample pass 1")
     said = house.output.read_text()
     assert (
@@ -229,7 +229,7 @@ def test_a_part_that_is_frozen_is_started_again_and_the_web_answers_meanwhile(ho
     assert stopped(running, family) == 0
 
 
-def test_it_is_its_owners_alone_refuses_a_second_and_stops_though_parts_are_frozen(house):
+def test_files_are_private_a_second_start_is_refused_and_frozen_parts_stop(house):
     house.folder.mkdir(mode=0o755)
     running, family = start(house)
     assert (house.folder / "redis.sock").stat().st_mode & 0o777 == 0o600
@@ -306,7 +306,7 @@ def test_nothing_outlives_a_start_that_was_killed_outright(house):
     assert stopped(running, family) == 0
 
 
-def test_it_is_told_to_stop_while_it_still_starts(house):
+def test_start_stops_when_told_during_its_start(house):
     for begun in (1, 3, 6):  # processes: Redis alone, some, nearly all
         running = program.begin("start", output=house.output, **house.environ)
         family = [psutil.Process(running.pid)]
@@ -409,7 +409,7 @@ def test_an_environment_that_is_there_is_used_as_it_is(clone, made_for, asked):
 
 
 @pytest.mark.parametrize("spoil", ["lock", "place", "python", "kind"])
-def test_an_environment_that_no_longer_fits_is_made_anew(clone, spoil):
+def test_an_environment_that_does_not_fit_is_made_again(clone, spoil):
     _pretend(clone.top, "requirements.lock")
     if spoil == "lock":
         (clone.top / "requirements.lock").write_text("nothing==3 --hash=sha256:00\n")

@@ -54,7 +54,7 @@ def test_the_first_end_is_followed_at_once_and_the_next_after_growing_pauses(kee
     ]
 
 
-def test_one_that_was_never_ready_is_given_up(keep):
+def test_a_part_that_was_never_ready_is_given_up(keep):
     part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: False, longest_pause=0.01)
     with pytest.raises(
         GivenUp, match=r"part ended by itself \(status 3\), 5 times in a row before it was ready"
@@ -62,13 +62,13 @@ def test_one_that_was_never_ready_is_given_up(keep):
         keep(part, lambda: False)
 
 
-def test_one_that_was_ready_each_time_is_never_given_up(keep, monkeypatch):
+def test_a_part_that_was_ready_each_time_is_never_given_up(keep, monkeypatch):
     monkeypatch.setattr(keeper, "TRIES", 2)
     part = ProcessPart(lambda: child("raise SystemExit(3)"), lambda: True, longest_pause=0.01)
     keep(part, lambda: part.ends > 5)
 
 
-def test_one_that_was_ready_once_is_not_given_up_though_each_beginning_ends(keep, monkeypatch):
+def test_a_part_that_was_ready_once_is_never_given_up(keep, monkeypatch):
     monkeypatch.setattr(keeper, "TRIES", 2)
     part = ProcessPart(
         lambda: child("raise SystemExit(3)"),
@@ -81,7 +81,7 @@ def test_one_that_was_ready_once_is_not_given_up_though_each_beginning_ends(keep
 @pytest.mark.parametrize(
     "fault", [OSError(11, "Resource temporarily unavailable"), CannotStart("no folder")]
 )
-def test_one_that_cannot_be_begun_is_tried_again(keep, capsys, fault):
+def test_a_part_that_cannot_be_started_is_tried_again(keep, capsys, fault):
     faults = [fault, fault]
 
     def begin():
@@ -120,7 +120,7 @@ def signs():
         yield given
 
 
-def test_one_that_is_stopped_is_ended_and_started_again(keep, signs, capsys):
+def test_a_stopped_part_is_killed_and_started_again(keep, signs, capsys):
     begin, said = signs(0.05)
     part = ProcessPart(begin, said, gives_signs=True)
     running = keep(part, lambda: part.ready, frozen_seconds=0.5)
@@ -136,7 +136,7 @@ def test_one_that_is_stopped_is_ended_and_started_again(keep, signs, capsys):
     ]
 
 
-def test_one_that_gives_signs_is_left_alone(keep, signs, capsys):
+def test_a_part_that_gives_signs_of_life_keeps_running(keep, signs, capsys):
     begin, said = signs(0.05)
     part = ProcessPart(begin, said, gives_signs=True)
     end = time.monotonic() + 1.5
@@ -144,7 +144,7 @@ def test_one_that_gives_signs_is_left_alone(keep, signs, capsys):
     assert part.ends == 0 and capsys.readouterr().out == ""
 
 
-def test_one_that_has_yet_to_begin_is_given_more_time(keep, signs):
+def test_a_part_has_more_time_before_its_first_sign(keep, signs):
     begin, said = signs(60)
     part = ProcessPart(begin, lambda: said() and False, gives_signs=True)
     end = time.monotonic() + 0.6
@@ -152,7 +152,7 @@ def test_one_that_has_yet_to_begin_is_given_more_time(keep, signs):
     assert part.ends == 0 and not part.ready
 
 
-def test_one_that_never_begins_is_ended_in_the_end(keep, monkeypatch, capsys):
+def test_a_part_without_a_first_sign_is_killed_in_the_end(keep, monkeypatch, capsys):
     monkeypatch.setattr(keeper, "START_SECONDS", 0.2)
     part = ProcessPart(
         lambda: child("import time; time.sleep(60)"), lambda: False, gives_signs=True

@@ -33,5 +33,5 @@ def test_each_line_is_one_object_and_holds_no_message_of_an_exception():
     assert fault["error"] == "ValueError" and "Małgorzata" not in done.stderr
 
 
-def test_as_text_it_reads_as_before():
+def test_text_logs_keep_pythons_form():
     assert "Kalends is ready: http://localhost\n" in run(as_json=False).stdout

@@ -524,7 +524,7 @@ def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was
     assert (small_disk / "kalends.db").read_bytes() == before
 
 
-def test_of_two_starts_at_once_one_runs_and_the_other_says_so_before_it_touches_the_database(
+def test_the_second_of_two_starts_refuses_before_it_opens_the_database(
     tmp_path,
 ):
     with open(tmp_path / "running", "a+") as held:

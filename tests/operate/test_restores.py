@@ -405,7 +405,7 @@ def is_over(pid: int) -> bool:
         return True
 
 
-def test_of_what_a_tool_says_the_fault_is_told():
+def test_the_fault_in_a_tools_output_is_reported():
     said = "psql:/x/whole.sql:1: NOTICE:  drop\npsql:/x/whole.sql:9: ERROR:  no room\n"
     assert postgres_tools._sentence("psql", said) == "psql refused: ERROR:  no room"
 

@@ -182,7 +182,7 @@ def test_the_newest_wish_counts_and_who_has_no_password_yet_needs_no_proof(olive
     assert User.get_by_id(ida.id).email == "ida@new.test"
 
 
-def test_of_another_clinics_address_nothing_is_told(olive, letters, linden, stranger):
+def test_nothing_is_revealed_about_another_clinics_address(olive, letters, linden, stranger):
     own, other, free = (
         change(olive, linden.pat, email)
         for email in ("quinn@linden.test", "sam@elsewhere.test", "pat@free.test")

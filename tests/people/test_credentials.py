@@ -14,7 +14,7 @@ def test_tries_made_at_once_all_count(db):
     assert Throttle.wait_seconds(["key"]) > 3500
 
 
-def test_of_two_who_open_a_one_time_link_at_once_one_sets_the_password(linden):
+def test_only_one_of_two_uses_of_a_one_time_token_sets_the_password(linden):
     secrets = [
         OneTimeToken.issue(person, "reset", None, days=1) for person in (linden.pat, linden.maya)
     ]

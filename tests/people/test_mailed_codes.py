@@ -44,7 +44,7 @@ def test_the_digits_of_another_visit_or_address_are_nothing(send, visit, email):
     assert not MailedCode.accept(visit, email, code(letter))
 
 
-def test_whoever_guesses_has_five_tries(send):
+def test_a_code_allows_five_tries(send):
     _, (letter,) = send()
     digits = code(letter)
     for wrong in ["", "1", "é", "0" * 5_000, f"{(int(digits) + 1) % 10**6:06}"]:

@@ -122,7 +122,7 @@ def test_nothing_is_written_into_a_record_that_was_merged_at_the_same_moment(lin
     assert Patient.get_by_id(double.id).notes == was
 
 
-def test_whoever_asked_for_no_reminders_gets_none_under_the_kept_record(linden, double, clock):
+def test_a_merge_keeps_the_wish_for_no_reminders(linden, double, clock):
     Patient.update(unreminded_at=clock.now).where(Patient.id == double.id).execute()
     done = merges.merge(linden.patient, double, linden.pat, [])
     assert Patient.get_by_id(linden.patient.id).unreminded_at == clock.now

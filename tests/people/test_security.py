@@ -121,7 +121,7 @@ def test_every_kind_has_words(signed_in, linden, kind):
     assert kind in sign_ins._WORDS or kind == "of_tomorrow"
 
 
-def test_it_is_thrown_away_after_a_time_and_strangers_cannot_fill_it(linden, clock, monkeypatch):
+def test_events_are_deleted_in_time_and_strangers_cannot_fill_the_table(linden, clock, monkeypatch):
     monkeypatch.setattr(security, "MOST", 5)
     for number in range(9):
         SecurityEvent.note("refused", None, None, f"net {number}", "")
@@ -207,7 +207,7 @@ def test_people_who_sign_in_at_once_are_no_guesses(app, linden):
     assert answers == [303] * 24
 
 
-def test_of_many_guesses_at_once_few_are_tried(app, linden):
+def test_few_of_many_simultaneous_guesses_are_tried(app, linden):
     def guess(n):
         answers.append(
             app.test_client()
@@ -221,7 +221,7 @@ def test_of_many_guesses_at_once_few_are_tried(app, linden):
     assert Counter(answers) == {422: 5, 429: 19}
 
 
-def test_of_two_who_open_a_fresh_server_first_one_gets_the_clinic(app, db):
+def test_one_of_two_people_on_a_new_server_founds_the_clinic(app, db):
     path = keys.welcome_path(app.config["SETTINGS"].secret_keys)  # both have it open
 
     def found(n):

@@ -126,7 +126,7 @@ def test_tokens_deltas_and_subscriptions_survive_a_restart(tmp_path, moving):
     assert [each["id"] for each in after.channels.live()] == [made]
 
 
-def test_it_never_serves_in_production(tmp_path, monkeypatch):
+def test_the_sandbox_refuses_production(tmp_path, monkeypatch):
     monkeypatch.setenv("KALENDS_ENV", "production")
     with pytest.raises(RuntimeError):
         both.main(["--port", "0", "--store", str(tmp_path / "kept")])

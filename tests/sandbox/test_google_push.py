@@ -80,7 +80,7 @@ def test_every_change_sends_exists_with_a_growing_number(api, messages, robin):
     assert numbers == sorted(set(numbers)) and "X-Goog-Channel-Token" not in messages[-1][1]
 
 
-def test_other_calendars_are_no_concern_of_a_channel(api, messages, robin, sandbox):
+def test_a_channel_reports_no_other_calendar(api, messages, robin, sandbox):
     watch(api)
     robin.add("Elsewhere", "2026-11-23T12:00", "2026-11-23T13:00", robin.add_calendar("Second"))
     sandbox.user(ANA).add("Elsewhere", "2026-11-23T12:00", "2026-11-23T13:00")

@@ -196,7 +196,7 @@ def test_only_the_kinds_asked_for_and_only_ones_own_mailbox(subscribe, receiver,
     assert told(receiver) == [("deleted", made)]
 
 
-def test_it_is_renewed_and_ends_or_is_deleted(ms, subscribe, moving, receiver, outlook):
+def test_a_subscription_is_renewed_and_ends_or_is_deleted(ms, subscribe, moving, receiver, outlook):
     place = f"/subscriptions/{subscribe(minutes=45).json()['id']}"
     moving.on(minutes=40)
     later = f"{moving.now + timedelta(minutes=60):%Y-%m-%dT%H:%M:%SZ}"
@@ -213,7 +213,7 @@ def test_it_is_renewed_and_ends_or_is_deleted(ms, subscribe, moving, receiver, o
     assert (ms.delete(place).status_code, ms.get(place).status_code) == (404, 404)
 
 
-def test_others_do_not_see_it(subscribe, as_graph_user):
+def test_a_subscription_is_invisible_to_other_users(subscribe, as_graph_user):
     place = f"/subscriptions/{subscribe().json()['id']}"
     ana = as_graph_user(email=ANA)
     assert (
@@ -252,7 +252,7 @@ def test_notifications_wait_until_the_subscription_is_authorized_again(
     assert told(receiver) == [("created", first)]
 
 
-def test_one_can_vanish_without_a_word(ms, subscribe, receiver, graph, outlook):
+def test_a_subscription_can_disappear_silently(ms, subscribe, receiver, graph, outlook):
     made = subscribe().json()
     graph.channels.drop(made["id"])
     add(outlook)

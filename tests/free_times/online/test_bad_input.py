@@ -77,7 +77,7 @@ def test_services_and_people_that_are_not_offered(visitor, page, linden, clock):
     assert choose(visitor, page, at).status_code == 404 and nothing_came_of_it()
 
 
-def test_whoever_asked_for_a_person_gets_nobody_else(visitor, page, linden, clock):
+def test_a_visitor_who_chose_a_person_gets_that_person(visitor, page, linden, clock):
     asked = {"service": "shoulder", "venue": "linden-street", "with": "pat-linden"}
     listed = visitor.get(f"{page.path}/times", query_string=asked)
     form = only_form(listed, "/hold").put(time=times_of(listed)[4])

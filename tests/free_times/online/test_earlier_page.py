@@ -391,7 +391,9 @@ def test_a_client_whom_the_team_booked_asks_from_the_link_in_a_letter(
     "why",
     ["clients may not", "no page", "not online", "too late", "cancelled", "no service"],
 )
-def test_and_does_not_where_it_would_lead_to_nothing(visitor, of_team, linden, clock, why):
+def test_an_earlier_time_is_not_offered_if_the_client_may_not_ask(
+    visitor, of_team, linden, clock, why
+):
     booking, way = of_team
     {
         "clients may not": lambda: EarlierSettings.get().change(None, visitors_ask=False),

@@ -90,7 +90,7 @@ def test_no_more_codes_than_a_few(visitor, page, letters):
     assert len(letters.send()) == 3
 
 
-def test_whoever_leaves_a_phone_number_only_gets_no_code(visitor, page, letters):
+def test_a_visitor_with_only_a_phone_number_gets_no_code(visitor, page, letters):
     typed = {"name": "Nora Visitor", "phone": "+44 7700 900123"}
     form = last_form(visitor, page, typed)
     assert form.put(proof="").send(visitor).status_code == 303

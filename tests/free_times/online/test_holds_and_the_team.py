@@ -24,7 +24,7 @@ def hold(app, linden, clock):
     return row
 
 
-def test_the_booking_form_warns_and_books_all_the_same(hold, signed_in, linden):
+def test_the_booking_form_warns_about_a_hold_and_books_anyway(hold, signed_in, linden):
     maya, calendar = signed_in(linden.maya), hold.practitioner
     local = hold.starts_at.astimezone(calendar.zone)
     asked = {"calendar": calendar.id, "day": local.date(), "from": f"{local:%H:%M}", "minutes": 30}
@@ -154,7 +154,9 @@ def handed_over(maya, hold, linden):
     ],
     ids=lambda way: way.__name__,
 )
-def test_whoever_takes_a_held_time_is_told_and_so_is_the_client(hold, signed_in, linden, take):
+def test_the_team_and_the_client_are_told_when_the_team_takes_a_held_time(
+    hold, signed_in, linden, take
+):
     maya = signed_in(linden.maya)
     answer = take(maya, hold, linden)
     assert answer.status_code == 303, text_of(answer)

@@ -240,7 +240,7 @@ def ways_on(answer) -> list:
 
 @ON_SQLITE
 @pytest.mark.parametrize("happens", HAPPENS)
-def test_there_is_a_sentence_and_a_way_on(visitor, page, linden, happens):
+def test_a_refusal_has_a_sentence_and_a_link_to_go_on(visitor, page, linden, happens):
     presses = {step: step(visitor, page, 4 * n) for n, step in enumerate(BEFORE + TYPING)}
     happens(linden)
     answers = {step: answer_of(visitor, press) for step, press in presses.items()}
@@ -309,7 +309,7 @@ def test_a_booking_stays_until_its_visitor_moves_or_cancels_it(visitor, page, li
 
 
 @ON_SQLITE
-def test_a_page_that_was_closed_says_so_to_whoever_was_on_it_and_to_nobody_else(
+def test_only_visitors_who_were_on_a_closed_page_read_that_it_is_closed(
     visitor, page, linden, stranger
 ):
     form = _last(visitor, page, 4)
@@ -345,7 +345,7 @@ def test_a_venue_that_is_re_zoned_meanwhile(visitor, page, linden):
 
 @ON_SQLITE
 @pytest.mark.parametrize("happens", [leave, close_calendar, close_venue])
-def test_other_times_are_of_one_venue_on_its_clock(visitor, page, linden, happens):
+def test_other_times_are_at_one_venue_on_its_clock(visitor, page, linden, happens):
     """Another venue, on another clock, offers it too."""
     form = _details(visitor, page, 4).put(**TYPED)
     happens(linden)

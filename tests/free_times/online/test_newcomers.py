@@ -74,7 +74,7 @@ def test_where_the_two_differ_somebody_chooses(visitor, page, maya, linden):
     assert not any(one["action"].endswith("/merge") for one in forms_of(shown))
 
 
-def test_whoever_is_known_or_called_off_is_not_to_be_checked(visitor, page, maya, linden):
+def test_known_clients_and_cancelled_bookings_need_no_check(visitor, page, maya, linden):
     book(visitor, page.path)
     newcomers.check(newcomer(), linden.maya)
     book(visitor, page.path, at=5)  # the same e-mail and name

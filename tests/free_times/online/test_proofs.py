@@ -69,7 +69,7 @@ def test_spent_proofs_are_forgotten_once_they_are_too_old_and_do_not_work_again(
     assert not spend(answer, "form")
 
 
-def test_whoever_signs_a_challenge_with_another_key_gets_nothing(linden):
+def test_a_challenge_signed_with_another_key_is_refused(linden):
     mine = altcha.create_challenge(
         proofs.ALGORITHM,
         1,

@@ -57,7 +57,7 @@ def test_a_request_stands_on_top_of_the_day_and_in_the_menu(made, maya, linden):
     assert 'aria-label="1 to answer"' in maya.get("/clients/").text
 
 
-def test_it_is_for_whoever_may_answer(made, signed_in, linden, stranger):
+def test_only_people_who_may_answer_see_a_request(made, signed_in, linden, stranger):
     whose = of(made).practitioner.user
     own, colleague, sam = map(signed_in, (whose, linden.quinn, stranger))
     assert whose != linden.quinn
@@ -153,7 +153,9 @@ def test_an_offered_time_can_be_refused_until_it_begins(made, maya, visitor):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_whoever_moves_an_offer_asks_anew_and_the_clinic_has_its_time(made, maya, visitor, clock):
+def test_moving_an_offered_time_makes_a_new_request_with_full_time_to_answer(
+    made, maya, visitor, clock
+):
     OnlineSettings.get().change(None, needs_approval=False, change_hours=0)
     times = f"/requests/{made.booking_id}/offer"
     last = re.findall(r'name="time" value="(\d+)"', maya.get(times).text)[-1]

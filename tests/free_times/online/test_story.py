@@ -83,9 +83,7 @@ def test_moving_and_cancelling(visitor, page, clock):
 
 @pytest.mark.parametrize("hours", [0, 240])
 @pytest.mark.parametrize("proof", [True, False])
-def test_whoever_has_booked_is_told_to_keep_the_address_while_it_is_ahead(
-    visitor, page, linden, clock, hours, proof
-):
+def test_a_future_booking_says_to_keep_its_address(visitor, page, linden, clock, hours, proof):
     """It is the only way back to it, also to an answer, and where nothing can be changed."""
     OnlineSettings.stored(linden.clinic).change(None, change_hours=hours)
     form = only_form(to_check(visitor, page.path), "/book")

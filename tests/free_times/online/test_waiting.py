@@ -103,7 +103,7 @@ def test_what_came_meanwhile_outside_is_not_booked_over(visitor, page, jobs, wor
 
 
 @ONE
-def test_whoever_closes_the_page_is_booked_all_the_same(visitor, page, jobs, world):
+def test_a_visitor_who_closes_the_page_is_booked(visitor, page, jobs, world):
     answer = press(visitor, page)
     unattended.finish()  # the page may still be open
     assert Booking.select().count() == 0
@@ -163,9 +163,7 @@ def test_what_was_read_long_before_somebody_looks_is_asked_once_more(
 @ONE
 @ON_SQLITE
 @LATE
-def test_whoever_looks_when_the_time_is_held_no_longer_gets_what_the_clinic_chose(
-    visitor, page, jobs, world, look
-):
+def test_after_the_hold_ends_the_clinics_choice_applies(visitor, page, jobs, world, look):
     answer = press(visitor, page)
     jobs.work()
     Hold.update(expires_at=world.clock.now + timedelta(minutes=1)).execute()
@@ -576,7 +574,7 @@ def test_a_move_is_a_request_where_the_clinic_confirms(visitor, page, jobs, worl
 
 @ONE
 @ON_SQLITE
-def test_of_many_moves_that_wait_for_one_time_only_one_holds_it(page, jobs, world, linden, clock):
+def test_only_one_of_many_waiting_moves_holds_the_time(page, jobs, world, linden, clock):
     """Each would keep the others from it: then nobody had it."""
     row, settings = names.find("linden")
     shown = OnlinePage.of(row.clinic, row.name, settings)

@@ -518,7 +518,7 @@ def test_two_workers_at_once_take_it_in_once(linden):
     assert Patient.select().count() == 301
 
 
-def test_taking_asks_anew_when_the_clinic_changed_since_the_check(linden):
+def test_importing_asks_again_if_the_clinic_changed_since_the_check(linden):
     row = sent(linden, MIXED)
     Patient.add(linden.clinic, None, first_name="Other", internal_id="A-3")
     intake.accept(row, linden.olive)

@@ -711,7 +711,7 @@ def test_overlaps_are_taken_on_the_page(signed_in, linden):
         ("clients", "first_name,internal_id\nAda,A-1\n"),
     ],
 )
-def test_of_one_file_that_was_sent_twice_the_second_finds_everything_there(linden, kind, text):
+def test_importing_a_file_twice_finds_every_line_already_there(linden, kind, text):
     first, second = (
         intake.begin(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2)
     )

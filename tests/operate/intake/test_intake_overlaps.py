@@ -31,7 +31,7 @@ def report(linden, *lines: str, takes: bool = True):
     return intake.report_on(sheet, linden.clinic)
 
 
-def test_one_that_was_taken_over_another_holds_its_own_time_as_well(linden):
+def test_an_imported_overlap_takes_its_time_as_well(linden):
     Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
     lines = line("10:30", "12:00"), line("11:30", "12:30"), line("12:15", "13:00")
     found = report(linden, *lines)
@@ -50,7 +50,7 @@ def test_every_overlap_of_a_file_is_written_down_as_agreed(linden):
 
 
 @pytest.mark.parametrize("moves", [True, False])
-def test_other_overlaps_than_were_shown_are_shown_again(linden, moves):
+def test_overlaps_that_were_not_shown_are_asked_about(linden, moves):
     (there,) = Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
     text = HEAD + line("10:30", "11:30")
     row = Import.begin(

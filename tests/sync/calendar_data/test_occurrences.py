@@ -90,7 +90,7 @@ class TestSingleEvents:
         (found,) = read(document(f"{midnights}\nX-MICROSOFT-CDO-ALLDAYEVENT:TRUE"))
         assert (found.starts_on, found.ends_on) == (date(2026, 12, 3), date(2026, 12, 5))
 
-    def test_what_lies_outside_of_the_window_is_left_out(self):
+    def test_occurrences_outside_the_window_are_left_out(self):
         assert read(document("DTSTART:20251203T100000Z\nDTEND:20251203T110000Z")) == []
 
     @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ class TestBusy:
 class TestRepeats:
     WEEKLY = "DTSTART;TZID=Europe/Berlin:20270318T100000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3"
 
-    def test_they_stay_on_their_clock_and_keep_their_names(self):
+    def test_occurrences_keep_their_wall_time_and_ids(self):
         found = read(document(self.WEEKLY))
         assert [(one.remote_id, one.series_id) for one in found] == [
             ("n.ics/20270318T090000Z", "n.ics"),

@@ -175,7 +175,7 @@ def test_an_organisation_that_wants_its_administrator_is_no_refusal_by_the_perso
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503])
-def test_a_token_address_that_refuses_or_is_ill_stores_nothing(pat, world, status):
+def test_an_error_of_the_token_address_stores_nothing(pat, world, status):
     world.sandbox.faults.fail(status, path="/token$", times=None)
     text = lands_on(pat, connect(pat, world))
     assert can_connect(text, world) and not Account.select().exists()
@@ -254,7 +254,7 @@ def test_a_return_that_belongs_to_nothing_spoils_no_sign_in(pat, world):
     assert "Connected to" in lands_on(pat, pat.get(back))
 
 
-def test_of_many_sign_ins_the_last_few_are_known(pat, world, clock):
+def test_only_the_last_few_sign_ins_under_way_are_kept(pat, world, clock):
     backs = []
     for _ in range(6):
         backs.append(consent(world, begin(pat, world)))
@@ -339,7 +339,7 @@ def test_an_account_that_cannot_be_used_is_not_offered_and_another_can_be_chosen
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_provider_that_is_ill_during_the_look_is_asked_again_by_itself(pat, world, clock, status):
+def test_a_first_list_that_met_an_error_is_tried_again(pat, world, clock, status):
     world.sandbox.faults.fail(status, path="(users/me/calendarList|/me/calendars)$", times=2)
     text = lands_on(pat, connect(pat, world))
     assert (
@@ -389,7 +389,7 @@ def test_a_look_whose_wake_up_was_lost_is_found_by_the_sweep(pat, world, queue):
     ]
 
 
-def test_a_person_who_connects_anew_during_the_look_is_not_told_of_the_old_one(pat, world):
+def test_connecting_again_during_the_first_list_drops_its_outdated_error(pat, world):
     connect(pat, world)
     account = Account.get()
     Account.update(listed_at=None).execute()
@@ -409,7 +409,7 @@ def test_an_account_that_an_earlier_version_connected_and_could_not_list_is_look
     assert "Start sync" in page(pat) and RemoteCalendar.select().exists()
 
 
-def test_one_that_is_in_use_does_not_give_way(pat, world):
+def test_an_account_in_use_is_not_replaced(pat, world):
     account = world.start()
     text = lands_on(pat, connect(pat, world, account=world.other_email))
     assert "You chose another account" in text and [row.email for row in Account.select()] == [

@@ -138,7 +138,7 @@ def test_access_taken_back_is_final(oauth, tokens, sandbox):
         oauth.refresh(tokens)
 
 
-def test_a_wrong_secret_is_for_whoever_runs_this(http, tokens, moving):
+def test_a_wrong_secret_is_a_matter_for_the_operator(http, tokens, moving):
     with pytest.raises(NotConfigured):
         OAuth(application("wrong"), http, lambda: moving.now).refresh(tokens)
 

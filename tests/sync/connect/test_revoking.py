@@ -67,7 +67,7 @@ def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
     assert [key for key in queue.keys("rq:job:*") if b"revoking" in key]
 
 
-def test_it_is_given_up_after_a_week(world, account):
+def test_revoking_is_given_up_after_a_week(world, account):
     refuse(world, times=None)
     ending.leave(account, world.user, "disconnect")
     run(account.id)
@@ -76,7 +76,7 @@ def test_it_is_given_up_after_a_week(world, account):
     assert not Revocation.select().exists()
 
 
-def test_whoever_connects_again_meanwhile_keeps_the_access(world, account):
+def test_connecting_again_keeps_the_access(world, account):
     refuse(world)
     ending.leave(account, world.user, "disconnect")
     run(account.id)

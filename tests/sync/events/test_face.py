@@ -189,7 +189,7 @@ class Shouting(catalogue.gettext.NullTranslations):
 
 
 @pytest.mark.parametrize("status", ["confirmed", "cancelled", "no_show"])
-def test_the_language_of_whoever_looks_changes_nothing_outside(status):
+def test_the_readers_language_does_not_change_text_outside(status):
     booked = replace(BOOKED, status=status, practitioner="Pat")
     policy = Policy("initials", details="status rate notes")
     expected = face(booked, policy)

@@ -78,7 +78,7 @@ def lunch(user, **more):
     return off(user, **times, **more)
 
 
-def test_it_shows_every_venue_time_off_and_busy_time_outside(linden, link, busy):
+def test_a_busy_feed_covers_every_venue_time_off_and_external_events(linden, link, busy):
     book(linden.abroad, "2026-11-23T15:00")
     book(linden.calendar, "2026-11-23T09:00")  # a colleague's
     off(linden.quinn, first_on=date(2026, 11, 25), last_on=date(2026, 11, 26))
@@ -97,7 +97,7 @@ def test_it_shows_every_venue_time_off_and_busy_time_outside(linden, link, busy)
     ]
 
 
-def test_it_tells_nothing_of_what_it_is(linden, link, get):
+def test_a_busy_feed_shows_only_busy(linden, link, get):
     off(linden.quinn, first_on=date(2026, 11, 25))
     event(source(linden.quinn), "Divorce lawyer", "2026-11-27 13:00", "2026-11-27 14:00")
     body = get(link).data.decode()

@@ -82,7 +82,7 @@ def book(linden, clock):
 # ---- windows ----
 
 
-def test_the_presets_are_the_promised_ones():
+def test_the_presets_are_those_of_the_requirements():
     assert WINDOWS == {"year": (30, 365), "half_year": (30, 183), "everything": (None, None)}
     assert (Feed.past_days.default, Feed.future_days.default) == (30, 365)
 

@@ -458,7 +458,7 @@ def test_two_reads_a_second_apart_are_equal_to_the_last_byte(elsewhere, link, bo
         "br;q=1.0, gzip;q=0.8, *;q=0.1",
     ],
 )
-def test_whoever_asks_for_gzip_gets_the_same_feed_packed(get, booking, accepted):
+def test_gzip_returns_the_same_feed_compressed(get, booking, accepted):
     plain, packed = get(), get(Accept_Encoding=accepted)
     assert (
         packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"

@@ -91,7 +91,7 @@ def outcomes(results):
     return [type(result.error).__name__ if result.error else "done" for result in results]
 
 
-def test_it_is_found_and_a_wrong_password_is_told(world):
+def test_discovery_finds_the_server_and_reports_a_wrong_password(world):
     assert world.login.email == "robin@outside.test"
     assert [one.name for one in world.provider.calendars()] == ["Robin"]
     with pytest.raises(WrongPassword):
@@ -368,7 +368,7 @@ def test_what_may_not_be_parsed_is_no_answer(content):
         ("x.ics", ""),
     ],
 )
-def test_only_what_lies_in_a_calendar_is_an_event_of_it(href, name):
+def test_only_resources_within_a_calendar_are_its_events(href, name):
     assert hrefs.event_name("/cal/a%20b/", href) == name
 
 

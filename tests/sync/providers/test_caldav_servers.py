@@ -203,7 +203,7 @@ class TestWriting:
         assert (seen.starts_on, seen.ends_on) == (date(2026, 12, 1), date(2026, 12, 3))
         assert (seen.busy, seen) == ("tentative", made.event)
 
-    def test_nothing_is_overwritten_and_what_lies_there_is_told(self, world):
+    def test_an_existing_resource_is_reported_and_not_overwritten(self, world):
         (made,) = world.write(world.create())
         (taken,) = world.write(replace(world.create(title="Another"), resume=True))
         assert isinstance(taken.error, Exists) and taken.error.event == made.event
@@ -238,7 +238,7 @@ class TestWriting:
         delta = world.provider.pull(world.ours, None, WINDOW, unrolled=False)
         assert {one.mark for one in delta.changed} == {one.mark for one in creates}
 
-    def test_a_uid_that_lies_under_another_name_is_found(self, world):
+    def test_an_event_with_our_uid_under_another_name_is_found(self, world):
         (made,) = world.write(world.create())
         moved = Create(new_name(mark("x"), OUR_SECRET), event(), mark("booking0"))
         (told,) = world.write(moved)

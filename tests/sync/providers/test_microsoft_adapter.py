@@ -285,7 +285,7 @@ def test_what_one_round_tells_as_removed_and_as_living_is_looked_for_in_the_list
 
 
 @pytest.mark.parametrize("kind", ["singleInstance", "seriesMaster"])
-def test_a_foreign_event_that_one_look_does_not_find_is_looked_for_in_the_list(kind):
+def test_an_external_event_that_a_look_does_not_find_is_checked_in_the_list(kind):
     told = answer(value=[MADE | {"type": kind}], **{"@odata.deltaLink": TOKEN})
     nothing = batch((404, ERROR)) if kind == "singleInstance" else refusal(404, "ErrorItemNotFound")
     delta = Answers(

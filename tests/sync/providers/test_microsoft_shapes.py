@@ -261,7 +261,7 @@ def test_line_ends_that_exchange_adds_are_no_change(text, tail):
 
 
 @given(st.text(), st.text(), st.integers(1, 10**6), st.binary(min_size=1))
-def test_promises_are_known_for_what_they_are(installation, reference, generation, secret):
+def test_provisional_ids_are_recognised(installation, reference, generation, secret):
     own = Mark(installation, reference, generation)
     assert is_provisional(provisional_id(own, secret)) and not is_provisional("AAMkAGI2")
     assert re.fullmatch("promised-[0-9a-f]{40}", provisional_id(own, secret))
@@ -270,7 +270,7 @@ def test_promises_are_known_for_what_they_are(installation, reference, generatio
     )
 
 
-def test_a_mark_names_nobody_and_is_found_by_the_promise():
+def test_a_mark_names_nobody_and_is_found_by_the_provisional_id():
     body = to_create(PROMISED, event("Anna Virtanen"), mark())
     assert (property_of(body, MARK), property_of(body, PROVISIONAL)) == (
         f'["{INSTALLATION}", "4f0c", 1]',

@@ -53,7 +53,7 @@ def outcomes(results):
 
 
 class TestCalendars:
-    def test_they_are_told_with_name_access_and_zone(self, world):
+    def test_calendars_have_name_access_and_zone(self, world):
         by_name = {calendar.name: calendar for calendar in world.provider.calendars()}
         ours = by_name["Linden bookings"]
         assert (ours.calendar_id, ours.access, ours.can_write, ours.is_primary) == (
@@ -198,7 +198,7 @@ class TestWriting:
     def test_changing_what_never_was_tells_so(self, world):
         assert outcomes(world.write(world.updated(world.create(7)))) == ["Gone"]
 
-    def test_a_taken_id_tells_what_lies_there(self, world):
+    def test_a_taken_id_returns_the_existing_event(self, world):
         made = world.made()
         (result,) = world.write(world.create())
         assert isinstance(result.error, Exists)
@@ -524,7 +524,7 @@ class TestReading:
         assert 50 <= len(delta.changed) <= 54
         assert all(found.starts_at < WINDOW.ends_at + timedelta(days=1) for found in delta.changed)
 
-    def test_a_repeat_in_our_calendar_is_one_event_and_foreign(self, world):
+    def test_a_repeat_in_our_calendar_is_one_external_event(self, world):
         series = world.outside_weekly("Team", SOON, world.destination)
         (found,) = world.pull(calendar=world.destination, unrolled=False).changed
         assert (found.remote_id, found.is_series, found.mark) == (series, True, None)
@@ -584,7 +584,7 @@ class TestTimes:
         times = world.write(world.updated(create, days.etag, starts_at=SOON))[0].event
         assert (days.starts_on, times.starts_on, times.starts_at) == (date(2026, 12, 1), None, SOON)
 
-    def test_foreign_whole_days_come_as_days(self, world):
+    def test_external_whole_days_are_days(self, world):
         world.outside("Holiday", date(2026, 12, 24))
         (found,) = world.pull().changed
         assert (found.starts_on, found.ends_on) == (date(2026, 12, 24), date(2026, 12, 25))
@@ -605,7 +605,7 @@ class TestTimes:
             )[0].event
             assert (made.starts_at, made.ends_at) == (at, at + timedelta(hours=1))
 
-    def test_foreign_times_come_in_utc_whatever_their_zone(self, world):
+    def test_times_of_external_events_are_utc_whatever_their_zone(self, world):
         world.outside("Lunch", datetime(2026, 12, 1, 12, tzinfo=ZoneInfo("Asia/Kathmandu")))
         assert [found.starts_at for found in world.pull().changed] == [
             datetime(2026, 12, 1, 6, 15, tzinfo=UTC)
@@ -613,7 +613,7 @@ class TestTimes:
 
 
 class TestIds:
-    def test_they_are_the_same_for_the_same_mark_and_secret_only(self, world):
+    def test_ids_depend_on_mark_and_secret(self, world):
         new_id = world.row.new_id
         marks = [mark(), mark("other"), mark(generation=2), mark(installation="another")]
         assert new_id(mark(), SECRET) == new_id(mark(), SECRET)
@@ -633,7 +633,7 @@ class TestIds:
 
 
 class TestChannels:
-    def test_one_is_opened_called_and_closed(self, world):
+    def test_a_channel_is_opened_called_and_closed(self, world):
         ends_at = NOW + timedelta(days=2)
         channel = world.provider.channels.open(
             world.source, "c0ffee-1", "https://clinic.example/hooks/google", "s" * 43, ends_at
@@ -647,7 +647,7 @@ class TestChannels:
         assert len(world.told()) == 1
         world.provider.channels.close(channel)
 
-    def test_one_lives_longer_when_renewed_or_has_to_be_opened_anew(self, world):
+    def test_a_channel_is_renewed_or_must_be_opened_again(self, world):
         ends_at = NOW + timedelta(days=3)
         channel = world.provider.channels.open(
             world.source,

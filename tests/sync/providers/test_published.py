@@ -86,7 +86,7 @@ def test_asked_again_with_conditions_and_once_a_day_without(published):
     assert whole.complete and len(whole.changed) == 1
 
 
-def test_what_is_stamped_anew_each_time_is_no_change(published):
+def test_lines_that_change_at_each_reading_are_no_change(published):
     first = published.pull(None, answer(calendar(event(more="DTSTAMP:20261120T120000Z\n"))))
     stamped = calendar(event(more="DTSTAMP:20261120T121500Z\n"), head="PRODID:other\n")
     again = published.pull(first.sync_token, answer(stamped))
@@ -109,14 +109,14 @@ def test_uids_that_are_others_each_time_are_left_aside(published):
     assert ids[0] != ids[1] and ids[1] == ids[2] == ids[3] and len(ids[1]) == 9
 
 
-def test_uids_that_stay_are_believed_when_events_move(published):
+def test_stable_uids_identify_moved_events(published):
     first = published.pull(None, answer(calendar(event("a"), event("b", "20261128T100000Z"))))
     moved = calendar(event("a", "20261127T103000Z"), event("b", "20261128T103000Z"))
     second = published.pull(first.sync_token, answer(moved))
     assert {one.remote_id for one in first.changed} == {one.remote_id for one in second.changed}
 
 
-def test_of_two_with_one_uid_the_newer_counts_and_none_is_lost_without(published):
+def test_the_newer_of_two_events_with_one_uid_counts_and_events_without_uid_are_kept(published):
     body = calendar(
         event("a", title="Old", more="SEQUENCE:1\n"),
         event("a", "20261128T100000Z", "20261128T110000Z", "SEQUENCE:2\n", title="New"),
@@ -226,7 +226,7 @@ def test_old_single_events_are_not_even_parsed():
     assert "20261127" in contents._recent(text, WINDOW)
 
 
-def test_of_single_events_nothing_is_known_before_a_list(published):
+def test_single_events_are_unknown_before_the_first_list(published):
     with pytest.raises(Unavailable):
         published.provider.get(ONLY, "x")
     delta = published.pull(None, answer(calendar(event())))

@@ -74,7 +74,7 @@ def asked(world, since) -> int:
         (70, "empty", None),
     ],
 )
-def test_a_list_that_lies_frees_no_busy_time(world, account, number, shorten, times, monkeypatch):
+def test_a_wrong_list_frees_no_busy_time(world, account, number, shorten, times, monkeypatch):
     add(world, number)
     before = world.poll(account) and world.mirrored(account)
     assert len(before) == number
@@ -93,7 +93,9 @@ def test_a_list_that_lies_frees_no_busy_time(world, account, number, shorten, ti
 
 
 @pytest.mark.parametrize("shorten", ["empty", "half"])
-def test_a_list_that_lied_is_read_again_soon_for_what_is_new(world, account, shorten, monkeypatch):
+def test_a_list_that_lacked_an_existing_event_is_read_again_soon(
+    world, account, shorten, monkeypatch
+):
     """What is there for the first time cannot be asked for by its id."""
     add(world, 7)
     world.poll(account)

@@ -407,7 +407,7 @@ def test_the_whole_story_at_another_server(other):
     assert answer.status_code >= 400 or b"404" in answer.content
 
 
-def test_it_settles_after_anything_on_both_sides(other):
+def test_both_sides_agree_after_any_changes(other):
     """Changes at random, more with MACHINE_EXAMPLES, and then both sides are the same."""
     draw = random.Random(os.environ.get("CALDAV_SEED", "14"))
     account, bookings = other.start(), []

@@ -108,7 +108,7 @@ def test_a_killed_worker_holds_its_account_for_half_a_minute_at_most(account, se
     assert Account.free(scheduling.utc_now() + timedelta(seconds=30)).exists()
 
 
-def test_of_two_workers_at_once_one_writes(world):
+def test_only_one_of_two_workers_writes(world):
     """While one is in the middle of a call, another finds the account taken, however long."""
     world.book()
     account, tried = world.connect(), []

@@ -235,7 +235,7 @@ def test_two_looks_and_a_run_at_once_leave_one_of_each_event(world, account):
 
 
 @ONE
-def test_whoever_woke_the_account_meanwhile_is_not_forgotten(world, account, queued):
+def test_a_wake_up_during_a_reading_is_kept(world, account, queued):
     world.later(seconds=130)
 
     def somebody_asks(moment, request):

@@ -67,7 +67,7 @@ class TestWhatNeverChanges:
         account = Account(clinic=linden.clinic, user=7, kind="google", email="Robin@Example.com")
         assert marks.part(account) == "4b6208ebcedffa68"
 
-    def test_the_account_is_known_again_after_it_was_connected_anew(self, db, linden):
+    def test_an_account_keeps_its_part_of_marks_after_reconnecting(self, db, linden):
         def part(**columns):
             usual = {
                 "clinic": linden.clinic,
@@ -100,7 +100,7 @@ def test_marks_come_back_as_they_were_written(mark):
     assert microsoft_shapes.to_mark(microsoft_shapes.to_restore(EVENT, mark)) == mark
 
 
-def test_no_two_accounts_promise_the_same_id():
+def test_two_accounts_never_use_the_same_provisional_id():
     assert google_shapes.event_id(WHOLE, b"s") != google_shapes.event_id(
         replace(WHOLE, account="b0b"), b"s"
     )
@@ -234,7 +234,7 @@ def test_a_colleagues_bookings_in_a_shared_calendar_block_nobody(world, both):
     assert world.mirrored(pat) == world.mirrored(quinn) == ["Meeting"]
 
 
-def test_another_installations_events_are_foreign_and_stay(world, both):
+def test_another_installations_events_are_external_and_stay(world, both):
     pat, quinn, shared = both
     ending.leave(quinn, world.linden.quinn, "disconnect", False)
     world.run(quinn)
@@ -259,7 +259,7 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
     assert by_person(world, shared) == {"Quinn": 4}
 
 
-def test_an_old_mark_is_written_anew_with_the_next_change(world, both):
+def test_a_mark_of_an_earlier_version_is_rewritten_with_the_next_change(world, both):
     pat, _, shared = both
     forget_accounts(world, shared)
     row = pat.mappings.first().booking

@@ -56,7 +56,7 @@ def test_a_creation_repeated_at_once_makes_no_second_event(world, answers):
 
 
 @pytest.mark.parametrize("answers", [201, 409])
-def test_a_repeated_creation_that_answers_with_something_else_tells_what_lies_there(world, answers):
+def test_a_repeated_creation_returns_the_existing_event(world, answers):
     world.sandbox.repeated_transaction = answers
     made = world.made()
     world.outside_move(made.remote_id, SOON, world.destination)
@@ -73,7 +73,7 @@ def test_a_creation_that_is_answered_with_a_deleted_event_is_not_done(world):
     assert isinstance(again.error, Exists) and again.error.event is None
 
 
-def test_a_promised_event_can_be_changed_read_and_taken_away(world):
+def test_an_event_with_a_provisional_id_can_be_changed_read_and_deleted(world):
     create = world.create()
     made = world.write(create)[0].event
     assert world.provider.get(world.destination, create.remote_id) == made
@@ -126,7 +126,7 @@ def test_deleting_again_may_be_called_a_bad_request(world):
 
 
 @pytest.mark.parametrize("filters", [True, False])
-def test_what_lies_among_deleted_things_only_is_gone(world, filters):
+def test_an_event_found_only_among_deleted_ones_is_gone(world, filters):
     world.sandbox.deleted_again, world.sandbox.deleted_items_found = 400, True
     world.sandbox.filter_per_calendar = filters
     made = world.made()

@@ -221,7 +221,7 @@ def test_what_may_be_shown_is_obeyed_by_the_next_batch(world):
     world.assert_in_step(Account.get_by_id(account.id))
 
 
-def test_of_a_filling_the_next_days_come_first_and_the_past_last(world):
+def test_a_first_filling_writes_the_next_days_first_and_the_past_last(world):
     account = filling(world, days=100)
     seen = []
 

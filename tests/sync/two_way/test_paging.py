@@ -61,7 +61,7 @@ def test_a_long_read_in_slices_reads_each_page_once_and_ends(world, account):
     assert not ReadPage.select().exists()
 
 
-def test_it_ends_also_where_somebody_asks_again_and_again(world, account):
+def test_a_long_reading_ends_in_spite_of_repeated_requests(world, account):
     slices = 0
     while slices < 60 and run(account.id, 1e-9):
         controls.ask(Account.get_by_id(account.id), "check")
@@ -103,7 +103,7 @@ def test_trouble_on_the_way_keeps_the_place(world, account):
 
 
 @pytest.mark.parametrize("status", [400, 410])
-def test_a_page_that_is_refused_for_good_begins_the_read_anew(world, account, status):
+def test_a_final_refusal_of_a_page_restarts_the_reading(world, account, status):
     for _ in range(4):
         run(account.id, 1e-9)
     assert ReadPage.select().exists()
@@ -173,7 +173,7 @@ def test_trouble_at_the_same_page_is_waited_for_longer_each_time(world, account)
         world.sandbox.faults.fail(429, **refusal)
 
 
-def test_old_pages_are_not_believed(world, account):
+def test_pages_that_are_too_old_are_not_used(world, account):
     for _ in range(4):
         run(account.id, 1e-9)
     assert ReadPage.select().exists()

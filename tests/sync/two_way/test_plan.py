@@ -940,13 +940,13 @@ def test_an_answer_after_leaving_the_window_freezes():
     )
 
 
-def test_a_creation_promises_an_id_of_the_current_generation():
+def test_a_creation_uses_an_id_of_the_current_generation():
     step = only(BOOKED, None, delta(), replace(TERMS, generation=3))
     assert step.mapping == EventMapping("b1", "", "", 0, "", "creating", generation=3)
 
 
 @pytest.mark.parametrize(("mine", "current", "next_one"), [(1, 1, 2), (4, 1, 5), (2, 6, 7)])
-def test_an_event_made_anew_is_of_a_generation_that_was_never_used(mine, current, next_one):
+def test_a_recreated_event_has_an_unused_generation(mine, current, next_one):
     step = only(
         BOOKED,
         replace(SYNCED, generation=mine),
@@ -968,7 +968,7 @@ def test_an_adopted_event_keeps_the_generation_of_its_mark():
     )
 
 
-def test_a_promised_event_keeps_the_generation_of_its_promise():
+def test_an_event_keeps_the_generation_of_its_provisional_id():
     """Whatever mark the delta tells, which may be none."""
     step = only(BOOKED, replace(PROMISED, generation=4), delta(replace(STANDS, mark=None)))
     assert step.mapping == link_of(BOOKED, STANDS, generation=4)
@@ -1039,7 +1039,7 @@ def test_a_stale_copy_goes_by_its_own_id_and_etag():
     )
 
 
-def test_foreign_events_are_handed_on_as_they_are():
+def test_external_events_are_passed_on_unchanged():
     theirs = replace(COPY, remote_id="r7", mark=Mark("elsewhere", "b1", 1))
     assert plan(
         {"b1": BOOKED}, delta(STANDS, EXTERNAL, theirs, COPY), [SYNCED], TERMS
@@ -1055,7 +1055,7 @@ def test_the_last_word_of_a_delta_counts():
     ) == plan({"b1": BOOKED}, delta(RETITLED), [SYNCED], TERMS)
 
 
-def test_a_pull_without_times_of_change_is_read_all_the_same():
+def test_a_pull_without_times_of_change_is_read():
     assert told(
         plan({"b1": BOOKED}, delta(RETITLED), [replace(SYNCED, updated_at=NOON)], TERMS).steps
     ) == ["PutBack r1 edited"]

@@ -76,7 +76,7 @@ def test_its_events_block_booking_and_nothing_ever_goes_there(linden, clock, out
     assert {one.head.split()[0] for one in outside.server.seen} == {"GET"}
 
 
-def test_it_is_looked_at_about_every_quarter_of_an_hour(linden, clock, outside):
+def test_a_published_calendar_is_read_about_every_quarter_of_an_hour(linden, clock, outside):
     outside.publish(answer(calendar(event()), "200 OK", 'ETag: "1"'), answer(b"", "304 X"))
     follow(linden, outside)
     for _ in range(4):  # a first reading is looked at again soon

@@ -155,7 +155,7 @@ def left(world) -> list[str]:
 
 
 @pytest.mark.parametrize("removes", ["the calendar", "events alone"])
-def test_a_departure_goes_on_where_its_slice_ended(
+def test_a_departure_continues_where_its_slice_ended(
     world, account, monkeypatch, small_batches, removes
 ):
     if removes == "events alone":  # others keep something in it

@@ -132,7 +132,7 @@ def test_weekly_time_off_without_end_reaches_to_the_end_of_the_window_and_rolls_
     assert str(noon.uid(noon.first_on)) in away(world, account)
 
 
-def test_other_hours_on_a_date_do_not_go_there(world, account):
+def test_dated_hours_are_not_sent(world, account):
     writes = world.writes()
     DatedHours.add(world.linden.calendar, day_in(world, 4), [], world.user)
     DatedHours.add(world.linden.street, day_in(world, 5), [["09:00", "12:00"]], world.user)
@@ -310,7 +310,7 @@ def test_what_left_the_window_is_left_alone(world, account):
     assert world.writes() == writes
 
 
-def test_it_is_not_counted_as_a_booking(world, account):
+def test_time_off_is_not_counted_as_a_booking(world, account):
     lunch(world, weekly=True)
     world.run(account)
     standing = state.Standing(Account.get_by_id(account.id))

@@ -132,7 +132,7 @@ def test_each_of_microsofts_lifecycle_messages_is_heard(world, account, hear, wo
 
 
 @pytest.mark.parametrize("world", ["microsoft"], indirect=True)
-def test_a_channel_that_vanished_without_a_word_is_opened_anew(world, account, hear):
+def test_a_channel_that_disappeared_is_opened_again(world, account, hear):
     world.sandbox.channels.drop()
     world.later(days=6)
     world.run(account)

@@ -210,7 +210,7 @@ def test_an_event_that_is_listed_and_cannot_be_written_waits_longer_each_time(wo
     world.assert_in_step(account)
 
 
-def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, account):
+def test_an_unreadable_event_of_ours_still_exists(world, account):
     booking = Booking.select().first()
     events, key = kept(world, account, booking)
     start = events[key].pop("start")

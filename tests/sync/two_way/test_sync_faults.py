@@ -152,7 +152,7 @@ def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(
     assert not Account.select().exists() and len(world.standing(account)) == 5
 
 
-def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
+def test_disconnecting_continues_after_reconnecting(world, account):
     world.revoke()
     world.poll(account)
     ending.leave(Account.get(), world.user, "disconnect")

@@ -58,7 +58,7 @@ def open_notice() -> Notice | None:
     return Notice.get_or_none(Notice.kind == "guests", Notice.settled_at.is_null())
 
 
-def test_they_are_told_once_and_nothing_is_written(world, account, invited):
+def test_guests_are_reported_once_and_nothing_is_written(world, account, invited):
     writes = world.writes()
     for _ in range(3):
         world.poll(account)
@@ -74,7 +74,7 @@ def test_they_are_told_once_and_nothing_is_written(world, account, invited):
 
 @pytest.mark.parametrize("change", ["time", "days", "text", "status", "edited", "repeated"])
 @pytest.mark.parametrize("is_known", [True, False])
-def test_they_stay_through_every_change_of_ours(world, account, invited, change, is_known):
+def test_guests_stay_through_every_change_of_ours(world, account, invited, change, is_known):
     if is_known:
         world.poll(account)
     else:

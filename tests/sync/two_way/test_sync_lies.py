@@ -96,7 +96,7 @@ def test_what_cannot_be_asked_for_is_let_be(world, status, monkeypatch):
 
 
 @pytest.mark.parametrize("shorten", LIES)
-def test_a_deletion_in_doubt_is_not_closed_by_a_list_that_lies(world, shorten, monkeypatch):
+def test_a_wrong_list_does_not_end_a_doubtful_deletion(world, shorten, monkeypatch):
     account = begin(world, 3)
     booking = Booking.select().order_by(Booking.id.desc()).first()
     world.sandbox.faults.fail(404, "notFound", path="/events/", method="DELETE", times=1)
@@ -153,7 +153,7 @@ def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch)
 
 
 @pytest.mark.parametrize("filters", [True, False])
-def test_what_lies_among_deleted_things_is_gone(world, filters):
+def test_an_event_among_deleted_ones_is_gone(world, filters):
     """A look by id finds it, and a lost history told nothing of it."""
     if world.kind == "microsoft":
         world.sandbox.deleted_items_found, world.sandbox.filter_per_calendar = True, filters

@@ -152,7 +152,7 @@ def test_what_is_not_allowed_for_one_part_does_not_stop_the_whole(world, account
     world.assert_in_step(account)
 
 
-def test_a_single_not_found_is_not_believed(world, account):
+def test_one_not_found_answer_proves_nothing(world, account):
     code = {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
     world.sandbox.faults.fail(404, code, path=world.reading(world.destination(account)), times=1)
     world.poll(account)
@@ -261,7 +261,7 @@ def test_what_was_undone_too_often_is_made_good_once_it_rests(world, account, ho
     assert world.title_of(world.event_of(account, booking)) == wanted
 
 
-def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, account):
+def test_a_person_can_confirm_that_external_events_in_our_calendar_are_gone(world, account):
     ids = [
         add(world, f"Own {number}", number + 2, world.destination(account)) for number in range(4)
     ]
@@ -292,7 +292,7 @@ def test_leaving_ends_where_the_calendar_may_not_be_deleted(world, account):
 # ---- nothing leaks ----
 
 
-def test_whoever_is_no_manager_any_more_gets_no_colleagues_bookings(world, linden):
+def test_a_former_manager_gets_no_colleagues_bookings(world, linden):
     linden.maya.change_sync(sync_allowed=True, identifier="full_name")
     for day in range(1, 11):
         world.book(days=day)

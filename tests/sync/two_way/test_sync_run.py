@@ -246,7 +246,7 @@ def reading(world):
     return world.start(sources=[world.source()])
 
 
-def test_foreign_events_are_mirrored_as_they_change(world, reading):
+def test_the_mirror_follows_external_events(world, reading):
     assert world.mirrored(reading) == ["Dentist"]
     lunch = world.robin.add(
         "Lunch", world.clock.now + timedelta(days=1), world.clock.now + timedelta(days=1, hours=1)
@@ -373,7 +373,7 @@ def test_toggling_ten_times_leaves_exactly_one_copy_of_everything(world, account
     assert len(world.calendars_of_ours(account)) == 1
 
 
-def test_starting_over_makes_everything_anew_once(world, account):
+def test_a_fresh_start_makes_every_event_once(world, account):
     first = world.destination(account)
     ending.leave(account, world.user, "restart")
     account = world.run(account)
@@ -405,7 +405,7 @@ def test_disconnecting_finds_what_we_made_without_our_records(world, account):
     assert world.calendars_of_ours(account) == [] and not Account.select().exists()
 
 
-def test_connecting_anew_after_leaving_everything_there_doubles_nothing(world, account):
+def test_reconnecting_after_leaving_events_outside_doubles_nothing(world, account):
     ending.leave(account, world.user, "disconnect", removes=False)
     world.run()
     assert len(world.standing(account)) == 5
@@ -433,7 +433,7 @@ def test_nothing_leaves_while_the_person_does_not_allow_it(world, account):
     assert world.writes() == writes
 
 
-def test_whoever_leaves_the_clinic_leaves_nothing_outside(world, account):
+def test_events_of_a_person_who_leaves_are_deleted_outside(world, account):
     world.user.leave(world.linden.olive)
     world.run()
     assert world.calendars_of_ours(account) == [] and not Account.select().exists()

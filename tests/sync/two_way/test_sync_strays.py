@@ -61,7 +61,7 @@ def a_day_passes(world, account):
         world.run(account)
 
 
-def test_it_is_brought_home(world, account, other):
+def test_a_dragged_event_is_written_again_in_our_calendar(world, account, other):
     drag(world, account, other)
     world.poll(account)
     a_day_passes(world, account)
@@ -102,7 +102,7 @@ def test_what_was_just_written_is_let_be_where_a_resync_cannot_look(
 
 
 @pytest.mark.parametrize("copies", [True, False])
-def test_one_that_the_providers_filter_does_not_show_is_found_by_the_next_day(
+def test_a_stray_that_the_filter_omits_is_found_within_a_day(
     world, account, elsewhere, copies, monkeypatch
 ):
     booking = Booking.select().first()
@@ -141,7 +141,7 @@ def test_a_search_lists_a_few_calendars_and_the_others_the_next_day(world, accou
     assert not ideas.where(RemoteCalendar.sought_at.is_null()).exists()
 
 
-def test_it_never_blocks_its_own_person(world, account):
+def test_a_stray_never_blocks_its_person(world, account):
     controls.change(account, world.user, edits="ask")
     drag(world, account, world.source())
     world.poll(account)
@@ -150,7 +150,7 @@ def test_it_never_blocks_its_own_person(world, account):
 
 
 @pytest.mark.parametrize("edits", ["put_back", "ask"])
-def test_it_does_not_outlive_its_cancelled_booking(world, account, other, edits):
+def test_a_stray_of_a_cancelled_booking_is_deleted(world, account, other, edits):
     controls.change(account, world.user, edits=edits)
     booking = drag(world, account, other)
     world.poll(account)
@@ -162,7 +162,7 @@ def test_it_does_not_outlive_its_cancelled_booking(world, account, other, edits)
 
 
 @pytest.mark.parametrize("edits", ["put_back", "ask"])
-def test_it_does_not_show_more_than_is_allowed_now(world, account, other, edits):
+def test_a_stray_that_shows_too_much_is_deleted(world, account, other, edits):
     controls.change(account, world.user, edits=edits)
     drag(world, account, other)
     world.poll(account)
@@ -221,7 +221,7 @@ def test_a_copy_goes_and_the_event_stays(world, account, other):
     assert [notice for notice in world.notices(account) if notice != "stray"] == []
 
 
-def test_one_that_repeats_goes_whole(world, account, other):
+def test_a_repeating_stray_is_deleted_as_a_whole(world, account, other):
     made = world.copy(world.event_of(account, Booking.select().first()), other)
     world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
     world.poll(account)
@@ -230,7 +230,7 @@ def test_one_that_repeats_goes_whole(world, account, other):
     assert world.mirrored(account) == []
 
 
-def test_one_that_repeats_blocks_nothing_before_it_goes(world, account, other):
+def test_a_repeating_stray_blocks_nothing(world, account, other):
     made = world.copy(world.event_of(account, Booking.select().first()), other)
     world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
     world.poll(account)
@@ -242,7 +242,7 @@ def test_one_that_repeats_blocks_nothing_before_it_goes(world, account, other):
     assert world.mirrored(account) == [] and world.notices(account) == []
 
 
-def test_foreign_events_beside_it_stay(world, account, other):
+def test_external_events_beside_a_stray_stay(world, account, other):
     at = world.clock.now + timedelta(days=2)
     made = world.robin.add("Dentist", at, at + timedelta(hours=1), other)
     drag(world, account, other)
@@ -279,7 +279,7 @@ def test_a_refused_removal_is_told_once_and_tried_again(world, account, other):
     world.assert_in_step(account)
 
 
-def test_an_answer_that_it_is_gone_is_not_believed(world, account, other):
+def test_a_deletion_alone_does_not_prove_that_a_stray_is_gone(world, account, other):
     code = {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
     drag(world, account, other)
     world.sandbox.faults.fail(404, code, method="DELETE", path=f"{other}/events/", times=1)

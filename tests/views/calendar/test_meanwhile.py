@@ -78,7 +78,7 @@ def test_a_card_asks_again_where_the_booking_was_moved(
 
 
 @HOW
-def test_so_does_the_question_which_of_a_series(maya, booking, linden, meanwhile):
+def test_cancelling_a_series_asks_if_the_booking_changed(maya, booking, linden, meanwhile):
     other = Booking(**{k: v for k, v in again(booking).__data__.items() if k not in ("id", "uuid")})
     other.place(Span(NINE + 7 * DAY, NINE + 7 * DAY + timedelta(hours=1)))
     other.save(force_insert=True)
@@ -100,7 +100,7 @@ def test_a_press_that_comes_twice_cancels_once_and_says_nothing_odd(maya, bookin
     assert again(booking).status == "cancelled"
 
 
-def test_so_does_cancelling_what_somebody_left(maya, booking, linden):
+def test_cancelling_left_bookings_asks_if_they_changed(maya, booking, linden):
     span = Span(NINE + 2 * DAY, NINE + 2 * DAY + timedelta(hours=1))
     other = Booking.book(linden.calendar, [span], None)[0]
     linden.calendar.set_archived(True, None)
@@ -117,7 +117,7 @@ def test_so_does_cancelling_what_somebody_left(maya, booking, linden):
     assert press.send(maya).status_code == 303 and again(booking).status == "cancelled"
 
 
-def test_so_does_the_link_in_a_letter(app, booking, linden):
+def test_cancelling_by_letter_asks_if_the_booking_changed(app, booking, linden):
     visitor = app.test_client(use_cookies=False)
     way = f"/appointment/{booking.uuid}/{by_letter.token(booking)}"
     press = button(visitor.get(f"{way}/"), "/cancel")

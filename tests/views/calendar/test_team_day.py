@@ -183,7 +183,7 @@ def test_whole_day_bookings_stand_on_top(desk, linden, clock):
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_one_press_books_the_time_of_what_was_called_off(desk, linden, book, status):
+def test_one_press_books_the_time_of_a_cancelled_booking(desk, linden, book, status):
     booking = book("13:20", "14:10", status=status)
     html = page(desk)
     assert f'data-lane="side" data-seen="{booking.sequence}"' in column(html, linden.calendar)
@@ -274,7 +274,9 @@ def test_practitioners_see_all_and_book_in_their_own(signed_in, linden, book):
         ("pat", "/calendar"),
     ],
 )
-def test_it_opens_first_for_whoever_books_for_all(app, linden, receptionist, book, who, place):
+def test_the_teams_day_opens_first_for_people_who_book_for_all(
+    app, linden, receptionist, book, who, place
+):
     book("12:00", "13:00")
     person = receptionist if who == "receptionist" else getattr(linden, who)
     browser = app.test_client()

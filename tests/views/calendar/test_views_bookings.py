@@ -377,7 +377,7 @@ def test_a_new_client_who_may_be_in_the_list_is_told_before_and_once(
     assert Patient.select().count() == 2
 
 
-def test_of_two_who_book_for_one_new_client_at_once_the_second_is_asked(signed_in, linden, typed):
+def test_the_second_of_two_bookings_for_one_new_client_is_asked(signed_in, linden, typed):
     desks = [signed_in(one) for one in (linden.maya, linden.olive)]
     free = {
         "maya": {"starts": "09:00", "ends": "09:50"},
@@ -469,7 +469,7 @@ def test_a_proposal_that_we_did_not_write_changes_nothing(pat, typed, booking, t
     ).get_data(as_text=True)
 
 
-def test_taken_time_is_booked_all_the_same_when_one_says_so(pat, typed, booking):
+def test_taken_time_is_booked_if_the_person_agrees(pat, typed, booking):
     assert pat.post("/bookings/", data=typed(overlap="ok")).status_code == 303
     assert Booking.select().count() == 2
 
@@ -667,7 +667,9 @@ def test_an_unknown_status_comes_back_with_the_card(pat, booking):
     assert again(booking).status == "confirmed"
 
 
-def test_a_cancelled_booking_comes_back_into_taken_time_only_when_one_says_so(pat, linden, booking):
+def test_a_cancelled_booking_is_restored_into_taken_time_only_if_the_person_agrees(
+    pat, linden, booking
+):
     booking.cancel(linden.pat)
     Booking.book(linden.calendar, [booking.span], linden.pat, patient=linden.patient)
     answer = pat.post(f"/bookings/{booking.id}/status", data={"status": "confirmed"})
@@ -1179,7 +1181,7 @@ def test_a_client_typed_whole_is_chosen_and_let_go_when_one_types_on(
     assert only().patient == linden.patient
 
 
-def test_of_two_clients_of_one_name_neither_is_chosen(pat, linden, typed):
+def test_no_client_is_chosen_if_two_have_the_typed_name(pat, linden, typed):
     Patient.create(
         clinic=linden.clinic, first_name="Małgorzata", last_name="Wójcik", internal_id="K-2042"
     )

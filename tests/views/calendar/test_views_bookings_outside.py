@@ -65,7 +65,7 @@ def asked(browser, fields) -> str:
     return text(browser.get("/bookings/check", query_string=fields, headers=PARTIAL))
 
 
-def test_it_warns_while_one_types_and_offers_the_next_free_time(pat, dentist, typed):
+def test_the_form_warns_about_busy_time_outside_and_offers_the_next_free_time(pat, dentist, typed):
     said = asked(pat, typed())
     assert "Dentist is in your other calendar until 10:00" in said
     assert "Dentist, 09:00–10:00, in your calendar Family." in said
@@ -73,7 +73,7 @@ def test_it_warns_while_one_types_and_offers_the_next_free_time(pat, dentist, ty
     assert "Book anyway" in said
 
 
-def test_it_is_refused_on_saving_and_made_when_one_says_so(pat, dentist, typed):
+def test_busy_time_outside_is_refused_and_booked_if_the_person_agrees(pat, dentist, typed):
     answer = pat.post("/bookings/", data=typed())
     assert answer.status_code == 422
     assert "The time is taken. Choose another, or tick “Book anyway”" in text(answer)
@@ -148,9 +148,7 @@ def test_moving_into_it_is_refused_and_writing_a_note_under_it_is_not(pat, linde
 # ---- who reads what ----
 
 
-def test_whoever_is_not_its_owner_reads_that_time_is_taken_and_no_more(
-    signed_in, linden, dentist, add, typed
-):
+def test_others_only_read_that_the_time_is_taken(signed_in, linden, dentist, add, typed):
     add("Secret yoga", f"{DAY} 12:00", f"{DAY} 13:00", busy="free")
     maya = signed_in(linden.maya)
     said = asked(maya, typed()) + text(maya.post("/bookings/", data=typed()))

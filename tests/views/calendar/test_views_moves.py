@@ -153,7 +153,7 @@ def test_outside_the_hours_the_form_asks(pat, booking):
     assert "outside the working hours" in text(pat.get(answer.location))
 
 
-def test_what_lies_outside_the_hours_already_gets_shorter_without_a_question(pat, linden, clock):
+def test_shortening_a_booking_outside_the_hours_asks_nothing(pat, linden, clock):
     row = book(linden, NINE + 12 * HOUR)
     assert move(pat, row, longer="-15").location.startswith("/calendar")
     assert place(row)[1] == NINE + 12 * HOUR + timedelta(minutes=35)

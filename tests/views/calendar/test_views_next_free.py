@@ -45,7 +45,7 @@ def test_a_line_fills_the_booking_form(maya, linden):
     assert f'<option selected value="{linden.service.id}">' in page and 'value="65"' in page
 
 
-def test_whoever_was_asked_for_as_anyone_is_booked_as_such(maya, linden):
+def test_a_booking_with_anyone_is_stored_as_such(maya, linden):
     query = {"service": linden.service.id, "venue": linden.street.id}
     first = links(maya.get("/free-times/", query_string=query))[0]
     asked = {name: values[0] for name, values in parse_qs(urlsplit(first).query).items()}

@@ -60,7 +60,7 @@ def gaps(html: str, day: date = FRIDAY) -> list[str]:
     return re.findall(rf"day={day}&amp;from=([\d:]+)", html)
 
 
-def test_a_foreign_event_stands_locked_with_its_title_times_and_calendar(pat, add):
+def test_an_external_event_is_locked_with_title_times_and_calendar(pat, add):
     event = add("Dentist", "2026-11-20 13:07", "2026-11-20 14:00")
     html = page(pat)
     assert placed(html) == [("2026-11-20", "13:05", "14:00", "Dentist")]
@@ -69,7 +69,7 @@ def test_a_foreign_event_stands_locked_with_its_title_times_and_calendar(pat, ad
     assert 'data-status="external"><svg' in html.split('id="legend"')[1]
 
 
-def test_one_that_is_free_outside_says_so_and_leaves_the_time_free(pat, add):
+def test_a_free_event_outside_leaves_the_time_free(pat, add):
     add("Yoga", "2026-11-20 13:00", "2026-11-20 14:00", busy="free")
     html = page(pat)
     assert 'data-status="external" data-busy="free"' in html
@@ -83,7 +83,7 @@ def test_free_time_leaves_out_what_blocks(pat, add):
     assert gaps(page(pat)) == ["11:40", "12:00", "14:00", "15:00", "16:00"]
 
 
-def test_a_foreign_event_stands_beside_a_booking_it_overlaps(pat, linden, add):
+def test_an_external_event_is_drawn_beside_an_overlapping_booking(pat, linden, add):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     start = datetime(2026, 11, 20, 13, 30, tzinfo=UTC)
     Booking.book(
@@ -239,7 +239,7 @@ def test_the_card_says_why_a_time_does_not_block(pat, linden, add, busy, end, wh
     assert why in pat.get(f"/calendar/outside/{event.id}").get_data(as_text=True)
 
 
-def test_without_scripts_the_card_lies_over_the_view_one_came_from(pat, add, linden):
+def test_without_javascript_the_card_opens_over_the_former_view(pat, add, linden):
     add("Sabbatical", "2026-11-17 12:00", "2027-03-01 12:00")
     html = page(pat, day="2026-12-15", view="day")
     address = re.search(r'href="(/calendar/outside/[^"]+)"', html)[1].replace("&amp;", "&")
@@ -281,9 +281,7 @@ def looks(html: str) -> str:
 
 
 @pytest.mark.parametrize("view", ["week", "day", "agenda"])
-def test_an_open_page_is_drawn_anew_only_when_something_changed(
-    pat, linden, source, add, clock, view
-):
+def test_an_open_page_is_renewed_only_after_a_change(pat, linden, source, add, clock, view):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     address = looks(page(pat, view=view))
     assert pat.get(address, headers=PARTIAL).status_code == 204

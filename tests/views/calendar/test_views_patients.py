@@ -276,7 +276,7 @@ def test_a_client_is_added_with_the_next_free_id(staff, linden):
     assert AuditEntry.get(AuditEntry.action == "patient.added").user == linden.pat
 
 
-def test_one_name_is_enough(staff):
+def test_a_client_needs_only_one_name(staff):
     staff.post("/clients/", data={"first_name": "Sukarno"})
     assert Patient.get(Patient.first_name == "Sukarno").name == "Sukarno"
 
@@ -360,7 +360,7 @@ def test_a_client_in_the_archive_is_shown_as_such_and_one_of_another_clinic_neve
     assert "Théo" not in text_of(again)
 
 
-def test_of_two_who_add_one_client_at_once_the_second_is_asked(app, signed_in, linden):
+def test_the_second_of_two_people_who_add_one_client_is_asked(app, signed_in, linden):
     desks = [signed_in(one) for one in (linden.pat, linden.maya, linden.olive)]
     with ThreadPoolExecutor(3) as pool:
         codes = list(pool.map(lambda desk: desk.post("/clients/", data=NEW).status_code, desks))
@@ -368,7 +368,7 @@ def test_of_two_who_add_one_client_at_once_the_second_is_asked(app, signed_in, l
     assert Patient.select().where(Patient.last_name == NEW["last_name"]).count() == 1
 
 
-def test_of_two_who_type_the_same_id_at_once_one_is_refused(app, linden):
+def test_one_of_two_people_who_type_the_same_id_is_refused(app, linden):
     def add(name: str) -> bool:
         models.database.connect(reuse_if_open=True)
         try:

@@ -361,7 +361,7 @@ def test_a_button_of_a_card_that_is_out_of_date_asks_again(pat, linden, series, 
 # ---- earlier notes ----
 
 
-def test_earlier_notes_are_shown_to_whoever_may_read_the_notes(pat, signed_in, linden, series):
+def test_people_who_may_read_notes_see_earlier_notes(pat, signed_in, linden, series):
     edit(pat, series[0], notes="allergic to latex").send(pat)
     edit(pat, series[0], notes="").send(pat)
     assert "allergic to latex" in text(pat.get(f"/bookings/{series[0].id}"))

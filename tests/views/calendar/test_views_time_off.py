@@ -214,7 +214,7 @@ def test_a_colleague_is_not_told_why_a_time_is_taken(signed_in, linden, off, clo
 # ---- change, delete, undo ----
 
 
-def test_it_is_changed_deleted_and_brought_back(pat, linden, off):
+def test_time_off_is_changed_deleted_and_restored(pat, linden, off):
     row = off(linden.pat, **hours())
     sent = form_of(pat.get(f"/time-off/{row.id}"), "off-form")
     answer = sent.put(ends="15:00").send(pat)
@@ -230,7 +230,7 @@ def test_it_is_changed_deleted_and_brought_back(pat, linden, off):
     assert 'data-status="away"' in week(pat, linden.calendar)
 
 
-def test_of_a_weekly_one_a_single_day_is_deleted_and_brought_back(pat, linden, off):
+def test_one_day_of_weekly_time_off_is_deleted_and_restored(pat, linden, off):
     row = off(linden.pat, **hours(date(2026, 11, 6), weekly=True))
     page = text(pat.get(f"/time-off/{row.id}?on=2026-11-20"))
     assert "Delete only Friday 20 November" in page and "Delete every week" in page
@@ -374,7 +374,7 @@ def test_weekdays_without_every_week_are_asked_about(pat, linden):
     assert answer.status_code == 422 and "Tick “Every week” too" in text(answer)
 
 
-def test_one_end_for_all_of_the_weekdays(pat, linden):
+def test_time_off_on_several_weekdays_has_one_end(pat, linden):
     typed = {"kind": "lunch", "starts": "12:00", "ends": "12:30", "weekly": "y"}
     answer = send(pat, linden.calendar, until="2026-11-24", days=[0, 3], **typed)
     assert answer.status_code == 422  # no Thursday before that day

@@ -99,7 +99,7 @@ def test_a_booking_past_midnight_shows_on_both_days(pat, book):
     assert 'data-first="00"' in html
 
 
-def test_one_that_ends_at_midnight_stays_on_its_day(pat, book):
+def test_a_booking_that_ends_at_midnight_stays_on_its_day(pat, book):
     book(MONDAY, "22:00", "00:00")
     assert [place[:3] for place in blocks(page(pat))] == [("2026-11-16", "22:00", "24:00")]
 

@@ -223,7 +223,7 @@ def test_whole_days_keep_their_dates_at_the_other_venue(signed_in, linden, left)
     assert whole.starts_at == datetime(2026, 12, 7, tzinfo=UTC)
 
 
-def test_of_a_series_those_to_come_go_each_with_its_time(signed_in, linden, clock):
+def test_future_bookings_of_a_series_are_handed_over_at_their_times(signed_in, linden, clock):
     spans = [Span(NINE + timedelta(weeks=n), NINE + timedelta(weeks=n, hours=1)) for n in range(3)]
     rows = Booking.book(linden.colleague_calendar, spans, linden.quinn)
     linden.colleague_calendar.set_archived(True, linden.olive)

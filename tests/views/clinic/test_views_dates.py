@@ -325,9 +325,7 @@ def test_two_people_choose_a_country_at_once(maya, linden):
     assert Venue.get_by_id(linden.street.id).country == "PL"
 
 
-def test_a_removal_can_be_undone_for_a_day_by_whoever_may_set_the_hours(
-    signed_in, linden, clock, stranger
-):
+def test_people_who_may_set_hours_can_undo_a_removal_for_a_day(signed_in, linden, clock, stranger):
     row = DatedHours.add(linden.street, MONDAY, [["10:00", "12:00"]], None, "Stocktaking")
     maya = signed_in(linden.maya)
     answer = maya.post(f"/dates/{row.id}/removal", follow_redirects=True)

@@ -85,7 +85,7 @@ def test_the_clinic_is_changed(manager, linden):
     assert (kept.name, kept.contact, kept.currency) == ("Linden Two", "Olive, 020 555", "EUR")
 
 
-def test_htmx_loads_the_page_anew_after_saving(manager):
+def test_htmx_loads_the_page_again_after_saving(manager):
     answer = manager.post("/settings/links", data=LINKS, headers=PARTIAL)
     assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/settings/"
 

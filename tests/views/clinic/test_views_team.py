@@ -266,7 +266,7 @@ def test_with_a_second_owner_one_may_go(owner, linden):
     assert User.get_by_id(linden.olive.id).role == "manager"
 
 
-def test_of_two_owners_who_go_at_once_one_stays(app, linden):
+def test_one_of_two_owners_who_leave_at_once_stays(app, linden):
     linden.maya.role = "owner"
     linden.maya.save()
     start, refused = Barrier(2), []

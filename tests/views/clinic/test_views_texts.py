@@ -100,7 +100,7 @@ def test_removing_it_sends_nothing_any_more(owner, linden, clock):
     assert b"Remove address" not in owner.get(ADDRESS).data
 
 
-def test_it_is_the_owner_s_alone(signed_in, linden):
+def test_only_the_owner_sees_the_text_message_settings(signed_in, linden):
     for person in (linden.maya, linden.pat):
         browser = signed_in(person)
         assert browser.get(ADDRESS).status_code == 403

@@ -50,7 +50,7 @@ def test_a_plain_yes_writes_nobody_and_what_is_too_long_or_not_offered_is_refuse
     assert GuideNote.select().count() == 1
 
 
-def test_it_is_braked_and_the_newest_alone_are_kept(signed_in, linden, monkeypatch):
+def test_answers_are_limited_and_only_the_newest_kept(signed_in, linden, monkeypatch):
     monkeypatch.setattr(guide_notes, "MOST", 3)
     pat = signed_in(linden.pat)
     said = [

@@ -570,7 +570,7 @@ def test_a_guide_says_when_its_provider_is_not_set_up(visitor, set_up, kind, pag
     assert "is not set up for this Kalends yet" not in words(visitor.get(f"/help/{page}"))
 
 
-def test_the_refresh_table_measures_the_apps_of_whoever_is_signed_in(signed_in, linden, clock):
+def test_the_refresh_table_shows_the_signed_in_persons_apps(signed_in, linden, clock):
     mine = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     laptop = Feed.generate(linden.pat, "laptop", linden.pat, practitioner=linden.calendar)
     theirs = Feed.generate(

@@ -87,7 +87,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
         ("pat@linden.test", "\x00" + PASSWORD),
     ],
 )
-def test_a_wrong_try_says_the_same_whoever_it_is(browser, email, password):
+def test_a_failed_sign_in_shows_the_same_for_everyone(browser, email, password):
     answer = sign_in(browser, email, password)
     assert answer.status_code == 422 and "That did not match" in text_of(answer)
     assert f'value="{email}"' in text_of(answer) and password not in text_of(answer).replace(
@@ -155,7 +155,7 @@ def test_unsafe_requests_need_the_token_of_the_page(app, browser, monkeypatch):
 # ---- where to, after ----
 
 
-def test_whoever_was_sent_to_sign_in_comes_back_to_the_page(browser):
+def test_after_signing_in_the_requested_page_opens(browser):
     sent = browser.get("/clients/")
     assert sent.location == "/sign-in?next=/clients/"
     assert sign_in(browser, query="?next=/clients/").location == "/clients/"

@@ -117,7 +117,7 @@ def test_a_forged_an_unknown_and_an_empty_call_are_all_alike_and_change_nothing(
     assert Channel.get_by_id(channel.id).called_at is None
 
 
-def test_the_first_call_on_a_channel_is_believed_and_needs_no_look(caller, account, told, clock):
+def test_the_first_call_proves_a_channel_and_causes_no_reading(caller, account, told, clock):
     channel, address = opened(account, "destination")
     assert caller.post(address, headers=told(channel, "sync")).status_code == 200
     assert not is_due(account, clock)

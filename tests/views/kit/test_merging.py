@@ -645,7 +645,7 @@ def test_a_form_that_came_back_with_a_fault_still_knows_what_it_saw(signed_in, l
     assert (row.notes, row.phone) == ("allergic to latex", "1")
 
 
-def test_of_two_who_save_at_once_both_are_kept(app, signed_in, linden):
+def test_two_people_who_save_different_fields_at_once_are_both_kept(app, signed_in, linden):
     path = f"/clients/{linden.patient.id}/edit"
     browsers = [signed_in(linden.maya), signed_in(linden.olive)]
     forms = [form_of(browser.get(path), "client-form") for browser in browsers]

@@ -25,7 +25,7 @@ def page(world, signed_in, linden):
     return said
 
 
-def test_it_says_when_it_was_read_and_how_soon_a_change_is_here(world, page):
+def test_the_page_says_when_the_calendar_was_read_and_how_soon_changes_arrive(world, page):
     assert "Last read just now. It is checked every 5 minutes." in page()
     Channel.update(called_at=world.clock.now).execute()
     world.later(minutes=3)
@@ -34,7 +34,7 @@ def test_it_says_when_it_was_read_and_how_soon_a_change_is_here(world, page):
     assert "Last read 3 minutes ago. It cannot be read at the moment, see Calendar sync." in page()
 
 
-def test_it_says_what_clients_can_book_over_once_they_can_book(world, page, linden):
+def test_the_page_says_what_clients_can_book_over(world, page, linden):
     over, not_over = "Your clinic lets clients book online over", "Clients cannot book online while"
     assert over not in page() and not_over not in page()
     OnlineSettings.create(clinic=linden.clinic, is_on=True)

@@ -363,7 +363,7 @@ class TestCreate:
         assert answer.status_code == 422
         assert "You have no calendar here yet" in answer.get_data(as_text=True)
 
-    def test_there_is_a_bound_to_how_many(self, pat, linden):
+    def test_the_number_of_links_is_limited(self, pat, linden):
         for n in range(MOST_FEEDS):
             Feed.generate(linden.pat, f"{n}", None, practitioner=linden.calendar)
         assert (
@@ -516,7 +516,7 @@ class TestSettings:
 
 
 class TestRotate:
-    def test_it_asks_first_and_says_what_stops(self, pat, link):
+    def test_regenerating_asks_first_and_names_the_effect(self, pat, link):
         whole = page(pat, f"/sync/links/{link.id}/rotation")
         assert "<h1>Private links</h1>" in whole and "at once" in whole
         part = pat.get(f"/sync/links/{link.id}/rotation", headers=HTMX).get_data(as_text=True)
@@ -552,7 +552,9 @@ class TestRotate:
             ),
         ],
     )
-    def test_it_names_who_loses_the_link(self, pat, link, clock, families, said):
+    def test_regenerating_names_the_programs_that_lose_the_link(
+        self, pat, link, clock, families, said
+    ):
         for minute, family in enumerate(families):
             FeedRead.create(
                 feed=link,
@@ -606,7 +608,7 @@ class TestRotate:
 
 
 class TestStop:
-    def test_it_asks_first(self, pat, link):
+    def test_stopping_asks_first(self, pat, link):
         part = pat.get(f"/sync/links/{link.id}/revocation", headers=HTMX).get_data(as_text=True)
         assert part.lstrip().startswith('<dialog id="revocation" open')
         assert "Stop the link “My phone”?" in page(pat, f"/sync/links/{link.id}/revocation")
@@ -623,7 +625,7 @@ class TestStop:
         assert text.startswith('<section id="links"')
         assert "You stopped it" in text
 
-    def test_it_is_for_good(self, pat, link):
+    def test_a_stopped_link_stays_stopped(self, pat, link):
         link.revoke(None)
         for path in (
             f"/sync/links/{link.id}/rotation",

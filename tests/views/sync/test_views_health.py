@@ -229,7 +229,7 @@ def test_private_links_that_are_read_and_that_are_not(olive, linden, clock):
     )
 
 
-def test_whoever_has_nothing_connected_is_listed_too_and_leavers_are_not(olive, linden, clock):
+def test_the_board_lists_people_without_accounts_and_no_leavers(olive, linden, clock):
     linden.quinn.change_sync(sync_allowed=False)
     said = board(olive)
     assert "Pat Linden Nothing connected Off Sync is allowed. Nothing is connected yet." in said
@@ -248,7 +248,7 @@ def test_the_worst_stands_first_and_the_summary_counts_people(olive, account, li
 # ---- behind the scenes ----
 
 
-def test_it_says_what_works_behind_the_scenes(olive, account, clock):
+def test_the_board_shows_the_parts_of_the_server(olive, account, clock):
     said = board(olive)
     for words in (
         "Work waiting None",
@@ -287,7 +287,7 @@ def test_a_queue_that_is_away_is_told_in_place(olive, account, monkeypatch):
 # ---- buttons ----
 
 
-def test_resync_reads_one_account_anew(olive, account, linden, clock):
+def test_resync_reads_one_account_again(olive, account, linden, clock):
     RemoteCalendar.update(sync_token="t").execute()
     assert olive.post(f"/health/accounts/{account.id}/runs").status_code == 303
     fresh = Account.get_by_id(account.id)
@@ -361,7 +361,7 @@ def test_practitioners_change_nothing_and_other_clinics_rows_are_not_found(
     assert Account.get_by_id(account.id).because == ""
 
 
-def test_the_board_names_no_client_no_foreign_title_and_no_calendar_outside(olive, account, clock):
+def test_the_board_names_no_client_external_title_or_calendar(olive, account, clock):
     event = account.calendars.where(RemoteCalendar.role == "source").get()
     external.event(event, "Divorce lawyer", "2026-11-21 13:00", "2026-11-21 14:00")
     page = olive.get("/health/").get_data(as_text=True)
@@ -393,7 +393,7 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
     assert "to fix" not in signed_in(linden.pat).get("/services/").get_data(as_text=True)
 
 
-def test_live_messages_are_not_promised_for_an_account_without_access(olive, account, clock):
+def test_an_account_without_access_shows_no_instant_updates(olive, account, clock):
     gateway.set_up(gateway.GatewaySetup(webhook_url="https://calendar.linden.health"))
     source = RemoteCalendar.get(RemoteCalendar.role == "source")
     Channel.create(

@@ -79,7 +79,7 @@ class TestOptIn:
         assert answer.get_data(as_text=True).startswith('<section id="sync"')
         assert not stored(linden.pat).sync_allowed
 
-    def test_it_is_each_person_s_own(self, signed_in, linden):
+    def test_each_person_sets_their_own_switch(self, signed_in, linden):
         signed_in(linden.olive).post("/sync/opt-in", data={})
         assert not stored(linden.olive).sync_allowed
         assert stored(linden.pat).sync_allowed
@@ -97,7 +97,7 @@ class TestOptIn:
 
 
 class TestIdentifier:
-    def test_the_page_asks_whoever_has_not_chosen(self, pat, linden):
+    def test_the_page_asks_people_who_have_not_chosen(self, pat, linden):
         assert "You have not chosen yet" in page(pat)
         assert not re.search(r'name="identifier" value="\w+" checked', page(pat))
         pat.post("/sync/identifier", data={"identifier": "none"})
@@ -240,7 +240,7 @@ class TestPreview:
         ):
             assert example in text
 
-    def test_it_follows_the_choice_and_saves_nothing(self, pat, linden, booking):
+    def test_the_preview_follows_the_choice_and_saves_nothing(self, pat, linden, booking):
         answer = pat.get("/sync/preview?identifier=initials", headers=HTMX)
         text = answer.get_data(as_text=True)
         assert text.startswith('<section id="preview"')
@@ -261,7 +261,7 @@ class TestPreview:
             linden.pat.change_sync(identifier=identifier)
             assert text.count(f"<span>{summary(pat, link)}<br>") == 1
 
-    def test_it_never_goes_above_the_ceiling(self, pat, linden, booking):
+    def test_the_identifier_never_exceeds_the_ceiling(self, pat, linden, booking):
         linden.clinic.privacy_ceiling = "none"
         linden.clinic.save()
         assert "Małgorzata" not in page(pat, "/sync/preview?identifier=full_name", headers=HTMX)
@@ -285,7 +285,7 @@ class TestPreview:
         safer = page(pat, "/sync/preview?identifier=none", headers=HTMX)
         assert "K-2041" not in safer and "Shoulder<br>" in safer
 
-    def test_it_shows_three_bookings_of_one_s_own(self, pat, linden, booking, clock):
+    def test_the_preview_shows_three_own_bookings(self, pat, linden, booking, clock):
         start = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
         Booking.book(
             linden.colleague_calendar,
@@ -354,7 +354,7 @@ class TestStatus:
 
 
 class TestHistory:
-    def test_it_tells_in_words_what_changed(self, pat, linden, link):
+    def test_the_history_words_each_change(self, pat, linden, link):
         pat.post("/sync/identifier", data={"identifier": "internal_id"})
         link.rotate(linden.pat)
         link.revoke(linden.pat)
@@ -367,7 +367,7 @@ class TestHistory:
         ):
             assert line in text
 
-    def test_other_people_s_changes_are_not_in_it(self, pat, linden):
+    def test_the_history_has_no_other_peoples_changes(self, pat, linden):
         linden.quinn.change_sync(identifier="initials")
         Feed.generate(
             linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar

@@ -324,7 +324,7 @@ class TestPanel:
         assert "Up to date." in page(pat) and "asks you" not in page(pat)
         assert (row(account).__data__, Notice.get().__data__) == before
 
-    def test_a_look_at_it_has_an_old_list_of_calendars_made_anew(self, pat, world, account):
+    def test_opening_the_page_renews_an_old_list_of_calendars(self, pat, world, account):
         world.later(minutes=11)
         page(pat, **HTMX)
         assert row(account).listed_at
@@ -333,7 +333,7 @@ class TestPanel:
         assert asked.listed_at is None and asked.due_at == world.clock.now
         assert (world.run(account), row(account).listed_at)[1] == world.clock.now
 
-    def test_it_says_how_things_stand(self, pat, account):
+    def test_the_page_shows_the_state_of_the_account(self, pat, account):
         assert "none has come yet" in page(pat)
         Channel.update(called_at=Channel.opened_at).execute()
         text = page(pat)
@@ -361,7 +361,7 @@ class TestPanel:
     @pytest.mark.parametrize(("last", "phase"), [("one-way", "off"), ("disconnection", None)])
     @pytest.mark.parametrize("first", ["new-start", "one-way"])
     @pytest.mark.parametrize("begun", [False, True])
-    def test_of_two_ways_out_the_one_that_ends_more_counts(
+    def test_of_two_goals_the_one_that_ends_more_counts(
         self, pat, world, account, first, last, phase, removes, begun
     ):
         """Two tabs: the page of the second was opened before the first was pressed."""
@@ -593,7 +593,7 @@ class TestPanel:
 
 class TestSettings:
     @pytest.mark.parametrize("headers", [{}, HTMX])
-    def test_they_are_kept_and_followed(self, pat, world, account, headers):
+    def test_settings_are_stored_and_applied(self, pat, world, account, headers):
         assert "If someone edits a booking" in page(pat, f"/sync/accounts/{account.id}/settings")
         answer = pat.post(
             f"/sync/accounts/{account.id}/settings",
@@ -759,7 +759,7 @@ class TestSources:
         pat.post(f"/sync/calendars/{family.id}/stop", headers=headers)
         assert world.mirrored(account) == [] and self.listed("Family").role == "listed"
 
-    def test_rules_decide_anew_what_blocks(self, pat, world, account):
+    def test_new_rules_change_which_events_block(self, pat, world, account):
         main = RemoteCalendar.get(RemoteCalendar.role == "source")
         world.robin.add(
             "Busy",
@@ -868,7 +868,7 @@ class TestNotices:
         assert maya.get(f"/sync/notices/{notice.id}/cancellation").status_code == 403
         assert Booking.get_by_id(theirs.id).status == "confirmed"
 
-    def test_a_calendar_that_is_suddenly_empty_keeps_blocking_until_somebody_believes_it(
+    def test_a_suddenly_empty_calendar_keeps_blocking_until_a_person_confirms(
         self, pat, world, account
     ):
         days = [world.clock.now + timedelta(days=n) for n in range(1, 5)]
@@ -1021,7 +1021,7 @@ class TestNotices:
 
 
 class TestLeaving:
-    def test_it_says_in_numbers_what_will_happen(self, pat, world, account):
+    def test_leaving_shows_its_effects_in_numbers(self, pat, world, account):
         world.robin.add(
             "Dentist",
             world.clock.now + timedelta(days=2),

@@ -374,7 +374,7 @@ class TestTiles:
             and "ask its owner for “make changes and manage sharing”" in text
         )
 
-    def test_one_that_is_gone_says_since_when_and_frees_its_times_on_a_press(
+    def test_a_calendar_that_is_gone_says_since_when_and_can_free_its_times(
         self, pat, world, account
     ):
         main = RemoteCalendar.get(RemoteCalendar.role == "source")
