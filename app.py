@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _wrap(app: Flask, settings: Settings) -> None:
     """Put the layers before the pages that answer or change a request first."""
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
-    if not settings.secret_keys:  # these commands may run all the same, each as far as it can
+    if not settings.secret_keys:  # these commands may run anyway, each as far as possible
         app.wsgi_app = _answer_not_installed
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -398,7 +398,7 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @property
     def own_words(self) -> tuple[str, str, str]:
-        """Words of which this person's password may not consist."""
+        """Words that may not make up this person's password."""
         return self.name, self.email, self.clinic.name
 
     def check_password(self, password: str) -> bool:

@@ -22,7 +22,7 @@ LOOK_BACK_DAYS = 28
 LOOK_AHEAD_DAYS = 6  # days after the visit that `Share` must know
 _WEIGHTS = [0.7**ahead for ahead in range(LOOK_AHEAD_DAYS + 1)]  # by end of the 28 days
 _MONDAY = 4  # 5 January 1970 was a Monday: days since 1970, minus this, count weeks from Monday
-LONG = DAY // 2  # not a visit: whole days, of which only the open hours count
+LONG = DAY // 2  # no visit: whole days, which count only by their open hours
 
 
 class DaySum(NamedTuple):

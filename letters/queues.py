@@ -20,9 +20,9 @@ LATELY = timedelta(days=7)
 
 @dataclass
 class Queue:
-    """One queue: how many were `sent` within a day, are `waiting`, and were `failed` within a week,
-    of which `again` can be tried again. `stuck_since`: the first try of the letters that cannot be
-    sent now. `stuck_word` and `failed_word` say why, as `Letter.word`.
+    """One queue: the number of rows `sent` within a day, `waiting`, and `failed` within a week;
+    `again` of the failed ones can be tried again. `stuck_since`: the first try of the letters that
+    cannot be sent now. `stuck_word` and `failed_word` say why, as `Letter.word`.
     """
 
     sent: int = 0
@@ -36,7 +36,7 @@ class Queue:
 
 
 def of(clinic: Clinic) -> dict[str, Queue]:
-    """The queues of the clinic, by name: that of e-mails, and that of its text messages."""
+    """The clinic's two queues, by name: for e-mails and for its text messages."""
     names = MAIL, texts.queue_of(clinic.id)
     found = {name: Queue() for name in names}
     rows = (

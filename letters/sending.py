@@ -162,7 +162,7 @@ def _message(text: Text, key: str) -> EmailMessage:
     message["Date"] = format_datetime(scheduling.utc_now())
     message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{ours.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    with suppress(BadAddress):  # the letter is sent all the same: its reader did not choose it
+    with suppress(BadAddress):  # the letter is sent anyway: its reader did not choose this address
         if text.reply_to:
             message["Reply-To"] = _address(text.reply_to)
     if text.leave_url:

@@ -42,9 +42,8 @@ class AddressProof(Base):
     @classmethod
     @database.atomic()
     def ask(cls, email: str, user: User | None = None) -> None:
-        """Send a link to the address, unless a few went there within the last hour.
-
-        The same work whoever has the address.
+        """Send a link to the address, unless a few went there within the last hour. The work is the
+        same whether or not somebody has the address.
         """
         key = vault.derived("address", email)[0]
         if cls.select().where(cls.key == key, cls.created_at > now() - WITHIN).count() >= MOST:

@@ -39,8 +39,8 @@ def _has(word: str) -> Expression:
 
 
 def suggested(clinic: Clinic, query: str, most: int | None = None) -> "ModelSelect[Patient]":
-    """Matching clients, at most so many, first those of whom a word begins with the query: "ma"
-    means Maya sooner than someone at a .mail address.
+    """Matching clients, at most so many. Clients with a word that begins with the query come first:
+    "ma" means Maya sooner than someone at a .mail address.
     """
     key = search_key(query)
     begins = Patient.search.startswith(key) | Patient.search.contains(f" {key}")

@@ -183,7 +183,7 @@ class ResetRequest(Base):
 class Throttle(Base):
     """Failed tries per account and per address, both only as keyed hashes."""
 
-    FORGOTTEN = timedelta(hours=6)  # after that time without a try, counting begins anew
+    FORGOTTEN = timedelta(hours=6)  # after that time without a try, counting begins again
     MOST = 20_000  # rows
 
     key = CharField(64, primary_key=True)
@@ -250,8 +250,8 @@ class Throttle(Base):
 
     @classmethod
     def _bound(cls) -> None:
-        """Keep the table small, whoever fills it: of too many rows, those with the fewest tries,
-        then the oldest, are deleted.
+        """Keep the table small: if it has too many rows, those with the fewest tries, then the
+        oldest, are deleted.
         """
         over = cls.select().count() - cls.MOST
         if over > 0:

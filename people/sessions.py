@@ -18,11 +18,11 @@ SEEN_EVERY = timedelta(minutes=5)  # precision of `seen_at`
 class Session(Base):
     """A browser in which somebody is signed in.
 
-    Its cookie holds a random secret, of which only a hash is kept here.
+    Its cookie contains a random secret; only a hash of the secret is stored here.
 
-    It ends when its row goes, when the person's `epoch` grows, or by its age. `contents`: messages
-    and steps under way, encrypted; see `views.kit.sessions`. `device` is a word such as "Firefox
-    on Windows".
+    It ends when its row is deleted, when the person's `epoch` grows, or by its age. `contents`:
+    messages and unfinished steps, encrypted; see `views.kit.sessions`. `device` is a word such as
+    "Firefox on Windows".
     """
 
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")

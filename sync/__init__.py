@@ -1,13 +1,13 @@
-"""Ways out of the clinic's calendar: private feeds and two-way sync.
+"""Private feeds and two-way sync.
 
-A booking shows itself outside as an *event*, whose text is its *face*. One function decides the
-face (`events/face.py`), for private feeds, two-way sync and the preview alike; nothing else
-composes outside text.
+A booking outside is an *event*, whose text is its *face*. One function composes the face
+(`events/face.py`) for private feeds, two-way sync and the preview; no other code composes text for
+outside.
 
-`feeds/` answers feeds from three layers: the check (`feed.py`, one query: may this one be read, and
-which revision is it?), the finished body kept by ETag, and, when that is missing, bookings → faces
-(`shown.py`) → VEVENT text (`ical.py`, with zones from `vtimezone.py`).
+`feeds/` answers a feed in three steps: the check (`feed.py`, one query: may it be read, and at
+which revision?); the finished body, cached by ETag; without one, bookings → faces (`shown.py`) →
+VEVENT text (`ical.py`, with zones from `vtimezone.py`).
 
-`two_way/` keeps calendars at providers in step: `plan.py` decides, `run.py` carries out. Its tables
-are in `tables/`, what a provider is in `providers/`, signing in there in `connect/`.
+`two_way/` keeps calendars at providers up to date: `plans/plan.py` decides, `run.py` carries it
+out. Its tables are in `tables/`, the providers in `providers/`, signing in to them in `connect/`.
 """

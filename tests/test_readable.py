@@ -5,6 +5,7 @@ Sentences in Python go through the catalogue, and what fills them has a name.
 import ast
 import re
 import string
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -282,6 +283,63 @@ def leaning(parts: list[ast.AST]) -> list[int]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
         and LEANING.match(ast.get_docstring(node) or "")
     ]
+
+
+# words of a docstring or comment that need a second reading, and what is written in their place
+HARD = {
+    r"\banew\b": "again",
+    r"\ball the same\b": "anyway",
+    r"\bof which\b": "a second sentence",
+    r"\bwhoever\b": "a person who …, or the role",
+    r"\bweightiest\b": "most important",
+    r"\bin step\b": "up to date",
+    r"\bis braked\b": "is limited",
+    r"\bcalled off\b": "cancelled",
+    r"\bstands? (there|outside|differently|aside|on top)\b": "is, exists, differs",
+    r"\b(how|where|as) (it|they|things?) stands?\b": "its state, its place",
+    r"\bturned away\b|\blet go of\b": "refused, removed",
+    r"\bwhat helps\b": "what to do",
+    r"\bto come to lie\b|\blies? over\b": "overlaps",
+}
+
+
+def hard(path: Path) -> list[str]:
+    """Such words in the docstrings and comments of a file, each with its line."""
+    texts = [
+        (getattr(node, "lineno", 1), ast.get_docstring(node) or "")
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+    ]
+    with tokenize.open(path) as lines:
+        texts += [
+            (token.start[0], token.string)
+            for token in tokenize.generate_tokens(lines.readline)
+            if token.type == tokenize.COMMENT
+        ]
+    return [
+        f"{line}: {hit.group()} (write: {better})"
+        for line, text in texts
+        for pattern, better in HARD.items()
+        for hit in re.finditer(pattern, " ".join(text.split()), re.IGNORECASE)
+    ]
+
+
+def test_docstrings_and_comments_use_plain_words():
+    found = {path.relative_to(TOP).as_posix(): hard(path) for path in PROGRAMS}
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('"""Read everything anew."""', 1),
+        ("x = 1  # Whoever\nx = 2  # reads it", 1),
+        ('"""Read all calendars again."""\nanew = "all the same"', 0),
+    ],
+)
+def test_the_search_finds_words_that_are_not_plain(tmp_path, source, found):
+    (tmp_path / "module.py").write_text(source)
+    assert len(hard(tmp_path / "module.py")) == found
 
 
 def test_a_docstring_can_be_read_without_the_one_above():

@@ -52,7 +52,7 @@ class LetterSettings(ClinicSettings):
 
 
 class ChangedOnline(Base):
-    """A booking that its client changed by a link, whoever made it.
+    """A booking that its client changed by a link, also one that the team made.
 
     The client gets letters about it from then on, as after an online booking: their calendar has an
     entry by now.

@@ -14,7 +14,7 @@ def quoted(*path: str) -> str:
 
 class _Columns(dict[type, bool]):
     """Known columns, filled as classes appear. Columns of an alias are left out: Peewee makes them
-    anew in each statement, and they would fill the memory.
+    again in each statement, and they would fill the memory.
     """
 
     def __missing__(self, kind: type) -> bool:

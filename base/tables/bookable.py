@@ -11,7 +11,7 @@ from base.database import Base, transition
 
 from .audit import AuditEntry
 
-# Whom a client chooses: a person or anyone, always a person, or nobody (whoever is free).
+# The client's choice: a person or anyone, always a person, or none (anyone who is free).
 CHOICES = ("either", "person", "anyone")
 # Whether the clinic confirms each booking: as its settings say, always, or never.
 APPROVALS = ("clinic", "always", "never")

@@ -152,9 +152,7 @@ def find_user(email: str) -> User:
 
 
 def ask_password(*own: str) -> str:
-    """A new password, from standard input, or typed twice. `own`: words of which it may not
-    consist.
-    """
+    """A new password, from standard input, or typed twice. `own`: words that may not make it up."""
     value = (
         click.prompt(_("New password"), hide_input=True, confirmation_prompt=True)
         if sys.stdin.isatty()

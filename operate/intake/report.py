@@ -35,7 +35,7 @@ class Report:
     stored: int = 0  # the number of imported lines
 
     def fault(self, line: int, column: str, sentence: str) -> None:
-        """Note a fault because of which the line is not imported."""
+        """Note a fault: its line is not imported."""
         self.bad.add(line)
         if len(self.faults) < MOST_KEPT:
             self.faults.append(
@@ -120,7 +120,7 @@ class Cells:
         ]
 
     def fault(self, column: str, sentence: str) -> None:
-        """Note a fault because of which the line is not imported."""
+        """Note a fault: the line is not imported."""
         self._report.fault(self.number, column, sentence)
 
     def note(self, column: str, sentence: str) -> None:

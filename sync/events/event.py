@@ -124,12 +124,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The result of one pull. `complete`: it holds everything in the window (None: of all times),
-    so that missing events are gone; else only changes. A tombstone names a deleted event, which
-    may be unknown to us. `unread`: events of which we know only that they exist. `unsure`: ids
-    that a pull lacks and that could not be looked up: neither there nor gone. `relisted`: series
-    whose occurrences were all listed anew, so that those which the list lacks are gone. `called`:
-    the name that the calendar gives itself there, where it is told nowhere else.
+    """The result of one pull. `complete`: it contains everything in the window (None: of all
+    times), so that missing events are gone; else only changes. A tombstone names a deleted event,
+    perhaps one unknown to us. `unread`: events that exist and could not be read. `unsure`: ids that
+    a pull lacks and that could not be looked up: neither there nor gone. `relisted`: series whose
+    occurrences were all listed again, so that missing ones are gone. `called`: the name that the
+    calendar has in its document, if no list of calendars gives it.
     """
 
     changed: tuple[RemoteEvent, ...]
@@ -281,9 +281,7 @@ class UpdateRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class PutBack(Step):
-    """Undo a change that somebody made outside: an update of which a person is told. `change` as in
-    Ask.
-    """
+    """Undo a change that somebody made outside, and tell a person. `change` as in Ask."""
 
     event: Event
     seen: RemoteEvent

@@ -167,8 +167,7 @@ _TITLES = {"cancelled": lazy("Cancelled: {title}"), "no_show": lazy("No-show: {t
 def face(subject: Subject, policy: Policy) -> Face:
     """The face of a booking under a policy. An empty title becomes "Busy".
 
-    It is written in the clinic's language (English for now), whoever looks: the language of a page
-    changes nothing outside.
+    It is in the clinic's language (English for now): the reader's language changes nothing outside.
     """
     if policy.hide_sensitive:
         return BUSY

@@ -1,8 +1,8 @@
 """Connected accounts and their calendars.
 
-An account is *due* when its rows say so (`Account.due`), whoever wakes the worker. Only the worker
-with an account's lease writes its rows. `starting`, `controls`, `sources` and `ending` change an
-account. Nothing here calls a provider; `sync.two_way.run` does.
+An account is *due* when its rows say so (`Account.due`). Only the worker with an account's lease
+writes its rows. `starting`, `controls`, `sources` and `ending` change an account. Nothing here
+calls a provider; `sync.two_way.run` does.
 """
 
 import secrets
@@ -70,7 +70,7 @@ class Account(Phased, Directed):
     `phase`: "naming" (connected, its calendar has no name yet), "active", "paused", "leaving" (our
     events are being deleted; then it becomes its `goal`), "off" (still allowed, not synced).
     `health`: "ok", "waiting" (until `wait_until`), "reconnect" (the person must act), "operator"
-    (whoever runs Kalends must act), "calendar_gone" (our calendar was deleted outside).
+    (the operator of Kalends must act), "calendar_gone" (our calendar was deleted outside).
     `health_word` is the provider's own word, or `TOO_MUCH_AT_ONCE`.
     """
 
@@ -376,7 +376,7 @@ class RemoteCalendar(Base):
     search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
     sought_at = InstantField(null=True)  # when it was last searched completely, without a filter
     search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
-    # grows each time it is turned on or is to be read anew: a reading that began before is void
+    # grows each time it is turned on or is to be read again: a reading that began before is void
     turn = IntegerField(default=0)
     # our calendar that we left there, since somebody keeps their own events in it
     has_others = BooleanField(column_name="has_repeats", default=False)

@@ -24,8 +24,8 @@ def set_right(at: datetime) -> None:
     """
     future, far = at + SKEW, at + FAR
     calendar, account = RemoteCalendar, Account
-    anew = {"due_at": None, "whole_at": None, "compared_at": None, "read_at": at}
-    calendar.update(anew).where(calendar.read_at > future).execute()
+    unread = {"due_at": None, "whole_at": None, "compared_at": None, "read_at": at}
+    calendar.update(unread).where(calendar.read_at > future).execute()
     calendar.update(due_at=None).where(calendar.due_at > far).execute()
     calendar.update(whole_at=None).where(calendar.whole_at > future).execute()
     calendar.update(compared_at=None).where(calendar.compared_at > future).execute()

@@ -53,7 +53,7 @@ def _turn(account: Account, direction: str) -> None:
     are written again; the calendars that were read are remembered.
     """
     calendars = RemoteCalendar.account == account
-    anew = {"sync_token": None, "due_at": None, "turn": RemoteCalendar.turn + 1}
+    unread = {"sync_token": None, "due_at": None, "turn": RemoteCalendar.turn + 1}
     if direction == "out":
         ExternalEvent.delete().where(ExternalEvent.calendar.in_(account.calendars)).execute()
         read = RemoteCalendar.select(RemoteCalendar.id).where(
@@ -62,17 +62,17 @@ def _turn(account: Account, direction: str) -> None:
         for row in read:
             Notice.settle(account, f"empty {row.id}", "stopped")
         RemoteCalendar.update(
-            role="listed", was_source=True, read_at=None, may_empty=False, gone_since=None, **anew
+            role="listed", was_source=True, read_at=None, may_empty=False, gone_since=None, **unread
         ).where(calendars, RemoteCalendar.role == "source").execute()
         account.show_anew()
     elif account.direction == "out":
-        RemoteCalendar.update(role="source", was_source=False, **anew).where(
+        RemoteCalendar.update(role="source", was_source=False, **unread).where(
             calendars, RemoteCalendar.was_source, RemoteCalendar.role == "listed"
         ).execute()
     if "out" in (direction, account.direction):
         # events of others in our calendar are now read, or not any more: a reading that has begun
         # is void
-        RemoteCalendar.update(**anew).where(
+        RemoteCalendar.update(**unread).where(
             calendars, RemoteCalendar.role == "destination"
         ).execute()
     if direction == "in":  # also events that failed before, or were to be kept there
@@ -83,7 +83,7 @@ def _turn(account: Account, direction: str) -> None:
 
 @transition
 def ask(account: Account, because: str, actor: User | None = None) -> None:
-    """Ask for a run now: "check" (the person pressed), "resync" (read everything anew and
+    """Ask for a run now: "check" (the person pressed), "resync" (read everything again and
     compare).
     """
     if because == "resync":

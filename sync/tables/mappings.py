@@ -33,9 +33,9 @@ class MappingRow(Base):
     phase = CharField(10)
     generation = IntegerField(default=1)
     updated_at = InstantField(null=True)
-    # guests whom somebody added to the event outside; None: unknown
+    # guests that somebody added to the event outside; None: unknown
     guests = IntegerField(null=True)
-    guests_told = IntegerField(null=True)  # guests of whom the person was told
+    guests_told = IntegerField(null=True)  # guests that the person knows from a notice
     problem = CharField(60, default="")
     tries = IntegerField(default=0)
     retry_at = InstantField(null=True)

@@ -143,7 +143,7 @@ def start(
 @transition
 def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name: str) -> None:
     """Begin to read the only calendar of an account to which nothing is sent. One that is read
-    already is read anew, since its address may have changed.
+    already is read again, since its address may have changed.
     """
     mine = RemoteCalendar.account == account
     if not account.may_begin:

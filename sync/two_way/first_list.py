@@ -43,8 +43,8 @@ def due() -> "ModelSelect[Account]":
 
 def ask(account: Account) -> None:
     """Ask for the list now."""
-    anew = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
-    Account.update(**anew).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
+    unlisted = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
+    Account.update(**unlisted).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
     database.will_wake("account", account.id)
 
 

@@ -318,14 +318,14 @@ def notice_of_mine(notice_id: int) -> Notice:
 
 def entry_to_change(entry_id: int) -> WaitingEntry:
     """An entry of this clinic's waiting list, open or ended: for receptionists and managers, and
-    for whoever works in the calendars that it is about; else 404 or 403.
+    for people who work in the calendars that it is about; else 404 or 403.
     """
     entry = _load(WaitingEntry, entry_id)
     return entry if may_change_entry(entry) else abort(403)
 
 
 def may_change_entry(entry: WaitingEntry) -> bool:
-    """Whether the person may change the entry: receptionists and managers, and whoever works in the
+    """Whether the person may change the entry: receptionists, managers, and people who work in the
     calendars that it is about.
     """
     if current_user.books_for_all:

@@ -174,8 +174,8 @@ def to_decide() -> int:
 
 @blueprint.app_template_global()
 def stuck_accounts() -> list[tuple[Account, state.State, str]]:
-    """The signed-in person's accounts because of which the calendar shows less than they expect,
-    each with its state and its name.
+    """The signed-in person's accounts whose state makes the calendar show less than expected, each
+    with its state and its name.
     """
     found = state.any_of(_mine()[0], state.BANNER)
     return [(account, why, account_names.name_of(account)) for account, why in found]

@@ -18,7 +18,7 @@ from sync.two_way.standing import decisions, state
 from sync.two_way.standing.state import State
 from views.kit import display
 
-MOST_SKIPPED = 50  # bookings not in step that an account's panel lists
+MOST_SKIPPED = 50  # bookings that are not up to date, in an account's panel, at most
 # words of a server that makes no calendar for us
 UNMADE = ("cannot_create", "too_many_calendars")
 EDITS = {

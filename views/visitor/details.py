@@ -123,8 +123,8 @@ def details(page: OnlinePage):
     if ticket is None:
         return choosing.gone(page)
     answer = make_response(_ask(page, ticket, DetailsForm(page)))
-    # Whoever comes back to it from the last look finds what was typed: the browser may keep the
-    # page, unlike all that show it.
+    # A visitor who returns from the summary page finds the typed text: the browser may keep this
+    # page, but none that shows the text.
     answer.headers["Cache-Control"] = "private, no-cache"
     return answer
 

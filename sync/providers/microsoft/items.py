@@ -25,5 +25,5 @@ def is_of_series(item: dict[str, Any]) -> bool:
 
 
 def event_of(item: dict[str, Any]) -> str:
-    """The event of an item in a delta: itself, or the series of which it is one occurrence."""
+    """The event of an item in a delta: the item itself, or its series if it is an occurrence."""
     return identity(item.get("seriesMasterId")) or item["id"]

@@ -22,7 +22,7 @@ MOST_EVENTS, MOST_OCCURRENCES = 20_000, 5_000
 SPARE = timedelta(days=3)  # events that ended so long before the window are left out unread
 SAMPLE = 40  # events whose ids are compared with those of the earlier document
 _UNFOLDED = re.compile(r"\n[ \t]")
-# lines that many programs write anew each time, without a change
+# lines that many programs write again each time, without a change
 _VOLATILE = re.compile(r"^(DTSTAMP|LAST-MODIFIED|CREATED|PRODID|SEQUENCE)[;:].*\n?", re.M | re.I)
 _EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?^END:VEVENT\s*\n?", re.MULTILINE | re.DOTALL | re.I)
 _REPEATS = re.compile(r"^(RRULE|RDATE|RECURRENCE-ID|DURATION)[;:]", re.MULTILINE | re.I)

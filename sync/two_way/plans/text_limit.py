@@ -30,7 +30,7 @@ class TextLimit:
         self.policy = Policy.of(account.user, account.clinic, self.choices)
 
     def exceeding(self, seen: Sequence[RemoteEvent]) -> list[RemoteEvent]:
-        """Those of these events (all of them ours) that show more than they may."""
+        """The events among these (all of them ours) that show more than they may."""
         known = self.known({event.own_mark.reference for event in seen})
         return [event for event in seen if self._exceeds(event, known)]
 
@@ -141,7 +141,7 @@ def id_of(event: RemoteEvent) -> str:
 
 
 def note(account: Account, calendar_id: str, seen: Sequence[RemoteEvent]) -> None:
-    """Note those of these events that show more than they may. `seen`: events of ours that no plan
+    """Note the events among these that show more than they may. `seen`: events of ours that no plan
     writes. Call it inside the account's lease.
     """
     if seen:

@@ -70,7 +70,7 @@ def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_f
     """Give notices of double bookings; one notice for many, or for a calendar's first read.
 
     A double booking that the person accepted is not reported again, however often the calendar is
-    read anew.
+    read again.
     """
     if not near:
         return
@@ -127,7 +127,7 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
 
 
 def _clash(event: ExternalEvent, booking: Booking) -> str:
-    """The identity of a double booking, the same when the event was read anew into another row."""
+    """The identity of a double booking, the same when the event was read again into another row."""
     return (
         f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()}"
         f" {hash_of(event.remote_id)[:12]}"

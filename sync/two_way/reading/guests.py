@@ -1,4 +1,4 @@
-"""Guests whom somebody invited to an event of ours outside. We never invite anyone, and remove
+"""Guests that somebody invited to an event of ours outside. We never invite anyone, and remove
 guests only when a person decides so.
 """
 

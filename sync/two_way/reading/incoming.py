@@ -84,9 +84,9 @@ def compare(
     """The changes by a pull. Reads only. `mapped`: ids of events of ours in the calendar.
 
     A complete pull also removes events that it lacks, and missing occurrences of a series that was
-    listed anew, unless the pull is unsure. An event in the pull counts more than a tombstone of its
-    series. An event that cannot be read keeps its last known state. An event without an id could be
-    any, so nothing then counts as missing.
+    listed again, unless the pull is unsure. An event in the pull counts more than a tombstone
+    of its series. An event that cannot be read keeps its last known state. An event without an
+    id could be any, so nothing then counts as missing.
     """
     mapped, unread = set(mapped), {one.remote_id for one in delta.unread}
     external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]

@@ -26,7 +26,7 @@ def made_sure(
     is none. The rest is `unsure`. Raises errors of the whole account.
 
     Events that we wrote a moment ago are unsure: lists and filters may not know them yet. If a
-    person asked to read everything anew, they are looked for anyway, without a filter.
+    person asked to read everything again, they are looked for anyway, without a filter.
 
     If neither the list nor any of many looks finds one of ours, all count as gone: a person is
     asked, and needs the whole number.

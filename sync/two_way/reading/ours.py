@@ -35,13 +35,13 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
     delta, window = reader.pull(
         destination,
         unrolled=False,
-        anew=agrees is False or doubted_at is not None,
+        is_whole=agrees is False or doubted_at is not None,
         after=doubted_at,
     )
     looks = {} if delta.complete else _look_for_untold(reader, destination, delta, at)
     living = [event for event in looks.values() if event]
     if len(living) < len(looks):  # an event is said to be missing: a complete reading decides
-        delta, window = reader.pull(destination, unrolled=False, anew=True)
+        delta, window = reader.pull(destination, unrolled=False, is_whole=True)
     elif living:
         delta = replace(delta, changed=(*delta.changed, *living))
     if delta.complete:

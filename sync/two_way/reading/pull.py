@@ -51,13 +51,13 @@ class Reader:
         self,
         calendar: RemoteCalendar,
         unrolled: bool,
-        anew: bool = False,
+        is_whole: bool = False,
         after: datetime | None = None,
     ) -> tuple[Delta, Window]:
-        """Changes since the last reading; a complete reading where there was none, the window moved
-        on, the provider dropped the sync token, or it is asked for (`anew`): pages that were
-        read up to `after` are then not used. Returns also the window of the new sync token.
-        Raises OutOfTime at a page; the next slice continues there.
+        """Changes since the last reading; a complete reading if there was none, the window moved
+        on, the provider dropped the sync token, or it is asked for (`is_whole`): then pages that
+        were read up to `after` are not used. Returns also the window of the new sync token. Raises
+        OutOfTime at a page; the next slice continues there.
         """
         calendar.account = self.account  # loaded, so that the caller need not read it again
         calendar.due_at = scheduling.utc_now()  # for `plan_next`; unfinished, it stays due
@@ -65,8 +65,8 @@ class Reader:
         doubted = lacking.Doubts.of(calendar)
         after = max((at for at in (after, doubted.newest) if at), default=None)
         with self.pages.of(calendar, after=after):
-            anew |= doubted.is_due and not self.is_urgent
-            delta, window = self._pull(calendar, unrolled, anew)
+            is_whole |= doubted.is_due and not self.is_urgent
+            delta, window = self._pull(calendar, unrolled, is_whole)
         if delta.called and delta.called != calendar.name:
             calendar.name = delta.called
             RemoteCalendar.update(name=calendar.name).where(*same(calendar)).execute()
@@ -99,12 +99,14 @@ class Reader:
             ),
         )
 
-    def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
+    def _pull(
+        self, calendar: RemoteCalendar, unrolled: bool, is_whole: bool
+    ) -> tuple[Delta, Window]:
         provider, reach = self.context.provider, local.reach(self.account)
         window, told = local.window(self.account), None
         kept = calendar.window
         if (
-            not anew
+            not is_whole
             and calendar.sync_token
             and kept is not None
             and kept.ends_at > window.ends_at + timedelta(days=2)
@@ -174,7 +176,7 @@ class Reader:
             if calendar.sync_token
             else RemoteCalendar.sync_token.is_null()
         )
-        # somebody may have asked meanwhile to read everything anew
+        # somebody may have asked meanwhile to read everything again
         with self.context.writing():
             RemoteCalendar.update(**columns).where(*same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")
@@ -214,7 +216,7 @@ class Reader:
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:
-    """The condition for the calendar's row, unless a person turned it on or asked to read it anew
+    """The condition for the calendar's row, unless a person turned it on or asked to read it again
     since it was loaded.
     """
     return RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn

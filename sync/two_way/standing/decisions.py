@@ -91,8 +91,8 @@ def _write_again(account: Account, notice: Notice) -> None:
 
 
 def remove_guests(notice: Notice) -> None:
-    """Remove the guests whom somebody invited to our event outside. The provider may tell them
-    so.
+    """Remove the guests that somebody invited to our event outside. The provider may tell them
+    about it.
     """
     with _deciding(notice, "removed") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
@@ -144,8 +144,8 @@ def decide_stray(notice: Notice, decided: str) -> None:
 def accept_empty(notice: Notice) -> None:
     """Accept that the calendar outside really is empty."""
     with _deciding(notice, "believed") as account:
-        anew = {"may_empty": True, "due_at": None, "sync_token": None}
-        RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
+        unread = {"may_empty": True, "due_at": None, "sync_token": None}
+        RemoteCalendar.update(**unread).where(RemoteCalendar.id == notice.calendar_id).execute()
         controls.ask(account, "check")
 
 

@@ -116,7 +116,7 @@ def _counts(at: datetime) -> tuple[Any, ...]:
 
 
 def _notices(found: dict[int, Overview]) -> None:
-    """Add open questions, the last reminder, and what stands differently outside."""
+    """Add open questions, the last reminder, and the differences outside."""
     may_differ = [
         number for number, one in found.items() if vars(one.standing.account)["may_differ"]
     ]
@@ -128,7 +128,7 @@ def _notices(found: dict[int, Overview]) -> None:
         of_account[notice.account_id].append(notice)
     for number, one in found.items():
         notices = sorted(of_account[number], key=lambda notice: notice.id)
-        one.standing.question = Standing.weightiest(
+        one.standing.question = Standing.most_important(
             notice for notice in reversed(notices) if notice.kind in QUESTIONS
         )
         asked = [notice for notice in notices if notice.kind == "sync_reminder"]

@@ -223,10 +223,10 @@ class Standing(Differing):
     @cached_property
     def question(self) -> Notice | None:
         """The open question that a person must answer; a safety stop before all others."""
-        return self.weightiest(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
+        return self.most_important(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
 
     @staticmethod
-    def weightiest(questions: Iterable[Notice]) -> Notice | None:
+    def most_important(questions: Iterable[Notice]) -> Notice | None:
         """The most important of these open questions."""
         return min(questions, key=lambda row: row.kind == "source_empty", default=None)
 

@@ -135,7 +135,7 @@ class KeptPages:
 
     def _place(self, calendar: RemoteCalendar, address: str) -> str:
         """The key of a page. It changes with a fresh start of the account, and when a person asks
-        to read the calendar anew.
+        to read the calendar again.
         """
         since = f"{calendar.account.generation} {calendar.turn} {self._purpose}"
         return hashlib.sha256(f"{since} {calendar.calendar_id} {address}".encode()).hexdigest()

@@ -274,7 +274,7 @@ class Batch:
         seen: RemoteEvent,
         error: ProviderError,
     ) -> None:
-        """Note that the event changed, so that it is decided anew. An event that is called changed
+        """Note that the event changed, so that it is decided again. An event that is called changed
         twice although it has the requested version is refused, and waits.
         """
         is_changed = isinstance(operation, Create) or seen.etag != operation.etag

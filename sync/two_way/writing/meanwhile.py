@@ -73,7 +73,7 @@ def in_order(
 ) -> tuple[list[Step], list[Step]]:
     """The steps in their order: bookings that changed recently (`recent`, uids) first, then the
     others by time, within the plan's own order. The second list holds creations that only depend
-    on their booking, and may be planned anew.
+    on their booking, and may be planned again.
     """
     steps = list(steps)
     kinds = {

@@ -117,7 +117,7 @@ class Sender:
     def _note_excess(
         self, destination: RemoteCalendar, seen: Sequence[RemoteEvent], steps: Sequence[Step]
     ) -> None:
-        """Note those of these events of ours that the plan neither writes nor deletes, and that
+        """Note the events of ours among these that the plan neither writes nor deletes, and that
         show more than they may.
         """
         ours = [event for event in seen if marks.is_ours(event.mark, self.account)]
