@@ -1,4 +1,4 @@
-"""What keeps people out of a page, as axe finds it."""
+"""Barriers of a page for people with disabilities, as axe finds them."""
 
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 

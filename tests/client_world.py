@@ -1,4 +1,6 @@
-"""What clients of a clinic get by e-mail: letters and their parts, read by parsers of others."""
+"""The e-mails that clients of a clinic get: letters and their parts, read by other parsers than
+ours.
+"""
 
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What a browser's console says that is a fault of a page."""
+"""Which messages of a browser's console are faults of a page."""
 
 # A page that is left or drawn anew ends its own requests: htmx tells that as two errors. A refused
 # form is an answer.

@@ -1,7 +1,5 @@
-"""A server over TCP that answers in drops.
-
-The first part at once, then an octet or a line at a time, and after far too long a good end.
-Whoever waits for that has no bound.
+"""A server over TCP that answers in drops: the first part at once, then an octet or a line at a
+time, and far too late a regular end. A client without a time limit waits all that time.
 """
 
 import socket

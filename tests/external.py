@@ -1,4 +1,4 @@
-"""External events as they stand in the database after they were read: no provider is asked."""
+"""External events as rows, in the state after a reading; no provider is asked."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""What does and what does not change the text of a private link."""
+"""Changes that change the text of a private link, and changes that do not."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,6 +1,6 @@
 """A real mail server of the tests' own, on loopback and in a thread.
 
-It takes letters in, and refuses, delays or dies as told.
+It accepts letters, and refuses, delays or ends a connection as the test wants.
 """
 
 import asyncio

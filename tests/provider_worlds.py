@@ -1,8 +1,6 @@
-"""Imitation providers with an adapter of ours before them, for the promises that every adapter must
-keep.
+"""Imitation providers with our adapters, for the contract that every adapter must keep.
 
-Every request and answer on the way is judged by the vendor's schema, the parts of a batch one by
-one.
+Every request and answer is checked by the vendor's schema, the parts of a batch one by one.
 """
 
 import json

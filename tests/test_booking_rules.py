@@ -1,4 +1,4 @@
-"""What may become of a booking: taken time, series, statuses, undoing, two at once."""
+"""The rules of bookings: taken time, series, statuses, undoing, two requests at once."""
 
 import threading
 import uuid

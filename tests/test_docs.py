@@ -1,6 +1,5 @@
-"""The README tells the truth.
-
-Each setting, command, target and file that it should name, and none that is not there.
+"""The README is complete and true: it names each setting, command, target and file that it should,
+and none that does not exist.
 """
 
 import ast

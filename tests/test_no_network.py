@@ -1,9 +1,8 @@
-"""No request speaks with anybody but the database and Redis: every route and action is walked while
-a look-out notes each connection.
+"""No request connects to anything but the database and Redis: every route and action is called
+while a hook notes each connection.
 
-Mail and both providers are set up at addresses that nobody answers. The way back from a provider is
-the one exception; it shows that the
-look-out sees what is there to be seen.
+Mail and both providers are set up at addresses where nothing answers. The return from a provider is
+the one exception; it shows that the hook sees connections.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Many at once in one clinic: nobody waits for ever, and nothing is lost."""
+"""Many requests at once in one clinic: none waits for ever, and nothing is lost."""
 
 import threading
 from datetime import timedelta

@@ -1,5 +1,6 @@
-"""Pages, styles and scripts are written for people to read: short lines, one declaration a line.
-Sentences in Python go through the catalogue, and what fills them has a name.
+"""Pages, styles and scripts are written for people to read: short lines, one declaration in each
+line. Sentences in Python go through the catalogue, and their values have names. Docstrings,
+comments and names use plain words.
 """
 
 import ast

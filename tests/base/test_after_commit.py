@@ -1,4 +1,6 @@
-"""What a transaction makes due is told once, after its commit; never what was taken back."""
+"""Listeners are called once after the commit of a transaction, with all that it made due, and never
+after a rollback.
+"""
 
 import threading
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Where a booking moved by hand comes to lie, and taking that back, on both databases."""
+"""The new place of a booking moved by hand, and undoing the move, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,6 +1,5 @@
-"""A series of several people, states and places.
-
-Whom a change reaches, what stays, and that nobody is booked twice unasked.
+"""A series of several people, states and places: which bookings a change reaches, which stay, and
+that nobody is booked twice without agreeing.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The environment: read once, all faults told at once in sentences."""
+"""The environment is read once, and all faults are reported together as sentences."""
 
 import os
 import sqlite3

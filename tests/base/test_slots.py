@@ -1,4 +1,4 @@
-"""Free times: what holds for any openings, anything taken, any gaps and any day of the year."""
+"""Free times: laws for any openings, taken times, gaps and days of the year."""
 
 import random
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,7 +1,5 @@
-"""Time off and bookings.
-
-Refused like any taken time until somebody agrees, in series, undo and handing over alike; what is
-agreed to holds for what was shown alone.
+"""Time off is refused like any taken time until somebody agrees, in series, undo and handing over.
+An agreement covers only the conflicts that were shown.
 """
 
 from datetime import UTC, date, datetime, timedelta

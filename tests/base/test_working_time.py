@@ -1,4 +1,4 @@
-"""When somebody works: hours on dates, time off over clock changes and years, and what is none."""
+"""Working time: hours on dates, time off over clock changes and years, and invalid time off."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Time zones by what people call them."""
+"""Time zones by the names that people use."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""What the hands of a receptionist feel: cards with an address, places kept, keys, lost lines."""
+"""The calendar for receptionists: cards with an address, places that are kept, keys, lost
+connections.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,5 @@
-"""From the calendar to a calendar app.
-
-What is booked, moved and cancelled in the browser stands in the link at its next read.
+"""From the calendar to a calendar app: a link shows bookings made, moved and cancelled in the
+browser at its next read.
 """
 
 import urllib.request

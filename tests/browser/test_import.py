@@ -1,6 +1,5 @@
-"""Bringing in a CSV file in a real browser.
-
-Choose it, watch the check count, read what is wrong, import the rest.
+"""Importing a CSV file in a browser: choose it, follow the check, read the faults, import
+the rest.
 """
 
 import pytest

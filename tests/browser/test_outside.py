@@ -1,6 +1,5 @@
-"""External events in a real browser.
-
-A card over the calendar, and a page that follows what happens outside without getting in the way.
+"""External events in a browser: a card over the calendar, and a page that follows changes outside
+without disturbing the person.
 """
 
 from datetime import UTC, datetime, timedelta

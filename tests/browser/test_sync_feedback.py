@@ -1,6 +1,5 @@
-"""What a press on Calendar sync says.
-
-In sight where one pressed, and where the keyboard goes on from.
+"""The messages after a press on Calendar sync: they are in sight, and the keyboard focus continues
+there.
 """
 
 import external

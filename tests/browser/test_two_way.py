@@ -1,6 +1,5 @@
-"""Two-way sync by clicking, with the real server, workers and imitation provider.
-
-What the readme promises a first-time user.
+"""Two-way sync by clicking, with the real server, workers and imitation provider: the steps of the
+README for a first-time user.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The waiting list: what is offered to whom, and how it ends."""
+"""The waiting list: offers, the clients who get them, and their ends."""
 
 from datetime import UTC, date, datetime, time, timedelta
 

@@ -1,7 +1,5 @@
-"""Free times from rows.
-
-Working hours, bookings, events outside, time off and gaps; with few queries, and with whom where
-anyone will do.
+"""Free times from rows: working hours, bookings, external events, time off and gaps; with few
+queries, and with a proposed person if anyone will do.
 """
 
 import logging

@@ -1,5 +1,5 @@
-"""No two bookings of a person overlap unless somebody agreed: each way of taking time asks, what
-was agreed to is written down, and the nightly check finds what was not.
+"""No two bookings of a person overlap unless somebody agreed: each way of taking time asks,
+agreements are stored, and the nightly check finds overlaps without one.
 """
 
 import runpy

@@ -1,4 +1,4 @@
-"""By which rules clients book online, and what they leave of the free times."""
+"""The rules of online booking, and the free times that they leave."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,7 +1,4 @@
-"""Why somebody is not free.
-
-It names what is in the way, and never disagrees with the list of free times.
-"""
+"""The reasons why somebody is not free. They always agree with the list of free times."""
 
 import random
 from datetime import UTC, date, datetime, timedelta

@@ -1,5 +1,5 @@
 """The calendar part of every kind of letter against the tables of RFC 5546 §3.2.1, 3.2.2 and 3.2.5:
-which properties must stand in it, how often, and which must not. Two parsers of others count.
+required properties, how often each may occur, and forbidden ones. Two other parsers read it.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Letters to clients about their bookings: which go out, when, and what stands in them."""
+"""Letters to clients about their bookings: which are sent, when, and their content."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
-"""Letters about sync trouble.
-
-One for each step of an episode, to whom it concerns, never twice, and with nothing in them that is
-private.
+"""Letters about sync trouble: one for each step of an episode, to the people concerned, never
+twice, and without private data.
 """
 
 from datetime import timedelta

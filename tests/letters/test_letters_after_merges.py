@@ -1,6 +1,5 @@
-"""Letters that wait while two records of one client are merged: they go to the address of the
-record that stands, once, and never to one that was given up. And links, where a booking is given
-to another client.
+"""Letters that wait while two records of one client are merged go once to the address of the kept
+record, and never to the other. And links of a booking that was given to another client.
 """
 
 import re

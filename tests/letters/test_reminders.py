@@ -1,4 +1,4 @@
-"""Reminders: when they go, to whom, and how they end."""
+"""Reminders: when they are sent, to which clients, and how they end."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,6 @@
-"""Text messages: to whom, what, and how they reach the clinic's own service, over real sockets."""
+"""Text messages: recipients, content, and the way to the clinic's own service, over real
+sockets.
+"""
 
 import hashlib
 import hmac

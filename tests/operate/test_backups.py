@@ -1,7 +1,4 @@
-"""Backups across versions and faults.
-
-What is restored is what was there, and nothing is lost on the way.
-"""
+"""Backups across versions and faults: a restore brings back the same data, and loses nothing."""
 
 import os
 import shutil

@@ -1,4 +1,6 @@
-"""What the doctor says of providers, of the address they are given, and of connected accounts."""
+"""The doctor's findings about providers, about the server's address, and about connected
+accounts.
+"""
 
 from datetime import timedelta
 

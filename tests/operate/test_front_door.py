@@ -1,6 +1,5 @@
-"""`make run` as somebody meets it who has just cloned this.
-
-It starts, says where it is, stops without a trace, or says why not.
+"""`make run` for a person who has just cloned the project: it starts, prints its address, stops
+cleanly, or says why it cannot start.
 """
 
 import os

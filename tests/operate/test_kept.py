@@ -1,4 +1,4 @@
-"""What updates and restores set aside: how many of them stay, and for how long."""
+"""Files that updates and restores move aside: how many are kept, and for how long."""
 
 from datetime import UTC, datetime, timedelta
 

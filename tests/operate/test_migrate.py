@@ -1,6 +1,5 @@
-"""The database through its migrations.
-
-The same as the models say, never backwards, and faults in sentences.
+"""The database through its migrations: the same as in the models, never backwards, with faults as
+sentences.
 """
 
 import os

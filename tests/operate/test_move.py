@@ -1,4 +1,4 @@
-"""The guide to PostgreSQL in docs/backup.md: its script is run as it stands there."""
+"""The guide to PostgreSQL in docs/backup.md: its script is run unchanged."""
 
 import os
 import re

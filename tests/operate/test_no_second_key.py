@@ -1,7 +1,5 @@
-"""Only the first start makes a secret key.
-
-A command that runs with other settings than the service's makes nothing at all, and says what to
-do.
+"""Only the first start makes a secret key. A command with other settings than the service's creates
+nothing, and says what to do.
 """
 
 import socket

@@ -1,6 +1,5 @@
-"""When Redis, the database or the disk refuse.
-
-What still works, what is said, and that all goes on by itself afterwards.
+"""Redis, the database or the disk refuse: which parts still work, what pages say, and that
+everything continues by itself afterwards.
 """
 
 import fcntl

@@ -1,6 +1,5 @@
-"""Restores that are cut off at any place, that meet damage, other programs and other users.
-
-There is always one whole database with its own key, and what was there before.
+"""Restores that are interrupted at any place, or meet damage, other programs and other users. There
+is always one complete database with its own key, and the former one is kept.
 """
 
 import dataclasses

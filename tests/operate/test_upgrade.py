@@ -1,6 +1,5 @@
-"""From every earlier version to this one, with data in every table.
-
-Nothing is lost, and what follows from stored secrets stays the same.
+"""From every earlier version to this one, with data in every table: nothing is lost, and values
+derived from stored secrets stay the same.
 """
 
 import hashlib

@@ -1,6 +1,5 @@
-"""The web as it is deployed, met by slow, broken and hostile lines.
-
-They cost a connection, never a thread, and what came in part is not taken.
+"""The deployed web with slow, broken and hostile connections: each costs a connection and never a
+thread, and incomplete requests are not accepted.
 """
 
 import select

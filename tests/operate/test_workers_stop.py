@@ -1,4 +1,4 @@
-"""A worker that is told to stop stops, also where Redis goes at the same moment."""
+"""A worker stops when told, even if Redis goes away at the same moment."""
 
 import signal
 

@@ -1,5 +1,5 @@
-"""E-mail addresses are proved by a link where mail is set up, and no page says whose address is in
-use.
+"""E-mail addresses are proved by a link if mail is set up, and no page reveals which addresses are
+in use.
 """
 
 import dataclasses

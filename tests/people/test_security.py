@@ -1,6 +1,5 @@
-"""What happens at the doors is kept for the owner.
-
-Without names, addresses or e-mails in clear, for a while, and in bounds.
+"""Security events are kept for the owner: for a while, limited in number, and without names,
+addresses or e-mails in clear text.
 """
 
 import threading

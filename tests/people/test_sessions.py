@@ -1,6 +1,5 @@
-"""What browsers keep, sessions as rows, and forms whose session has ended.
-
-With the page's tokens switched on, as people use it.
+"""Cookies of browsers, sessions as rows, and forms whose session has ended. The page's tokens are
+switched on, as in use.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""Calendars, the calendar list, and what scopes and roles allow."""
+"""Calendars, the calendar list, and the effects of scopes and roles."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Single events: what is taken, what comes back, conditional writes, tombstones."""
+"""Single events: accepted input, answers, conditional writes, tombstones."""
 
 import jsonschema
 import pytest

@@ -1,4 +1,4 @@
-"""Trouble on demand, quota, the log, and what survives a restart."""
+"""Faults on demand, quota, the log, and data that survive a restart."""
 
 import threading
 import time

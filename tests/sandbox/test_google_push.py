@@ -1,4 +1,4 @@
-"""Push channels: opened, told, stopped, over."""
+"""Push channels: opened, called, stopped, expired."""
 
 import uuid
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""Batches, throttling and what is in flight; trouble on demand."""
+"""Batches, throttling and concurrent requests; faults on demand."""
 
 import threading
 from itertools import pairwise

@@ -1,4 +1,6 @@
-"""Deltas of a calendar view: windows in links, series, removals, and what nobody promises."""
+"""Deltas of a calendar view: windows in links, series, removals, and behaviour that Graph does not
+document.
+"""
 
 import time
 

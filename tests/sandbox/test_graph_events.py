@@ -1,4 +1,4 @@
-"""Single events: what is taken, what comes back, conditional writes, ids, marks, deletion."""
+"""Single events: accepted input, answers, conditional writes, ids, marks, deletion."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""No template of a page asks the database: what it shows is read by its view."""
+"""No template of a page queries the database: it shows the values that its view has read."""
 
 import re
 import sys

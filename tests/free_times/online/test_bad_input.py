@@ -1,4 +1,4 @@
-"""What is sent that no page of ours would send, and what changes while somebody is typing."""
+"""Input that no page of ours would send, and changes while somebody is typing."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What a visitor reads where a page cannot answer."""
+"""The page that a visitor reads when a page cannot answer."""
 
 import pytest
 from online_world import only_form, switch_on, text_of, to_check

@@ -1,5 +1,5 @@
-"""Every way in which a request ends without an appointment: what became of it is kept, and what its
-visitor said of themselves is deleted 30 days later. Whoever takes it up again keeps all of it.
+"""Every way in which a request ends without an appointment: its outcome is kept, and the visitor's
+details are deleted 30 days later. If the request is taken up again, all details are kept.
 """
 
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a visitor's booking costs: a proof of work, or a code by e-mail, or it is only a request."""
+"""A visitor's booking needs a proof of work or a code by e-mail; otherwise it is only a request."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Times that are held while visitors type: they help, and nobody can shut a clinic with them."""
+"""Times held while visitors type: they keep the time, and nobody can block a clinic with them."""
 
 import re
 from datetime import timedelta

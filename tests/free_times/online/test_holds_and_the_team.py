@@ -1,4 +1,6 @@
-"""What a visitor holds is a soft warning for the team, and named where somebody asks why."""
+"""A visitor's hold is only a warning for the team, and it is named among the reasons why a time is
+not free.
+"""
 
 from datetime import timedelta
 

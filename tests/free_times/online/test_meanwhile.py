@@ -1,5 +1,5 @@
-"""What the clinic changes while somebody is on their way to a booking, before each of the steps: a
-sentence and a way on, and what was typed is kept.
+"""Changes by the clinic before each step of a visitor's booking: the visitor reads a sentence with
+a way to continue, and typed texts are kept.
 """
 
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the page shows, to whom, and under which addresses."""
+"""The content of the clinic's page, its readers, and its addresses."""
 
 import ast
 from datetime import UTC, datetime, time, timedelta

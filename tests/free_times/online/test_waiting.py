@@ -1,5 +1,5 @@
-"""A time is promised to a visitor only once calendars outside were asked, where what is known of
-them is too old; and what becomes of it where they give no answer.
+"""If our copy of a calendar outside is too old, it is asked before a time is confirmed to a
+visitor; and the clinic's choice applies if it gives no answer.
 """
 
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""CSV files: what is understood, what is refused and why, and what is taken in."""
+"""CSV files: which are understood, which are refused and why, and what is imported."""
 
 import csv
 import io

@@ -1,6 +1,5 @@
-"""Files as other programs export them.
-
-What they mean comes in, or is asked for; nothing that changes the meaning is passed over.
+"""Files as other programs export them: their meaning is imported, or a person is asked; no column
+that changes the meaning is ignored.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -1,6 +1,5 @@
-"""Overlaps that whoever imports a file chose to take.
-
-Each is told, written down, and taken only as it was shown.
+"""Overlaps that a person chose to allow during an import: each is shown, stored, and imported only
+as it was shown.
 """
 
 from datetime import UTC, datetime, timedelta

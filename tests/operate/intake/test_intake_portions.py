@@ -1,5 +1,5 @@
-"""Large files come in by portions: whoever else writes meanwhile gets through, and an end in the
-middle loses and doubles nothing.
+"""Large files are imported in portions: other writers get their turn, and an interruption loses and
+doubles nothing.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What cells of other programs say."""
+"""The meaning of cells of other programs."""
 
 from contextlib import suppress
 from datetime import date, time, timedelta

@@ -1,4 +1,4 @@
-"""Calendar data of others as busy time: what takes place, and what cannot be read."""
+"""Calendar data of others as busy time: occurrences, and data that cannot be read."""
 
 import time
 from datetime import UTC, date, datetime, timedelta

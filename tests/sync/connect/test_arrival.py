@@ -1,6 +1,5 @@
-"""Connecting an account, with both providers.
-
-Each way in which it can fail, what the page says then, and that one can go on.
+"""Connecting an account, with both providers: each way in which it can fail, the sentence on the
+page, and how the person can continue.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""Signing in at Microsoft: what differs from Google. The common ground is in `test_oauth.py`."""
+"""Signing in at Microsoft: the differences from Google. The common part is in `test_oauth.py`."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace

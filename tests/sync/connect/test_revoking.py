@@ -1,7 +1,5 @@
-"""Leaving a provider.
-
-What it allowed us is given back, if need be later; a dead refresh token is not tried again and
-again.
+"""Leaving a provider: our access is revoked, later if necessary; a dead refresh token is not tried
+again and again.
 """
 
 from datetime import timedelta

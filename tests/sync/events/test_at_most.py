@@ -1,4 +1,4 @@
-"""Whether a text outside says more than may be said, read back without knowing who wrote it."""
+"""Whether a text outside shows more than is allowed, whoever wrote it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a booking shows outside: every step of the ladder, every ceiling, and nothing beyond."""
+"""The text of a booking outside: every identifier, every ceiling, and nothing more."""
 
 from dataclasses import replace
 

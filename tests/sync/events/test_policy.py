@@ -1,7 +1,5 @@
-"""What a calendar outside may show.
-
-Its own choices, cut by the person's and the clinic's, and the same whether a private link or
-two-way sync asks.
+"""The policy of a calendar outside: its own choices, limited by the person's and the clinic's, and
+the same for a private link and two-way sync.
 """
 
 from dataclasses import dataclass, replace

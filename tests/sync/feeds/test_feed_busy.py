@@ -1,7 +1,5 @@
-"""Links that show free and busy tell the truth.
-
-Every venue, bookings, time off and busy time outside, fresh with the commit, and nothing of what it
-is.
+"""Links with free and busy times: every venue, bookings, time off and external events, current with
+the commit, and only "Busy".
 """
 
 import random

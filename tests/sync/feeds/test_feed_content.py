@@ -1,4 +1,4 @@
-"""What a feed shows, to whom it belongs, and what of it grows when something changes."""
+"""The content of a feed, its owner, and the numbers that grow with a change."""
 
 import random
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The feed over HTTP: who may read it, what travels with it, and when it is news."""
+"""The feed over HTTP: who may read it, its headers, and when a reader gets it again."""
 
 import gc
 import gzip

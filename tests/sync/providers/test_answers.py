@@ -1,6 +1,5 @@
-"""Answers of providers on the line.
-
-Packed ones are unpacked, and what comes in drops or without end is given up.
+"""Answers of providers over TCP: compressed ones are unpacked, and answers in drops or without an
+end are given up.
 """
 
 import gzip

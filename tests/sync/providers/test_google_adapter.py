@@ -1,6 +1,5 @@
-"""What is Google's own in the Google adapter.
-
-Shapes, refusals, batches, and whatever the fact sheet warns of.
+"""Particulars of Google in its adapter: shapes, refusals, batches, and all warnings of the fact
+sheet.
 """
 
 import json

@@ -1,6 +1,5 @@
-"""What is Microsoft's own in the Graph adapter.
-
-Promises instead of ids, batches, deltas that only say where to look, and channels.
+"""Particulars of Microsoft in the Graph adapter: provisional ids, batches, deltas that only show
+where to look, and channels.
 """
 
 import json

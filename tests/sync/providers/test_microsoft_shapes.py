@@ -1,4 +1,4 @@
-"""Graph's shapes and ours, refusals and batches: what needs no account."""
+"""Graph's shapes and ours, refusals and batches: the parts that need no account."""
 
 import json
 import re

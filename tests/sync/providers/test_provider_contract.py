@@ -1,6 +1,5 @@
-"""The promises that every provider's adapter keeps, each against its sandbox.
-
-See `sync.providers.base.Provider`.
+"""The contract of `sync.providers.base.Provider`, which every adapter keeps, each against its
+sandbox.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -1,6 +1,4 @@
-"""Calendars that only publish: what is asked, what is believed, and what is refused, over real
-sockets.
-"""
+"""Published calendars: requests, accepted documents, and refused ones, over real sockets."""
 
 import gzip
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What differs between providers stands in one table, and nobody else asks which one it is."""
+"""One table has all differences between providers, and no other code asks which provider it is."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What is offered for an account, in each phase."""
+"""The actions offered for an account, in each phase."""
 
 import pytest
 from sync_world import SyncWorld

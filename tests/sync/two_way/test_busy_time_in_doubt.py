@@ -1,5 +1,5 @@
-"""Lists that lack busy time which is there: it is not given free on a list alone, and what is
-really gone is free soon, on both providers.
+"""Lists that lack existing busy time: a list alone frees no time, and deleted events free theirs
+soon, with both providers.
 """
 
 from datetime import timedelta

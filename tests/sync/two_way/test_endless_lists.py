@@ -1,4 +1,4 @@
-"""A list of calendars that never ends costs few requests, and stops nobody who is known."""
+"""A list of calendars without an end costs few requests, and does not stop known calendars."""
 
 import json
 import re

@@ -1,5 +1,5 @@
-"""Looking at calendars outside while somebody waits: what is too old, one request each, all at
-once, and what it says where one gives no answer.
+"""Reading calendars outside while somebody waits: which copies are too old, one request for each,
+all at once, and the result if one gives no answer.
 """
 
 import re

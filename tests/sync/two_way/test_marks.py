@@ -1,5 +1,5 @@
-"""Several writers of one calendar: whose an event is, and that nobody touches another's. The marks
-themselves stay as they are for ever.
+"""Several writers of one calendar: each event has its writer, and nobody changes another's. The
+marks themselves never change.
 """
 
 from dataclasses import replace

@@ -1,6 +1,5 @@
-"""The Graph adapter against the imitation of Graph.
-
-One event for one mark, doubtful answers, and deltas that only say where to look.
+"""The Graph adapter against the imitation of Graph: one event for each mark, doubtful answers, and
+deltas that only show where to look.
 """
 
 import json

@@ -1,6 +1,5 @@
-"""A change of today does not wait for a filling.
-
-What is taken in between two batches, in which order, and how many requests one change costs.
+"""Today's changes do not wait for a first filling: what is done between two batches, in which
+order, and how many requests one change costs.
 """
 
 import threading

@@ -1,7 +1,5 @@
-"""How fast an account goes on.
-
-A small quota is used, waits do not grow while work gets through, and batches fit what the provider
-takes.
+"""The pace of an account: a small quota is used fully, waits do not grow while work succeeds, and
+batches have the size that the provider accepts.
 """
 
 import random

@@ -1,7 +1,5 @@
-"""Long reads in slices.
-
-Each page is read once, the read ends however slow it is, and what is kept meanwhile is sealed and
-thrown away.
+"""Long readings in slices: each page is read once, the reading ends however slow it is, and pages
+kept meanwhile are encrypted and then deleted.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""What two-way sync decides, case by case. The random world is in `test_plan_machine.py`."""
+"""The decisions of two-way sync, case by case. The random world is in `test_plan_machine.py`."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

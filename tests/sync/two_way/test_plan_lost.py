@@ -1,6 +1,5 @@
-"""A plan that has a provider no more.
-
-Everybody who is concerned is told, on every surface, and nobody runs into a dead end.
+"""A clinic's plan that no longer includes a provider: everyone concerned reads it, on every
+surface, and can continue from there.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,6 @@
-"""The search for our events in all calendars of an account.
-
-In slices that go on, one calendar without end in nobody's way, and what could not be searched known
-until a departure, on both providers.
+"""The search for our events in all calendars of an account: slices that continue, one calendar
+without an end that stops no others, and calendars that could not be searched, which a departure
+names; with both providers.
 """
 
 import itertools

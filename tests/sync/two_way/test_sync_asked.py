@@ -1,6 +1,5 @@
-"""Whoever asks for a look while one is under way is not forgotten.
-
-Pushes, presses, rules, choices, decisions, at every step of a read.
+"""A request for a reading during another one is kept: messages, presses, rules, choices, decisions,
+at every step of a reading.
 """
 
 from datetime import timedelta

@@ -1,6 +1,4 @@
-"""What one answer alone says about our events outside is not believed, and what a history never
-tells is found all the same.
-"""
+"""One answer about an event of ours proves nothing, and changes that no delta reports are found."""
 
 import re
 from datetime import timedelta

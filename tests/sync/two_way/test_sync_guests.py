@@ -1,6 +1,5 @@
-"""Guests whom somebody invites to an event of ours outside.
-
-Told once, kept through every change of ours, removed by a press; on both providers.
+"""Guests that somebody invites to an event of ours outside: reported once, kept through every
+change of ours, removed by a press; with both providers.
 """
 
 from datetime import timedelta

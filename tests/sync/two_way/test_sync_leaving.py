@@ -1,6 +1,5 @@
-"""Departures under refusals and lists that lie.
-
-Nothing of ours stays outside, and nothing of the person's own goes, on both providers.
+"""Departures with refusals and wrong lists: no event of ours stays outside, and no event of the
+person is deleted, with both providers.
 """
 
 import random

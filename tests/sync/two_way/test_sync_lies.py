@@ -1,5 +1,5 @@
-"""Complete lists that lack what stands there: no event of ours is believed gone on a list alone, on
-both providers.
+"""Complete lists that lack existing events: a list alone does not make an event of ours count as
+gone, with both providers.
 """
 
 import re

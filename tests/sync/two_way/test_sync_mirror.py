@@ -1,6 +1,5 @@
-"""The mirror of what stands outside.
-
-What leaves it, why a calendar cannot be read, and what it costs, on both providers.
+"""The mirror of external events: which are removed, why a calendar cannot be read, and how many
+requests it costs, with both providers.
 """
 
 import html

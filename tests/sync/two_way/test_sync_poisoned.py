@@ -1,6 +1,5 @@
-"""An item that makes a provider refuse the whole batch it lies in.
-
-The others get through, and this one is named and tried later, on both providers.
+"""An item because of which a provider refuses its whole batch: the others get through, and this one
+is reported and tried later, with both providers.
 """
 
 import re

@@ -1,6 +1,5 @@
-"""The promises at their edges.
-
-What must not loop, stick, leak, overrule or be lost, however odd the moment; on both providers.
+"""The promises of two-way sync in unusual cases: nothing may loop, get stuck, leak, overrule a
+person or get lost; with both providers.
 """
 
 import threading

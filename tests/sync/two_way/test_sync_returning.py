@@ -1,7 +1,5 @@
-"""Whoever disconnects without removing anything, and connects again, meets what was left there.
-
-The same calendar, though lists hide it, and the same events, though the account has another
-address.
+"""A person who disconnects without removing anything, and connects again, gets the same calendar,
+though lists omit it, and the same events, though the account has another address.
 """
 
 import pytest

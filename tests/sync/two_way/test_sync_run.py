@@ -1,7 +1,4 @@
-"""The engine over real rows and the sandbox.
-
-What stands on both sides after everything that can happen.
-"""
+"""The engine over real rows and the sandbox: the state of both sides after every kind of change."""
 
 import logging
 from datetime import timedelta

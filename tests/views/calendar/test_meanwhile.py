@@ -1,5 +1,5 @@
-"""A button does nothing to a booking that is not as its page showed it. It says so and asks once
-more.
+"""A button changes nothing if its booking is no longer as the page showed it. The page says so and
+asks again.
 """
 
 import re

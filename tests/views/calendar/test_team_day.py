@@ -1,4 +1,4 @@
-"""The team's day over HTTP: whose columns, what in them, for whom, and at what cost."""
+"""The team's day over HTTP: its columns, their content, its readers, and the number of queries."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Bookings moved and made longer by hand, over HTTP: what is saved, asked, refused, taken back."""
+"""Bookings moved and made longer by hand, over HTTP: saved, asked about, refused, undone."""
 
 import html
 import re

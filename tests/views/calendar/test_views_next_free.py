@@ -1,4 +1,4 @@
-"""Next free over HTTP: what is listed for whom, and where each line leads."""
+"""Next free over HTTP: the listed times for each person, and the address of each line."""
 
 import html
 import re

@@ -1,6 +1,5 @@
-"""External events in the calendar.
-
-Where they stand, who reads what they are, what they leave free, and that an open page follows.
+"""External events in the calendar: their place, who may read their titles, the time that they leave
+free, and that an open page follows.
 """
 
 import logging

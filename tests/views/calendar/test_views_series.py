@@ -1,5 +1,5 @@
 """A series on the pages: every taken time is shown before saving, can be skipped or booked anyway,
-and what was left alone is said.
+and the message names bookings left unchanged.
 """
 
 import html

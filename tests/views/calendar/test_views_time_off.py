@@ -1,5 +1,5 @@
-"""Time off on the pages: three presses from the week, what lies in it is listed and stays, who
-reads what it is for, and what is refused.
+"""Time off on the pages: three presses from the week; bookings during it are listed and stay; who
+may read its kind; and what is refused.
 """
 
 import re

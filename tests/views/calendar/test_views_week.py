@@ -1,4 +1,6 @@
-"""The calendar over HTTP: what stands where, for whom, in which zone, and at what cost."""
+"""The calendar over HTTP: the place of each item, its readers, its zone, and the number of
+queries.
+"""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Why a time is not free, over HTTP: what is named, for whom, and how one gets there."""
+"""Why a time is not free, over HTTP: the reasons for each reader, and the links to the page."""
 
 import html
 import re

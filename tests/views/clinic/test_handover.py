@@ -1,6 +1,5 @@
-"""What is still to come in a closed calendar is never out of sight.
-
-It is handed over, one by one or together, or cancelled.
+"""Future bookings of a closed calendar are always visible. They are handed over, one by one or
+together, or cancelled.
 """
 
 import re

@@ -1,5 +1,5 @@
-"""Other hours on a date and public holidays: who sets them, what they close, and what is no date or
-no country.
+"""Other hours on a date and public holidays: who may set them, what they close, and invalid dates
+and countries.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""Who offers a service: everyone or some, with own length and price; and what follows from it."""
+"""The calendars that offer a service, all or some, with their own length and price; and the
+consequences.
+"""
 
 import html
 import re

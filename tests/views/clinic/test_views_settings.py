@@ -1,4 +1,4 @@
-"""The clinic's settings over HTTP: what leaves, venues, plan, history, first steps."""
+"""The clinic's settings over HTTP: text outside, venues, plan, history, first steps."""
 
 import html
 from datetime import UTC, date, datetime, timedelta

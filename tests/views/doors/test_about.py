@@ -1,4 +1,4 @@
-"""Pages that anyone may read: what this server is, and how a provider is set up."""
+"""Pages that anyone may read: about this server, and how a provider is set up."""
 
 import re
 

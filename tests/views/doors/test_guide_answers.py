@@ -1,4 +1,4 @@
-""" "Was this page helpful?" of the guides: an answer reaches whoever looks after Kalends."""
+""" "Was this page helpful?" of the guides: an answer reaches the people who look after Kalends."""
 
 import pytest
 

@@ -1,6 +1,5 @@
-"""The help pages.
-
-Readable by anyone, complete, honest about times, and personal only to whoever is signed in.
+"""The help pages: readable by anyone, complete, exact about times, and personal only for people who
+are signed in.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Figures for whoever watches the server: with the token alone, and without any name."""
+"""Figures for monitoring the server: only with the token, and without any name."""
 
 import logging
 from dataclasses import replace

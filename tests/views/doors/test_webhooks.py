@@ -1,7 +1,4 @@
-"""Calls of providers.
-
-Who is believed, what they set in motion, and that nobody learns anything from an answer.
-"""
+"""Calls of providers: which are accepted, what they cause, and that no answer reveals anything."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Pages in another language: nothing that Python says stays English on the way to the page."""
+"""Pages in another language: no sentence from Python stays English on the page."""
 
 import html
 import re

@@ -1,5 +1,5 @@
-"""Two people with one form open: nothing that either typed is lost, on every page that changes what
-is stored.
+"""Two people with one form open: no typed text of either is lost, on every page that changes stored
+values.
 """
 
 import html

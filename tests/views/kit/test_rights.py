@@ -1,7 +1,5 @@
-"""Whoever asks for a row by its number.
-
-Another clinic's is not there at any address, a colleague's own things are not there either, and
-what is another's to change is refused.
+"""Requests for a row by its id: another clinic's row does not exist at any address, a colleague's
+private rows do not exist either, and a change without the right is refused.
 """
 
 import ast

@@ -1,5 +1,5 @@
-"""Two accounts of one provider are told apart wherever an account is named, and the address of a
-published calendar stands nowhere.
+"""Two accounts of one provider can be told apart wherever an account is named, and the address of a
+published calendar is shown nowhere.
 """
 
 import external

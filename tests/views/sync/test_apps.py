@@ -1,4 +1,4 @@
-"""Apps: each with what it does, whether it is on, and one way to switch it on."""
+"""Apps: each with its purpose, whether it is on, and one way to switch it on."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The files that tell what happened to an account."""
+"""The templates of notices about an account."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,6 @@
-"""Connecting a calendar by a name and a password: what is asked, kept, told, and never shown."""
+"""Connecting a calendar with a name and a password: what is asked, stored, shown, and never
+shown.
+"""
 
 import httpx
 import pytest

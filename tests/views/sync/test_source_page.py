@@ -1,4 +1,6 @@
-"""The page of one calendar that blocks time: how fresh it is, and what clients can book over."""
+"""The page of one calendar that blocks time: the age of our copy, and what clients can book
+over.
+"""
 
 import pytest
 from sync_world import WORLDS

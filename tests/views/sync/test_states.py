@@ -1,7 +1,5 @@
-"""Every state of a connected account on every surface.
-
-The page, the banner, the badges of the menu, the owner's board, the history and the letters say the
-same.
+"""Every state of a connected account on every surface: the page, the banner, the badges of the
+menu, the owner's board, the history and the letters agree.
 """
 
 import ast

@@ -1,5 +1,5 @@
-"""The owner's board: every state in words, who may look, what the buttons do, and what it never
-tells.
+"""The owner's board: every state in words, its readers, the effects of its buttons, and data that
+it never shows.
 """
 
 import html

@@ -1,6 +1,5 @@
-"""The Calendar sync page.
-
-The person's own switch, the ladder of identifiers with its preview, and what it says of links.
+"""The Calendar sync page: the person's own switch, the identifiers with their preview, and the
+sentences about links.
 """
 
 import re

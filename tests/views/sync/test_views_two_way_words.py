@@ -1,6 +1,5 @@
-"""Words of two-way sync where they must fit what happens.
-
-Ways out, notices at the right place, names, counts.
+"""Words of two-way sync that must agree with what happens: ending, notices at the right place,
+names, counts.
 """
 
 import html
