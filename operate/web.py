@@ -43,9 +43,7 @@ HEAD_SECONDS = 20  # for the head of each request of a connection
 UNREAD_SECONDS = 60  # a client that reads nothing more of its answer is disconnected after so long
 BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
-ORPHAN_SECONDS = (
-    60  # a process without its parent continues so long, at most, until `start` replaces it
-)
+ORPHAN_SECONDS = 60  # for which a process continues without its parent, at most
 LAST_SECONDS = 3  # for answers in progress when it is told to stop
 
 

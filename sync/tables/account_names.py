@@ -36,7 +36,7 @@ def whose(account: Account, is_own: bool = True) -> str:
 
 
 def know(accounts: Iterable[Account]) -> None:
-    """Load the names of accounts together, with two queries at most. `accounts`: all accounts of
+    """Load the names of accounts together, with one query at most. `accounts`: all accounts of
     their people. `name_of` then needs no query.
     """
     groups: dict[tuple[int, str], list[Account]] = {}

@@ -79,9 +79,7 @@ def context(is_poll: bool = False, **more) -> dict:
     accounts = [one.account for one in known]
     for account in accounts:
         if request.method == "GET" and not htmx.is_partial() and controls.is_list_old(account):
-            controls.list_anew(
-                account
-            )  # by a job: calendars that were just made there appear a moment later
+            controls.list_anew(account)  # by a job: new calendars appear a moment later
     panels = [panel(one, zone, more.get("naming_form"), is_poll) for one in known]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     return {
