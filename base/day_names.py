@@ -79,14 +79,14 @@ def plain(on: date, year: bool = True) -> str:
     """20 November 2026, or 20 November; in the order of the region: November 20, 2026."""
     order = region.current.get().date_order
     if order == "dmy":
-        said = _("{day} {month}", day=on.day, month=month(on))
-        return _("{day} {year}", day=said, year=on.year) if year else said
-    said = _("{month} {day}", day=on.day, month=month(on))
+        date_text = _("{day} {month}", day=on.day, month=month(on))
+        return _("{day} {year}", day=date_text, year=on.year) if year else date_text
+    date_text = _("{month} {day}", day=on.day, month=month(on))
     if not year:
-        return said
+        return date_text
     if order == "mdy":
-        return _("{day}, {year}", day=said, year=on.year)
-    return _("{year} {day}", day=said, year=on.year)
+        return _("{day}, {year}", day=date_text, year=on.year)
+    return _("{year} {day}", day=date_text, year=on.year)
 
 
 def full(on: date, year: bool = False) -> str:
@@ -102,10 +102,10 @@ def short(on: date, year: bool = False) -> str:
     order = region.current.get().date_order
     named = {"weekday": short_weekday(on), "month": str(SHORT_MONTHS[on.month - 1])}
     if order == "dmy":
-        said = _("{weekday} {day} {month}", day=on.day, **named)
-        return _("{day} {year}", day=said, year=on.year) if year else said
-    said = _("{weekday}, {month} {day}", day=on.day, **named)
-    return _("{day}, {year}", day=said, year=on.year) if year else said
+        date_text = _("{weekday} {day} {month}", day=on.day, **named)
+        return _("{day} {year}", day=date_text, year=on.year) if year else date_text
+    date_text = _("{weekday}, {month} {day}", day=on.day, **named)
+    return _("{day}, {year}", day=date_text, year=on.year) if year else date_text
 
 
 def moment(at: datetime) -> str:

@@ -110,14 +110,14 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
         return None
     if len(kept) == 1:
         return _message(letter, number, kind, _say(letter.clinic, kind, booking), booking)
-    said = ngettext(
+    content = ngettext(
         "{clinic}: {count} of your appointments has changed. The next is on {when}.",
         "{clinic}: {count} of your appointments have changed. The next is on {when}.",
         len(kept),
         clinic=one_line(letter.clinic.name),
         when=_when(booking),
     )
-    return _message(letter, number, kind, f"{said} {_questions(letter.clinic)}".strip(), booking)
+    return _message(letter, number, kind, f"{content} {_questions(letter.clinic)}".strip(), booking)
 
 
 def _kind(booking: Booking, due: str, was: client_letters.ClientFacts | None) -> str:
@@ -139,23 +139,23 @@ def _reminder(letter: Letter, settings: TextSettings) -> Message | None:
     number = e164(client.phone, booking.practitioner.venue.country)
     if number is None or not client.texts:
         return None
-    said = _say(letter.clinic, "reminder", booking)
-    return _message(letter, number, "reminder", said, booking)
+    content = _say(letter.clinic, "reminder", booking)
+    return _message(letter, number, "reminder", content, booking)
 
 
 def _trial(letter: Letter, settings: TextSettings) -> Message:
     """A trial message from somebody at the clinic."""
-    said = _(
+    content = _(
         "{clinic}: this is a trial. If you read it, text messages arrive.",
         clinic=one_line(letter.clinic.name),
     )
     expires = letter.created_at + timedelta(days=1)
-    return Message(_id(letter), letter.to, said, "trial", letter.language, expires.isoformat())
+    return Message(_id(letter), letter.to, content, "trial", letter.language, expires.isoformat())
 
 
 def _say(clinic: Clinic, kind: str, booking: Booking) -> str:
-    said = str(WORDS[kind]).format(clinic=one_line(clinic.name), when=_when(booking))
-    return f"{said} {_questions(clinic)}".strip()
+    content = str(WORDS[kind]).format(clinic=one_line(clinic.name), when=_when(booking))
+    return f"{content} {_questions(clinic)}".strip()
 
 
 def _when(booking: Booking) -> str:
@@ -172,9 +172,9 @@ def _questions(clinic: Clinic) -> str:
     return _("Questions? Call {phone}.", phone=phone) if phone else ""
 
 
-def _message(letter: Letter, number: str, kind: str, said: str, booking: Booking) -> Message:
+def _message(letter: Letter, number: str, kind: str, content: str, booking: Booking) -> Message:
     ends: datetime = booking.starts_at if kind != "cancelled" else booking.ends_at
-    return Message(_id(letter), number, said, kind, letter.language, ends.isoformat())
+    return Message(_id(letter), number, content, kind, letter.language, ends.isoformat())
 
 
 def _id(letter: Letter) -> str:

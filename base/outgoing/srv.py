@@ -47,6 +47,6 @@ def _path(resolver: dns.resolver.Resolver, name: str) -> str:
     except (DNSException, ValueError, OSError):
         return ""
     texts = [part.decode("ascii", "replace") for row in rows for part in row.strings]
-    told = next((text[5:] for text in texts if text.lower().startswith("path=")), "")
-    is_path = told.startswith("/") and len(told) <= LONGEST_PATH and told.isprintable()
-    return told if is_path and not told.startswith("//") and told.isascii() else ""
+    place = next((text[5:] for text in texts if text.lower().startswith("path=")), "")
+    is_path = place.startswith("/") and len(place) <= LONGEST_PATH and place.isprintable()
+    return place if is_path and not place.startswith("//") and place.isascii() else ""

@@ -160,7 +160,7 @@ def _move(booking: Booking, free: FreeTime, page: OnlinePage, actor: User | None
 def _new(offer: EarlierOffer, choice: str) -> Booking:
     """Book for a visitor who had no appointment, as the clinic's page does."""
     page, entry = page_of(offer), offer.entry
-    said = entry.said
+    typed = entry.said
     terms = page.terms_of(entry.service, offer.practitioner_id)
     if terms is None:
         raise OfferGone
@@ -175,7 +175,7 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
         starts_at=offer.starts_at,
     )
     details = Details(
-        said["name"], said["email"], said["phone"], "", bool(said.get("agrees")), said["zone"]
+        typed["name"], typed["email"], typed["phone"], "", bool(typed.get("agrees")), typed["zone"]
     )
     holds.forget(offer.visit)
     made = taking.book(page, ticket, details, as_request=choice == "pending", looked=choice)
@@ -262,8 +262,8 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
 
 
 def _client(entry: WaitingEntry) -> Patient:
-    said = entry.said
-    details = Details(said["name"], said["email"], said["phone"])
+    typed = entry.said
+    details = Details(typed["name"], typed["email"], typed["phone"])
     return taking.client_of(entry.clinic, details)[0]
 
 

@@ -60,20 +60,20 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     invoiced = _invoice(cells)
     is_missed = _is_said(cells, "no_show", order) or attended == "no_show"
     is_cancelled = _is_said(cells, "cancelled", order) or attended == "cancelled"
-    said = {
+    yes_columns = {
         "arrived": _is_said(cells, "arrived", order),
         "delivered": attended == "delivered",
         "invoiced": _is_said(cells, "invoiced", order) or invoiced == "invoiced",
         "paid": _is_paid(cells, order, rate) or invoiced == "paid",
     }
-    if is_missed and (said["arrived"] or said["delivered"]):
-        column = "arrived" if said["arrived"] else "attended"
+    if is_missed and (yes_columns["arrived"] or yes_columns["delivered"]):
+        column = "arrived" if yes_columns["arrived"] else "attended"
         cells.fault(column, _("This line says that the client came, and that the client did not."))
     if is_missed:
         word = "no_show"
     if is_cancelled:
         word = "cancelled"
-    for column, is_so in said.items():
+    for column, is_so in yes_columns.items():
         if is_so and word not in _COURSE:
             what = "attended" if column == "delivered" else column
             cells.note(
@@ -165,7 +165,7 @@ def _invoice(cells: Cells) -> str | None:
 
 def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     """Whether a column says that everything is paid."""
-    said = False
+    is_paid = False
     for raw in filter(None, cells.take_all("paid", 40)):
         try:
             found = values.paid(raw, rate, order)
@@ -174,24 +174,24 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
             continue
         if found is None:
             cells.note("paid", _("Only a part is paid. It comes in as not paid."))
-        said |= bool(found)
-    return said
+        is_paid |= bool(found)
+    return is_paid
 
 
 def _is_said(cells: Cells, column: str, order: str) -> bool:
     """Whether a column says yes, in words or by a date."""
-    said = False
+    is_yes = False
     for raw in filter(None, cells.take_all(column, 40)):
         try:
-            said |= values.yes(raw)
+            is_yes |= values.yes(raw)
             continue
         except NoValue:
             pass
         try:
-            said |= bool(moments.when(raw, order))
+            is_yes |= bool(moments.when(raw, order))
         except NoValue:
             cells.fault(column, _("Write yes or no, or when it happened."))
-    return said
+    return is_yes
 
 
 def invoice(raw: str) -> str | None:
@@ -199,7 +199,7 @@ def invoice(raw: str) -> str | None:
     "ended" (without being paid) or None (there is none yet). Raises NoValue.
     """
     word = values.words_of(raw)
-    found = next((said for said, words in _INVOICES.items() if word in words), "")
+    found = next((meaning for meaning, words in _INVOICES.items() if word in words), "")
     if found == "":
         raise NoValue("no state of an invoice")
     return found
@@ -208,7 +208,7 @@ def invoice(raw: str) -> str | None:
 def shown_as(raw: str) -> str:
     """ "free", "tentative" or "busy", from words or Outlook's numbers. Raises NoValue."""
     word = values.words_of(raw)
-    found = next((said for said, words in _SHOWN.items() if word in words), None)
+    found = next((meaning for meaning, words in _SHOWN.items() if word in words), None)
     if found is None:
         raise NoValue("neither free nor busy")
     return found

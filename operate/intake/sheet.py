@@ -91,12 +91,12 @@ class Sheet:
             if name == "duration" and _is_of_hours(heading) and cell.strip()[-1:].isdigit():
                 cell = cell if ":" in cell else f"{cell.strip()} hours"
             if name in shared:
-                told = (
+                note = (
                     f"{heading.strip()}: {cell.strip()}"
                     if cell.strip() and name in ("notes", "other_phone")
                     else cell.strip()
                 )
-                found[name] = "\n".join(filter(None, (found.get(name), told)))
+                found[name] = "\n".join(filter(None, (found.get(name), note)))
             else:
                 found[name] = cell
             if _CALLED_OFF.match(cell) and _plain(heading) == "subject":
@@ -264,10 +264,10 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
         for column in COLUMNS[kind]
         for name in (column.name, *column.also.split(","))
     }
-    told = re.match(r'"?sep=(.)"?\s*[\r\n]', text, re.I)
+    separator = re.match(r'"?sep=(.)"?\s*[\r\n]', text, re.I)
     sheets = [
         sheet
-        for delimiter in ([told[1]] if told else [",", ";", "\t"])
+        for delimiter in ([separator[1]] if separator else [",", ";", "\t"])
         for sheet in _candidates(kind, text, delimiter, known, guessed)
     ]
     if not sheets:

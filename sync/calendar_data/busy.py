@@ -84,10 +84,10 @@ def _time(event: Any, name: str, side: str) -> date | datetime | None:
     value = event.get(name)
     if value is None:
         return None
-    told = moment(value)
-    if not isinstance(told, date) or not 1 < told.year < 9000:
+    found = moment(value)
+    if not isinstance(found, date) or not 1 < found.year < 9000:
         raise NoTime(f"bad_{side}")
-    return told
+    return found
 
 
 def remote_event(
@@ -147,8 +147,8 @@ def _guests(event: Any) -> list[Any]:
 
 
 def _addresses(guest: Any) -> set[str]:
-    told = (str(guest), str(guest.params.get("EMAIL", "")))
-    return {re.sub("^mailto:", "", one.strip().lower()) for one in told} - {""}
+    names = (str(guest), str(guest.params.get("EMAIL", "")))
+    return {re.sub("^mailto:", "", one.strip().lower()) for one in names} - {""}
 
 
 def _word(event: Any, name: str) -> str:
@@ -158,5 +158,5 @@ def _word(event: Any, name: str) -> str:
 
 def _text(event: Any, name: str, limit: int) -> str:
     value = event.get(name, "")
-    told = str(value[0] if isinstance(value, list) and value else value)
-    return clean(told[:limit], limit)
+    content = str(value[0] if isinstance(value, list) and value else value)
+    return clean(content[:limit], limit)

@@ -162,12 +162,12 @@ def _place(value: Any, zone: tzinfo) -> bool:
     """Put a property's naive times on this clock. Returns whether there were any."""
     is_naive = False
     for one in getattr(value, "dts", [value]):
-        told = getattr(one, "dt", None)
-        if isinstance(told, tuple):
-            is_naive |= _naive(told[0])
-            one.dt = tuple(_with(part, zone) for part in told)
-        elif _naive(told):
-            is_naive, one.dt = True, _with(told, zone)
+        dated = getattr(one, "dt", None)
+        if isinstance(dated, tuple):
+            is_naive |= _naive(dated[0])
+            one.dt = tuple(_with(part, zone) for part in dated)
+        elif _naive(dated):
+            is_naive, one.dt = True, _with(dated, zone)
     return is_naive
 
 

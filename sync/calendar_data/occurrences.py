@@ -56,13 +56,13 @@ def _repeat(
         except NoTime as error:
             yield Unread(name, error.args[0])
             return
-        told = _all(master.get("RRULE"))
-        if not all(map(rules.is_readable, told)):
+        given = _all(master.get("RRULE"))
+        if not all(map(rules.is_readable, given)):
             if not group.is_broken:
                 yield Unread(name, "shape")
             yield from _first_alone(group, window, whose, name, etag, first)
             return
-        if any(rules.is_endless_work(one, first.starts_at, from_, to) for one in told):
+        if any(rules.is_endless_work(one, first.starts_at, from_, to) for one in given):
             if not is_cancelled(master):
                 yield _block(master, window, whose, name, etag, first)
             return
@@ -107,8 +107,8 @@ def _ended(event: Any, rule: Any, to: datetime) -> Any:
     """
     start, end = event["DTSTART"].dt, to + 2 * DAY
     bound = end if isinstance(start, datetime) else end.date()
-    told = rule.get("UNTIL")
-    until = told[0] if isinstance(told, list) and told else told
+    bounds = rule.get("UNTIL")
+    until = bounds[0] if isinstance(bounds, list) and bounds else bounds
     if until is not None and instant(until) <= instant(bound):
         return event
     changed, shorter = event.copy(), icalendar.vRecur(rule)
@@ -140,8 +140,8 @@ def _block(
 
 
 def _until(rule: Any) -> datetime | None:
-    told = rule.get("UNTIL")
-    value = told[0] if isinstance(told, list) and told else told
+    bounds = rule.get("UNTIL")
+    value = bounds[0] if isinstance(bounds, list) and bounds else bounds
     return instant(value) + DAY if isinstance(value, date) else None
 
 

@@ -85,8 +85,10 @@ def _at(http: Client, login: Login) -> Login | None:
         return _completed(login, url, (url,), ())
     if item.has(f"{xml.DAV}current-user-principal", f"{xml.DAV}unauthenticated"):
         raise WrongPassword("unauthenticated")
-    told = item.hrefs(f"{xml.DAV}current-user-principal") or item.hrefs(f"{xml.DAV}principal-URL")
-    principal = hrefs.absolute(url, told[0]) if told and told[0] else ""
+    principals = item.hrefs(f"{xml.DAV}current-user-principal") or item.hrefs(
+        f"{xml.DAV}principal-URL"
+    )
+    principal = hrefs.absolute(url, principals[0]) if principals and principals[0] else ""
     if not principal:
         homes = item.hrefs(f"{xml.CAL}calendar-home-set")
         return (
@@ -137,17 +139,17 @@ def _no_server(answer: httpx.Response) -> None:
 
 def _addresses(account: xml.DavItem) -> list[str]:
     """The e-mail addresses of the account's owner, the preferred one first."""
-    told = account.props.get(f"{xml.CAL}calendar-user-address-set")
-    found = [] if told is None else list(told.iter(f"{xml.DAV}href"))
+    listed = account.props.get(f"{xml.CAL}calendar-user-address-set")
+    found = [] if listed is None else list(listed.iter(f"{xml.DAV}href"))
     found.sort(key=lambda one: one.get("preferred") != "1")
     texts = ((one.text or "").strip().lower() for one in found)
     return [text.removeprefix("mailto:") for text in texts if text.startswith("mailto:")]
 
 
 def _completed(login: Login, url: str, homes: Iterable[str], addresses: Iterable[str]) -> Login:
-    told, user = list(addresses), login.user.strip().lower()
+    emails, user = list(addresses), login.user.strip().lower()
     is_address = "@" in user and "." in user.rpartition("@")[2]
     host = urlsplit(url).hostname or ""
-    email = told[0] if told else user if is_address else f"{user}@{host}"
-    mine = dict.fromkeys([*told, *([user] if is_address else [])])
+    email = emails[0] if emails else user if is_address else f"{user}@{host}"
+    mine = dict.fromkeys([*emails, *([user] if is_address else [])])
     return login.found(url, list(homes), list(mine), email[:254])

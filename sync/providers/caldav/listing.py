@@ -113,8 +113,10 @@ def _calendar(dav: Dav, home: str, item: xml.DavItem) -> ListedCalendar | None:
         return None
     if not hrefs.may_carry(dav.login.url, url):
         return None
-    told = item.props.get(COMPONENTS)
-    kinds = {str(one.get("name", "")).upper() for one in (told if told is not None else ())}
+    components = item.props.get(COMPONENTS)
+    kinds = {
+        str(one.get("name", "")).upper() for one in (components if components is not None else ())
+    }
     if kinds and "VEVENT" not in kinds:
         return None
     calendar_id = hrefs.shortest(dav.login.url, url)
@@ -191,9 +193,9 @@ def _segment(description: str) -> str:
     """A new last segment of a path, with a random end: a path that was used before may have old
     data.
     """
-    told = _REFERENCE.search(description)
+    match = _REFERENCE.search(description)
     tail = secrets.token_hex(3)
-    return f"kalends-{told[1]}-{told[2]}-{tail}" if told else f"kalends-{secrets.token_hex(12)}"
+    return f"kalends-{match[1]}-{match[2]}-{tail}" if match else f"kalends-{secrets.token_hex(12)}"
 
 
 def _make(dav: Dav, place: str, values: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ class CalDavSignIn:
 
     def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
         services.beginnings(self.service, address or user)
-        told = Login(
+        new = Login(
             "",
             user.strip(),
             secret.strip(),
@@ -33,31 +33,31 @@ class CalDavSignIn:
             is_hosted=self.service.is_hosted,
             typed=address.strip(),
         )
-        return told.written()
+        return new.written()
 
     def with_secret(self, text: str, secret: str) -> str:
         return replace(login.read(text), secret=secret.strip(), homes=()).written()
 
     def user_of(self, text: str) -> tuple[str, str]:
-        told = login.read(text)
-        return told.typed, told.user
+        opened = login.read(text)
+        return opened.typed, opened.user
 
     def at_pace(self, text: str, halvings: int) -> str:
         return replace(login.read(text), halvings=halvings).written()
 
     def place_of(self, text: str) -> str:
-        told = login.read(text)
-        begin = told.url or services.beginnings(self.service, told.typed or told.user)[0]
+        opened = login.read(text)
+        begin = opened.url or services.beginnings(self.service, opened.typed or opened.user)[0]
         return hrefs.origin(begin)[:260]
 
     def is_complete(self, text: str) -> bool:
         return bool(login.read(text).homes)
 
     def completed(self, http: Client, text: str) -> tuple[str, str]:
-        told = login.read(text)
-        typed = "" if self.service.url and not told.typed else told.typed or told.user
+        opened = login.read(text)
+        typed = "" if self.service.url and not opened.typed else opened.typed or opened.user
         begin = services.beginnings(self.service, typed)
-        found = discovery.discover(http, told, _searched(begin, services.domain_of(typed)))
+        found = discovery.discover(http, opened, _searched(begin, services.domain_of(typed)))
         if exchange.set_up_as().knows(urlsplit(found.url).hostname or ""):
             found = replace(found, is_hosted=False)  # a server of the clinic's own
         return found.written(), found.email

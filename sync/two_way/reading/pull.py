@@ -103,7 +103,7 @@ class Reader:
         self, calendar: RemoteCalendar, unrolled: bool, is_whole: bool
     ) -> tuple[Delta, Window]:
         provider, reach = self.context.provider, local.reach(self.account)
-        window, told = local.window(self.account), None
+        window, ids = local.window(self.account), None
         kept = calendar.window
         if (
             not is_whole
@@ -122,22 +122,25 @@ class Reader:
                 pass
             else:
                 is_second = unrolled and not self.is_urgent and second_reading.is_due(calendar)
-                told = second_reading.told(self.context, calendar, kept) if is_second else None
-                if told is None or told <= second_reading.known(calendar, delta):
-                    self._proved |= set() if told is None else {calendar.id}
+                ids = second_reading.told(self.context, calendar, kept) if is_second else None
+                if ids is None or ids <= second_reading.known(calendar, delta):
+                    self._proved |= set() if ids is None else {calendar.id}
                     return delta, kept
         self._whole.add(calendar.id)
         delta = provider.pull(calendar.made_id, None, reach, unrolled=unrolled)
         if unrolled:
-            if told is not None and told <= second_reading.ids_of(delta):
+            if ids is not None and ids <= second_reading.ids_of(delta):
                 self._proved.add(calendar.id)
             return delta, reach
         # at any time, so that none is made twice
         marked = provider.find_marked(calendar.made_id, self.account.clinic.installation)
-        told = {seen.remote_id for seen in delta.changed}
+        changed_ids = {seen.remote_id for seen in delta.changed}
         return replace(
             delta,
-            changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told)),
+            changed=(
+                *delta.changed,
+                *(seen for seen in marked if seen.remote_id not in changed_ids),
+            ),
         ), reach
 
     def _is_due_whole(self, calendar: RemoteCalendar) -> bool:
