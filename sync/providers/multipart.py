@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from typing import Any
@@ -64,11 +65,16 @@ def _call(call: Call) -> str:
 
 
 def read(content_type: str, content: bytes, count: int) -> list[CallAnswer | None]:
-    """The answers in the order of the calls; None for one that cannot be read."""
+    """The answers in the order of the calls; None for one that cannot be read. If some are missing
+    before the end, the order of the others tells nothing: only those that name their call count.
+    """
     message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
     answers: list[CallAnswer | None] = [None] * count
-    for place, piece in enumerate(message.get_payload() if message.is_multipart() else []):
-        number = _number(piece, place)
+    pieces = message.get_payload() if message.is_multipart() else []
+    is_cut = any(isinstance(one, CloseBoundaryNotFoundDefect) for one in message.defects)
+    is_in_order = len(pieces) == count or (is_cut and len(pieces) < count)
+    for place, piece in enumerate(pieces):
+        number = _number(piece, place if is_in_order else count)
         if number < count:
             answers[number] = _answer(piece.get_payload(decode=True) or b"")
     return answers

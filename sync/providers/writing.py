@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sync.events.event import RemoteEvent
 
-from .base import Operation, Result
+from .base import Delete, Operation, Result
 from .errors import (
     AuthExpired,
     Forbidden,
@@ -88,7 +88,12 @@ def answers_to(
     is_of_batches = sent == most and not any(isinstance(answer, CallAnswer) for answer in answers)
     for number, refusal in refused.items():
         answers[number] = of_the_whole(refusal) if is_of_batches else refusal
-    return answers
+    return [Unanswered("error inside") if _contradicts_itself(one) else one for one in answers]
+
+
+def _contradicts_itself(answer: CallAnswer | ProviderError) -> bool:
+    """Whether an answer says that a call was done, and holds an error."""
+    return isinstance(answer, CallAnswer) and answer.status < 300 and bool(answer.body.get("error"))
 
 
 def judged(
@@ -113,6 +118,13 @@ def judged(
     return made
 
 
+def deleted(operation: Delete, answer: CallAnswer) -> Result:
+    """The result of a deletion with a good answer. Providers answer 204; anything else is as
+    uncertain as Gone, and the caller makes sure.
+    """
+    return Result(operation, error=None if answer.status == 204 else Gone("unsure", answer.status))
+
+
 def told_by(
     looks: Mapping[str, RemoteEvent | ProviderError | None],
 ) -> dict[str, RemoteEvent | None]:
@@ -130,12 +142,14 @@ def carried_out(
     operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]
 ) -> Iterator[Result]:
     """One result per operation, in order, for `Provider.write`. `write` sends one batch of at most
-    `size`.
+    `size`. Answers about another event than their operation's tell nothing.
     """
     trouble = False
     for group in _groups(operations, size):
         results = (
-            [Result(operation, error=Unsent()) for operation in group] if trouble else write(group)
+            [Result(operation, error=Unsent()) for operation in group]
+            if trouble
+            else _told_apart(write(group))
         )
         yield from results
         errors = [result.error for result in results]
@@ -144,6 +158,27 @@ def carried_out(
             or any(isinstance(error, RateLimited) for error in errors)
             or all(map(_is_hopeless, errors))
         )
+
+
+def _told_apart(results: list[Result]) -> list[Result]:
+    """The results of a batch, Unanswered where an answer is about another event: some answers may
+    be missing or in another order. A mapping must never get the id of another booking's event.
+    """
+    asked = {result.operation.remote_id for result in results}
+    return [
+        Result(result.operation, error=Unanswered("another event"))
+        if _is_of_another(result, asked)
+        else result
+        for result in results
+    ]
+
+
+def _is_of_another(result: Result, asked: set[str]) -> bool:
+    operation, event = result.operation, result.event
+    if event is None or isinstance(operation, Delete):
+        return False
+    is_named = event.mark is not None and event.mark.reference != operation.mark.reference
+    return is_named or event.remote_id in asked - {operation.remote_id}
 
 
 def _is_hopeless(error: ProviderError | None) -> bool:

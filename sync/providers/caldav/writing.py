@@ -187,6 +187,8 @@ class CalDavWriter:
             self._must_be(name, etag)
         headers = {"If-Match": etag} if etag else {}
         answer = self._dav.send("DELETE", address(self._calendar_id, name), headers=headers)
+        if answer.status_code == 207 and self._there(name):  # RFC 4918, 9.6.1: not all was deleted
+            raise ProviderError("multistatus", 207)
         if answer.status_code < 300:
             return
         if answer.status_code == 412:

@@ -167,7 +167,7 @@ class Google:
             answers = self._api.send(
                 [Call("GET", item_address(calendar_id, one, ANSWER)) for one in some]
             )
-            looks = zip(some, map(lies_there, answers), strict=True)
+            looks = zip(some, map(lies_there, some, answers), strict=True)
             found |= told_by(
                 {one: look.event if isinstance(look, Exists) else look for one, look in looks}
             )
@@ -250,5 +250,7 @@ class Google:
             ]
         )
         for number, answer in zip(existing, looks, strict=True):
-            results[number] = Result(group[number], error=lies_there(answer))
+            results[number] = Result(
+                group[number], error=lies_there(group[number].remote_id, answer)
+            )
         return results

@@ -4,9 +4,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sync.providers.base import Create, Delete, Operation, Result
-from sync.providers.errors import Exists, Gone, ProviderError, Unavailable
+from sync.providers.errors import Exists, Gone, ProviderError, Unanswered, Unavailable
 from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import answered
+from sync.providers.writing import deleted
 
 from .errors import error_of, is_collision
 from .gathering import living
@@ -80,20 +81,22 @@ def to_result(operation: Operation, answer: CallAnswer | ProviderError) -> Resul
             operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
         )
     if isinstance(operation, Delete):
-        return Result(operation)
+        return deleted(operation, answer)
     try:
         return Result(operation, answered(answer.body, living))
     except ProviderError as error:
         return Result(operation, error=error)
 
 
-def lies_there(answer: CallAnswer | ProviderError) -> ProviderError:
+def lies_there(remote_id: str, answer: CallAnswer | ProviderError) -> ProviderError:
     """The result for an id that is taken, with the event that has it."""
     if isinstance(answer, ProviderError):
         return answer
     if answer.status >= 300:
         error = error_of(answer.status, answer.body, answer.headers)
         return Exists(None, "") if isinstance(error, Gone) else error
+    if answer.body.get("id", remote_id) != remote_id:
+        return Unanswered("another event")
     try:
         return Exists(answered(answer.body, living), str(answer.body.get("etag", "")))
     except ProviderError as error:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sync.events.event import Mark, RemoteEvent, Unread
-from sync.providers.errors import Gone, ProviderError, Unreadable
+from sync.providers.errors import Gone, ProviderError, Unanswered, Unreadable
 from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import all_apart, answered, each, etag, identity, reading
 from sync.providers.values import written
@@ -154,6 +154,9 @@ class GraphContents:
         ]
         answers = self._graph.together([Call("GET", one) for one in where])
         found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
+        found = [
+            _of_its_own(one, look, remote_ids) for one, look in zip(remote_ids, found, strict=True)
+        ]
         refused = [
             place
             for place, (one, look) in enumerate(zip(remote_ids, found, strict=True))
@@ -228,7 +231,11 @@ class GraphContents:
         )
 
     def _by_provisional_id(self, provisional_id: str) -> str:
-        return target(self._path, self._own | {"$filter": found_by(PROVISIONAL, provisional_id)})
+        query = {
+            "$expand": expanded(MARK, ACCOUNT, PROVISIONAL),
+            "$filter": found_by(PROVISIONAL, provisional_id),
+        }
+        return target(self._path, self._own | query)
 
     def _searched(self, provisional_ids: list[str]) -> list[Found]:
         """The events with these provisional ids, for servers on which Graph does not filter one
@@ -267,7 +274,7 @@ def _found(remote_id: str, answer: CallAnswer | ProviderError) -> Found:
     try:
         with reading():
             return (
-                _first(answer.body["value"])
+                _first(answer.body["value"], remote_id)
                 if is_provisional(remote_id)
                 else answered(answer.body, to_event)
             )
@@ -288,8 +295,16 @@ def calendar_path(calendar_id: str) -> str:
     return f"/me/calendars/{quote(calendar_id, safe='')}"
 
 
-def _first(items: list[dict[str, Any]]) -> RemoteEvent | None:
-    """The first item as an event. A person may have copied the event with its provisional id; the
-    plan finds the copy by its mark.
+def _of_its_own(remote_id: str, found: Found, asked: Sequence[str]) -> Found:
+    """A look, unless its answer is about another event that was asked for."""
+    if isinstance(found, RemoteEvent) and found.remote_id in set(asked) - {remote_id}:
+        return Unanswered("another event")
+    return found
+
+
+def _first(items: list[dict[str, Any]], provisional_id: str) -> RemoteEvent | None:
+    """The first item with a provisional id as an event, whatever else the filter let through. A
+    person may have copied the event with its provisional id; the plan finds the copy by its mark.
     """
-    return min(map(to_event, items), key=lambda event: event.remote_id, default=None)
+    bearing = [item for item in items if property_of(item, PROVISIONAL) == provisional_id]
+    return min(map(to_event, bearing), key=lambda event: event.remote_id, default=None)

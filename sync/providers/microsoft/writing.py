@@ -11,9 +11,10 @@ from dataclasses import replace
 from sync.events.event import RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import Create, Delete, Operation, Result, Update
-from sync.providers.errors import Exists, Gone, PreconditionFailed, ProviderError
+from sync.providers.errors import Exists, Gone, PreconditionFailed, ProviderError, Unanswered
 from sync.providers.multipart import Call, CallAnswer
 from sync.providers.parsing import answered
+from sync.providers.writing import deleted
 
 from .contents import Found, GraphContents, calendar_path
 from .graph import Graph, failure
@@ -82,6 +83,9 @@ class GraphWriter:
             if isinstance(answer, ProviderError):  # the state of this one is unknown
                 return Result(operation, error=error)
             if isinstance(operation, Create):
+                # Graph returns the value that we sent; not all of its servers do
+                if answer.body.get("transactionId") not in (None, operation.remote_id):
+                    return Result(operation, error=Unanswered("another event"))
                 return self._created(operation, answer, error)
             if isinstance(error, PreconditionFailed):
                 return self._tried_again(operation, call, error)
@@ -157,7 +161,7 @@ def _done(
     if error or isinstance(answer, ProviderError):
         return Result(operation, error=error)
     if isinstance(operation, Delete):
-        return Result(operation)
+        return deleted(operation, answer)
     try:
         event = answered(answer.body, to_event)
         return Result(operation, event and replace(event, mark=operation.mark))

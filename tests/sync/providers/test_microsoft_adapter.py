@@ -10,7 +10,7 @@ import pytest
 from provider_worlds import NOW, WINDOW, event, mark
 
 from sync.providers import open_provider
-from sync.providers.base import ChannelCall, Create, OpenChannel
+from sync.providers.base import ChannelCall, Create, Delete, OpenChannel
 from sync.providers.errors import (
     AuthExpired,
     Gone,
@@ -350,11 +350,21 @@ def creates(count):
     ]
 
 
+def made(number):
+    """The good answer to one of these."""
+    return 201, MADE | {"id": f"AAkA{number}", "transactionId": f"promised-{number}"}
+
+
 def test_a_failure_is_its_own_call_s_alone():
-    done = (201, MADE)
-    graph = Answers(batch(done, (500, ERROR), (400, ERROR), done))
+    graph = Answers(batch(made(0), (500, ERROR), (400, ERROR), made(3)))
     errors = [type(result.error) for result in graph.provider.write("c1", creates(4))]
     assert (errors, len(graph.asked)) == ([type(None), Unavailable, ProviderError, type(None)], 1)
+
+
+def test_a_filter_that_lets_everything_through_leads_to_no_other_event():
+    graph = Answers(batch((200, {"value": [MADE]})))
+    (result,) = graph.provider.write("c1", [Delete("promised-2")])
+    assert (result.error, len(graph.asked)) == (None, 1)
 
 
 def test_a_batch_in_which_nothing_went_through_is_the_last():
@@ -364,7 +374,11 @@ def test_a_batch_in_which_nothing_went_through_is_the_last():
 
 
 def test_too_much_at_once_stops_what_is_not_sent_yet_and_keeps_what_went_through():
-    items = [{"id": str(number), "status": 201, "body": MADE} for number in range(1, 20)]
+    items = [
+        {"id": str(number), "status": status, "body": body}
+        for number in range(1, 20)
+        for status, body in [made(number)]
+    ]
     graph = Answers(
         answer(
             responses=[
@@ -381,9 +395,10 @@ def test_too_much_at_once_stops_what_is_not_sent_yet_and_keeps_what_went_through
 
 
 def test_calls_that_met_a_dead_access_token_are_sent_once_more_and_no_others():
-    done = (201, MADE)
     graph = Answers(
-        batch(done, (401, ERROR), (401, ERROR)), batch(done, (401, ERROR)), answer(401, **ERROR)
+        batch(made(0), (401, ERROR), (401, ERROR)),
+        batch(made(1), (401, ERROR)),
+        answer(401, **ERROR),
     )
     errors = [type(result.error) for result in graph.provider.write("c1", creates(3))]
     assert errors == [type(None), type(None), AuthExpired]
