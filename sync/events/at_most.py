@@ -13,7 +13,7 @@ from base.catalogue import _
 from base.text import IDENTIFIERS, client_label
 
 from .event import Face
-from .face import BUSY, STATUS_WORDS, Policy
+from .face import BUSY, FORMER_WORDS, STATUS_WORDS, Policy
 
 _LETTER = re.compile(r"\w\.")
 _AMOUNT = re.compile(r"-?\d+\.\d\d \w{3}")
@@ -91,7 +91,8 @@ def _may_describe(line: str, policy: Policy, names: Collection[str]) -> bool:
     details = policy.details.split()
     allowed = {""} | {_("With {name}", name=name) for name in names}
     if "status" in details:
-        allowed |= {_("Status: {status}", status=word) for word in STATUS_WORDS.values()}
+        known = (*STATUS_WORDS.values(), *FORMER_WORDS)
+        allowed |= {_("Status: {status}", status=word) for word in known}
     if line in allowed:
         return True
     before, amount, after = _("Rate: {amount}", amount="\0").partition("\0")

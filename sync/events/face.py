@@ -150,17 +150,18 @@ class Subject:
     practitioner: str = ""  # for calendars with bookings of several people
 
 
-STATUS_WORDS = {
+STATUS_WORDS = {  # a status is called the same on pages and outside
     "offered": lazy("Offered"),
     "pending": lazy("Pending"),
     "confirmed": lazy("Confirmed"),
     "arrived": lazy("Arrived"),
-    "delivered": lazy("Delivered"),
+    "delivered": lazy("Completed"),
     "invoiced": lazy("Invoiced"),
     "paid": lazy("Paid"),
     "cancelled": lazy("Cancelled"),
     "no_show": lazy("No-show"),
 }
+FORMER_WORDS = (lazy("Delivered"),)  # of a status, in events that nobody has written since
 _TITLES = {"cancelled": lazy("Cancelled: {title}"), "no_show": lazy("No-show: {title}")}
 
 

@@ -23,6 +23,7 @@ from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
 from people import calendars
+from sync.events.face import STATUS_WORDS
 from sync.providers import registry
 from sync.tables import account_names
 
@@ -30,17 +31,7 @@ from . import provider_words
 
 MOST_TIMES = 5  # at most so many in one sentence
 
-STATUS_NAMES = {
-    "offered": lazy("Offered"),
-    "pending": lazy("Pending"),
-    "confirmed": lazy("Confirmed"),
-    "arrived": lazy("Arrived"),
-    "delivered": lazy("Completed"),
-    "invoiced": lazy("Invoiced"),
-    "paid": lazy("Paid"),
-    "cancelled": lazy("Cancelled"),
-    "no_show": lazy("No-show"),
-}
+STATUS_NAMES = STATUS_WORDS
 STATUS_DEEDS = {  # the label of the button that sets the status
     "offered": lazy("Offer"),
     "pending": lazy("Set to pending"),

@@ -56,3 +56,9 @@ def test_where_everything_is_hidden_only_busy_is_let():
 
 def test_what_a_person_added_to_a_known_booking_is_theirs():
     assert not reveals(Face("Went well, Annabel"), WORDS, Policy("none"))
+
+
+@pytest.mark.parametrize("word", ["Completed", "Delivered", "Confirmed"])
+def test_the_former_word_of_a_status_says_no_more_than_the_present_one(word):
+    text = Face("Busy", f"Status: {word}")
+    assert could_be(text, Policy(details="status"), NAMES) and not could_be(text, Policy(), NAMES)

@@ -98,6 +98,7 @@ def test_a_title_is_never_empty():
         ("no_show", "No-show: Shoulder", "No-show"),
         ("pending", "Shoulder", "Pending"),
         ("paid", "Shoulder", "Paid"),
+        ("delivered", "Shoulder", "Completed"),
         ("offered", "Shoulder", "Offered"),
     ],
 )
