@@ -21,7 +21,7 @@ from pathlib import Path
 from operate.redis_server import _redis_program
 
 from .http import _free_port
-from .kills import FEEDS, PASSWORD, PEOPLE, TOP, Crowd, _token
+from .kills import FEEDS, PASSWORD, PEOPLE, TOP, Crowd, _token, unlike_others
 from .scale import databases
 from .tables import show, verdict
 
@@ -223,10 +223,10 @@ class Savers(Crowd):
         opener, number = self._signed_in(), 0
         while not self._stop.wait(self.pause):
             number += 1
-            name = f"Z{person:02}x{number:05}"
+            name = unlike_others(person, number)
             try:
                 page = opener.open(f"{self._base}/clients/new", timeout=30).read().decode()
-                form = {"first_name": "Bench", "last_name": name, "internal_id": name}
+                form = {"first_name": name[::-1], "last_name": name, "internal_id": name}
                 sent = urllib.parse.urlencode({"csrf_token": _token(page), **form}).encode()
                 answer = opener.open(f"{self._base}/clients/", sent, timeout=30)
                 is_saved = answer.url != f"{self._base}/clients/"  # 303 to what was saved
