@@ -324,5 +324,7 @@ def _wakes(line: ast.stmt) -> bool:
 
 
 def _is_of_tables(loop: ast.For | ast.While) -> bool:
-    """A statement for each of some tables, as its program names them."""
-    return isinstance(loop, ast.For) and isinstance(loop.iter, ast.Tuple)
+    """A statement for each of some tables or columns, as its program names them."""
+    if not isinstance(loop, ast.For):
+        return False
+    return isinstance(loop.iter, ast.Tuple) or ast.unparse(loop.iter).isupper()
