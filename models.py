@@ -36,7 +36,6 @@ from base.bookings.placed import Placed, form_uuids
 from base.bookings.rezoning import lay_anew
 from base.bookings.series import InSeries
 from base.bookings.statuses import STATUSES
-from base.config.endpoints import BY_PASSWORD
 from base.database import (
     Base,
     InstantField,
@@ -60,11 +59,13 @@ from base.text import IDENTIFIERS, client_label
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS = ROLES[:2]
-PLANS = {  # what each plan may use; a clinic that hosts itself has everything
-    "self-hosted": ("feed", "google", "microsoft", *BY_PASSWORD),
-    "pro": ("feed", "google", "microsoft", *BY_PASSWORD),
-    "plus": ("feed", "google"),
-    "basic": ("google",),
+# What each plan may use: private links, and sync with some providers or with all (their rows say
+# with which of the two). A clinic that hosts itself has everything.
+PLANS = {
+    "self-hosted": ("feed", "sync", "all_sync"),
+    "pro": ("feed", "sync", "all_sync"),
+    "plus": ("feed", "sync"),
+    "basic": ("sync",),
 }
 
 
@@ -134,7 +135,7 @@ class Clinic(Revised, Regional):
         return self.plan != "self-hosted"
 
     def allows(self, feature: str) -> bool:
-        """Whether the clinic's plan has `feature` ("feed", "google", "microsoft")."""
+        """Whether the clinic's plan has `feature` ("feed", "sync", "all_sync")."""
         return feature in PLANS[self.plan]
 
     def allowed_identifiers(self) -> tuple[str, ...]:

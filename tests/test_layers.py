@@ -33,7 +33,11 @@ ROOMS = {  # the same, inside the rooms
         {"jobs", "tables"},
         {"bookings"},
     ),
-    "base.config": ({"endpoints", "environment", "occupied", "version"}, {"settings"}),
+    "base.config": (
+        {"endpoints", "environment", "occupied", "version"},
+        {"kept_key"},
+        {"settings"},
+    ),
     "base.outgoing": ({"addresses", "line", "srv"}, {"resolver"}, {"exchange"}),
     "base.sql": ({"after_commit", "guarded", "parts", "turns"}, {"changes"}, {"statements"}),
     "base.tables": (

@@ -275,16 +275,16 @@ def test_switching_internal_ids_on_gives_one_to_everybody(linden):
 @pytest.mark.parametrize(
     ("plan", "features"),
     [
-        ("self-hosted", {"feed", "google", "microsoft"}),
-        ("pro", {"feed", "google", "microsoft"}),
-        ("plus", {"feed", "google"}),
-        ("basic", {"google"}),
+        ("self-hosted", {"feed", "sync", "all_sync"}),
+        ("pro", {"feed", "sync", "all_sync"}),
+        ("plus", {"feed", "sync"}),
+        ("basic", {"sync"}),
     ],
 )
 def test_each_plan_has_its_features(linden, plan, features):
     linden.clinic.change_plan(plan, linden.olive)
     assert {
-        feature for feature in ("feed", "google", "microsoft") if linden.clinic.allows(feature)
+        feature for feature in ("feed", "sync", "all_sync") if linden.clinic.allows(feature)
     } == features
     assert set(PLANS) == {"self-hosted", "pro", "plus", "basic"}
 

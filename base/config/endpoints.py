@@ -6,17 +6,38 @@ from urllib.parse import urlsplit
 
 from base.catalogue import _
 
-# providers that need no set-up: each account names its own server
-BY_PASSWORD = (
-    "caldav-apple",
-    "caldav-fastmail",
-    "caldav-nextcloud",
-    "caldav-zoho",
-    "caldav-mailbox",
-    "caldav-posteo",
-    "caldav",
-    "published",
-)
+Read = Callable[..., str]  # the value of a setting by its name, or a default
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A provider at which the server administrator registers Kalends. Its row brings it
+    (`sync.providers.registry`).
+
+    `prefix`: that of its settings (`PREFIX_CLIENT_ID`). `addresses`: to authorize, for tokens, to
+    revoke ("" if an access cannot be ended) and of the API, by the settings; with the address of
+    the imitation, or "" for the real one.
+    """
+
+    kind: str
+    company: str
+    prefix: str
+    addresses: Callable[[Read, str], tuple[str, str, str, str]]
+
+
+_known: dict[str, Registration] = {}
+
+
+def know(*registrations: Registration) -> None:
+    """Have the settings of these providers read, too."""
+    _known.update({one.kind: one for one in registrations})
+
+
+def registrations() -> list[Registration]:
+    """The providers whose settings are read. Raises RuntimeError before any is known."""
+    if not _known:
+        raise RuntimeError("import sync.providers before the settings are read")
+    return list(_known.values())
 
 
 @dataclass(frozen=True)
@@ -36,22 +57,23 @@ class Endpoints:
     is_sandbox: bool = False
 
 
-def imitates(wanted: bool, production: bool, read: Callable[..., str]) -> bool:
+def imitates(wanted: bool, production: bool, read: Read) -> bool:
     """Whether imitations run if they are `wanted`: not in production, nor beside a real provider,
     since people would take them for real ones.
     """
-    has_real = any(read(f"{name}_CLIENT_ID") for name in ("GOOGLE", "MICROSOFT"))
+    has_real = any(read(f"{one.prefix}_CLIENT_ID") for one in registrations())
     return wanted and not production and not has_real
 
 
 def read_endpoints(
-    read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]
+    read: Read, sandbox_url: str, production: bool, faults: list[str]
 ) -> dict[str, Endpoints]:
     """The providers that are set up: those with an id and a secret, else the imitations at
     `sandbox_url`.
     """
     found = {}
-    for name, kind in (("GOOGLE", "google"), ("MICROSOFT", "microsoft")):
+    for one in registrations():
+        name = one.prefix
         client_id, secret = read(f"{name}_CLIENT_ID"), read(f"{name}_CLIENT_SECRET")
         if bool(client_id) != bool(secret):
             faults.append(
@@ -63,7 +85,7 @@ def read_endpoints(
             )
         is_sandbox = bool(sandbox_url) and not client_id
         if (client_id and secret) or is_sandbox:
-            urls = _ADDRESSES[kind](read, sandbox_url if is_sandbox else "")
+            urls = one.addresses(read, sandbox_url if is_sandbox else "")
             wrong = [
                 url
                 for url in urls
@@ -75,7 +97,7 @@ def read_endpoints(
                 _("{name}: {url} must be an https:// address.", name=name, url=url) for url in wrong
             )
             authorize, token, revoke, api = urls
-            found[kind] = Endpoints(
+            found[one.kind] = Endpoints(
                 client_id or SANDBOX_CLIENT[0],
                 secret or SANDBOX_CLIENT[1],
                 authorize,
@@ -85,52 +107,6 @@ def read_endpoints(
                 is_sandbox,
             )
     return found
-
-
-def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Google's addresses: to authorize, for tokens, to revoke, and of the API.
-
-    https://developers.google.com/identity/protocols/oauth2/web-server
-    """
-    return (
-        read(
-            "GOOGLE_AUTHORIZE_URL",
-            (
-                f"{sandbox}/o/oauth2/v2/auth"
-                if sandbox
-                else "https://accounts.google.com/o/oauth2/v2/auth"
-            ),
-        ),
-        read(
-            "GOOGLE_TOKEN_URL",
-            f"{sandbox}/token" if sandbox else "https://oauth2.googleapis.com/token",
-        ),
-        read(
-            "GOOGLE_REVOKE_URL",
-            f"{sandbox}/revoke" if sandbox else "https://oauth2.googleapis.com/revoke",
-        ),
-        read("GOOGLE_API_URL", sandbox or "https://www.googleapis.com"),
-    )
-
-
-def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Microsoft's addresses. It has none that ends the access of one application."""
-    login = read(
-        "MICROSOFT_LOGIN_URL",
-        f"{sandbox}/common" if sandbox else "https://login.microsoftonline.com/common",
-    ).rstrip("/")
-    return (
-        f"{login}/oauth2/v2.0/authorize",
-        f"{login}/oauth2/v2.0/token",
-        "",
-        read(
-            "MICROSOFT_GRAPH_URL",
-            f"{sandbox}/v1.0" if sandbox else "https://graph.microsoft.com/v1.0",
-        ),
-    )
-
-
-_ADDRESSES = {"google": _google, "microsoft": _microsoft}
 
 
 # our id and secret at the imitation providers

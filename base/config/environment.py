@@ -8,11 +8,18 @@ from pathlib import Path
 
 from base.catalogue import _
 
+from .endpoints import registrations
+
 # The unit in the README reads it; commands typed in a shell do too.
 SERVICE_FILE = Path("/etc/kalends.env")
 
 
-OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOGLE_", "MICROSOFT_")
+_OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM")
+
+
+def ours() -> tuple[str, ...]:
+    """The beginnings of the names of our settings."""
+    return *_OURS, *(f"{one.prefix}_" for one in registrations())
 
 
 class SettingsError(Exception):
@@ -61,7 +68,7 @@ def environment() -> Mapping[str, str]:
     said = {
         name.strip(): _unquoted(value.strip())
         for name, value in pairs
-        if name.strip().startswith(OURS)
+        if name.strip().startswith(ours())
     }
     # the process's value wins in either form: NAME over the file's NAME_FILE, and vice versa
     typed = {name.removesuffix("_FILE") for name in os.environ}

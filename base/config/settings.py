@@ -5,13 +5,12 @@ Only `Settings.from_env` reads the environment. The names in the README never ch
 
 import hashlib
 import os
-import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from base.catalogue import _
+from base.catalogue import _, listed
 from base.outgoing.addresses import Allowed, read_allowed
 
 from .endpoints import (
@@ -20,10 +19,11 @@ from .endpoints import (
     is_url,
     is_webhook_url,
     read_endpoints,
+    registrations,
     sandbox_port,
 )
-from .environment import OURS, SettingsError, environment
-from .occupied import CannotAsk, has_clinic
+from .environment import SettingsError, environment, ours
+from .kept_key import kept_keys, make_key, unusable, why_no_key
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,15 @@ class Settings:
         alone. Only for the first start. Raises SettingsError, also if a database with data appeared
         meanwhile.
         """
-        keys = self.secret_keys or _kept_keys(self.instance)
+        keys = self.secret_keys or kept_keys(self.instance)
         if not keys:
-            if fault := _why_no_key(self.database_url):
+            if fault := why_no_key(self.database_url):
                 raise SettingsError([fault])
             try:
-                _make_key(self.instance)
+                make_key(self.instance)
             except OSError as error:
-                raise SettingsError([_unusable(self.instance, error)]) from None
-            keys = _kept_keys(self.instance)
+                raise SettingsError([unusable(self.instance, error)]) from None
+            keys = kept_keys(self.instance)
         return replace(self, secret_keys=keys)
 
 
@@ -247,7 +247,10 @@ class _Reader:
         url = self.text("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
         self.refuse(
             bool(url) and not is_webhook_url(url),
-            _("KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach."),
+            _(
+                "KALENDS_WEBHOOK_URL must be an https:// address that {companies} reach.",
+                companies=listed(one.company for one in registrations()),
+            ),
         )
         return url or None
 
@@ -264,12 +267,12 @@ def _read_keys(
         _("Each key of KALENDS_SECRET_KEY needs at least 16 characters."),
     )
     try:
-        keys = keys or _kept_keys(instance)
+        keys = keys or kept_keys(instance)
     except SettingsError as error:
         read.faults.extend(error.faults)
     if keys or read.faults:
         return keys, ""
-    fault = _why_no_key(database_url)
+    fault = why_no_key(database_url)
     read.refuse(
         not fault and production and bool(read.text("DATABASE_URL")),  # other machines need it, too
         _(
@@ -286,101 +289,11 @@ def hand_down(settings: Settings) -> None:
     Relative paths in the environment start from our folder. Raises SettingsError.
     """
     given = environment()
-    names = [name for name in given if name.startswith(OURS) and name.endswith("_FILE")]
+    names = [name for name in given if name.startswith(ours()) and name.endswith("_FILE")]
     os.environ.update({name: str(Path(given[name]).absolute()) for name in names if given[name]})
     if given.get("DATABASE_URL", "").startswith("sqlite:"):
         os.environ["DATABASE_URL"] = settings.database_url
     os.environ["KALENDS_INSTANCE"] = str(settings.instance)
-
-
-def _key_file(instance: Path) -> Path:
-    return instance / "secret_key"
-
-
-def _kept_keys(instance: Path) -> tuple[str, ...]:
-    """The key that the first start made, or none. Raises SettingsError."""
-    path = _key_file(instance)
-    try:
-        key = path.read_text().strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (OSError, UnicodeError) as error:
-        raise SettingsError([_unusable(instance, error)]) from None
-    if not key:
-        raise SettingsError(
-            [
-                _(
-                    "{path} is empty. Put the secret key back into it, from a backup or from"
-                    " where you noted it down.",
-                    path=path,
-                )
-            ]
-        )
-    return (key,)
-
-
-def _make_key(instance: Path) -> None:
-    """Make the key's file. If two processes make it at once, the first wins; a half-written key is
-    never seen.
-    """
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = instance / f"secret_key.{secrets.token_hex(8)}"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(fresh, _key_file(instance))
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    folder = os.open(instance, os.O_RDONLY)
-    try:
-        os.fsync(
-            folder
-        )  # a key that a power cut takes back is lost: tokens of feeds follow from it
-    finally:
-        os.close(folder)
-
-
-def _unusable(instance: Path, error: Exception) -> str:
-    why = getattr(error, "strerror", None) or type(error).__name__
-    return _(
-        "The folder {instance} cannot be used ({why}). Run this as the service's user (sudo -u),"
-        " make the folder writable, or name another in KALENDS_INSTANCE.",
-        instance=instance,
-        why=why,
-    )
-
-
-def _why_no_key(database_url: str) -> str:
-    """Why no key may be made now; "" if one may.
-
-    Beside a database with data, a new key would end every private link and every connected account.
-    Raises SettingsError.
-    """
-    try:
-        if not has_clinic(database_url):
-            return ""
-    except CannotAsk as error:  # it may hold data
-        raise SettingsError(
-            [
-                _(
-                    "Error: There is no secret key yet, and the database cannot be used: {error}."
-                    " Check that its file or server exists and may be read. If its file is damaged,"
-                    " move it elsewhere, then restore a backup.",
-                    error=error,
-                )
-            ],
-            status=1,
-        ) from None
-    return _(
-        "There is a database, but not its secret key. Run this with the service's own settings"
-        " (KALENDS_SETTINGS_FILE names the file that holds them), set KALENDS_SECRET_KEY to the key"
-        " that was used before, or restore a backup that holds the key. If that key is lost, set a"
-        " new one, then run: flask --app app key accept"
-    )
 
 
 def _socket(instance: Path) -> Path:

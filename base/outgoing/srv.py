@@ -6,12 +6,11 @@ Returns names only. Connect to them through `exchange`, which checks their addre
 import dns.resolver
 from dns.exception import DNSException
 
-CALDAV = "_caldavs._tcp"  # with TLS; without it a password would travel unencrypted
 LONGEST_SECONDS = 5
 MOST_SERVERS, LONGEST_PATH = 4, 500
 
 
-def located(domain: str, service: str = CALDAV, path: str = "/") -> list[str]:
+def located(domain: str, service: str, path: str = "/") -> list[str]:
     """Addresses of the servers that a domain names for a service, best first; `path` if the domain
     names none. Empty if it has no such service, or if no answer comes in LONGEST_SECONDS.
     """

@@ -12,6 +12,7 @@ from base.database import AlreadyUsed
 from models import Clinic, Feed, User, Venue
 from people import founding
 from sync.feeds import feed as feeds
+from sync.providers import registry
 from sync.tables.accounts import Account
 from sync.two_way import report
 
@@ -151,7 +152,7 @@ def plan(clinic_name: str, name: str) -> None:
                 "{clinic} is on the plan {plan}: {places}.",
                 clinic=there.name,
                 plan=name,
-                places=", ".join(models.PLANS[name]) or _("no calendars outside"),
+                places=", ".join(registry.sold_in(models.PLANS[name])),
             )
         )
 

@@ -13,7 +13,7 @@ from peewee import PeeweeException
 
 import models
 from base import jobs
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, listed
 from base.config.endpoints import sandbox_port
 from base.config.environment import SettingsError
 from base.config.settings import Settings, hand_down
@@ -23,6 +23,7 @@ from operate import backups, files, kept, keys, processes, restores, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.keeper import CannotStart, say
+from sync.providers import registry
 
 from .data import load_sample, sample_sign_ins
 from .kit import own_settings, with_key
@@ -34,7 +35,8 @@ def _greeting(
     """The lines that `start` prints: the address, the pages for clients, and the sign-ins."""
     imitations = [
         _(
-            "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
+            "Imitations of {providers}: http://localhost:{sandbox_port}/",
+            providers=listed(row.name for row in registry.PROVIDERS.values() if row.registration),
             sandbox_port=sandbox_port(settings.port),
         )
     ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())

@@ -10,7 +10,6 @@ The caller holds the account's lease, so that no two processes refresh its token
 """
 
 import hmac
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
 
 from base.outgoing.line import Client
+from sync.providers import registry
 from sync.providers.errors import (
     AuthExpired,
     NotConfigured,
@@ -33,7 +33,6 @@ from sync.providers.errors import (
 from sync.providers.parsing import reading
 from sync.providers.wire import request
 
-GRAPH_SCOPE = "https://graph.microsoft.com/"  # may be missing in the answer
 # these come back in another form or not at all, and give no access to calendars
 WHO = {
     "openid",
@@ -62,13 +61,6 @@ OURS = (
     "disabled_client",
     "org_internal",
 )
-# Microsoft's error codes, https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-AADSTS = {
-    "access_denied": (65004,),
-    "admin_needed": (90093, 90094, 90095, 90097, 90099),
-    "blocked": (50020, 50105, 50177, 53000, 53001, 53002, 53003, 530003, 53009, 530034),
-    "interaction": (50058, 50076, 50079, 50158, 65001),
-}
 
 
 class Declined(ProviderError):
@@ -248,23 +240,25 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[st
     """The scopes that were asked for and not granted: people may leave boxes empty. Check before a
     feature is switched on. Permission to write includes reading.
     """
-    allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
+    allowed = {_short(scope) for scope in granted}
     allowed |= {f"{scope}.readonly" for scope in allowed}
-    return frozenset(
-        scope
-        for scope in asked
-        if scope not in WHO and scope.removeprefix(GRAPH_SCOPE).lower() not in allowed
-    )
+    return frozenset(scope for scope in asked if scope not in WHO and _short(scope) not in allowed)
+
+
+def _short(scope: str) -> str:
+    """A scope as it is compared: without the part that a provider may leave out in its answer."""
+    for row in registry.PROVIDERS.values():
+        scope = scope.removeprefix(row.scope_prefix)
+    return scope.lower()
 
 
 def _refusal(query: Mapping[str, str]) -> ProviderError:
-    """The meaning of an error that came back instead of a code. Microsoft's number is more exact
-    than the error beside it.
+    """The meaning of an error that came back instead of a code. What a provider describes in a way
+    of its own is more exact than the error beside it.
     """
     error = word(query["error"])
-    number = re.search(r"AADSTS(\d{4,8})\b", query.get("error_description", ""))
-    for reason, numbers in AADSTS.items():
-        if number and int(number[1]) in numbers:
+    for row in registry.PROVIDERS.values():
+        if reason := row.declined(query.get("error_description", "")):
             return Declined(reason)
     if error in PASSING:
         return Unavailable(error)

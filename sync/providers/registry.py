@@ -4,11 +4,13 @@ Pages, letters, the doctor and the engine read the row; none of them asks which 
 provider is one adapter, one row here, one guide and one imitation, and its settings.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from base.catalogue import _, lazy, listed
+from base.config import endpoints
+from base.config.endpoints import Registration
 from base.outgoing.line import Client
 from sync.events.event import Mark
 
@@ -20,10 +22,14 @@ from .caldav.signing_in import CalDavSignIn
 from .errors import Forbidden
 from .google.adapter import Google
 from .google.channels import GoogleWebhook
+from .google.registration import REGISTRATION as GOOGLE
 from .google.scopes import scopes as google_scopes
 from .google.shapes import event_id
 from .microsoft.adapter import Microsoft
 from .microsoft.channels import GraphWebhook
+from .microsoft.declined import declined
+from .microsoft.registration import REGISTRATION as MICROSOFT
+from .microsoft.scopes import PREFIX as MICROSOFT_PREFIX
 from .microsoft.scopes import scopes as microsoft_scopes
 from .microsoft.shapes import provisional_id
 from .published.adapter import ONLY, Published
@@ -84,6 +90,24 @@ def no_ids(mark: Mark, secret: bytes) -> str:
     raise Forbidden("read_only")
 
 
+def says_nothing(description: str) -> str:
+    """No reason: the error beside the description says everything."""
+    return ""
+
+
+@dataclass(frozen=True)
+class HelpWords:
+    """The page of Help about a provider, or several: its template, its name in lists, its heading
+    and first sentence. `among`: the name in a list of what can be synced both ways.
+    """
+
+    page: str
+    name: str
+    heading: str
+    lead: str
+    among: str
+
+
 @dataclass(frozen=True)
 class ProviderRow:
     """The facts about a provider that are known before any request.
@@ -92,17 +116,20 @@ class ProviderRow:
 
     `new_id`: the id for a new event by its mark: the same for the same mark and secret, and
     impossible to guess without the secret; a provisional one if the provider gives its own.
-    `scopes`: what to ask the account's owner for. `oauth_extra`: further parameters of the sign-in
-    page. `has_own_address`: each account has its own server address. `webhook`: how the provider
-    calls us when something changes; None: it does not. `calls_first`: it calls before it opens a
-    channel, so that an open one is known to reach us. `makes_calendars`: a calendar of ours can be
-    made there; else an existing one must be chosen; `offers_own`: an existing one may always be
-    chosen, whatever the clinic's settings say, since not every server makes one. `by_password`: the
-    sign-in with a typed password. `removal`: the page on which a person removes our access; empty
-    if we do it for them. `only_calendar`: the id of the only calendar, which is read only.
-    `is_widespread`: many people use it, so pages name it first. `poll_seconds`: the least time
-    between two reads. `trial_days`: access ends so many days (first, last) after consent, again and
-    again, while the operator's application is not published.
+    `feature`: what a plan must have for it (`models.PLANS`). `registration`: how it is set up on a
+    server; None: it needs no set-up. `scopes`: what to ask the account's owner for; `scope_prefix`:
+    the part of each that its answer may lack. `oauth_extra`: further parameters of the sign-in
+    page; `declined`: the reason for a refusal there, by its description. `has_own_address`: each
+    account has its own server address. `webhook`: how the provider calls us when something changes;
+    None: it does not. `calls_first`: it calls before it opens a channel, so that an open one is
+    known to reach us. `makes_calendars`: a calendar of ours can be made there; else an existing one
+    must be chosen; `offers_own`: an existing one may always be chosen, whatever the clinic's
+    settings say, since not every server makes one. `by_password`: the sign-in with a typed
+    password. `removal`: the page on which a person removes our access; empty if we do it for them.
+    `only_calendar`: the id of the only calendar, which is read only. `is_widespread`: many people
+    use it, so pages name it first. `poll_seconds`: the least time between two reads. `trial_days`:
+    access ends so many days (first, last) after consent, again and again, while the operator's
+    application is not published.
     """
 
     kind: str
@@ -112,10 +139,14 @@ class ProviderRow:
     company: str
     pitch: str
     guide: str
-    help_page: str
+    help: HelpWords
+    feature: str = "all_sync"
+    registration: Registration | None = None
     new_id: Callable[[Mark, bytes], str] = no_ids
     scopes: Scopes = no_scopes
+    scope_prefix: str = ""
     oauth_extra: Mapping[str, str] = field(default_factory=dict)
+    declined: Callable[[str], str] = says_nothing
     has_own_address: bool = False
     webhook: Webhook | None = None
     calls_first: bool = False
@@ -157,6 +188,18 @@ class ProviderRow:
         return self.trial_days[0] <= days <= self.trial_days[1]
 
 
+_CALDAV_HELP = HelpWords(
+    "two-way-caldav",
+    lazy("Two-way sync with Apple and others"),
+    lazy("Two-way sync with Apple and other calendars"),
+    lazy(
+        "Apple iCloud, Fastmail, Nextcloud, Zoho, mailbox.org, Posteo and any other calendar"
+        " that programs reach by CalDAV."
+    ),
+    lazy("Apple and other calendars"),
+)
+
+
 def _caldav(service: CalDavService) -> ProviderRow:
     """The row of a service that is reached by CalDAV. Each is a provider of its own, so that a
     person may connect several.
@@ -169,7 +212,7 @@ def _caldav(service: CalDavService) -> ProviderRow:
         company=service.company,
         pitch=service.pitch,
         guide="docs/caldav-setup.md",
-        help_page="two-way-caldav",
+        help=_CALDAV_HELP,
         new_id=new_name,
         by_password=CalDavSignIn(service),
         has_own_address=True,
@@ -193,7 +236,18 @@ PROVIDERS: Mapping[str, ProviderRow] = {
                 "Bookings in Google within seconds, and busy times there block booking here."
             ),
             guide="docs/google-setup.md",
-            help_page="two-way-google",
+            help=HelpWords(
+                "two-way-google",
+                lazy("Two-way sync with Google"),
+                lazy("Two-way sync with Google"),
+                lazy(
+                    "Your bookings in a Google calendar of their own, and your Google appointments"
+                    " as busy time here."
+                ),
+                "Google",
+            ),
+            feature="sync",
+            registration=GOOGLE,
             new_id=event_id,
             scopes=google_scopes,
             webhook=GoogleWebhook(),
@@ -213,9 +267,21 @@ PROVIDERS: Mapping[str, ProviderRow] = {
             company="Microsoft",
             pitch=lazy("The same for Outlook.com and Microsoft 365."),
             guide="docs/outlook-setup.md",
-            help_page="two-way-outlook",
+            help=HelpWords(
+                "two-way-outlook",
+                lazy("Two-way sync with Outlook"),
+                lazy("Two-way sync with Outlook"),
+                lazy(
+                    "Your bookings in an Outlook calendar of their own, and your Outlook"
+                    " appointments as busy time here."
+                ),
+                "Outlook",
+            ),
+            registration=MICROSOFT,
             new_id=provisional_id,
             scopes=microsoft_scopes,
+            scope_prefix=MICROSOFT_PREFIX,
+            declined=declined,
             webhook=GraphWebhook(),
             oauth_extra={"prompt": "select_account", "response_mode": "query"},
             calls_first=True,
@@ -232,7 +298,13 @@ PROVIDERS: Mapping[str, ProviderRow] = {
             company=lazy("The other side"),
             pitch=lazy("Busy times of a calendar that only publishes an address."),
             guide="docs/published-calendars.md",
-            help_page="published-calendar",
+            help=HelpWords(
+                "published-calendar",
+                lazy("Calendars that only publish"),
+                lazy("Calendars that only publish an address"),
+                lazy("Let their busy times block booking here: what you need, and what to expect."),
+                lazy("Published calendars"),
+            ),
             by_password=PublishedSignIn(),
             has_own_address=True,
             makes_calendars=False,
@@ -242,11 +314,23 @@ PROVIDERS: Mapping[str, ProviderRow] = {
     )
 }
 KINDS = tuple(PROVIDERS)
+endpoints.know(*(row.registration for row in PROVIDERS.values() if row.registration))
 
 
 def of(kind: str) -> ProviderRow:
     """The row of a provider. Raises KeyError for a kind we do not know."""
     return PROVIDERS[kind]
+
+
+def plans_with(kind: str, plans: Mapping[str, Collection[str]]) -> list[str]:
+    """The plans that have this provider. `plans`: the features of each."""
+    return [plan for plan, features in plans.items() if PROVIDERS[kind].feature in features]
+
+
+def sold_in(features: Collection[str]) -> list[str]:
+    """The contents of a plan with these features, for the command line: "feed", and kinds."""
+    own = ["feed"] if "feed" in features else []
+    return own + [kind for kind, row in PROVIDERS.items() if row.feature in features]
 
 
 def companies() -> str:

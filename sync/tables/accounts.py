@@ -196,8 +196,7 @@ class Account(Phased, Directed):
         allowed = User.sync_allowed & reduce(
             or_,
             (
-                (cls.kind == kind)
-                & Clinic.plan.in_([plan for plan, features in PLANS.items() if kind in features])
+                (cls.kind == kind) & Clinic.plan.in_(registry.plans_with(kind, PLANS))
                 for kind in registry.KINDS
             ),
         )

@@ -7,6 +7,7 @@ from peewee import ModelSelect
 
 from base.tables.outside import ExternalEvent
 from models import Clinic, User
+from sync.providers import registry
 
 from .accounts import Account, RemoteCalendar
 from .notices import Notice
@@ -31,8 +32,11 @@ def any_begun(user: User, phase: str | None = None) -> bool:
 
 
 def count_beyond(clinic: Clinic, features: Collection[str]) -> int:
-    """How many accounts of the clinic sync with a provider that is not among these features."""
-    rows = of_clinic(clinic).where(Account.kind.not_in(list(features)), Account.begun())
+    """How many accounts of the clinic sync with a provider that these features of a plan do not
+    cover.
+    """
+    kept = [kind for kind, row in registry.PROVIDERS.items() if row.feature in features]
+    rows = of_clinic(clinic).where(Account.kind.not_in(kept), Account.begun())
     return rows.count()
 
 

@@ -23,7 +23,7 @@ from views.kit.access import manager_required, owner_required
 from views.kit.choices import Choice
 from views.kit.forms import Form, Line, Zone, arg_int
 from views.kit.merging import Merging, Seen
-from views.kit.provider_words import PLAN_NAMES
+from views.kit.provider_words import PLAN_NAMES, included
 from views.kit.week_fields import WeekHours
 
 from . import no_times, outside
@@ -336,7 +336,7 @@ def _show_plan(status: int = 200, **more):
         "settings/plan.html",
         "settings/_plan.html",
         status,
-        plans=PLANS,
+        plans=[(plan, "feed" in PLANS[plan], included(plan)) for plan in PLANS],
         names=PLAN_NAMES,
         **more,
     )

@@ -88,39 +88,10 @@ PAGES = {
         lazy("One way or both ways?"),
         lazy("What a private link does, what two-way Calendar Sync does, and what holds here."),
     ),
-    "two-way-google": HelpPage(
-        _BOTH,
-        lazy("Two-way sync with Google"),
-        lazy("Two-way sync with Google"),
-        lazy(
-            "Your bookings in a Google calendar of their own, and your Google appointments as"
-            " busy time here."
-        ),
-    ),
-    "two-way-outlook": HelpPage(
-        _BOTH,
-        lazy("Two-way sync with Outlook"),
-        lazy("Two-way sync with Outlook"),
-        lazy(
-            "Your bookings in an Outlook calendar of their own, and your Outlook appointments"
-            " as busy time here."
-        ),
-    ),
-    "two-way-caldav": HelpPage(
-        _BOTH,
-        lazy("Two-way sync with Apple and others"),
-        lazy("Two-way sync with Apple and other calendars"),
-        lazy(
-            "Apple iCloud, Fastmail, Nextcloud, Zoho, mailbox.org, Posteo and any other calendar"
-            " that programs reach by CalDAV."
-        ),
-    ),
-    "published-calendar": HelpPage(
-        _BOTH,
-        lazy("Calendars that only publish"),
-        lazy("Calendars that only publish an address"),
-        lazy("Let their busy times block booking here: what you need, and what to expect."),
-    ),
+    **{
+        row.help.page: HelpPage(_BOTH, row.help.name, row.help.heading, row.help.lead)
+        for row in registry.PROVIDERS.values()
+    },
     "two-way-trouble": HelpPage(
         _BOTH,
         lazy("If two-way sync looks wrong"),
@@ -304,13 +275,12 @@ def _for_clients() -> tuple[Clinic, str, list[Venue]] | None:
 
 
 def _ways() -> list[tuple[str, str]]:
-    """The providers that can be synced both ways here, each with its page. Providers that need no
-    set-up share one page and one name.
+    """The providers that can be synced both ways here, each with its page. Several may share a page
+    and a name.
     """
     rows = [registry.of(kind) for kind in gateway.kinds()]
-    found = [(row.name, row.help_page) for row in rows if not row.by_password]
-    shared = {row.help_page for row in rows if row.by_password}
-    return found + [(_("Apple and other calendars"), page) for page in shared]
+    both = [row.help for row in rows if not row.reads_only]
+    return list(dict.fromkeys((str(one.among), one.page) for one in both))
 
 
 def _refresh() -> list[tuple[str, str, str, str]]:

@@ -75,9 +75,14 @@ def freshness() -> str:
 
 
 def plans_with(feature: str) -> list[str]:
-    """The host's plans that have a feature ("feed", or a provider), the smallest first."""
+    """The host's plans that have a feature (see `models.PLANS`), the smallest first."""
     plans = [plan for plan in PLANS if feature in PLANS[plan] and plan != "self-hosted"]
     return sorted(plans, key=lambda plan: len(PLANS[plan]))
+
+
+def included(plan: str) -> list[ProviderRow]:
+    """The providers that a plan has, in the registry's order."""
+    return [row for row in registry.PROVIDERS.values() if row.feature in PLANS[plan]]
 
 
 def plans_of_links() -> str:
@@ -91,7 +96,7 @@ def plans_of_sync(whole: bool = False) -> str:
     """
     groups: dict[tuple[str, ...], list[ProviderRow]] = {}
     for row in _two_way() if whole else both_ways():
-        groups.setdefault(tuple(plans_with(row.kind)), []).append(row)
+        groups.setdefault(tuple(plans_with(row.feature)), []).append(row)
     return "; ".join(
         _(
             "{providers} in {plans}",

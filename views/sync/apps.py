@@ -102,7 +102,7 @@ def _app(row: ProviderRow, is_on: bool | None, note: str, *actions: AppButton) -
     )
     in_list = not (row.is_widespread or is_on or note)
     what = str(row.pitch) if in_list or row.reads_only else both
-    return App(row.kind, "sync", row.product, what, is_on, note, actions, row.help_page, in_list)
+    return App(row.kind, "sync", row.product, what, is_on, note, actions, row.help.page, in_list)
 
 
 def _connected(row: ProviderRow, account: Account, note: str) -> App:
@@ -126,7 +126,7 @@ def _offered(row: ProviderRow) -> App:
         note = _("Not set up on this server.")
         guide = (AppButton(_("How to set it up"), how),) if current_user.is_owner else ()
         return _app(row, None, note, *guide)
-    if not current_user.clinic.allows(row.kind):
+    if not current_user.clinic.allows(row.feature):
         return _app(row, None, _("Not in your clinic’s plan."))
     start = url_for("sync_settings.show", mode=row.kind, _anchor="mode")
     if row.reads_only:

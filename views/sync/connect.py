@@ -21,7 +21,7 @@ from sync.two_way.standing.state import State
 from views.kit import access
 from views.kit.access import login_required
 
-from . import connect_words, password, published
+from . import by_address, connect_words, password
 
 blueprint = Blueprint("connect", __name__)
 
@@ -41,7 +41,7 @@ def begin(kind: str):
         flash(refusal, "warning")
         return _back(kind)
     if registry.of(kind).reads_only:
-        return published.show(kind, account)
+        return by_address.show(kind, account)
     if registry.of(kind).by_password:
         return password.show(kind, account)
     # an account that was never used is replaced
@@ -69,7 +69,7 @@ def sign_in(kind: str):
     if refusal:
         flash(refusal, "warning")
         return _back(kind)
-    taking = published.take if registry.of(kind).reads_only else password.take
+    taking = by_address.take if registry.of(kind).reads_only else password.take
     return taking(kind, account)
 
 

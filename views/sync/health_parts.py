@@ -154,7 +154,7 @@ def _providers() -> list[HealthPart]:
     for kind, row in registry.PROVIDERS.items():
         if row.by_password:  # nothing to set up: each account says where its server is
             continue
-        name, page = row.name, row.help_page
+        name, page = row.name, row.help.page
         if kind not in gateway.kinds():
             parts.append(
                 HealthPart(

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from base.catalogue import lazy
 
+SERVICE = "_caldavs._tcp"  # with TLS; without it a password would travel unencrypted
 WELL_KNOWN = "/.well-known/caldav"  # RFC 6764, 5
 ROOTS = ("/", "/dav/", "/remote.php/dav/", "/caldav/", "/caldav.php/", "/SOGo/dav/", "/webdav/")
 NEXTCLOUD = "/remote.php/dav/"

@@ -69,7 +69,7 @@ def _searched(begin: list[str], domain: str) -> Iterator[str]:
     be forged.
     """
     yield begin[0]
-    for url in srv.located(domain, path=services.WELL_KNOWN) if domain else ():
+    for url in srv.located(domain, services.SERVICE, services.WELL_KNOWN) if domain else ():
         is_known = services.is_known(urlsplit(url).hostname or "")
         if not is_known and not hrefs.may_carry(f"https://{domain}/", url):
             raise OtherServer("other_host")

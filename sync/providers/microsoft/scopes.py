@@ -2,6 +2,8 @@
 https://learn.microsoft.com/graph/permissions-reference
 """
 
+PREFIX = "https://graph.microsoft.com/"  # may be missing in the answer
+
 
 def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
     """The scopes, the same for every use: Graph has no narrower permission to make a calendar."""

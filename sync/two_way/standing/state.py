@@ -124,7 +124,7 @@ def barred_from(kind: str, clinic: Clinic, user: User) -> State | None:
     """
     if kind not in gateway.kinds():
         return State.NOT_SET_UP
-    if not clinic.allows(kind):
+    if not clinic.allows(registry.of(kind).feature):
         return State.NO_PLAN
     return None if user.sync_allowed else State.NOT_ALLOWED
 

@@ -6,17 +6,34 @@ from pathlib import Path
 
 import pytest
 
-from base.config.endpoints import BY_PASSWORD
 from base.config.settings import Settings
 from models import PLANS
 from sync.providers import registry
 
 TOP = Path(__file__).parents[3]
-ASKING = ("views", "letters", "operate", "people", "sync")
+ROOMS = ("base", "people", "sync", "free_times", "letters", "operate", "views")
+PROVIDERS = TOP / "sync" / "providers"  # a row and a package each
+NAMES = re.compile(
+    r"google|microsoft|outlook|caldav|icloud|fastmail|nextcloud|zoho|posteo|mailbox\.org|aadsts"
+    r"|\bapple\b",
+    re.IGNORECASE,
+)
 OTHERS = {  # the same words for something else
-    "views/doors/help.py": "the name of a page of Help about private links",
+    "base/config/settings.py": "the name of a setting: whether passwords for calendars are taken",
+    "sync/calendar_data/busy.py": "properties of calendar data, from whatever program",
+    "sync/feeds/ical.py": "properties of calendar data, for whatever program",
     "sync/feeds/readers.py": "programs that read private links",
-    "sync/feeds/shown.py": "who looks at the preview of a private link",
+    "sync/events/visit.py": "where a client puts one appointment down",
+    "letters/visits.py": "the same in letters",
+    "views/visitor/managed.py": "the same on pages",
+    "operate/intake/columns.py": "programs whose files are taken in",
+    "operate/sample.py": "programs that read private links",
+    "views/doors/help.py": "pages of Help about private links",
+    "views/kit/sync_words.py": "what a program keeps of a private link",
+    "views/sync/apps.py": "programs that read private links",
+    "views/sync/connect_words.py": "a protocol: what somebody types is an address of it",
+    "views/sync/feed_address.py": "where programs take private links",
+    "views/sync/previews.py": "what programs show of a private link",
 }
 NAMED = {  # feeds/ and these name programs that read a link, or take one appointment
     "about/privacy.html",  # the sentence that Google asks for, word for word
@@ -30,26 +47,62 @@ NAMED = {  # feeds/ and these name programs that read a link, or take one appoin
 
 
 def programs() -> list[Path]:
-    return sorted(
-        path
-        for room in ASKING
-        for path in (TOP / room).rglob("*.py")
-        if not path.is_relative_to(TOP / "sync" / "providers")
-        and str(path.relative_to(TOP)) not in OTHERS
-    )
+    rooms = [path for room in ROOMS for path in (TOP / room).rglob("*.py")]
+    rooms += [TOP / "app.py", TOP / "models.py"]
+    return sorted(path for path in rooms if not path.is_relative_to(PROVIDERS))
 
 
-def naming(path: Path) -> list[str]:
-    return [
-        f"{path.relative_to(TOP)}:{node.lineno}"
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value in registry.KINDS
+def naming(source: str) -> list[str]:
+    """What names a provider in a module: its words, names and sentences; not what is told about
+    them in docstrings and comments.
+    """
+    tree = ast.parse(source)
+    told = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    words = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
     ]
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "name", "arg"):
+            words += [word] if isinstance(word := getattr(node, field, None), str) else []
+    return [word for word in words if word in registry.KINDS or NAMES.search(word)]
 
 
-def test_no_program_asks_which_provider_it_is():
-    assert len(programs()) > 100
-    assert [place for path in programs() for place in naming(path)] == []
+def test_a_provider_is_its_row_and_its_package():
+    """Whoever adds one writes nowhere else in the program."""
+    assert len(programs()) > 300
+    found = {
+        str(path.relative_to(TOP)): names
+        for path in programs()
+        if (names := naming(path.read_text()))
+    }
+    assert {place: names for place, names in found.items() if place not in OTHERS} == {}
+    assert set(OTHERS) == set(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'KINDS = ("google",)',
+        'if account.kind == "published": pass',
+        "def microsoft_url(): ...",
+        'say(f"{name} of Google")',
+        "from x import caldav_names",
+    ],
+)
+def test_every_way_to_name_one_is_seen(line):
+    assert naming(line)
+
+
+def test_docstrings_may_tell_of_providers():
+    assert naming('"""As Google does."""\nx = 1  # and Microsoft') == []
 
 
 def test_no_template_asks_which_provider_it_is():
@@ -76,22 +129,22 @@ def test_no_template_names_a_provider():
 @pytest.mark.parametrize("row", registry.PROVIDERS.values(), ids=lambda row: row.kind)
 def test_what_a_row_names_is_there(row):
     assert (TOP / row.guide).exists()
-    assert (TOP / "templates" / "help" / f"{row.help_page}.html").exists()
-    assert any(row.kind in features for features in PLANS.values())
+    assert (TOP / "templates" / "help" / f"{row.help.page}.html").exists()
+    assert registry.plans_with(row.kind, PLANS)
 
 
 def test_plans_and_settings_name_no_other_providers():
     sold = {feature for features in PLANS.values() for feature in features} - {"feed"}
     known = {
-        f"{kind.upper()}_{name}": "x"
-        for kind in registry.KINDS
+        f"{row.registration.prefix}_{name}": "x"
+        for row in registry.PROVIDERS.values()
+        if row.registration
         for name in ("CLIENT_ID", "CLIENT_SECRET")
     }
     settings = Settings.from_env({"KALENDS_INSTANCE": "instance", **known})
     by_password = {kind for kind, row in registry.PROVIDERS.items() if row.by_password}
-    assert sold == set(registry.KINDS)
+    assert sold == {row.feature for row in registry.PROVIDERS.values()}
     assert set(settings.providers) == set(registry.KINDS) - by_password
-    assert by_password == set(BY_PASSWORD)
 
 
 @pytest.mark.parametrize(("days", "is_trial"), [(None, False), (5, False), (6, True), (8, True)])

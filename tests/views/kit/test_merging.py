@@ -785,7 +785,7 @@ OTHERS = {
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},
     "views.sync.password": {"Password"},  # a name and a password, which no page shows again
-    "views.sync.published": {"PublishedForm"},  # an address, which no page shows again
+    "views.sync.by_address": {"PublishedForm"},  # an address, which no page shows again
     "views.clinic.page_name": {"NameForm"},  # says the name that it showed
     "views.clinic.settings": {"PlanForm"},
     "views.clinic.text_messages": {"TrialForm"},  # sends one message
