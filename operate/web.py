@@ -17,12 +17,6 @@ import sys
 import time
 from collections.abc import Callable
 
-from granian.constants import HTTPModes
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.net import SocketHolder
-from granian.server.embed import Server
-
 from base.catalogue import _
 
 from .keeper import (
@@ -37,12 +31,10 @@ from .keeper import (
     say,
     say_ready,
 )
+from .on_socket import BACKLOG, MOST_CONNECTIONS, OnSocket
 
 APPLICATION = "app:create_front"
-HEAD_SECONDS = 20  # for the head of each request of a connection
 UNREAD_SECONDS = 60  # a client that reads nothing more of its answer is disconnected after so long
-BACKLOG = 1024  # connections that wait to be accepted
-MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
 ORPHAN_SECONDS = 60  # for which a process continues without its parent, at most
 LAST_SECONDS = 3  # for answers in progress when it is told to stop
 
@@ -161,10 +153,10 @@ def _answer(
         os.sched_setaffinity(0, {core})
     module, name = APPLICATION.split(":")
     front = getattr(importlib.import_module(module), name)()
-    asyncio.run(_run(_Server(front, listening), ready, parent, above))
+    asyncio.run(_run(OnSocket(front, listening), ready, parent, above))
 
 
-async def _run(server: "_Server", ready: socket.socket, parent: int, above: int | None) -> None:
+async def _run(server: OnSocket, ready: socket.socket, parent: int, above: int | None) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -210,29 +202,3 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-class _Server(Server):
-    """granian in our own loop, on a socket that was opened before."""
-
-    def __init__(self, front, listening: socket.socket):
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        connections = (
-            MOST_CONNECTIONS
-            if files == resource.RLIM_INFINITY
-            else max(64, min(files - 200, MOST_CONNECTIONS))
-        )
-        super().__init__(
-            front,
-            websockets=False,
-            http=HTTPModes.http1,
-            backlog=BACKLOG,
-            backpressure=connections,
-            log_level=LogLevels.error,
-            http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000),
-        )
-        self._listening = listening
-
-    def _init_shared_socket(self) -> None:
-        # granian closes the copy that it gets.
-        self._shd = SocketHolder(os.dup(self._listening.fileno()), False, BACKLOG)
