@@ -39,7 +39,7 @@ ROOMS = {  # the same, inside the rooms
         {"settings"},
     ),
     "base.outgoing": ({"addresses", "line", "srv"}, {"resolver"}, {"exchange"}),
-    "base.sql": ({"after_commit", "guarded", "parts", "turns"}, {"changes"}, {"statements"}),
+    "base.sql": ({"after_commit", "guarded", "parts", "turns"}, {"insertion"}, {"statements"}),
     "base.tables": (
         {"faulty", "listing", "many", "notes", "outside", "past_values", "rows"},
         {"audit"},

@@ -19,10 +19,8 @@ from peewee import (
     ForeignKeyField,
     Function,
     Join,
-    ModelDelete,
     ModelInsert,
     ModelSelect,
-    ModelUpdate,
     Node,
     NodeList,
     Ordering,
@@ -34,7 +32,7 @@ from peewee import (
     multi_types,
 )
 
-from . import changes
+from . import insertion
 from .parts import IS_COLUMN, is_plain, is_table, quoted
 
 _CHOICES = (OP.IN, OP.NOT_IN)
@@ -46,7 +44,7 @@ class ShortContext(Context):
 
     It follows `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
     `Value.__sql__`, for databases that quote names with `"`. It also writes whole statements that
-    select, change or delete, or insert one row, in their common forms.
+    select, or insert one row, in their common forms.
     """
 
     __slots__ = ()
@@ -301,9 +299,7 @@ _INNER = {  # what a SELECT sets for all nodes in it
 _SHORT: dict[type, Callable[[ShortContext, Any], ShortContext]] = {
     Select: ShortContext._select,
     ModelSelect: ShortContext._select,
-    ModelInsert: changes.insert,
-    ModelUpdate: changes.update,
-    ModelDelete: changes.delete,
+    ModelInsert: insertion.insert,
     Function: ShortContext._function,
     Ordering: ShortContext._ordering,
     Value: ShortContext._value,
