@@ -25,7 +25,8 @@ from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.standing.state import LETTER, STOPPED, at_rest
+from sync.two_way.standing.state import at_rest
+from sync.two_way.standing.states import LETTER, STOPPED
 
 from . import clients, earlier, reminders, team, unmade
 from .text import Text, address, one_line, paragraph

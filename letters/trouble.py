@@ -12,7 +12,8 @@ from sync.tables import episodes
 from sync.tables.accounts import Account
 from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble
-from sync.two_way.standing.state import LETTER, STOPPED, at_rest
+from sync.two_way.standing.state import at_rest
+from sync.two_way.standing.states import LETTER, STOPPED
 
 STEPS = (
     timedelta(seconds=60),

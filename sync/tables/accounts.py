@@ -5,7 +5,6 @@ writes its rows. `starting`, `controls`, `sources` and `ending` change an accoun
 calls a provider; `sync.two_way.run` does.
 """
 
-import secrets
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -32,14 +31,13 @@ from sync.events.event import Window
 from sync.providers import registry
 
 from .directions import Directed
+from .leases import Leased
 from .phases import HEALTHS, PERSONAL, PHASES, Phased
 
 EDITS = ("put_back", "ask", "follow")  # the possible answers to a change that somebody made outside
 SURE = 2  # failures in a row before an answer counts as final
 TOO_MUCH_AT_ONCE = "RateLimited"  # the word for an account whose provider asks us to slow down
 GOALS = ("off", "disconnect", "restart")  # the goals of an account that is leaving
-# renewed while its worker lives (`worker.lease`); after a kill the account is free after this time
-LEASE_SECONDS = 20
 SEARCH_EVERY = timedelta(hours=20)  # between two searches for events of ours in other calendars
 # booking status → event status; bookings with other statuses are not sent
 TWO_WAY = {
@@ -53,17 +51,7 @@ TWO_WAY = {
 DAYS_BACK, DAYS_AHEAD = 30, 365
 
 
-class LeaseLost(Exception):
-    """Another worker has the lease now, so nothing may be written."""
-
-
-class Overtaken(Exception):
-    """A person changed the account during the run, so the run must begin again with the
-    new values.
-    """
-
-
-class Account(Phased, Directed):
+class Account(Phased, Leased, Directed):
     """One connected provider account of one person. A person has one account of each kind; if
     `registry.ProviderRow.takes_several`, one at each place with each name.
 
@@ -240,51 +228,6 @@ class Account(Phased, Directed):
         """
         rev = Clinic(id=self.clinic_id).next_rev(wakes=False)
         User.update(outside_rev=rev).where(User.id == self.user_id).execute()
-
-    # ---- the lease ----
-
-    @classmethod
-    def take(cls, account_id: int) -> str | None:
-        """Take the lease; None while another worker has it. The database's row decides,
-        not Redis.
-        """
-        holder, at = secrets.token_hex(16), now()
-        got = (
-            cls.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS))
-            .where(cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at))
-            .execute()
-        )
-        return holder if got else None
-
-    @classmethod
-    def renew(cls, account_id: int, holder: str) -> bool:
-        """Make the lease last longer. False: another worker has it by now."""
-        until = now() + timedelta(seconds=LEASE_SECONDS)
-        return bool(
-            cls.update(leased_until=until)
-            .where(cls.id == account_id, cls.lease == holder)
-            .execute()
-        )
-
-    def keep(self, holder: str) -> None:
-        """Renew the lease, as the first statement of every transaction of a run. Raises LeaseLost;
-        Overtaken where the account's phase or generation changed since it was loaded.
-        """
-        same = Account.phase == self.phase, Account.generation == self.generation
-        mine = Account.id == self.id, Account.lease == holder
-        if (
-            not Account.update(leased_until=now() + timedelta(seconds=LEASE_SECONDS))
-            .where(*mine, *same)
-            .execute()
-        ):
-            raise Overtaken if Account.select().where(*mine).exists() else LeaseLost
-
-    @classmethod
-    def let_go(cls, account_id: int, holder: str) -> None:
-        """End the lease, if this holder still has it."""
-        cls.update(lease=None, leased_until=None).where(
-            cls.id == account_id, cls.lease == holder
-        ).execute()
 
     # ---- for pages ----
 

@@ -18,7 +18,8 @@ from base.database import database
 from base.text import places
 from sync.connect import gateway
 from sync.providers.errors import ProviderError
-from sync.tables.accounts import Account, LeaseLost, Overtaken, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.leases import LeaseLost, Overtaken
 from sync.tables.runs import SyncRun
 
 from . import work

@@ -16,7 +16,8 @@ from base.text import places
 from sync.connect import calendar_list, gateway
 from sync.providers.errors import Endless, ProviderError
 from sync.tables import ending
-from sync.tables.accounts import Account, LeaseLost, Overtaken, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.leases import LeaseLost, Overtaken
 from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun

@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 from base.catalogue import _, ngettext, paragraph
 from sync.providers import registry
-from sync.two_way.standing.state import Standing, State
+from sync.two_way.standing.state import Standing
+from sync.two_way.standing.states import State
 
 from . import connect_words, reading_words, status_words
 

@@ -14,7 +14,7 @@ from sync.tables import account_names, listed
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
-from sync.two_way.standing import decisions, many, state
+from sync.two_way.standing import decisions, many, state, states
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -169,15 +169,15 @@ def to_decide() -> int:
     account that does not sync counts as one if it has no notice.
     """
     accounts, notices = _mine()
-    return notice_words.to_decide(notices) + len(state.any_of(accounts, state.UNTOLD))
+    return notice_words.to_decide(notices) + len(state.any_of(accounts, states.UNTOLD))
 
 
 @blueprint.app_template_global()
-def stuck_accounts() -> list[tuple[Account, state.State, str]]:
+def stuck_accounts() -> list[tuple[Account, states.State, str]]:
     """The signed-in person's accounts whose state makes the calendar show less than expected, each
     with its state and its name.
     """
-    found = state.any_of(_mine()[0], state.BANNER)
+    found = state.any_of(_mine()[0], states.BANNER)
     return [(account, why, account_names.name_of(account)) for account, why in found]
 
 

@@ -3,7 +3,7 @@
 from base.catalogue import _, ngettext
 from sync.providers import registry
 from sync.two_way.plans import showing
-from sync.two_way.standing import state
+from sync.two_way.standing import states
 from sync.two_way.standing.state import Standing
 
 
@@ -11,7 +11,7 @@ def left(standing: Standing) -> str:
     """A sentence with the number of our events there while nothing is sent, and whether they show
     more than is allowed now; "" if there are none.
     """
-    count = standing.left_outside if standing.state in state.STAYS else 0
+    count = standing.left_outside if standing.state in states.STAYS else 0
     if not count:
         return ""
     stays = ngettext(

@@ -8,8 +8,9 @@ from base.catalogue import _, lazy, ngettext, paragraph
 from sync.connect import gateway
 from sync.providers import registry
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account
-from sync.two_way.standing import state
-from sync.two_way.standing.state import Standing, State
+from sync.two_way.standing import states
+from sync.two_way.standing.state import Standing
+from sync.two_way.standing.states import State
 from views.kit import display
 
 from . import connect_words, direction_words, outside_words, reading_words, two_way_words
@@ -379,7 +380,7 @@ def how_changes_arrive(standing: Standing) -> str:
 
 def live(standing: Standing, zone: ZoneInfo) -> str:
     """A line about the channels, for the list of facts."""
-    if standing.state in state.STOPPED:
+    if standing.state in states.STOPPED:
         return _(
             "none while {words}",
             words="paused" if standing.state == State.PAUSED else "disconnected",

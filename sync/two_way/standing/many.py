@@ -24,7 +24,8 @@ from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.plans import local
 
 from . import differences
-from .state import QUESTIONS, Standing, columns
+from .state import Standing, columns
+from .states import QUESTIONS
 
 
 @dataclass

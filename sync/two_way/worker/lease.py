@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from base.database import database
 from base.text import places
-from sync.tables.accounts import LEASE_SECONDS, Account
+from sync.tables.accounts import Account
+from sync.tables.leases import LEASE_SECONDS
 
 log = logging.getLogger("kalends.lease")
 

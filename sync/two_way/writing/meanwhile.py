@@ -7,7 +7,7 @@ from datetime import datetime
 
 from base import scheduling
 from sync.events.event import CreateRemote, Delta, Event, Step
-from sync.tables.accounts import Overtaken
+from sync.tables.leases import Overtaken
 from sync.two_way.plans import local
 from sync.two_way.plans.plan import plan
 from sync.two_way.reading import sources

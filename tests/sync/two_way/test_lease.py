@@ -17,7 +17,7 @@ from sync_world import SyncWorld
 
 import models
 from base import scheduling
-from sync.tables import accounts, starting
+from sync.tables import leases, starting
 from sync.tables.accounts import Account
 from sync.tables.runs import SyncRun
 from sync.two_way import run
@@ -51,7 +51,7 @@ def account(linden):
 @pytest.fixture
 def hasty(monkeypatch):
     """Leases of a second and a half, renewed several times."""
-    monkeypatch.setattr(accounts, "LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 1.5)
     monkeypatch.setattr(lease, "RENEWED_EVERY", 0.1)
 
 

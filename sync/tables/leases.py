@@ -1,0 +1,70 @@
+"""The lease of an account: only the worker that has it writes the account's rows."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from base.database import now
+
+# renewed while its worker lives (`worker.lease`); after a kill the account is free after this time
+LEASE_SECONDS = 20
+
+
+class LeaseLost(Exception):
+    """Another worker has the lease now, so nothing may be written."""
+
+
+class Overtaken(Exception):
+    """A person changed the account during the run, so the run must begin again with the
+    new values.
+    """
+
+
+class Leased:
+    """Taking, renewing and ending the lease, by `Account.lease` and `Account.leased_until`."""
+
+    id: Any
+    phase: Any
+    generation: Any
+    lease: Any
+    leased_until: Any
+
+    @classmethod
+    def take(cls, account_id: int) -> str | None:
+        """Take the lease; None while another worker has it. The database's row decides,
+        not Redis.
+        """
+        table: Any = cls
+        holder, at = secrets.token_hex(16), now()
+        got = (
+            table.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS))
+            .where(cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at))
+            .execute()
+        )
+        return holder if got else None
+
+    @classmethod
+    def renew(cls, account_id: int, holder: str) -> bool:
+        """Make the lease last longer. False: another worker has it by now."""
+        table: Any = cls
+        until = now() + timedelta(seconds=LEASE_SECONDS)
+        mine = cls.id == account_id, cls.lease == holder
+        return bool(table.update(leased_until=until).where(*mine).execute())
+
+    def keep(self, holder: str) -> None:
+        """Renew the lease, as the first statement of every transaction of a run. Raises LeaseLost;
+        Overtaken where the account's phase or generation changed since it was loaded.
+        """
+        table: Any = type(self)
+        until = now() + timedelta(seconds=LEASE_SECONDS)
+        same = table.phase == self.phase, table.generation == self.generation
+        mine = table.id == self.id, table.lease == holder
+        if not table.update(leased_until=until).where(*mine, *same).execute():
+            raise Overtaken if table.select().where(*mine).exists() else LeaseLost
+
+    @classmethod
+    def let_go(cls, account_id: int, holder: str) -> None:
+        """End the lease, if this holder still has it."""
+        table: Any = cls
+        mine = cls.id == account_id, cls.lease == holder
+        table.update(lease=None, leased_until=None).where(*mine).execute()
