@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from base.catalogue import _
 
-Read = Callable[..., str]  # the value of a setting by its name, or a default
+ReadSetting = Callable[..., str]  # the value of a setting by its name, or a default
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Registration:
     kind: str
     company: str
     prefix: str
-    addresses: Callable[[Read, str], tuple[str, str, str, str]]
+    addresses: Callable[[ReadSetting, str], tuple[str, str, str, str]]
 
 
 _known: dict[str, Registration] = {}
@@ -57,7 +57,7 @@ class Endpoints:
     is_sandbox: bool = False
 
 
-def imitates(wanted: bool, production: bool, read: Read) -> bool:
+def imitates(wanted: bool, production: bool, read: ReadSetting) -> bool:
     """Whether imitations run if they are `wanted`: not in production, nor beside a real provider,
     since people would take them for real ones.
     """
@@ -66,7 +66,7 @@ def imitates(wanted: bool, production: bool, read: Read) -> bool:
 
 
 def read_endpoints(
-    read: Read, sandbox_url: str, production: bool, faults: list[str]
+    read: ReadSetting, sandbox_url: str, production: bool, faults: list[str]
 ) -> dict[str, Endpoints]:
     """The providers that are set up: those with an id and a secret, else the imitations at
     `sandbox_url`.

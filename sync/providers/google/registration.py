@@ -1,9 +1,9 @@
 """Kalends as registered at Google: the names of its settings, and addresses."""
 
-from base.config.endpoints import Read, Registration
+from base.config.endpoints import ReadSetting, Registration
 
 
-def _addresses(read: Read, sandbox: str) -> tuple[str, str, str, str]:
+def _addresses(read: ReadSetting, sandbox: str) -> tuple[str, str, str, str]:
     """Google's addresses: to authorize, for tokens, to revoke, and of the API.
 
     https://developers.google.com/identity/protocols/oauth2/web-server

@@ -1,9 +1,9 @@
 """Kalends as registered at Microsoft: the names of its settings, and addresses."""
 
-from base.config.endpoints import Read, Registration
+from base.config.endpoints import ReadSetting, Registration
 
 
-def _addresses(read: Read, sandbox: str) -> tuple[str, str, str, str]:
+def _addresses(read: ReadSetting, sandbox: str) -> tuple[str, str, str, str]:
     """Microsoft's addresses. It has none that ends the access of one application."""
     login = read(
         "MICROSOFT_LOGIN_URL",
