@@ -2,22 +2,27 @@
 every letter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from base.catalogue import _
+from base.tables.many import tuples
 from sync.providers import registry
 
 from .accounts import Account, RemoteCalendar
 
+NAMELESS = ("", None)
+
 
 def name_of(account: Account, is_own: bool = True) -> str:
-    """The provider's name; if the person has several accounts there, also `whose`. `is_own`: for
-    the account's own person, who may read the name of a published calendar; others get an address
-    instead. No name contains the address of a published calendar, which is a secret.
+    """The provider's name; if the person has several accounts there, or gave a published calendar a
+    name, also `whose`. `is_own`: for the account's own person, who may read the name of a published
+    calendar; others get an address instead. No name contains the address of a published calendar,
+    which is a secret.
     """
     name = str(registry.of(account.kind).name)
-    if not _has_siblings(account):
+    if not _has_siblings(account) and not (is_own and _is_named(account)):
         return name
     return _("{name} ({account})", name=name, account=whose(account, is_own))
 
@@ -45,24 +50,23 @@ def know(accounts: Iterable[Account]) -> None:
     for group in groups.values():
         for account in group:
             vars(account)["siblings"] = group
-    several = {
+    published = {
         one.id: one
         for group in groups.values()
         for one in group
-        if len(group) > 1 and registry.of(one.kind).reads_only
+        if registry.of(one.kind).reads_only
     }
-    if not several:
+    if not published:
         return
-    for account in several.values():
-        vars(account)["called"] = ""
-    mine = RemoteCalendar.account.in_(list(several)), RemoteCalendar.role == "source"
-    for row in RemoteCalendar.select(RemoteCalendar.account, RemoteCalendar.name).where(*mine):
-        vars(several[row.account_id])["called"] = row.name
+    for account in published.values():
+        vars(account)["called"] = NAMELESS
+    for account_id, *called in _names(list(published)):
+        vars(published[account_id])["called"] = called
 
 
 def _plain(account: Account, is_own: bool) -> str:
     if registry.of(account.kind).reads_only:
-        return (_called(account) if is_own else "") or account.email
+        return (_called(account)[0] if is_own else "") or account.email
     host = urlsplit(account.place).hostname or ""
     domain = account.email.rpartition("@")[2].lower()
     if not host or host == domain or host.endswith(f".{domain}"):
@@ -70,14 +74,27 @@ def _plain(account: Account, is_own: bool) -> str:
     return _("{email} at {host}", email=account.email, host=host)
 
 
-def _called(account: Account) -> str:
-    """The name that a published calendar has in its document, "" for none."""
+def _called(account: Account) -> Sequence[str | None]:
+    """The name of a published calendar, "" for none; and the one in its document, if its person
+    gave it another.
+    """
     known = vars(account)
     if "called" not in known:
-        mine = RemoteCalendar.account == account.id, RemoteCalendar.role == "source"
-        row = RemoteCalendar.select(RemoteCalendar.name).where(*mine).first()
-        known["called"] = row.name if row else ""
-    return str(known["called"])
+        known["called"] = next((called for _id, *called in _names([account.id])), NAMELESS)
+    found: Sequence[str | None] = known["called"]
+    return found
+
+
+def _names(account_ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+    """Account, name and told name of the calendars that are read in these accounts (by id)."""
+    columns = RemoteCalendar.account, RemoteCalendar.name, RemoteCalendar.told_name
+    mine = RemoteCalendar.account.in_(account_ids), RemoteCalendar.role == "source"
+    return tuples(RemoteCalendar.select(*columns).where(*mine).order_by(RemoteCalendar.id))
+
+
+def _is_named(account: Account) -> bool:
+    """Whether it is a published calendar to which its person gave a name."""
+    return registry.of(account.kind).reads_only and _called(account)[1] is not None
 
 
 def _has_siblings(account: Account) -> bool:

@@ -294,6 +294,8 @@ class RemoteCalendar(Base):
     calendar_id = CharField(ID_LENGTH, null=True)
     role = CharField(12, constraints=[Check("role IN ('destination', 'source', 'listed')")])
     name = CharField(300)
+    # the provider's name for it, while `name` is the person's own
+    told_name = CharField(300, null=True)
     access = CharField(10, default="owner")
     is_primary = BooleanField(default=False)
     is_ours = BooleanField(default=False)  # made by us for this person, now or earlier

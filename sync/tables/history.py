@@ -5,6 +5,17 @@ from models import Feed, User
 from sync.feeds import owned
 
 
+def account_of(entry: AuditEntry) -> int | None:
+    """The id of the account that an entry is about, itself or by one of its calendars; None: of
+    none, or of an earlier version, which noted the calendar alone. A deleted account's id may be
+    another's now.
+    """
+    if entry.kind == "account":
+        return entry.subject
+    found = entry.detail.get("account") if entry.kind == "remote_calendar" else None
+    return found if isinstance(found, int) else None
+
+
 def of_person(user: User, most: int) -> list[tuple[AuditEntry, str]]:
     """The changes of the person's sync settings, links and accounts, newest first.
 

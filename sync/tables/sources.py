@@ -72,7 +72,7 @@ def turn_on(calendar: RemoteCalendar, actor: User) -> None:
             ]
         )
         Account.wake(calendar.account_id, "source")
-        AuditEntry.note(calendar.clinic, actor, "source.on", calendar)
+        AuditEntry.note(calendar.clinic, actor, "source.on", calendar, account=calendar.account_id)
 
 
 def _had(calendar: RemoteCalendar, *actions: str) -> bool:
@@ -104,7 +104,7 @@ def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
         ExternalEvent.delete().where(ExternalEvent.calendar == calendar).execute()
         calendar.account.show_anew()
         Notice.settle(calendar.account, f"empty {calendar.id}", "stopped")
-        AuditEntry.note(calendar.clinic, actor, "source.off", calendar)
+        AuditEntry.note(calendar.clinic, actor, "source.off", calendar, account=calendar.account_id)
 
 
 @transition
@@ -116,4 +116,28 @@ def set_rules(calendar: RemoteCalendar, actor: User, rules: dict[str, bool]) -> 
         event.blocks = blocks(event.busy, event.all_day, rules)
         event.save(only=[ExternalEvent.blocks])
     calendar.account.show_anew()
-    AuditEntry.note(calendar.clinic, actor, "source.rules", calendar, **rules)
+    AuditEntry.note(
+        calendar.clinic, actor, "source.rules", calendar, account=calendar.account_id, **rules
+    )
+
+
+def take_name(calendar: RemoteCalendar, name: str) -> None:
+    """Store the provider's name for a calendar. A name that its person gave stays."""
+    if name in (calendar.name, calendar.told_name):
+        return
+    this, is_told = RemoteCalendar.id == calendar.id, RemoteCalendar.told_name.is_null()
+    RemoteCalendar.update(name=name).where(this, is_told).execute()
+    RemoteCalendar.update(told_name=name).where(this, ~is_told).execute()
+    column = "name" if calendar.told_name is None else "told_name"
+    setattr(calendar, column, name)
+
+
+@transition
+def give_name(calendar: RemoteCalendar, actor: User, name: str) -> None:
+    """Call the calendar by a name of its person's own; "": again by the one that the provider
+    tells.
+    """
+    told = calendar.name if calendar.told_name is None else calendar.told_name
+    calendar.name, calendar.told_name = (name, told) if name else (told, None)
+    calendar.save(only=[RemoteCalendar.name, RemoteCalendar.told_name])
+    AuditEntry.note(calendar.clinic, actor, "source.named", calendar, account=calendar.account_id)

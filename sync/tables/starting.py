@@ -13,6 +13,7 @@ from sync.providers import registry
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .mappings import MappingRow
 from .notices import Notice
+from .sources import take_name
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)  # generations are seconds since this instant
 
@@ -148,7 +149,8 @@ def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name
     mine = RemoteCalendar.account == account
     if not account.may_begin:
         RemoteCalendar.update(sync_token=None, due_at=None).where(mine).execute()
-        RemoteCalendar.update(name=name).where(mine, RemoteCalendar.role == "source").execute()
+        for row in RemoteCalendar.select().where(mine, RemoteCalendar.role == "source"):
+            take_name(row, name)
         return
     RemoteCalendar.delete().where(mine).execute()
     facts = {"clinic": account.clinic, "account": account, "zone_name": zone_name}

@@ -14,6 +14,7 @@ from models import Clinic, Feed, Service, Venue
 from people import named
 from sync.providers import registry
 from sync.tables import account_names
+from sync.tables import history as sync_history
 from sync.tables import listed as accounts
 
 from . import sync_words
@@ -99,6 +100,7 @@ _DEEDS = {
     "source.on": lazy("let {it} block booking"),
     "source.off": lazy("let {it} block booking no more"),
     "source.rules": lazy("changed what blocks booking in {it}"),
+    "source.named": lazy("changed the name of {it}"),
     "clinic.founded": lazy("set up the clinic"),
     "clinic.changed": lazy("changed the settings: {settings}"),
     "clinic.plan": lazy("moved the clinic to the plan “{plan}”"),
@@ -276,7 +278,17 @@ def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[Any, Any
 
 def _is_of_another(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> bool:
     """Whether the id of the entry's account now belongs to a later account."""
-    return bool(names["since"].get(entry.subject, entry.at) > entry.at)
+    return bool(names["since"].get(sync_history.account_of(entry), entry.at) > entry.at)
+
+
+def _calendar_outside(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
+    """A calendar outside by its account, as far as that is known and still exists. Its own name is
+    private.
+    """
+    account = names["account"].get(sync_history.account_of(entry))
+    if account is None or _is_of_another(entry, names):
+        return str(_GONE["remote_calendar"])
+    return _("a calendar in {account}", account=account)
 
 
 def _provider(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
@@ -288,20 +300,25 @@ def _provider(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
     return known or registry.name(entry.detail.get("kind"))
 
 
+def _it(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
+    """The words for the row that an entry of the history is about."""
+    if entry.kind == "booking":
+        return ngettext("a booking", "{count} bookings", entry.detail.get("count", 1))
+    if entry.kind == "patient":
+        return _("a client’s record")
+    if entry.kind == "account" and _is_of_another(entry, names):
+        return str(_GONE["account"])
+    if entry.kind == "remote_calendar":
+        return _calendar_outside(entry, names)
+    if entry.kind == "user" and entry.subject == entry.user_id:
+        return _("their own")
+    gone = _GONE.get(entry.kind, _("something that is gone"))
+    return str(names.get(entry.kind, {}).get(entry.subject, gone))
+
+
 def _what(entry: AuditEntry, names: dict[str, dict[Any, Any]], zone: ZoneInfo) -> str:
     detail, deed = entry.detail, entry.action.partition(".")[2]
-    count = detail.get("count", 1)
-    it = {
-        "booking": ngettext("a booking", "{count} bookings", count),
-        "patient": _("a client’s record"),
-    }.get(entry.kind)
-    it = it or names.get(entry.kind, {}).get(
-        entry.subject, _GONE.get(entry.kind, _("something that is gone"))
-    )
-    if entry.kind == "account" and _is_of_another(entry, names):
-        it = _GONE["account"]
-    if entry.kind == "user" and entry.subject == entry.user_id:
-        it = _("their own")
+    count, it = detail.get("count", 1), _it(entry, names)
     other = (
         _("set {it} to {status}", it="{it}", status=STATUS_NAMES[deed].lower())
         if deed in STATUS_NAMES

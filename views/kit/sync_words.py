@@ -72,6 +72,7 @@ _ACCOUNT_DEEDS = {
     "account.reminded": lazy("reminded someone of their calendar"),
     "source.on": lazy("let a calendar outside block booking"),
     "source.off": lazy("let a calendar outside block booking no more"),
+    "source.named": lazy("changed the name of a calendar outside"),
     "source.rules": lazy("changed what blocks booking in a calendar outside"),
 }
 _FEED_DEEDS = {
@@ -273,12 +274,12 @@ def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
     runs.
     """
     found = [one for one in history.of_person(user, most) if one[0].action != "account.resync"]
-    is_needed = any(entry.kind == "account" for entry, __ in found)
+    is_needed = any(history.account_of(entry) for entry, __ in found)
     accounts = {one.id: one for one in Account.of(user)} if is_needed else {}
     account_names.know(accounts.values())
 
     def of_account(entry: AuditEntry) -> str:
-        account = accounts.get(entry.subject) if entry.kind == "account" else None
+        account = accounts.get(history.account_of(entry) or 0)
         return account_names.name_of(account) if account and account.created_at <= entry.at else ""
 
     return [(entry, name or of_account(entry)) for entry, name in found]

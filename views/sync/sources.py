@@ -19,6 +19,7 @@ from sync.two_way.standing import freshness
 from sync.two_way.standing.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
+from views.kit.forms import Line
 from views.kit.merging import Merging
 
 from . import reading_words, sync_page
@@ -27,6 +28,7 @@ from . import two_way_words as words
 blueprint = Blueprint("sources", __name__)
 
 MOST_SHOWN = 60
+_NAMING = "naming"
 
 
 class BusyRules(Merging):
@@ -35,6 +37,18 @@ class BusyRules(Merging):
     away = BooleanField(lazy("Away (out of office)"))
     elsewhere = BooleanField(lazy("Working elsewhere"))
     all_day = BooleanField(lazy("All-day events"))
+
+
+class Name(Merging):
+    """The name of a published calendar by its person; "": the one that it gives itself."""
+
+    name = Line(lazy("Name"), 80)
+
+    @classmethod
+    def of(cls, row: RemoteCalendar) -> "Name":
+        """The form as it opens."""
+        own = row.name if row.told_name is not None else ""
+        return cls(formdata=None, data={"name": own}, prefix=_NAMING)
 
 
 @blueprint.post("/<int:calendar_id>/sync")
@@ -93,7 +107,23 @@ def update(calendar_id: int):
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 
 
-def _show(row: RemoteCalendar, form: BusyRules, status: int = 200) -> Response:
+@blueprint.post("/<int:calendar_id>/name")
+@login_required
+def rename(calendar_id: int):
+    row, form = access.source_of_mine(calendar_id), Name(prefix=_NAMING)
+    if not registry.of(row.account.kind).reads_only:
+        abort(404)  # other providers have a page on which their calendars are named
+    if not form.validate() or not form.store(
+        row, Name.of, lambda: sources.give_name(row, current_user, form.name.data)
+    ):
+        return _show(row, BusyRules(formdata=None, data=row.rules), 422, form)
+    flash(_("Saved. It is called “{called}” here.", called=display.called(row)))
+    return htmx.done(url_for("sources.show", calendar_id=row.id))
+
+
+def _show(
+    row: RemoteCalendar, form: BusyRules, status: int = 200, naming: Name | None = None
+) -> Response:
     zone = sync_words.zone(access.calendars(), current_user)
     groups: dict[object, list[ExternalEvent]] = {}
     for event in listed.ahead(row, scheduling.utc_now()):
@@ -110,6 +140,7 @@ def _show(row: RemoteCalendar, form: BusyRules, status: int = 200) -> Response:
         status,
         row=row,
         form=form,
+        naming=naming or Name.of(row),
         zone=zone,
         events=events,
         two_way=words,

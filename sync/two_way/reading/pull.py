@@ -20,6 +20,7 @@ from sync.providers.errors import (
     Unavailable,
 )
 from sync.tables.accounts import RemoteCalendar
+from sync.tables.sources import take_name
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.plans import doubts, local
 from sync.two_way.worker.context import RunContext
@@ -67,9 +68,8 @@ class Reader:
         with self.pages.of(calendar, after=after):
             is_whole |= doubted.is_due and not self.is_urgent
             delta, window = self._pull(calendar, unrolled, is_whole)
-        if delta.called and delta.called != calendar.name:
-            calendar.name = delta.called
-            RemoteCalendar.update(name=calendar.name).where(*same(calendar)).execute()
+        if delta.called:
+            take_name(calendar, delta.called)
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
     def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:
