@@ -50,7 +50,7 @@ ROOMS = {  # the same, inside the rooms
     "base.bookings": (
         {"agreements", "client_letters", "full", "statuses"},
         {"steps"},
-        {"clashes"},
+        {"clashes", "course"},
         {"changes", "placed", "rezoning"},
         {"moving"},
         {"series"},

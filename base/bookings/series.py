@@ -30,9 +30,10 @@ from .clashes import (
     void_agreements,
     write_down,
 )
+from .course import Course, OnPage
 from .moving import places_before
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
-from .steps import NewValues, Shift, plain
+from .steps import NewValues, plain
 
 PLACE = {"time", "practitioner"}  # the columns of a change that move a booking
 
@@ -113,19 +114,21 @@ class InSeries(_Booking):
         reached: Sequence[Any],
         span: Span,
         practitioner: Calendar | None = None,
+        shown: OnPage | None = None,
         **fields: Any,
     ) -> tuple[list[NewValues], dict[str, int]]:
         """Plan a change of several bookings: a step for each, and how many keep something, by
         reason. Reads and writes nothing.
 
-        Only values that differ from this booking's own row count as changed. The other bookings
-        take a changed value if they had the same old value; a value that was set for one booking
-        alone stays. A settled booking keeps its status, time, calendar and rate. Each booking stays
-        in its calendar and zone, unless it was in this booking's calendar and that changes. Raises
+        `fields`: the values that a person changed on a page. `shown`: what the page showed; None:
+        what is stored. The other bookings take a changed value if they have the same old value, of
+        the page or of this booking's row; a value that was set for one booking alone stays. A
+        settled booking keeps its status, time, calendar and rate. Each booking stays in its
+        calendar and zone, unless it was in this booking's calendar and that changes. Raises
         BadTime.
         """
         there: Calendar = practitioner or self.practitioner
-        shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
+        course = Course(self, reached, shown, span, there)
         steps, kept = [], {"settled": 0, "own": 0}
         for row in reached:
             if row is self:
@@ -133,7 +136,7 @@ class InSeries(_Booking):
                 continue
             settled = row.status not in OPEN_STATUSES
             step = NewValues(row, row.span, row.practitioner)
-            full = NewValues(row, *self._place_of(row, there, shift), dict(fields))
+            full = NewValues(row, *course.place(row), dict(fields))
             if not settled:
                 step.span, step.calendar = full.span, full.calendar
             own = False
@@ -141,7 +144,7 @@ class InSeries(_Booking):
                 if name == "status" or (settled and name == "rate_cents"):
                     takes = not settled
                 else:
-                    takes = row.__data__[name] == self.__data__[name]
+                    takes = course.has_same(row, name)
                     own = own or (not takes and row.__data__[name] != plain(value))
                 if takes:
                     step.fields[name] = value
@@ -152,13 +155,6 @@ class InSeries(_Booking):
             steps.append(step)
         return steps, kept
 
-    def _place_of(self, row: Any, there: Calendar, shift: Shift) -> tuple[Span, Calendar]:
-        """Span and calendar of another booking of the series after this one moved to the calendar
-        `there` by this shift.
-        """
-        calendar = there if row.practitioner_id == self.practitioner_id else row.practitioner
-        return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
-
     def targets(
         self, reached: Sequence[Any], span: Span, practitioner: Calendar | None = None
     ) -> Iterator[tuple[Calendar, Span]]:
@@ -167,10 +163,10 @@ class InSeries(_Booking):
         Raises BadTime.
         """
         there: Calendar = practitioner or self.practitioner
-        shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
+        course = Course(self, reached, None, span, there)
         yield there, span
         for row in going_along(self, reached):
-            target, calendar = self._place_of(row, there, shift)
+            target, calendar = course.place(row)
             yield calendar, target
 
     def clashes(
@@ -192,11 +188,13 @@ class InSeries(_Booking):
         allow_overlap: bool | Collection[str] = False,
         skip_taken: bool = False,
         seen_sequence: int | None = None,
+        shown: OnPage | None = None,
         **fields: Any,
     ) -> Changed:
         """Move to `span` and set columns.
 
-        `which` names the bookings of the series that change too, by the rules of `plan`.
+        `which` names the bookings of the series that change too, by the rules of `plan`; `shown` as
+        there.
 
         Raises SlotTaken, and then changes none; with `skip_taken` only the bookings whose time is
         taken stay. Raises ChangedMeanwhile if `seen_sequence` is no longer the booking's, and
@@ -206,7 +204,7 @@ class InSeries(_Booking):
             raise ChangedMeanwhile
         was, was_status = self.span, self.status
         reached, colleagues = self.reach(actor, which)
-        steps, kept = self.plan(reached, span, practitioner, **fields)
+        steps, kept = self.plan(reached, span, practitioner, shown, **fields)
         skipped, agreed = self._settle(steps, allow_overlap, skip_taken)
         changed = [step for step in steps if step.row is self or step.changes]
         named = sorted({name for step in changed for name in step.changes})

@@ -45,7 +45,8 @@ WHICH = [
 
 class BookingForm(Times):
     together: ClassVar = {
-        lazy("When"): ("calendar", "day", "last_day", "starts", "ends", "all_day")
+        lazy("When"): ("calendar", "day", "last_day", "starts", "ends", "all_day"),
+        lazy("Client"): ("patient",),
     }
     not_stored = (
         "key",

@@ -19,6 +19,7 @@ from views.kit.forms import Form, Hidden, arg_int
 from . import (
     booking_card,
     booking_form,
+    booking_meanwhile,
     booking_page,
     booking_said,
     booking_words,
@@ -178,16 +179,20 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     own. None: somebody else changed the same field, or the two changes together give an impossible
     time.
     """
-    if not form.merge(booking_form.of(booking), booking):
+    before = form.seen.data
+    is_merged = form.merge(booking_form.of(booking), booking)
+    if booking_meanwhile.must_ask(form, booking, before) or not is_merged:
         return None
     if (span := form.span()) is None:
         return None
     columns = form.columns() | {"status": form.status.data}
     if form.new_client:
         columns["patient"] = form.add_client()
-    changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
-    if not changed and span == booking.span and form.practitioner == booking.practitioner:
-        return Changed([booking])  # nothing was changed, or the button was pressed twice
+    own = booking_meanwhile.columns(form)
+    other = {name for name, value in columns.items() if getattr(booking, name) != value}
+    is_here = span == booking.span and form.practitioner == booking.practitioner
+    if is_here and not other and booking_meanwhile.is_done(form, booking):
+        return Changed([booking])
     return booking.change(
         current_user,
         span,
@@ -195,7 +200,8 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
         practitioner=form.practitioner,
         allow_overlap=form.may_overlap,
         skip_taken=form.overlap.data == "skip",
-        **changed,
+        shown=booking_meanwhile.shown(form, booking),
+        **{name: value for name, value in columns.items() if name in own | other},
     )
 
 

@@ -47,24 +47,29 @@ class Seen(Field):
     def __init__(self, *args: Any, _form: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, _form=_form, **kwargs)
         self.asked: list[str] = []
+        self.opened: dict[str, Any] | None = None  # when it was first opened; None: as `data`
         self.form, self.is_unknown = _form, False
 
     def _value(self) -> str:
         if self.is_unknown:
             return ""
         was = self.form.snapshot() if self.data is None else self.data
+        kept = [was, self.asked, *([self.opened] if self.opened is not None else [])]
         return base64.urlsafe_b64encode(
-            json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()
+            json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode()
         ).decode()
 
     def process_formdata(self, valuelist: Any) -> None:
         self.data, self.is_unknown = None, True
         try:
-            was, asked = json.loads(base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode()))
+            was, asked, *opened = json.loads(
+                base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode())
+            )
         except (IndexError, binascii.Error, ValueError, TypeError, RecursionError):
             return  # a page of an earlier version, or of another program: see `Merging.merge`
         if isinstance(was, dict) and isinstance(asked, list):
             self.data, self.asked, self.is_unknown = was, asked, False
+            self.opened = opened[0] if opened and isinstance(opened[0], dict) else None
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class Merging(Form):
         self.differences: list[FieldConflict] = []
         self.was_asked = False
         self.is_blind = False  # the page did not send its first values
+        # after `merge`: the fields that this person changed, what the page showed of them when it
+        # was first opened, and the labels of what others changed meanwhile and nobody asks about
+        self.own_fields: set[str] = set()
+        self.first_shown: dict[str, Any] = {}
+        self.theirs: list[str] = []
         self.changed_by = ""
 
     def stored(self) -> list[str]:
@@ -177,6 +187,7 @@ class Merging(Form):
         was = current if self.is_blind else current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
+        self.first_shown = was | (self.seen.opened or {})
         # The page did not have this field when it was opened.
         mine |= {name: was[name] for name in mine if name not in seen}
         self.differences = [
@@ -184,13 +195,19 @@ class Merging(Form):
             for label, names in self._units()
             if (one := self._unit(label, names, was, mine, current, now))
         ]
+        self.own_fields = {name for __, names in self._units() for name in self._own(names, mine)}
         self.seen.data, self.seen.asked, self.seen.is_unknown = (
             current,
             [one.name for one in self.differences],
             False,
         )
+        self.seen.opened = self.first_shown
         self.changed_by = _last_change(row) if self.differences else ""
         return not self.differences
+
+    def _own(self, names: tuple[str, ...], mine: dict[str, Any]) -> tuple[str, ...]:
+        is_own = any(mine.get(name) != self.first_shown.get(name) for name in names)
+        return names if is_own else ()
 
     def _sent(self) -> set[str]:
         """The fields that were sent. An unticked box sends nothing, so every box counts as sent."""
@@ -226,9 +243,14 @@ class Merging(Form):
         choice = (
             request.form.get(f"{self._prefix}keep-{first}") if first in self.seen.asked else None
         )
+        if same(mine, was) and same(was, current) and not same(was, self.first_shown):
+            return None  # both made the same change
         if choice == "theirs" or same(mine, was):
+            if not same(was, current):
+                self.theirs.append(label)
             for name in names:
                 self.put(name, now[name].data)
+                mine[name] = self.first_shown[name] = current[name]
             return None
         if same(mine, current):
             return None
