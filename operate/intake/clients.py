@@ -1,5 +1,6 @@
 """Clients, one in each line."""
 
+import re
 from collections.abc import Callable
 
 from base.catalogue import _
@@ -9,6 +10,8 @@ from models import Clinic, Patient, User
 
 from . import values
 from .begun import Begun
+from .course import is_said
+from .moments import DAY_FIRST
 from .report import Cells, Report
 from .sheet import Sheet
 
@@ -31,10 +34,12 @@ def _read(cells: Cells) -> dict:
     if not first:
         cells.fault("first_name", _("Write a first name, or the single name."))
     phone, others = _phones(cells)
+    address, more = _addresses(cells)
     notes = "\n".join(
         [
             *filter(None, [cells.take("notes", 4000)]),
             *(_("Other phone: {other}", other=other) for other in others),
+            *(_("Other e-mail: {other}", other=other) for other in more),
         ]
     )
     row = {
@@ -42,9 +47,10 @@ def _read(cells: Cells) -> dict:
         "first_name": first,
         "last_name": last,
         "internal_id": cells.take("internal_id", 20),
-        "email": cells.take("email", 254).lower(),
+        "email": address,
         "phone": phone,
         "notes": notes,
+        "archived": is_said(cells, "archived", DAY_FIRST),
     }
     for column in ("internal_id", "phone"):
         if values.is_spoiled(row[column]):
@@ -55,6 +61,8 @@ def _read(cells: Cells) -> dict:
                     " as text and export it again."
                 ),
             )
+    if len(address) > 254:
+        cells.fault("email", _("Use at most {limit} characters.", limit=254))
     if len(row["phone"]) > 40:
         cells.fault("phone", _("Use at most 40 characters."))
     try:
@@ -77,6 +85,19 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
     return called, [
         other for other in dict.fromkeys(numbers[1:]) if values.bare_phone(other) != called
     ]
+
+
+def _addresses(cells: Cells) -> tuple[str, list[str]]:
+    """The first e-mail address, in small letters, and the others."""
+    found = [
+        part.rpartition(": ")[2].strip().lower()
+        for column in ("email", "other_email")
+        for raw in cells.take_all(column, 600)
+        for part in re.split(r"\s*(?::::|[;\s]\s*(?=\S+@))\s*", raw)
+        if part.strip()
+    ]
+    several = list(dict.fromkeys(found))
+    return next(iter(several), ""), several[1:]
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:

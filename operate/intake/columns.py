@@ -28,6 +28,7 @@ LABELS = {  # for pages, if it differs from the column's name
     "internal_id": lazy("Internal ID"),
     "invoice_status": lazy("Invoice status"),
     "no_show": lazy("No-show"),
+    "other_email": lazy("Other e-mail"),
     "shown_as": lazy("Shown as"),
     "zone": lazy("Time zone"),
 }
@@ -35,10 +36,15 @@ LABELS = {  # for pages, if it differs from the column's name
 
 COLUMNS = {
     "clients": (
-        FileColumn("first_name", "first, given name, forename", lazy("Up to 80 characters."), True),
+        FileColumn(
+            "first_name",
+            "first, given name, forename, legal first name",
+            lazy("Up to 80 characters."),
+            True,
+        ),
         FileColumn(
             "last_name",
-            "last, surname, family name",
+            "last, surname, family name, legal last name",
             lazy("Up to 80 characters. Leave it empty for a single name."),
         ),
         FileColumn(
@@ -60,6 +66,12 @@ COLUMNS = {
             lazy("Such as name@example.org."),
         ),
         FileColumn(
+            "other_email",
+            "email 2, email 2 value, email 2 address, email 3, email 3 value, email 3 address,"
+            " secondary email, alternative email, work email",
+            lazy("The e-mail where there is no other; else it goes to the notes."),
+        ),
+        FileColumn(
             "phone",
             "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell"
             " phone, cell, phone 1, phone 1 value",
@@ -68,13 +80,22 @@ COLUMNS = {
         FileColumn(
             "other_phone",
             "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone,"
-            " telephone 2, phone numbers, business phone, phone 2 value, phone 3 value",
+            " telephone 2, phone numbers, business phone, phone 2 value, phone 3 value, home, work,"
+            " home number, work number, other number, car phone, primary phone, home phone 2,"
+            " business phone 2",
             lazy("The phone where there is no other; else it goes to the notes."),
         ),
         FileColumn(
             "notes",
-            "note, comment, comments, remarks, client notes, patient notes",
+            "note, comment, comments, remarks, client notes, patient notes, alert, alerts, medical"
+            " alert, medical alerts, allergies, appointment notes",
             lazy("Up to 4,000 characters."),
+        ),
+        FileColumn(
+            "archived",
+            "archived at, is archived, deceased, is deceased, discharged, inactive, deleted,"
+            " deleted at",
+            lazy("yes, or when. The client comes in, archived."),
         ),
     ),
     "bookings": (
@@ -226,6 +247,8 @@ COLUMNS = {
 SEVERAL = (  # meanings that several columns may have together
     "notes",
     "other_phone",
+    "other_email",
+    "archived",
     "cancelled",
     "no_show",
     "arrived",

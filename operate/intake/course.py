@@ -10,6 +10,9 @@ from .moments import NoValue
 from .report import Cells
 from .sheet import short
 
+# words of programs for a client who is, or is not, in the lists
+_ACTIVE = ("active", "current")
+_ARCHIVED = ("archived", "inactive", "deceased", "discharged", "former", "past")
 # each of these implies the one before it
 _COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
 
@@ -58,12 +61,12 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
         word = "pending"
     attended = _attended(cells, order, is_over)
     invoiced = _invoice(cells)
-    is_missed = _is_said(cells, "no_show", order) or attended == "no_show"
-    is_cancelled = _is_said(cells, "cancelled", order) or attended == "cancelled"
+    is_missed = is_said(cells, "no_show", order) or attended == "no_show"
+    is_cancelled = is_said(cells, "cancelled", order) or attended == "cancelled"
     yes_columns = {
-        "arrived": _is_said(cells, "arrived", order),
+        "arrived": is_said(cells, "arrived", order),
         "delivered": attended == "delivered",
-        "invoiced": _is_said(cells, "invoiced", order) or invoiced == "invoiced",
+        "invoiced": is_said(cells, "invoiced", order) or invoiced == "invoiced",
         "paid": _is_paid(cells, order, rate) or invoiced == "paid",
     }
     if is_missed and (yes_columns["arrived"] or yes_columns["delivered"]):
@@ -178,20 +181,26 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     return is_paid
 
 
-def _is_said(cells: Cells, column: str, order: str) -> bool:
-    """Whether a column says yes, in words or by a date."""
+def is_said(cells: Cells, column: str, order: str) -> bool:
+    """Whether a column says yes: in words, by a date, or by a word for what it is about."""
     is_yes = False
     for raw in filter(None, cells.take_all(column, 40)):
         try:
-            is_yes |= values.yes(raw)
-            continue
-        except NoValue:
-            pass
-        try:
-            is_yes |= bool(moments.when(raw, order))
+            is_yes |= _says(raw, column, order)
         except NoValue:
             cells.fault(column, _("Write yes or no, or when it happened."))
     return is_yes
+
+
+def _says(raw: str, column: str, order: str) -> bool:
+    """Whether one cell says yes. Raises NoValue."""
+    try:
+        return values.yes(raw)
+    except NoValue:
+        word = values.words_of(raw)
+    if word in _ACTIVE or word in _ARCHIVED:
+        return word in _ARCHIVED
+    return values.STATUSES.get(word) == column or bool(moments.when(raw, order))
 
 
 def invoice(raw: str) -> str | None:

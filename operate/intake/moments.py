@@ -56,6 +56,9 @@ _LENGTH = re.compile(
 )
 
 
+MOST_OFFSET = timedelta(hours=14)  # no clock is further from UTC
+
+
 class NoValue(ValueError):
     """The cell cannot be read as such a value."""
 
@@ -129,6 +132,8 @@ def when(raw: str, order: str = DAY_FIRST) -> When:
         offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (
             -1 if zone[1] == "-" else 1
         )
+        if abs(offset) > MOST_OFFSET:
+            raise NoValue("no offset")
         rest = rest[: zone.start()].strip()
     return When(day, _wall(rest), offset)
 

@@ -3,16 +3,18 @@ report their faults.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from base.catalogue import _
-from base.text import TooLong, clean, mended
+from base.text import TooLong, clean, mended, places
 
 from .sheet import Sheet
 from .values import plain_spaces
 
+log = logging.getLogger("kalends.intake")
 MOST_KEPT = 1_000
 STEP = 2_000  # lines between two calls of the progress function
 
@@ -149,7 +151,11 @@ def read_lines(
             report.fault(number, "", fault)
         else:
             cells = Cells(number, sheet.values(values), report)
-            row = read(cells)
+            try:
+                row = read(cells)
+            except (ValueError, OverflowError) as error:  # one line never stops the file
+                log.error("a line of a file: %s at %s", type(error).__name__, places(error))
+                cells.fault("", _("This line cannot be read. Check its dates and times."))
             if cells.fine:
                 report.rows.append(row)
         if done % STEP == 0:

@@ -11,7 +11,7 @@ from itertools import islice
 from base.catalogue import _
 from base.text import search_key
 
-from . import moments, values
+from . import encoding, moments, values
 from .columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
@@ -172,17 +172,10 @@ def decode(raw: bytes) -> tuple[str, str | None]:
                     " it once more."
                 )
             ) from None
-        text, guessed = _single_bytes(raw)
+        text, guessed = encoding.guess(raw)
     if "\0" in text:
         raise UnreadableFile(_("This is not a text file. Export the list as CSV and choose that."))
     return text, guessed
-
-
-def _single_bytes(raw: bytes) -> tuple[str, str]:
-    try:
-        return raw.decode("cp1252"), "Windows-1252"
-    except UnicodeDecodeError:
-        return raw.decode("latin-1"), "Latin-1"
 
 
 def open_sheet(

@@ -11,6 +11,7 @@ from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Service
 from operate import intake
 from operate.intake import asking
+from operate.intake.report import Report, read_lines
 from operate.intake.sheet import MOST_BYTES, keys, peek
 from operate.intake.upload import ColumnMeaning, Import
 from sync.tables.accounts import Account, RemoteCalendar
@@ -771,3 +772,91 @@ def test_the_span_of_an_import_is_bounded(read):
     )
     assert told(report) == ["A booking lasts at most 31 days."]
     assert Span(at("2027-03-13 09:00"), at("2027-03-13 10:00")).duration == timedelta(hours=1)
+
+
+# ---- clients of other programs: nobody and nothing is lost on the way ----
+
+_CLIENT = "First name,Last name,"
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "found"),
+    [
+        ("E-mail 1 - Value", "a@x.test ::: b@x.test", {"email": "a@x.test", "notes": "b@x.test"}),
+        ("E-mail 1 - Value,E-mail 2 - Value", ",b@x.test", {"email": "b@x.test", "notes": ""}),
+        (
+            "E-mail Address,E-mail 2 Address,E-mail 3 Address,Notes",
+            "A@x.test,a@x.test,c@x.test,Knee",
+            {"email": "a@x.test", "notes": "Knee\nOther e-mail: c@x.test"},
+        ),
+        ("Mobile,Home,Work", ",02 7010 0001,", {"phone": "02 7010 0001"}),
+        ("Medical alerts,Notes", "Latex,Knee", {"notes": "Medical alerts: Latex\nNotes: Knee"}),
+        ("Archived at", "2024-05-01 10:00", {"archived": True}),
+        ("Discharged,Deceased", "false,true", {"archived": True}),
+        ("Inactive", "no", {"archived": False}),
+        ("Archived", "Active", {"archived": False}),
+        ("Archived", "Inactive", {"archived": True}),
+    ],
+)
+def test_what_a_program_keeps_of_a_client_comes_in(read, headings, cells, found):
+    report = read(f"{_CLIENT}{headings}\nAda,Lovelace,{cells}\n", kind="clients")
+    (row,) = report.rows
+    assert report.faults == []
+    for name, value in found.items():
+        assert row[name].endswith(value) if name == "notes" else row[name] == value
+
+
+def test_a_client_who_is_archived_there_is_archived_here(linden):
+    text = f"{_CLIENT}Archived at,Email\nBo,Gone,2024-05-01,bo@x.test\nAda,Here,,ada@x.test\n"
+    intake.store(open_text("clients", text), linden.clinic, None, lambda report: True)
+    assert [row.archived for row in Patient.select().where(Patient.email != "")] == [True, False]
+
+
+@pytest.mark.parametrize("word", ["Canceled", "cancelled", "yes", "2027-03-01"])
+def test_a_column_may_repeat_its_own_word(read, word):
+    report = read(f"Practitioner,Start,End,Canceled\nPat Linden,{_TIMES},{word}\n")
+    assert [row.status for row in report.rows] == ["cancelled"]
+
+
+_TIMES = "2027-03-13 09:00,2027-03-13 09:30"
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "said"),
+    [
+        ("Małgorzata Wójcik", "cp1250", "Windows-1250"),
+        ("Renée Zoë", "mac_roman", "Mac Roman"),
+        ("Müller Ångström", "mac_roman", "Mac Roman"),
+        ("François O’Brien", "cp1252", "Windows-1252"),
+        ("Señora Núñez Ibáñez", "cp1252", "Windows-1252"),
+        ("Jürgen Groß", "cp1252", "Windows-1252"),
+    ],
+)
+def test_names_come_in_as_they_were_written(name, encoding, said):
+    raw = f"name,email\n{name},a@x.test\n".encode(encoding)
+    text, guessed = intake.decode(raw)
+    assert name in text and guessed == said
+
+
+@pytest.mark.parametrize("offset", ["+99:99", "-24:00", "+23:59", "+14:01"])
+def test_one_impossible_offset_stops_one_line_and_not_the_file(read, offset):
+    good = f"Pat Linden,{_TIMES}\n"
+    report = read(f"Practitioner,Start,End\nPat Linden,2027-03-14T09:00{offset},10:00\n{good}")
+    assert len(report.rows) == 1 and len(report.bad) == 1
+    zoned = f"Practitioner,Start,End,Time zone\nPat Linden,{_TIMES},{offset}\n"
+    assert "is no time zone that we know" in told(read(zoned))[0]
+
+
+@pytest.mark.parametrize("error", [ValueError, OverflowError])
+def test_a_line_that_nobody_foresaw_stops_itself_alone(error):
+    sheet, found = open_text("clients", f"{_CLIENT}\nAda,One\nBo,Two\n"), Report()
+
+    def read(cells):
+        if cells.number == 2:
+            raise error
+        return cells.number
+
+    read_lines(sheet, read, found, lambda done: None)
+    assert found.rows == [3] and told(found) == [
+        "This line cannot be read. Check its dates and times."
+    ]
