@@ -202,16 +202,6 @@ def test_lint_checks_the_subjects_since_the_last_tag(tmp_path):
     assert len(found_in(shallow)) == 2
 
 
-def test_the_changelog_names_each_unreleased_change_once_in_a_group():
-    unreleased = (TOP / "CHANGELOG.md").read_text().split("\n## ")[1]
-    before, *groups = unreleased.split("\n### ")
-    assert "- " not in before
-    lines = re.findall(r"^- (.{,40})", unreleased, re.MULTILINE)
-    assert lines and len(lines) == len(set(lines))
-    names = [group.partition("\n")[0] for group in groups]
-    assert len(names) == len(set(names))
-
-
 def test_the_picture_of_the_tables_is_up_to_date():
     picture = runpy.run_path(str(TOP / ".ci" / "tables.py"))["picture"]
     assert (TOP / "docs" / "tables.md").read_text() == picture(), "run: python .ci/tables.py"

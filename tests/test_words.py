@@ -76,6 +76,15 @@ def test_a_word_that_trips_readers_is_not_used(words):
     assert hits == [], f"say: {NOT_SAID[words]}"
 
 
+# A time of day, but for examples of what may be typed and the choice of how times look.
+TIME = re.compile(r'\b(?!0?9:30|1:30|01:00|2:30 pm)\d{1,2}:\d\d\b(?!"\|wall)')
+
+
+def test_times_of_day_are_written_as_the_region_does():
+    hits = [(where, hit.group(), text) for where, text in said() for hit in TIME.finditer(text)]
+    assert hits == [], 'let a template say `"08:00"|wall`, and Python `region.clock`'
+
+
 def test_the_search_reads_templates_catalogue_and_scripts():
     assert {where.split("/")[0] for where, __ in said()} >= {"templates", "messages.pot", "card.js"}
     assert sum(len(text) for __, text in said()) > 100_000

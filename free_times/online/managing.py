@@ -107,7 +107,12 @@ def until(page: OnlinePage, made: OnlineBooking) -> datetime:
     if made.answer == "offered":
         begins: datetime = made.booking.starts_at
         return begins
-    end: datetime = made.booking.starts_at - timedelta(hours=page.settings.change_hours)
+    return last_change(page, made.booking.starts_at)
+
+
+def last_change(page: OnlinePage, starts_at: datetime) -> datetime:
+    """The last instant at which the clinic lets visitors move or cancel what starts then."""
+    end: datetime = starts_at - timedelta(hours=page.settings.change_hours)
     return end
 
 

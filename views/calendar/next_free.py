@@ -26,18 +26,23 @@ places.carry(blueprint)
 OF_THE_WAY = ("patient", "calendar", "view", "shown")
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
-PARTS = [
-    ("any", lazy("Any time of day")),
-    ("morning", lazy("Mornings, before 12:00")),
-    ("afternoon", lazy("Afternoons, 12:00 to 17:00")),
-    ("evening", lazy("Evenings, from 17:00")),
-]
 WHEN = [
     ("soon", lazy("Soonest, in the next 2 weeks")),
     ("this_week", lazy("This week")),
     ("next_week", lazy("Next week")),
     ("month", lazy("In the next 4 weeks")),
 ]
+
+
+def _parts() -> list[tuple[str, str]]:
+    """The parts of a day to choose from, their times as the region writes them."""
+    noon, five = region.wall("12:00"), region.wall("17:00")
+    return [
+        ("any", _("Any time of day")),
+        ("morning", _("Mornings, before {noon}", noon=noon)),
+        ("afternoon", _("Afternoons, {noon} to {five}", noon=noon, five=five)),
+        ("evening", _("Evenings, from {five}", five=five)),
+    ]
 
 
 class WishForm(Form):
@@ -49,7 +54,7 @@ class WishForm(Form):
     venue = Choice(lazy("Where"), default="")
     when = Choice(lazy("When"), choices=WHEN, default="soon")
     day = Day(lazy("Or from this day"))
-    part = Choice(lazy("Time of day"), choices=PARTS, default="any")
+    part = Choice(lazy("Time of day"), default="any")
 
     def __init__(self, calendars: list[Practitioner], **kwargs):
         super().__init__(meta={"csrf": False}, **kwargs)
@@ -69,6 +74,8 @@ class WishForm(Form):
             ),
             ("", _("No service")),
         ]
+        if self.part:
+            self.part.choices = _parts()
         self.calendar.choices = [
             ("", _("Anyone")),
             *((str(one.id), f"{one.user.name}, {one.venue.name}") for one in calendars),

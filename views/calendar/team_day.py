@@ -144,8 +144,18 @@ def page(day: date | None = None) -> dict | None:
         "one_zone": len({column.calendar.venue.zone_name for column in shown}) < 2,
         "statuses": [s for s in (*STATUSES, "external", "away") if s in statuses],
         "steps": (day - timedelta(days=1), day + timedelta(days=1)),
-        "bookable": next((one for one in calendars if access.may_book(one)), None),
+        "bookable": _bookable(shown, calendars),
     }
+
+
+def _bookable(
+    shown: Sequence[CalendarColumn], calendars: Sequence[Practitioner]
+) -> Practitioner | None:
+    """The calendar with which the page's buttons begin: the first that works on the day, else the
+    first.
+    """
+    order = [column.calendar for column in shown if column.hours] + list(calendars)
+    return next((one for one in order if access.may_book(one)), None)
 
 
 def _calendars(day: date | None, now: datetime) -> list[Practitioner]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.tables import outbox
 from free_times.earlier import accepting, asking, entries, matching, offering
@@ -15,7 +15,7 @@ from free_times.earlier.accepting import OfferGone
 from free_times.earlier.asking import CannotWait
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.matching import Chance, Sight
-from free_times.earlier.offering import AtNight, CannotOffer, EarlierOffer
+from free_times.earlier.offering import EVENING, MORNING, AtNight, CannotOffer, EarlierOffer
 from free_times.offers import offering as offering_service
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
@@ -200,7 +200,9 @@ def offer(entry_id: int):
     try:
         offering.make(entry, _chance(entry), minutes, current_user)
     except AtNight:
-        flash(_("Nothing was sent: offers go out from 8:00 to 20:00 at the venue."), "warning")
+        hours = {"first": region.clock(MORNING), "last": region.clock(EVENING)}
+        said = _("Nothing was sent: offers go out from {first} to {last} at the venue.", **hours)
+        flash(said, "warning")
     except CannotOffer:
         flash(_("Nothing was sent: the client has an offer already, or no e-mail."), "warning")
     except offering.SlotTaken:

@@ -38,7 +38,7 @@ class WhyForm(next_free.WishForm):
         if not self.day.data and not self.day.errors:
             self.fault("day", _("Write the day"))
         if not self.at.data and not self.at.errors:
-            self.fault("at", _("Write the time, such as 14:00"))
+            self.fault("at", _("Write the time"))
         return not self.errors
 
 

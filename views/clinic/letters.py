@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from flask_login import current_user
 from wtforms import BooleanField
 
-from base import scheduling
+from base import region, scheduling
 from base.bookings.client_letters import MOST_REMINDERS, LetterSettings
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
@@ -74,7 +74,8 @@ class LettersForm(Merging):
         for n in NUMBERS:
             at = self[f"at_{n}"].data
             if self[f"days_{n}"].data and not (at and EARLIEST <= at <= LATEST):
-                self.fault(f"at_{n}", _("Write a time from 07:00 to 21:00"))
+                hours = {"first": region.clock(EARLIEST), "last": region.clock(LATEST)}
+                self.fault(f"at_{n}", _("Write a time from {first} to {last}", **hours))
         return not self.errors
 
     def columns(self) -> dict:

@@ -215,6 +215,7 @@ def panel(
         "whose": "" if is_poll else whose(account),
     }
     found["shows_sources"] = _shows_sources(found)
+    found["first_to_block"] = _first_to_block(found)
     if account.may_begin:
         found |= _to_begin(account, found, naming_form)
     return found
@@ -229,6 +230,16 @@ def _shows_sources(panel: dict) -> bool:
     needs_none = panel["barred"] or registry.of(account.kind).reads_only
     is_synced = account.has_begun
     return bool(panel["sources"] and is_synced and (is_filled or needs_none))
+
+
+def _first_to_block(panel: dict) -> RemoteCalendar | None:
+    """The calendar to read first where none is read, although busy times should block booking: the
+    main one, else any.
+    """
+    is_read = any(row.role == "source" for row in panel["sources"])
+    if is_read or panel["barred"] or not panel["account"].reads:
+        return None
+    return next(iter(sorted(panel["reached"], key=lambda row: not row.is_primary)), None)
 
 
 def whose(account: Account) -> str:

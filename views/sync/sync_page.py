@@ -10,6 +10,7 @@ from flask_login import current_user
 from base import scheduling
 from base.catalogue import _, listed, ngettext
 from base.text import IDENTIFIERS, cut
+from models import Feed
 from sync.events.face import Policy, face, identifier_of
 from sync.feeds import owned, preview
 from views.kit import access, htmx, sync_words
@@ -63,13 +64,13 @@ def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
     found = context(**more)
     if partial == WHOLE or not htmx.is_partial():
         found |= {
-            "saving": _what_saving_does(found["panels"]),
+            "saving": _what_saving_does(found["panels"], found["feeds"]),
             "booking_page": booking_page.address(),
         }
     return htmx.show("sync/show.html", partial, status, **found)
 
 
-def _what_saving_does(shown: list[dict]) -> str:
+def _what_saving_does(shown: list[dict], feeds: list[Feed]) -> str:
     """A sentence: the effect outside of saving another identifier."""
     events = [
         ngettext(
@@ -81,6 +82,8 @@ def _what_saving_does(shown: list[dict]) -> str:
         for one in shown
         if one["account"].is_active
     ]
+    if not events and not feeds:
+        return ""
     if not events:
         return _("Private links show a change when they are next read.")
     return _(

@@ -41,12 +41,22 @@ def allow():
 
 def _allowed(is_on: bool) -> str:
     """The result of the switch, as a sentence."""
-    count = sync_words.count(owned.count(current_user), "link")
+    links = owned.count(current_user)
+    count = sync_words.count(links, "link")
+    if is_on and not links:
+        return paragraph(
+            _("Your bookings may now appear in other calendars."),
+            _("Next, choose how you would like to sync.")
+            if current_user.identifier
+            else _("Next, choose how clients appear."),
+        )
     if is_on:
         return _(
             "Your bookings may appear in outside calendars. {count} of yours can be read.",
             count=count,
         )
+    if not links:
+        return _("Nothing leaves any more.")
     return _(
         "Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
         " they answer as before.",
@@ -96,12 +106,15 @@ def choose():
         lambda: user.change_sync(identifier=form.identifier.data),
     ):
         return sync_page.show(422, sync_page.WHOLE, form=form)
+    return sync_page.changed(_chosen(), "identifier", sync_page.WHOLE)
+
+
+def _chosen() -> str:
+    """The effect of another identifier that was saved, as a sentence."""
     connected = listed.any_begun(current_user, "active")
-    return sync_page.changed(
-        paragraph(
-            _("Saved. Private links show it when they are next read."),
-            _("Events outside are rewritten in place.") if connected else "",
-        ),
-        "identifier",
-        sync_page.WHOLE,
+    if not connected and not owned.count(current_user):
+        return _("Saved. Next, choose how you would like to sync.")
+    return paragraph(
+        _("Saved. Private links show it when they are next read."),
+        _("Events outside are rewritten in place.") if connected else "",
     )

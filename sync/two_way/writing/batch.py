@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from base import scheduling
 from sync.connect import gateway
@@ -167,11 +167,7 @@ class Batch:
             )
         if mapping.phase == "stale":
             return step
-        counted_at, writes = (
-            (row.counted_at, row.writes)
-            if row and row.counted_at and row.counted_at > at - timedelta(hours=1)
-            else (at, 0)
-        )
+        counted_at, writes = _counted(step, row, at)
         if row and writes >= MOST_WRITES:
             # "": then it is written again
             undone = {
@@ -333,3 +329,14 @@ def _put_off(row: MappingRow, error: ProviderError, longest: timedelta) -> None:
     MappingRow.update(
         problem=problem, tries=row.tries + 1, retry_at=scheduling.utc_now() + wait
     ).where(MappingRow.id == row.id).execute()
+
+
+def _counted(step: SentStep, row: MappingRow | None, at: datetime) -> tuple[datetime, int]:
+    """Since when writes of this event count as undone outside, and how many there were. A change
+    that was made here begins anew.
+    """
+    if row is None or row.counted_at is None or row.counted_at <= at - timedelta(hours=1):
+        return at, 0
+    if not isinstance(step, DeleteRemote) and step.event.sequence > row.sequence:
+        return at, 0
+    return row.counted_at, row.writes

@@ -52,6 +52,18 @@ def test_from_the_first_page_to_a_booking(visitor, page, linden):
     assert OnlineBooking.get().is_to_check
 
 
+@pytest.mark.parametrize(("hours", "is_final"), [(0, False), (240, True)])
+def test_before_it_is_booked_one_reads_whether_it_can_still_be_changed(
+    visitor, page, hours, is_final
+):
+    OnlineSettings.update(change_hours=hours).execute()
+    answer = to_details(visitor, page.path)
+    checked = only_form(answer, "/details").put(**TYPED).send(visitor)
+    assert ("cannot move or cancel this appointment online" in text_of(checked)) is is_final
+    done = visitor.get(only_form(checked, "/book").send(visitor).location)
+    assert ("can’t be changed online any more" in text_of(done)) is is_final
+
+
 def test_the_same_form_twice_is_one_booking(visitor, page):
     answer = to_details(visitor, page.path)
     checked = only_form(answer, "/details").put(**TYPED).send(visitor)

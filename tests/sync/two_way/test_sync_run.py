@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sync_world import WORLDS
 
+from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls, ending, starting
@@ -185,6 +186,19 @@ def test_what_is_undone_again_and_again_is_let_be_for_a_while(world, account):
     )
     world.later(hours=2)
     world.run(account)
+    world.assert_in_step(account)
+
+
+def test_changes_made_here_do_not_count_as_undone(world, account):
+    """Somebody plans for an hour, and tries twenty times for the same booking."""
+    booking = Booking.select().first()
+    for minutes in range(1, 21):
+        booking = Booking.get_by_id(booking.id)
+        by = timedelta(minutes=minutes % 2 * 10 - 5)
+        span = Span(booking.starts_at + by, booking.ends_at + by)
+        booking.change(world.user, span, allow_overlap=True)
+        world.run(account)
+    assert MappingRow.get(MappingRow.uid == str(booking.uuid)).problem == ""
     world.assert_in_step(account)
 
 

@@ -60,6 +60,19 @@ def free(html: str, calendar) -> list[str]:
     )
 
 
+def test_book_begins_with_somebody_who_works_on_the_day(desk, linden):
+    def offered():
+        return re.search(r'aria-keyshortcuts="n" href="/bookings/new\?calendar=(\d+)', page(desk))[
+            1
+        ]
+
+    first = Practitioner.get_by_id(int(offered()))
+    Practitioner.update(hours={}).where(Practitioner.id == first.id).execute()
+    assert offered() != str(first.id)
+    Practitioner.update(hours={}).execute()
+    assert offered() == str(first.id)
+
+
 def test_everyone_has_a_column_with_bookings_and_free_stretches(desk, linden, book):
     booking = book("12:00", "12:50")
     book("14:00", "15:00", linden.colleague_calendar)

@@ -67,6 +67,17 @@ class TestOptIn:
         assert "One link of yours stopped answering" in page(pat, answer.location)
         assert pat.get(feeds.path(KEY, link)).status_code == 404
 
+    def test_who_has_no_link_is_told_the_next_step(self, pat, linden):
+        linden.pat.change_sync(sync_allowed=False)
+        answer = pat.post("/sync/opt-in", data={"allow": "y"})
+        assert "Next, choose how clients appear" in page(pat, answer.location)
+        answer = pat.post("/sync/identifier", data={"identifier": "none"})
+        said = page(pat, answer.location)
+        assert "Next, choose how you would like to sync" in said and "links show" not in said
+        pat.post("/sync/opt-in", data={})
+        answer = pat.post("/sync/opt-in", data={"allow": "y"})
+        assert "Next, choose how you would like to sync" in page(pat, answer.location)
+
     def test_switching_on_again_brings_the_same_address_back(self, pat, linden, link, booking):
         pat.post("/sync/opt-in", data={})
         pat.post("/sync/opt-in", data={"allow": "y"})

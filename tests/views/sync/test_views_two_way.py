@@ -759,6 +759,14 @@ class TestSources:
         pat.post(f"/sync/calendars/{family.id}/stop", headers=headers)
         assert world.mirrored(account) == [] and self.listed("Family").role == "listed"
 
+    def test_one_sentence_with_a_button_says_where_nothing_blocks(self, pat, world, account):
+        main, said = RemoteCalendar.get(RemoteCalendar.role == "source"), "blocks booking here yet"
+        assert said not in page(pat)
+        pat.post(f"/sync/calendars/{main.id}/stop")
+        assert said in page(pat) and "Sync your main calendar" in page(pat)
+        controls.change(account, world.user, direction="out")
+        assert said not in page(pat)
+
     def test_new_rules_change_which_events_block(self, pat, world, account):
         main = RemoteCalendar.get(RemoteCalendar.role == "source")
         world.robin.add(
