@@ -35,12 +35,17 @@
     );
   document.addEventListener("submit", ({ target }) => {
     const link = /^\/bookings\/\d+/.exec(new URL(target.action).pathname)?.[0];
-    if (!link || !calendar()) return;
+    if (!link) return;
     const top = block(link)?.getBoundingClientRect().top;
-    const place = { link, top, page: scrollY, box: grid()?.scrollTop };
+    const place = { link, top, page: calendar() && scrollY, box: grid()?.scrollTop };
     sessionStorage.setItem(PLACE, JSON.stringify(place));
   });
   const back = (place) => {
+    if (place.page === null) {
+      const changed = block(place.link); // by a form of its own: it is shown where it is now
+      changed?.scrollIntoView({ block: "center", behavior: "instant" });
+      return changed?.focus({ preventScroll: true });
+    }
     if (grid()) grid().scrollTop = place.box ?? 0;
     scrollTo({ top: place.page, behavior: "instant" });
     const same = block(place.link);

@@ -61,6 +61,21 @@ def test_a_new_status_leaves_the_page_and_the_focus_where_they_were(enter, linde
     assert abs(arrived.bounding_box()["y"] - before) < 5
 
 
+def test_what_a_form_of_its_own_changed_is_shown_where_it_is_now(enter, linden, booking):
+    for minutes in range(0, 400, 40):
+        span = Span(NINE + timedelta(minutes=minutes), NINE + timedelta(minutes=minutes + 30))
+        Booking.book(linden.calendar, [span], linden.pat)
+    page = enter(viewport=PHONE)
+    page.goto("/calendar/team?day=2026-11-26")
+    page.locator(".booking:visible", has_text="Małgorzata").click()
+    page.get_by_role("link", name="Change or move").click()
+    page.get_by_label("Notes").fill("Bring the scans")
+    page.get_by_role("button", name="Save changes").click()
+    changed = page.locator("#by-time .booking", has_text="Małgorzata")
+    expect(changed).to_be_focused()
+    expect(changed).to_be_in_viewport()
+
+
 def test_a_lost_line_is_told_beside_the_button_with_the_focus(visitor, app, address, booking):
     for name, value in session_cookies(app, "pat@linden.test").items():
         visitor.context.add_cookies([{"name": name, "value": value, "url": address}])

@@ -200,8 +200,11 @@ def offer(entry_id: int):
     try:
         offering.make(entry, _chance(entry), minutes, current_user)
     except AtNight:
-        hours = {"first": region.clock(MORNING), "last": region.clock(EVENING)}
-        said = _("Nothing was sent: offers go out from {first} to {last} at the venue.", **hours)
+        said = _(
+            "Nothing was sent: offers go out from {first} to {last} at the venue.",
+            first=region.clock(MORNING),
+            last=region.clock(EVENING),
+        )
         flash(said, "warning")
     except CannotOffer:
         flash(_("Nothing was sent: the client has an offer already, or no e-mail."), "warning")

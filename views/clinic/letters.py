@@ -74,8 +74,10 @@ class LettersForm(Merging):
         for n in NUMBERS:
             at = self[f"at_{n}"].data
             if self[f"days_{n}"].data and not (at and EARLIEST <= at <= LATEST):
-                hours = {"first": region.clock(EARLIEST), "last": region.clock(LATEST)}
-                self.fault(f"at_{n}", _("Write a time from {first} to {last}", **hours))
+                first, last = region.clock(EARLIEST), region.clock(LATEST)
+                self.fault(
+                    f"at_{n}", _("Write a time from {first} to {last}", first=first, last=last)
+                )
         return not self.errors
 
     def columns(self) -> dict:

@@ -332,8 +332,8 @@ def _put_off(row: MappingRow, error: ProviderError, longest: timedelta) -> None:
 
 
 def _counted(step: SentStep, row: MappingRow | None, at: datetime) -> tuple[datetime, int]:
-    """Since when writes of this event count as undone outside, and how many there were. A change
-    that was made here begins anew.
+    """The start of the hour in which writes of this event are counted, and their number. It starts
+    again with a change that was made here, since nothing outside caused that write.
     """
     if row is None or row.counted_at is None or row.counted_at <= at - timedelta(hours=1):
         return at, 0
