@@ -70,7 +70,7 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
     kind = "SQLite" if is_sqlite() else "PostgreSQL"
     try:
         models.database.connect(reuse_if_open=True)
-        state = migrate.state()
+        fault = migrate.unfit()
         migrate.try_writing()
     except PeeweeException as error:
         yield False, str(migrate.unusable(error))
@@ -78,13 +78,11 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
     finally:
         if not models.database.is_closed():
             models.database.close()
-    advice = {
-        "behind": _("is behind this program. Run: flask --app app migrate"),
-        "newer": _("was made by a newer version of Kalends. Update the program."),
-        "current": _("can be read and written, and has this program's tables."),
-    }
-    yield state == "current", _("The database ({kind}) {advice}", kind=kind, advice=advice[state])
-    if state == "current":
+    fits = _(
+        "The database ({kind}) can be read and written, and has this program's tables.", kind=kind
+    )
+    yield not fault, fault or fits
+    if not fault:
         yield from _key(settings)
     if settings.production and is_sqlite():
         yield True, _("SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL.")

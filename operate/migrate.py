@@ -10,7 +10,7 @@ from playhouse.migrations import Runner
 import models
 from base.bookings.agreements import Agreement
 from base.bookings.client_letters import LetterSettings
-from base.catalogue import _
+from base.catalogue import _, lazy
 from base.database import is_sqlite
 from base.tables.audit import AuditEntry
 from base.tables.faulty import FaultyRow
@@ -116,6 +116,12 @@ EARLIER_NAMES = ("link", "one_time_link")  # former names of renamed tables
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
+_NEWER = lazy(
+    "This database was made by a newer version of Kalends. Update the program, or restore a backup"
+    " made before."
+)
+
+
 class CannotMigrate(Exception):
     """The database cannot be brought up to date.
 
@@ -150,6 +156,25 @@ def state() -> str:
     return "newer" if had - ours else "current" if had == ours else "behind"
 
 
+def unfit() -> str:
+    """The sentence for a database that does not have this program's tables; "": it has. It is of
+    another version, or empty: also where it was lost, or the settings name another one than the
+    service's.
+    """
+    found = state()
+    if found == "current":
+        return ""
+    if found == "newer":
+        return str(_NEWER)
+    if applied():
+        return _("The database is behind this program. Run: flask --app app migrate")
+    return _(
+        "The database is empty. If a clinic should be in it, set KALENDS_INSTANCE and DATABASE_URL"
+        " as the service has them, or restore a backup. For a new clinic run: flask --app app"
+        " migrate"
+    )
+
+
 def migrate() -> list[str]:
     """Apply the missing migrations, each step in one transaction. Returns their names. Raises
     CannotMigrate.
@@ -157,12 +182,7 @@ def migrate() -> list[str]:
     try:
         models.database.connect(reuse_if_open=True)
         if state() == "newer":
-            raise CannotMigrate(
-                _(
-                    "This database was made by a newer version of Kalends. Update the program, or"
-                    " restore a backup made before."
-                )
-            )
+            raise CannotMigrate(str(_NEWER))
         try_writing()
         with _alone():
             return _bring_up() if state() == "behind" else []

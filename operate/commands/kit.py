@@ -79,10 +79,8 @@ def opened_database(with_any_key: bool = False) -> Iterator[None]:
     """
     try:
         models.database.connect(reuse_if_open=True)
-        if migrations.state() != "current":
-            raise click.ClickException(
-                _("The database is {state}. Run: flask --app app migrate", state=migrations.state())
-            )
+        if fault := migrations.unfit():
+            raise click.ClickException(fault)
         if not with_any_key and keys.state(own_settings().secret_keys) == "another":
             raise click.ClickException(keys.OF_ANOTHER)
         yield

@@ -156,6 +156,8 @@ def _check_database() -> None:
                     " --app app migrate"
                 )
             )
+        if fault := migrations.unfit():
+            say(fault)
         return
     restores.finish_restore(own_settings())
 

@@ -3,9 +3,11 @@
 import fcntl
 import io
 import json
+import sqlite3
 import stat
 import tarfile
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import program
@@ -447,5 +449,44 @@ def test_commands_ask_for_migrations_first(tmp_path):
     done = program.run("feed", "create", "lea@sample.test", KALENDS_INSTANCE=tmp_path)
     assert (done.returncode, done.stderr) == (
         1,
-        "Error: The database is behind. Run: flask --app app migrate\n",
+        "Error: The database is empty. If a clinic should be in it, set KALENDS_INSTANCE and"
+        " DATABASE_URL as the service has them, or restore a backup. For a new clinic run: flask"
+        " --app app migrate\n",
     )
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        (
+            "DELETE FROM schema_migration WHERE name = (SELECT MAX(name) FROM schema_migration)",
+            "The database is behind this program. Run: flask --app app migrate\n",
+        ),
+        (
+            "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2027-01-01')",
+            "This database was made by a newer version of Kalends. Update the program, or restore a"
+            " backup made before.\n",
+        ),
+        ("DROP TABLE schema_migration", "The database is empty. If a clinic should be in it,"),
+    ],
+)
+def test_a_database_of_another_version_or_a_lost_one_is_told_as_what_it_is(
+    own, tmp_path, statement, sentence
+):
+    """By commands, by the doctor, and by a part that runs alone."""
+    with closing(sqlite3.connect(tmp_path / "instance" / "kalends.db")) as database:
+        database.execute(statement)
+        database.commit()
+    assert f"Error: {sentence}" in own("feed", "create", "lea@sample.test", status=1)
+    assert f"FIX  {sentence}" in own("doctor", status=1)
+    said = tmp_path / "said"
+    part = program.begin("clock", output=said, **own.environ)
+    try:
+        end = time.monotonic() + 60
+        while sentence not in said.read_text() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert sentence in said.read_text()
+    finally:
+        part.terminate()
+        part.wait(10)
