@@ -77,6 +77,24 @@ def test_a_malformed_value_is_a_sentence_not_a_crash(read, name, value):
     ] == [name]
 
 
+@pytest.mark.parametrize("name", ["GOOGLE_API_URL", "GOOGLE_TOKEN_URL", "MICROSOFT_GRAPH_URL"])
+def test_nothing_of_an_account_travels_unencrypted_in_production(read, name):
+    """Only to this machine itself, where imitations answer."""
+    company = name.partition("_")[0]
+    known = {
+        "KALENDS_ENV": "production",
+        "KALENDS_BASE_URL": "https://calendar.example.org",
+        f"{company}_CLIENT_ID": "x",
+        f"{company}_CLIENT_SECRET": "y",
+    }
+    url = "http://provider.example.org/common"
+    assert faults(read, **known, **{name: url}) == [
+        f"{company}: {url} must be an https:// address."
+    ]
+    read(**known, **{name: "http://127.0.0.1:8010/common"})
+    read(**known, **{name: "https://provider.example.org/common"})
+
+
 def test_mail_needs_a_sender(read):
     assert faults(read, SMTP_URL="smtp://mail.example.org") == [
         "MAIL_FROM is required with SMTP_URL: the address that notices come from."

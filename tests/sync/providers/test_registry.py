@@ -133,6 +133,22 @@ def test_what_a_row_names_is_there(row):
     assert registry.plans_with(row.kind, PLANS)
 
 
+@pytest.mark.parametrize(
+    ("plan", "kinds"),
+    [
+        ("self-hosted", set(registry.KINDS)),
+        ("pro", set(registry.KINDS)),
+        ("plus", {"google"}),
+        ("basic", {"google"}),
+    ],
+)
+def test_google_is_in_each_plan_and_all_others_in_pro(linden, plan, kinds):
+    linden.clinic.change_plan(plan, linden.olive)
+    assert {kind for kind in registry.KINDS if linden.clinic.allows(registry.of(kind).feature)} == (
+        kinds
+    )
+
+
 def test_plans_and_settings_name_no_other_providers():
     sold = {feature for features in PLANS.values() for feature in features} - {"feed"}
     known = {
