@@ -80,8 +80,8 @@ class ClientForm(Merging):
             self.fault(
                 "first_name",
                 _(
-                    "This client may be in your list already. Look at those below, or press “Add"
-                    " the client” once more to add another"
+                    "This client may be in your list already. Look at “Perhaps the same"
+                    " person”, or press “Add the client” once more to add another"
                 ),
             )
             return None
