@@ -46,13 +46,11 @@ class Session(Base):
             remembered=remembered,
             device=device,
         )
-        kept = (
-            cls.select(cls.id)
-            .where(cls.user == user)
-            .order_by(cls.seen_at.desc(), cls.id.desc())
-            .limit(MOST)
-        )
-        cls.delete().where(cls.user == user, cls.id.not_in([one.id for one in kept])).execute()
+        # By their ids: all but those that are kept would also be one that begins at this moment.
+        own = cls.select(cls.id).where(cls.user == user)
+        newest = [one.id for one in own.order_by(cls.seen_at.desc(), cls.id.desc())]
+        if beyond := newest[MOST:]:
+            cls.delete().where(cls.id.in_(beyond)).execute()
         return row, secret
 
     def _locked(self) -> "Session | None":

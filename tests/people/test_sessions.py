@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from races import at_once
 
 import models
 from models import Patient, User
@@ -437,3 +438,11 @@ def test_every_form_on_the_pages_survives_the_end_of_its_session(app, olive, lin
         answer = olive.post(action, {"name": "A typed text", "csrf_token": token})
         assert (action, answer.status_code in (303, 401)) == (action, True)
         assert action == "/sign-out" or 'name="kept"' in answer.text, action
+
+
+def test_people_who_sign_in_to_one_account_at_once_all_stay_signed_in(linden):
+    """As on two machines at the desk in the morning: the newest sessions are kept."""
+    begun = []
+    faults = at_once(*[lambda _n: begun.append(Session.begin(linden.pat, False, "")[1])] * 3)
+    assert faults == [] and len(begun) < MOST
+    assert [secret for secret in begun if Session.find(secret) is None] == []
