@@ -25,6 +25,8 @@ _one_at_a_time = threading.RLock()
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _UNQUOTED = re.compile(r'(;TZID=)(\w+://[^:;"\s]+)(?=[:;])')
 _EVENT = re.compile(r"^BEGIN:VEVENT\s*$.*?^END:VEVENT\s*$", re.MULTILINE | re.DOTALL | re.I)
+_BEGUN = re.compile(r"^BEGIN:[\w-]+\s*$", re.MULTILINE | re.I)
+_ENDED = re.compile(r"^END:[\w-]+\s*$", re.MULTILINE | re.I)
 _ZONE = re.compile(r"^BEGIN:VTIMEZONE\s*$.*?^END:VTIMEZONE\s*$", re.MULTILINE | re.DOTALL | re.I)
 _UID = re.compile(r"^UID[^:\n]*:(.*)$", re.MULTILINE | re.I)
 _TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID")
@@ -83,8 +85,11 @@ def cleaned(body: bytes) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Whether the text begins and ends as calendar data must."""
-    return text[:15].upper() == "BEGIN:VCALENDAR" and text[-13:].upper() == "END:VCALENDAR"
+    """Whether the text begins and ends as calendar data must, and each part of it ends: the parser
+    takes what follows a part without an end for a piece of it, and drops all.
+    """
+    begins = text[:15].upper() == "BEGIN:VCALENDAR" and text[-13:].upper() == "END:VCALENDAR"
+    return begins and len(_BEGUN.findall(text)) <= len(_ENDED.findall(text))
 
 
 def groups(body: bytes, zone: tzinfo) -> list[Group]:

@@ -4,9 +4,17 @@ A calendar's id is its path as listed, or its whole address if that is on anothe
 id is the last segment of its path, decoded once, since servers spell one address in several ways.
 """
 
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 SHORT_LABEL = 3  # "co" in "co.uk", "com" in "com.au"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address; all empty if it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def absolute(base: str, href: str) -> str:
@@ -19,7 +27,7 @@ def absolute(base: str, href: str) -> str:
 
 def origin(url: str) -> str:
     """Scheme, host and port, without the default port."""
-    parts = urlsplit(url)
+    parts = _split(url)
     try:
         port = parts.port
     except ValueError:
@@ -32,7 +40,7 @@ def origin(url: str) -> str:
 
 def shortest(home: str, url: str) -> str:
     """The path of an address on the same host as `home`; else the whole address."""
-    return (urlsplit(url).path or "/") if origin(url) == origin(home) else url
+    return (_split(url).path or "/") if origin(url) == origin(home) else url
 
 
 def may_carry(from_: str, to: str) -> bool:
@@ -41,7 +49,7 @@ def may_carry(from_: str, to: str) -> bool:
     """
     if origin(from_) == origin(to) != "":
         return True
-    ours, theirs = urlsplit(from_), urlsplit(to)
+    ours, theirs = _split(from_), _split(to)
     if (ours.scheme, theirs.scheme) != ("https", "https"):
         return False
     return _domain(ours.hostname or "") == _domain(theirs.hostname or "") != ""
@@ -60,10 +68,10 @@ def event_name(calendar: str, href: str) -> str:
 
     `calendar` is its path or whole address.
     """
-    path = urlsplit(href).path
+    path = _split(href).path
     folder, _, segment = path.rpartition("/")
     name = unquote(segment)
-    own = unquote(urlsplit(calendar).path).rstrip("/")
+    own = unquote(_split(calendar).path).rstrip("/")
     is_inside = unquote(folder).rstrip("/") == own
     return name if is_inside and name not in ("", ".", "..") and "/" not in name else ""
 
@@ -75,4 +83,4 @@ def segment(name: str) -> str:
 
 def last_segment(path: str) -> str:
     """The last segment of a calendar's path, decoded."""
-    return unquote(urlsplit(path).path.rstrip("/").rpartition("/")[2])
+    return unquote(_split(path).path.rstrip("/").rpartition("/")[2])

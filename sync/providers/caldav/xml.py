@@ -30,6 +30,7 @@ _REFERENCES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,8}|[0-9]{1,9});)+")
 _REFERENCE = re.compile(r"&#(x?)([0-9a-fA-F]+);")
 _STATUS = re.compile(r"HTTP/[\d.]+\s+(\d{3})")
 UNREADABLE = "unreadable answer"
+LONGEST_TOKEN = 2_000  # characters; a longer one counts as none: it would be sent with each look
 
 
 @dataclass
@@ -75,7 +76,8 @@ def multistatus(content: bytes) -> Multistatus:
     if root.tag != f"{DAV}multistatus":
         raise Unavailable(UNREADABLE)
     items = tuple(map(_item, root.findall(f"{DAV}response")))
-    return Multistatus(items, (root.findtext(f"{DAV}sync-token") or "").strip())
+    token = (root.findtext(f"{DAV}sync-token") or "").strip()
+    return Multistatus(items, token if len(token) <= LONGEST_TOKEN else "")
 
 
 def parsed(content: bytes) -> "Element":
