@@ -10,7 +10,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
-from base.catalogue import _, listed
+from base.catalogue import _, listed, ngettext
 from base.config.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
@@ -56,10 +56,12 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
                 )
             ),
         )
+    said = ""
     if real:
-        yield _registrable(settings.base_url, [registry.of(kind) for kind in real])
+        is_well, said = _registrable(settings.base_url, [registry.of(kind) for kind in real])
+        yield is_well, said
         yield _live(settings)
-    yield from _not_set_up(settings)
+    yield from (finding for finding in _not_set_up(settings) if finding[1] != said)
     yield from _accounts()
 
 
@@ -76,9 +78,12 @@ def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
         return
     yield (
         True,
-        _(
+        ngettext(
+            "Not set up: sync with {companies}. {guides} leads through it, and this is the"
+            " redirect URI to register there: {addresses}",
             "Not set up: sync with {companies}. {guides} lead through it, and these are the"
             " redirect URIs to register there: {addresses}",
+            len(rows),
             companies=listed(row.company for row in rows),
             guides=listed(row.guide for row in rows),
             addresses=", ".join(f"{settings.base_url}/connect/{row.kind}" for row in rows),

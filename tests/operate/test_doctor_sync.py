@@ -51,8 +51,21 @@ def test_without_a_provider_it_says_what_the_guides_need(said):
     )
     assert "/connect/google, " in said()[0] and said()[0].endswith("/connect/microsoft")
     found = said(**GOOGLE, KALENDS_BASE_URL="https://calendar.linden.health")
-    assert [line for line in found if line.startswith("ok Not set up: sync with Microsoft.")]
+    assert [
+        line
+        for line in found
+        if line.startswith(
+            "ok Not set up: sync with Microsoft. docs/outlook-setup.md leads through it, and this"
+            " is the redirect URI to register there: https://"
+        )
+    ]
     assert not [line for line in said(**GOOGLE, **MICROSOFT) if "Not set up" in line]
+
+
+def test_no_finding_is_said_twice(said):
+    for environ in ({}, GOOGLE, MICROSOFT, GOOGLE | MICROSOFT):
+        found = said(**environ)
+        assert len(found) == len(set(found))
 
 
 def test_the_doctor_prints_each_providers_exact_redirect_uri(said):
