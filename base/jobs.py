@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from redis import Redis, RedisError
@@ -18,6 +19,7 @@ from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.timeouts import JobTimeoutException
 
+from base import scheduling
 from base.database import database, trouble
 
 from .text import places
@@ -38,6 +40,7 @@ WORKER_SECONDS = 30  # seconds without a sign of life, after which a worker coun
 # would keep its id and block every later wake-up.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
+LOST = timedelta(minutes=1)  # so long after it was queued a job in no queue is lost
 TIMEOUT_SECONDS = 1  # seconds to wait for a Redis that does not answer
 PAUSE_SECONDS = 5  # seconds for which this process does not ask it again
 
@@ -140,9 +143,21 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
 
 
 def _waits(job_id: str) -> bool:
-    """Whether this job has not begun, so that it will see the present state of the database."""
+    """Whether this job has not begun, so that it will see the present state of the database.
+
+    A worker that is killed after it took a job and before it noted that leaves it called queued in
+    no queue, where nobody finds it. Once that cannot be a worker about to begin, it is deleted.
+    """
     try:
-        return Job.fetch(job_id, connection=_redis).get_status() == JobStatus.QUEUED
+        job = Job.fetch(job_id, connection=_redis)
+        if job.get_status() != JobStatus.QUEUED:
+            return False
+        if Queue(job.origin, connection=_redis).get_job_position(job) is not None:
+            return True
+        queued_at = job.enqueued_at
+        if queued_at is None or scheduling.utc_now() - queued_at > LOST:
+            job.delete()
+        return False
     except (InvalidJobOperation, NoSuchJobError):  # it ended meanwhile
         return False
 

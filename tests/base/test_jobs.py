@@ -7,7 +7,7 @@ import os
 import pkgutil
 import signal
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import peewee
 import program
@@ -93,6 +93,22 @@ def test_a_second_wake_up_for_the_same_row_is_left_out_while_the_first_waits(que
         and jobs.enqueue("now", intake.check, 8)
     )
     assert waiting(queue, "now") == ["operate-intake-check-7", "operate-intake-check-8"]
+
+
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_a_job_that_died_with_its_worker_before_it_began_is_queued_again(queue, clock, minutes):
+    clock.now = datetime.now(UTC)
+    jobs.enqueue("sync", intake.check, 7)
+    queue.lpop("rq:queue:sync")  # taken, and nothing noted
+    clock.now += timedelta(minutes=minutes)
+    for _ in range(3):
+        jobs.enqueue("sync", intake.check, 7)
+    assert "operate-intake-check-7-again" in waiting(queue, "sync")
+    clock.now += timedelta(minutes=5)
+    queue.delete("rq:queue:sync")
+    for _ in range(2):
+        jobs.enqueue("sync", intake.check, 7)
+    assert "operate-intake-check-7" in waiting(queue, "sync")
 
 
 @pytest.mark.parametrize("name", ["now", "sync"])  # without and with forking

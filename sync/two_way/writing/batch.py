@@ -17,7 +17,9 @@ from sync.events.event import (
     RemoteEvent,
     SentStep,
     UpdateRemote,
+    Write,
 )
+from sync.events.fingerprint import fingerprint, wanted
 from sync.providers import registry
 from sync.providers.base import Create, Delete, Operation, Result, Update
 from sync.providers.errors import (
@@ -221,9 +223,7 @@ class Batch:
                 local.store(self.account, replace(mapping, phase="gone", wanted=""), **SETTLED)
             return True
         if error is None and not isinstance(step, DeleteRemote) and result.event:
-            written = SETTLED | {"written_at": scheduling.utc_now()}
-            local.store(self.account, agreed(step, result.event), **written)
-            return True
+            return self._note_written(step, result.event, former)
         # written, and reported as deleted: somebody deleted it at the same moment
         error = self._meant(error or PreconditionFailed("deleted"))
         if mapping.phase == "stale":
@@ -257,6 +257,15 @@ class Batch:
             self._put_off(mapping, error)
         return False
 
+    def _note_written(self, step: Write, answer: RemoteEvent, former: MappingRow | None) -> bool:
+        """Store what the provider answered to a write. False: it was not done, and waits."""
+        if _is_undone(step, answer, former):
+            self._put_off(step.mapping, ProviderError())
+            return False
+        written = SETTLED | {"written_at": scheduling.utc_now()}
+        local.store(self.account, agreed(step, answer), **written)
+        return True
+
     def _meant(self, error: ProviderError) -> ProviderError:
         """The error, or its meaning if a permission is really missing in the person's consent."""
         if isinstance(error, ScopeDoubted) and gateway.allows_too_little(self.account):
@@ -286,6 +295,17 @@ class Batch:
         self.context.note(failed=1)
         if row := _row(self.account, mapping):
             _put_off(row, error, LONGEST_RETRY)
+
+
+def _is_undone(step: SentStep, answer: RemoteEvent, former: MappingRow | None) -> bool:
+    """Whether a good answer shows other times than were written, or the event as it was before. If
+    it says so several times, it is believed: some servers change what they are given.
+    """
+    if isinstance(step, DeleteRemote) or (former is not None and former.tries >= SURE):
+        return False
+    shows, asked = fingerprint(answer), wanted(step.event)
+    is_as_before = former is not None and shows == former.fingerprint != asked
+    return is_as_before or shows.partition(" ")[0] != asked.partition(" ")[0]
 
 
 def is_fault(error: ProviderError | None) -> bool:

@@ -17,6 +17,7 @@ from sync.connect import gateway
 from sync.tables.mappings import MappingRow
 
 CALL = re.compile(rb"Content-Type: application/http|\"url\"")
+CHANGE = re.compile(rb"\nP(?:UT|ATCH) |\"PATCH\"")
 PART = re.compile(
     rb"Content-ID: <response-(\d+)>.*?HTTP/1.1 (\d+).*?\r\n\r\n(.*?)\r?\n--", re.DOTALL
 )
@@ -136,6 +137,51 @@ def test_each_booking_keeps_its_own_event(world, spoil, does):
         move(world, booking, timedelta(hours=2))
     world.poll(account)
     world.assert_in_step(account)
+
+
+class Loses(httpx.BaseTransport):
+    """The provider, which answers the next changes well, with the events as they were, and does
+    nothing.
+    """
+
+    def __init__(self, inner):
+        self.inner, self.events = inner, []
+
+    def handle_request(self, request):
+        calls = CHANGE.findall(request.read()) if "batch" in request.url.path else []
+        if not calls or not self.events:
+            return self.inner.handle_request(request)
+        event = self.events.pop()
+        return answered([(number, 200, event) for number in range(len(calls))], request)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("does", ["move", "hide"])
+def test_a_change_that_was_answered_and_not_done_is_repeated(world, does, times):
+    world.user.change_sync(identifier="full_name")
+    booking = world.book()
+    setup = gateway.setup()
+    loses = Loses(setup.transport(world.kind))
+    gateway.set_up(replace(setup, transport=lambda kind: loses))
+    account = world.poll(world.start())
+    before = world.title_of(world.event_of(account, booking))
+    loses.events = [told(world.event_of(account, booking))] * times
+    if does == "move":
+        move(world, booking, timedelta(days=7))
+    else:
+        world.user.change_sync(identifier="none")
+    for minutes in (0, 7, 12):
+        world.later(minutes=minutes)
+        world.run(account)
+    assert not loses.events
+    world.assert_in_step(account)
+    if does == "hide":
+        assert world.title_of(world.event_of(account, booking)) != before
+
+
+def told(event):
+    return {name: value for name, value in event.items() if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
