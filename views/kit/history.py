@@ -151,6 +151,13 @@ _GOALS = {
 }
 
 
+_OWN_DEEDS = {  # of people about themselves
+    "user.password": lazy("set their password"),
+    "user.changed": lazy("changed their own record"),
+    "sync.settings": lazy("changed how their bookings appear outside: {settings}"),
+}
+
+
 # words for columns of bookings, clients, services, venues …; a change of time or calendar has its
 # own sentence
 FIELDS = {
@@ -310,8 +317,6 @@ def _it(entry: AuditEntry, names: dict[str, dict[Any, Any]]) -> str:
         return str(_GONE["account"])
     if entry.kind == "remote_calendar":
         return _calendar_outside(entry, names)
-    if entry.kind == "user" and entry.subject == entry.user_id:
-        return _("their own")
     gone = _GONE.get(entry.kind, _("something that is gone"))
     return str(names.get(entry.kind, {}).get(entry.subject, gone))
 
@@ -324,9 +329,13 @@ def _what(entry: AuditEntry, names: dict[str, dict[Any, Any]], zone: ZoneInfo) -
         if deed in STATUS_NAMES
         else None
     )
-    pattern = _DEEDS.get(entry.action, other) or plain_action(entry.action).replace(
-        "{", ""
-    ).replace("}", "")
+    is_own = entry.kind == "user" and entry.subject == entry.user_id
+    own = _OWN_DEEDS.get(entry.action) if is_own else None
+    pattern = (
+        own
+        or _DEEDS.get(entry.action, other)
+        or plain_action(entry.action).replace("{", "").replace("}", "")
+    )
     settings = ", ".join(
         f"{words} → {_value(name, detail[name])}"
         for name, words in _SETTINGS.items()

@@ -320,13 +320,16 @@ def test_the_history_says_who_did_what_and_names_no_client(owner, linden, bookin
         email="ida@linden.test",
         role="practitioner",
     )
+    AuditEntry.note(linden.clinic, linden.olive, "user.password", linden.olive)
     page = text_of(owner.get("/settings/history"))
+    assert "of their own" not in page
     for said in (
         "made a booking",
         "set a booking to cancelled",
         "changed a client’s record",
         "what may leave of a client’s name",
         "set the password of Quinn Linden",
+        "set their password",
         "changed the service “Knee”",
         "changed the hours of the calendar of Quinn Linden at Linden Street",
         "invited Ida New",
