@@ -158,6 +158,7 @@ class ProviderRow:
     only_calendar: str = ""
     poll_seconds: int = 0
     is_widespread: bool = False
+    consent_is_wide: bool = False  # its smallest permission reaches all calendars of the person
     consent_has_boxes: bool = False  # boxes that are empty at first: the person must tick them
     mails_guests: bool = False  # for a changed or deleted event, whatever we ask for
     frees_whole_days: bool = False  # a new all-day event is marked free unless somebody says busy
@@ -280,6 +281,7 @@ PROVIDERS: Mapping[str, ProviderRow] = {
             registration=MICROSOFT,
             new_id=provisional_id,
             scopes=microsoft_scopes,
+            consent_is_wide=True,
             scope_prefix=MICROSOFT_PREFIX,
             declined=declined,
             webhook=GraphWebhook(),

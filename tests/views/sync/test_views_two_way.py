@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import external
 import pytest
 from plans import lose_provider
 from sync_world import SyncWorld
@@ -179,6 +180,13 @@ class TestStarting:
     def test_no_name_is_refused_and_nothing_begins(self, pat, connected):
         answer = pat.post(f"/sync/accounts/{connected.id}/start", data={"name": " "}, headers=HTMX)
         assert answer.status_code == 422 and row(connected).phase == "naming"
+
+    @pytest.mark.parametrize(("kind", "is_wide"), [("google", False), ("microsoft", True)])
+    def test_a_wide_permission_is_said_before_one_is_asked_for_it(self, pat, world, kind, is_wide):
+        external.known(kind)
+        said = page(pat, f"/sync/?mode={kind}")
+        assert "never into your main one" in said
+        assert ("have full access to your calendars" in " ".join(said.split())) is is_wide
 
     def test_two_that_wait_for_a_name_do_not_mix(self, pat, linden, world, connected):
         gateway.set_up(
