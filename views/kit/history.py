@@ -330,11 +330,9 @@ def _what(entry: AuditEntry, names: dict[str, dict[Any, Any]], zone: ZoneInfo) -
         else None
     )
     is_own = entry.kind == "user" and entry.subject == entry.user_id
-    own = _OWN_DEEDS.get(entry.action) if is_own else None
-    pattern = (
-        own
-        or _DEEDS.get(entry.action, other)
-        or plain_action(entry.action).replace("{", "").replace("}", "")
+    deeds = _DEEDS | _OWN_DEEDS if is_own else _DEEDS
+    pattern = deeds.get(entry.action, other) or plain_action(entry.action).replace("{", "").replace(
+        "}", ""
     )
     settings = ", ".join(
         f"{words} → {_value(name, detail[name])}"

@@ -374,7 +374,7 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
     for said in (
         "began to sync with the Google account of Pat Linden",
         "stopped the Google account of Pat Linden: start over",
-        "let a calendar outside block booking",
+        "let a calendar in the Google account of Pat Linden block booking",
         "could not connect Google (Declined)",
     ):
         assert said in page, said
