@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import forked
 import psutil
@@ -99,9 +100,10 @@ def restore(server, file: Path) -> str:
     return said
 
 
-def until(met: Callable[[], object]) -> None:
-    """Wait for it, a minute at most."""
+def until(met: Callable[[], Any]) -> Any:
+    """Wait for it, a minute at most: the value that `met` gives, once it is true."""
     end = time.monotonic() + 60
-    while not met():
-        assert time.monotonic() < end
+    while not (found := met()):
+        assert time.monotonic() < end, "it did not happen within a minute"
         time.sleep(0.05)
+    return found

@@ -2,8 +2,6 @@
 provider, by its own addresses.
 """
 
-import time
-
 import httpx
 from playwright.sync_api import expect
 
@@ -93,12 +91,3 @@ def start(page):
 
 def in_step(page):
     expect(page.locator("[id^=status-]")).to_contain_text("Up to date.", timeout=150 * SECONDS)
-
-
-def until(holds, seconds=20):
-    """What `holds` gives, as soon as it gives something."""
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
-    return found

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
-from two_way_pages import SECONDS, Outside, connect, start, until
+from program import until
+from two_way_pages import SECONDS, Outside, connect, start
 
 ACCOUNTS = {
     "Google": ("tomasz@sample.test", "ana.costa@gmail.example"),

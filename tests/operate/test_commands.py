@@ -6,7 +6,6 @@ import json
 import sqlite3
 import stat
 import tarfile
-import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -403,13 +402,11 @@ def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path)
         assert "FIX  No worker runs." in own("doctor", status=1)
         worker = program.begin("worker", output=tmp_path / "said", **own.environ)
         try:
-            end = time.monotonic() + 20
-            while program.run("doctor", **own.environ).returncode and time.monotonic() < end:
-                time.sleep(0.2)
+            program.until(lambda: program.run("doctor", **own.environ).returncode == 0)
             assert "FIX" not in own("doctor")
         finally:
             worker.terminate()
-            worker.wait(10)
+            worker.wait(60)
 
 
 @on_sqlite_alone
@@ -483,10 +480,7 @@ def test_a_database_of_another_version_or_a_lost_one_is_told_as_what_it_is(
     said = tmp_path / "said"
     part = program.begin("clock", output=said, **own.environ)
     try:
-        end = time.monotonic() + 60
-        while sentence not in said.read_text() and time.monotonic() < end:
-            time.sleep(0.1)
-        assert sentence in said.read_text()
+        program.until(lambda: sentence in said.read_text())
     finally:
         part.terminate()
-        part.wait(10)
+        part.wait(60)

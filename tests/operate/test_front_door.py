@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import program
 import psutil
 import pytest
-from program import free_port
+from program import free_port, until
 from redis import Redis
 from rq import Queue
 
@@ -168,15 +168,6 @@ def part(running, name: str) -> psutil.Process:
     above = psutil.Process(running.pid)
     (found,) = (child for child in above.children() if PARTS[name] in " ".join(child.cmdline()))
     return program.forks(found)[0] if name == "a web process" else found
-
-
-def until(holds, seconds: float = 30.0):
-    """What `holds` gives, once it gives something."""
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def test_a_part_that_is_killed_is_started_again_and_no_request_fails_meanwhile(house):
