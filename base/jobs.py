@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from redis import Redis, RedisError
+from redis.client import Pipeline
 from rq import Queue, worker_registration
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
@@ -193,12 +194,21 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 class NamedJob(Job):
-    """A job whose function is found by `MOVED` if needed. Workers read their jobs as this class."""
+    """A job whose function is found by `MOVED` if needed. Workers read their jobs as this class.
+
+    Once begun it never expires: the clock's jobs may wait for one period only, but they may run for
+    longer.
+    """
 
     @property
     def func(self) -> Callable[..., Any]:
         """The function itself."""
         return _function(self.func_name or "")
+
+    def prepare_for_execution(self, worker_name: str, pipeline: Pipeline) -> None:
+        """Note that it has begun. The pipeline carries it out."""
+        super().prepare_for_execution(worker_name, pipeline)
+        pipeline.persist(self.key)
 
 
 def carry_out(name: str, *ids: int) -> None:

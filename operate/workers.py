@@ -120,7 +120,7 @@ class Forking(_LastingWorker, Worker):
 
 class _WithoutTraceback(logging.Filter):
     """Log a fault inside RQ by its type and place. The message is left out, and so are the many
-    lines of a traceback when Redis was only away.
+    lines of a traceback when Redis was only away, or when RQ put one into the message.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -128,6 +128,10 @@ class _WithoutTraceback(logging.Filter):
         if fault:
             record.msg = f"{record.getMessage()} {type(fault).__name__} at {places(fault)}"
             record.args, record.exc_info, record.exc_text = (), None, None
+        head, has_traceback, lines = record.getMessage().partition("\nTraceback")
+        if has_traceback:
+            record.msg = f"{head} {lines.strip().rpartition(chr(10))[2].partition(':')[0]}"
+            record.args = ()
         return True
 
 

@@ -14,7 +14,8 @@ import program
 import psutil
 import pytest
 from program import until
-from rq import Queue
+from queued import Queued
+from rq import Queue, get_current_job
 
 import models
 from app import Settings
@@ -427,6 +428,30 @@ def test_a_job_that_takes_longer_than_the_silence_allowed_is_done(queue):
     job = Queue("chores", connection=queue).enqueue("time.sleep", 5)
     program.run("worker", "chores", "--burst", KALENDS_FROZEN_SECONDS=3, **queue.environ)
     assert job.get_status() == "finished"
+
+
+seconds_left: list[int] = []  # until the running job would expire; -1: never
+
+
+def note_seconds_left() -> None:
+    job = get_current_job()
+    seconds_left.append(job.connection.ttl(job.key))
+
+
+@on_sqlite_alone
+def test_a_job_expires_while_it_waits_and_not_while_it_runs(queue):
+    seconds_left.clear()
+    job = Queue("chores", connection=queue).enqueue(note_seconds_left, ttl=60, **jobs.FORGET)
+    assert 0 < queue.ttl(job.key) <= 60
+    Queued(queue).work()
+    assert seconds_left == [-1] and not queue.exists(job.key)
+
+
+def test_a_traceback_that_rq_puts_into_its_message_is_left_out(caplog):
+    workers.tell_plainly()
+    lines = "Traceback (most recent call last):\n  File x\nValueError: Anna Kowalska\n"
+    logging.getLogger("rq.worker").error("Worker %s: raised\n%s", "w1", lines)
+    assert caplog.messages == ["Worker w1: raised ValueError"]
 
 
 @pytest.fixture
