@@ -301,7 +301,7 @@ QUERIES = {
 }
 # Words that others say, too: with values (`text.count("a")`), or of a text (`", ".join(names)`).
 OF_ROWS = {"count", "exists", "first", "save", "delete"}  # without values
-MAY_QUERY = {"access.py"}  # the loader of rows by the right to see them
+MAY_QUERY = {"access.py", "loading.py"}  # the loaders of rows by the right to see them
 
 
 def is_query(node: ast.AST) -> bool:

@@ -315,11 +315,7 @@ class BookingForm(Times):
 
 def bookable(current: Practitioner | None = None) -> list[Practitioner]:
     """The calendars in which the signed-in person may book, with `current` even if closed."""
-    own = [
-        one
-        for one in access.calendars()
-        if current_user.books_for_all or one.user_id == current_user.id
-    ]
+    own = [one for one in access.calendars() if access.is_own(one)]
     return own if current is None or any(one.id == current.id for one in own) else [*own, current]
 
 

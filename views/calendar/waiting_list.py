@@ -180,15 +180,13 @@ def _slot(chance: Chance) -> Slot:
 
 
 def _chance(entry: WaitingEntry) -> Chance:
-    """The time of a button, if it is in a calendar in which the person may book."""
+    """The time of a button, in a calendar in which the person may book; else 403 or 404."""
     seconds, __, calendar_id = request.form.get("time", "").partition(" ")
     at: datetime | None = given.instant(seconds)
     terms = next((one for one in entry.terms() if str(one.calendar.id) == calendar_id), None)
     if at is None or terms is None:
         abort(404)
-    if not access.may_book(terms.calendar):
-        abort(403)
-    return Chance(terms.calendar, at, terms.minutes)
+    return Chance(access.calendar_to_book(terms.calendar), at, terms.minutes)
 
 
 @blueprint.post("/<int:entry_id>/offer")

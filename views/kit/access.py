@@ -1,10 +1,10 @@
-"""The rights to see and change rows. Every row is loaded here, only from the person's own
-clinic.
+"""The rights to see and change rows, which are loaded here, only from the person's own clinic.
+Rows of private links and of calendars outside: `sync_access`.
 """
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import abort, g, url_for
 from flask_login import current_user, login_required
@@ -12,17 +12,16 @@ from werkzeug.exceptions import NotFound
 
 from base import scheduling
 from base.catalogue import lazy
-from base.database import Base
 from base.tables.audit import AuditEntry
 from base.tables.outside import ExternalEvent
 from base.tables.time_off import UNDO_FOR, DatedHours, TimeOff
 from free_times.earlier.entries import WaitingEntry
-from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
+from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
 from people import founding
 from people.sessions import Session
-from sync.tables.accounts import Account, RemoteCalendar
-from sync.tables.notices import Notice
+
+from . import loading
 
 View = Callable[..., Any]
 
@@ -100,48 +99,23 @@ def may_see_off_note(user_id: int) -> bool:
 # Each loader says in its name what for. It gives the row, or 404 where it is another clinic’s,
 # gone, or private to somebody else, or 403 where the person may see it and not do this.
 
-Row = TypeVar("Row", bound=Base)
-
-
-def _load(table: type[Row], row_id: int, *columns: Any) -> Row:
-    """The row of this clinic with this id, or 404. With `columns` only these are read."""
-    of_clinic: Any = table  # each of these tables has a clinic
-    row: Row | None = (
-        of_clinic.select(*columns)
-        .where(table.id == row_id, of_clinic.clinic == clinic())
-        .get_or_none()
-        if row_id < 2**31
-        else None
-    )
-    return row or abort(404)
-
-
-def _managed(table: type[Row], row_id: int, *columns: Any) -> Row:
-    """The row of this clinic with this id, or 404; 403 for anybody but managers."""
-    return _load(table, row_id, *columns) if current_user.is_manager else abort(403)
-
-
-def _mine(row: Row, user_id: int) -> Row:
-    """The row, if it belongs to the signed-in person; 404 for everyone else."""
-    return row if user_id == current_user.id else abort(404)
-
 
 def booking_to_read(booking_id: int) -> Booking:
     """A booking, for everyone of the clinic."""
-    return _load(Booking, booking_id)
+    return loading.row(Booking, booking_id)
 
 
 def booking_to_change(booking_id: int) -> Booking:
     """A booking in one's own calendar, or in any as a receptionist or manager.
     `base.bookings.series` (`reach`) decides which other bookings of its series a change reaches.
     """
-    booking = _load(Booking, booking_id)
+    booking = loading.row(Booking, booking_id)
     return booking if is_own(booking.practitioner) else abort(403)
 
 
 def calendar_to_read(calendar_id: int) -> Practitioner:
     """A calendar, for everyone of the clinic."""
-    return _load(Practitioner, calendar_id)
+    return loading.row(Practitioner, calendar_id)
 
 
 def calendar_to_book(practitioner: Practitioner) -> Practitioner:
@@ -189,12 +163,12 @@ def sets_hours(calendar: Practitioner) -> bool:
 
 def calendar_to_hand_over(calendar_id: int) -> Practitioner:
     """A calendar for handing over its bookings, for managers."""
-    return _managed(Practitioner, calendar_id)
+    return loading.for_managers(Practitioner, calendar_id)
 
 
 def calendar_of_managed(user_id: int, calendar_id: int) -> Practitioner:
     """A calendar of a person whom the signed-in person manages."""
-    person, calendar = person_to_manage(user_id), _load(Practitioner, calendar_id)
+    person, calendar = person_to_manage(user_id), loading.row(Practitioner, calendar_id)
     return calendar if calendar.user_id == person.id else abort(404)
 
 
@@ -202,7 +176,7 @@ def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
     """Time off: one's own, or anyone's as a receptionist or manager. `removed`: deleted
     rows too.
     """
-    row = _load(TimeOff, off_id)
+    row = loading.row(TimeOff, off_id)
     if not may_see_off(row):
         abort(403)
     return row if removed or row.removed_at is None else abort(404)
@@ -212,7 +186,7 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
     """Hours on a date: of one's own calendar, or as a manager of any calendar or venue. Holidays
     are not changed here but ticked or unticked.
     """
-    row = _load(DatedHours, row_id)
+    row = loading.row(DatedHours, row_id)
     if row.is_holiday:
         abort(404)
     may = current_user.is_manager or (row.practitioner and sets_hours(row.practitioner))
@@ -221,7 +195,7 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
 
 def removal_to_undo(entry_id: int) -> AuditEntry:
     """The history entry of dated hours removed within a day. Check their owner's right, too."""
-    entry = _load(AuditEntry, entry_id)
+    entry = loading.row(AuditEntry, entry_id)
     is_one = entry.action == "dated_hours.removed" and "were" in entry.detail
     return entry if is_one and entry.at > scheduling.utc_now() - UNDO_FOR else abort(404)
 
@@ -230,8 +204,8 @@ def client_to_read(client_id: int) -> Patient:
     """A client, for everyone of the clinic. A merged record's address leads to the one that was
     kept.
     """
-    client = _load(Patient, client_id)
-    return _load(Patient, client.merged_into_id) if client.merged_into_id else client
+    client = loading.row(Patient, client_id)
+    return loading.row(Patient, client.merged_into_id) if client.merged_into_id else client
 
 
 def client_to_change(client_id: int) -> Patient:
@@ -241,86 +215,50 @@ def client_to_change(client_id: int) -> Patient:
 
 def service_to_read(service_id: int) -> Service:
     """A service, for everyone of the clinic."""
-    return _load(Service, service_id)
+    return loading.row(Service, service_id)
 
 
 def service_to_change(service_id: int) -> Service:
     """A service for changing it, for managers."""
-    return _managed(Service, service_id)
+    return loading.for_managers(Service, service_id)
 
 
 def venue_to_change(venue_id: int) -> Venue:
     """A venue for changing it, for managers."""
-    return _managed(Venue, venue_id)
+    return loading.for_managers(Venue, venue_id)
 
 
 def venue_to_read(venue_id: int) -> Venue:
     """A venue, for everyone of the clinic."""
-    return _load(Venue, venue_id)
+    return loading.row(Venue, venue_id)
 
 
 def person_to_read(user_id: int) -> User:
     """A person of the clinic, for managers."""
-    return _managed(User, user_id)
+    return loading.for_managers(User, user_id)
 
 
 def person_to_manage(user_id: int) -> User:
     """A person whom the signed-in person manages: 404 or 403 otherwise."""
-    person = _load(User, user_id)
+    person = loading.row(User, user_id)
     return person if current_user.may_manage(person) else abort(403)
 
 
 def import_to_take(import_id: int, *columns: Any) -> Import:
     """An import, for managers. With `columns` only these are read."""
-    return _managed(Import, import_id, *columns)
+    return loading.for_managers(Import, import_id, *columns)
 
 
 def external_event_to_read(event_id: int) -> ExternalEvent:
     """An external event: everyone may see its time (title: `columns.shows_titles`)."""
-    return _load(ExternalEvent, event_id)
-
-
-def account_of_mine(account_id: int) -> Account:
-    """A connected account of the signed-in person; 404 for a colleague's."""
-    account = _load(Account, account_id)
-    return _mine(account, account.user_id)
-
-
-def account_to_manage(account_id: int) -> Account:
-    """Anyone's account, for managers: they see its state and never its contents."""
-    return _managed(Account, account_id)
-
-
-def calendar_outside_of_mine(calendar_id: int) -> RemoteCalendar:
-    """A calendar in one of the signed-in person's accounts."""
-    calendar = _load(RemoteCalendar, calendar_id)
-    return _mine(calendar, calendar.account.user_id)
-
-
-def calendar_of_account(account: Account, calendar_id: int | None) -> RemoteCalendar | None:
-    """The calendar that a form chose in this account of one's own; None if it has no such
-    calendar.
-    """
-    return next((row for row in account.calendars if row.id == calendar_id), None)
-
-
-def source_of_mine(calendar_id: int) -> RemoteCalendar:
-    """A calendar in one's own accounts that may be read: we did not make it or write to it."""
-    calendar = calendar_outside_of_mine(calendar_id)
-    return abort(404) if calendar.role == "destination" or calendar.is_ours else calendar
-
-
-def notice_of_mine(notice_id: int) -> Notice:
-    """A notice for the signed-in person to decide."""
-    notice = _load(Notice, notice_id)
-    return _mine(notice, notice.account.user_id)
+    return loading.row(ExternalEvent, event_id)
 
 
 def entry_to_change(entry_id: int) -> WaitingEntry:
     """An entry of this clinic's waiting list, open or ended: for receptionists and managers, and
     for people who work in the calendars that it is about; else 404 or 403.
     """
-    entry = _load(WaitingEntry, entry_id)
+    entry = loading.row(WaitingEntry, entry_id)
     return entry if may_change_entry(entry) else abort(403)
 
 
@@ -339,16 +277,4 @@ def may_change_entry(entry: WaitingEntry) -> bool:
 def session_of_mine(session_id: int) -> Session:
     """One of the browsers in which the signed-in person is signed in."""
     row = Session.get_or_none(Session.id == session_id) if session_id < 2**31 else None
-    return _mine(row, row.user_id) if row else abort(404)
-
-
-def feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the signed-in person that is still listed."""
-    feed = _load(Feed, feed_id)
-    return abort(404) if feed.revoked_because == "cleared" else _mine(feed, feed.user_id)
-
-
-def living_feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the person that nobody stopped; a plan may suspend it."""
-    feed = feed_of_mine(feed_id)
-    return abort(404) if feed.revoked_at else feed
+    return loading.of_person(row, row.user_id) if row else abort(404)

@@ -18,7 +18,7 @@ from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
 from sync.two_way.standing import state
 from sync.two_way.standing.states import State
-from views.kit import access
+from views.kit import sync_access
 from views.kit.access import login_required
 
 from . import by_address, connect_words, password
@@ -107,7 +107,7 @@ def _meant(kind: str) -> Account | None:
     account_id = request.args.get("account", type=int)
     if account_id is None:
         return None
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     return account if account.kind == kind else abort(404)
 
 

@@ -14,7 +14,7 @@ from models import MOST_FEEDS, Feed, FeedStopped, NoFeeds
 from people import presses
 from sync.events.face import Policy, face
 from sync.feeds import owned, preview
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import Form, Line, arg_int
@@ -106,7 +106,8 @@ def _scope(covers: str | None) -> dict:
     """
     covers = covers or next((value for choices in _covers().values() for value, __ in choices), "")
     if covers == "clinic":
-        return {"scope": "clinic"} if current_user.is_manager else abort(403)
+        sync_access.clinic_to_show()
+        return {"scope": "clinic"}
     if covers == "person":
         return {"scope": "person"}
     if not covers:
@@ -214,14 +215,14 @@ def _refused(form: NewFeed, why: str | None) -> Response:
 @blueprint.get("/<int:feed_id>")
 @login_required
 def edit(feed_id: int):
-    feed = access.living_feed_of_mine(feed_id)
+    feed = sync_access.living_feed_of_mine(feed_id)
     return render_template("feeds/edit.html", feed=feed, form=settings_form(feed))
 
 
 @blueprint.post("/<int:feed_id>")
 @login_required
 def update(feed_id: int):
-    feed = access.living_feed_of_mine(feed_id)
+    feed = sync_access.living_feed_of_mine(feed_id)
     form = settings_form(feed)
     if not form.validate():
         return htmx.show("feeds/edit.html", "feeds/_settings.html", 422, feed=feed, form=form)
@@ -247,7 +248,7 @@ def update(feed_id: int):
 @blueprint.get("/<int:feed_id>/rotation")
 @login_required
 def ask_rotation(feed_id: int):
-    feed = access.living_feed_of_mine(feed_id)
+    feed = sync_access.living_feed_of_mine(feed_id)
     return _show(
         partial="feeds/_rotation.html", rotation=feed, going_stale=sync_words.going_stale(feed)
     )
@@ -256,9 +257,7 @@ def ask_rotation(feed_id: int):
 @blueprint.post("/<int:feed_id>/rotation")
 @login_required
 def rotate(feed_id: int):
-    feed = access.living_feed_of_mine(feed_id)
-    if not current_user.clinic.allows("feed"):
-        abort(403)
+    feed = sync_access.feed_to_rotate(feed_id)
     try:
         feed.rotate(current_user)
     except FeedStopped:  # meanwhile
@@ -291,8 +290,7 @@ def _rotatable() -> list[Feed]:
 @login_required
 def rotate_all():
     """Give all of one's own links new addresses, for example after a device was lost."""
-    if not current_user.clinic.allows("feed"):
-        abort(403)
+    sync_access.clinic_with_feeds()
     feeds = _rotatable()
     for feed in feeds:
         with suppress(FeedStopped):  # meanwhile
@@ -312,13 +310,15 @@ def rotate_all():
 @blueprint.get("/<int:feed_id>/revocation")
 @login_required
 def ask_revocation(feed_id: int):
-    return _show(partial="feeds/_revocation.html", revocation=access.living_feed_of_mine(feed_id))
+    return _show(
+        partial="feeds/_revocation.html", revocation=sync_access.living_feed_of_mine(feed_id)
+    )
 
 
 @blueprint.post("/<int:feed_id>/revocation")
 @login_required
 def revoke(feed_id: int):
-    feed = access.living_feed_of_mine(feed_id)
+    feed = sync_access.living_feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
         paragraph(
@@ -334,14 +334,14 @@ def revoke(feed_id: int):
 @blueprint.get("/<int:feed_id>/clearing")
 @login_required
 def ask_clearing(feed_id: int):
-    feed = access.feed_of_mine(feed_id)
+    feed = sync_access.feed_of_mine(feed_id)
     return _show(partial="feeds/_clearing.html", clearing=feed if feed.is_stopped else abort(404))
 
 
 @blueprint.post("/<int:feed_id>/clearing")
 @login_required
 def clear(feed_id: int):
-    feed = access.feed_of_mine(feed_id)
+    feed = sync_access.feed_of_mine(feed_id)
     if not feed.is_stopped:
         abort(404)
     feed.clear()
@@ -366,7 +366,7 @@ def hide():
 @login_required
 def card(feed_id: int):
     """A sheet to print: the QR code, the steps, the warning."""
-    feed = access.feed_of_mine(feed_id)
+    feed = sync_access.feed_of_mine(feed_id)
     return (
         abort(404)
         if feed.is_stopped

@@ -10,7 +10,7 @@ from people import calendars
 from sync.tables import account_names, controls, ending, mappings
 from sync.tables.accounts import Account
 from sync.two_way.standing import many, state, states
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import manager_required
 
 from . import health_parts, health_words, notices, overlaps, two_way_words
@@ -39,7 +39,7 @@ def board():
 @manager_required
 def resync(account_id: int):
     """Read one person's calendars completely and compare them with our rows."""
-    account = access.account_to_manage(account_id)
+    account = sync_access.account_to_manage(account_id)
     if why := two_way_words.barred(account):
         return _done(why)
     controls.ask(account, "resync", current_user)
@@ -58,7 +58,7 @@ def ask(account_id: int):
     """Ask the person to look at their Calendar sync page: by a notice there, and at most once an
     hour by a letter if mail is set up.
     """
-    account = access.account_to_manage(account_id)
+    account = sync_access.account_to_manage(account_id)
     written = controls.remind(account, current_user)
     again = (
         _("No second e-mail is sent within the hour.")
@@ -77,7 +77,7 @@ def end(account_id: int):
     """End the deletion of one person's events if it cannot be finished, and leave the events
     outside.
     """
-    account = access.account_to_manage(account_id)
+    account = sync_access.account_to_manage(account_id)
     ending.end_now(account, current_user)
     return _done(
         _(

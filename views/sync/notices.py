@@ -15,7 +15,7 @@ from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
 from sync.two_way.standing import decisions, many, state, states
-from views.kit import access, htmx
+from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -95,7 +95,7 @@ def _own(notice_id: int, what: str) -> Notice:
     """A notice of the signed-in person that allows this decision; 404 for any other, and 403 if the
     person may no longer change its booking.
     """
-    notice = access.notice_of_mine(notice_id)
+    notice = sync_access.notice_of_mine(notice_id)
     if notice.kind not in _HOW[what][0]:
         abort(404)
     if what in ("move", "cancel"):
@@ -137,7 +137,7 @@ def decide(notice_id: int, what: str):
 @login_required
 def leave_all(calendar_id: int):
     """Leave the double bookings of one calendar that the page showed."""
-    calendar = access.calendar_outside_of_mine(calendar_id)
+    calendar = sync_access.calendar_outside_of_mine(calendar_id)
     seen = [arg_int(value) for value in request.form.getlist("notice")]
     is_done = double_bookings.accept(listed.doubles(calendar, seen))
     return sync_page.changed(
@@ -151,7 +151,7 @@ def leave_changes(account_id: int):
     """Close those notices of an account about changes put back that the page showed. The bookings
     stay as they are.
     """
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     seen = {arg_int(value) for value in request.form.getlist("notice")}
     is_done = False
     for notice in [row for row in Notice.open_of(account) if row.kind in notice_words.CHANGES]:

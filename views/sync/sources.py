@@ -10,14 +10,13 @@ from base import scheduling
 from base.catalogue import _, lazy
 from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
-from sync.connect import calendar_list
 from sync.providers import registry
 from sync.tables import account_names, listed, sources
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way.reading import double_bookings
 from sync.two_way.standing import freshness
 from sync.two_way.standing.state import Standing
-from views.kit import access, display, htmx, sync_words
+from views.kit import access, display, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Line
 from views.kit.merging import Merging
@@ -54,9 +53,7 @@ class Name(Merging):
 @blueprint.post("/<int:calendar_id>/sync")
 @login_required
 def start(calendar_id: int):
-    row = access.source_of_mine(calendar_id)
-    if not calendar_list.may_read(row, row.account.clinic):
-        abort(403)
+    row = sync_access.source_to_start(calendar_id)
     if why := words.barred(row.account):
         return sync_page.changed(why, f"source-{row.id}")
     if not row.account.reads:
@@ -69,7 +66,7 @@ def start(calendar_id: int):
 @blueprint.post("/<int:calendar_id>/stop")
 @login_required
 def stop(calendar_id: int):
-    row = access.source_of_mine(calendar_id)
+    row = sync_access.source_of_mine(calendar_id)
     sources.turn_off(row, current_user)
     double_bookings.end_doubles(row.account)
     return sync_page.changed(
@@ -84,14 +81,14 @@ def show(calendar_id: int):
     """The page of a source calendar: which events block booking, each with its reason, and the
     rules.
     """
-    row = access.source_of_mine(calendar_id)
+    row = sync_access.source_of_mine(calendar_id)
     return _show(row, BusyRules(formdata=None, data=row.rules))
 
 
 @blueprint.post("/<int:calendar_id>")
 @login_required
 def update(calendar_id: int):
-    row, form = access.source_of_mine(calendar_id), BusyRules()
+    row, form = sync_access.source_of_mine(calendar_id), BusyRules()
     if not form.validate():
         return _show(row, form, 422)
     if not form.store(
@@ -110,7 +107,7 @@ def update(calendar_id: int):
 @blueprint.post("/<int:calendar_id>/name")
 @login_required
 def rename(calendar_id: int):
-    row, form = access.source_of_mine(calendar_id), Name(prefix=_NAMING)
+    row, form = sync_access.source_of_mine(calendar_id), Name(prefix=_NAMING)
     if not registry.of(row.account.kind).reads_only:
         abort(404)  # other providers have a page on which their calendars are named
     if not form.validate() or not form.store(

@@ -18,7 +18,7 @@ from sync.tables.starting import CalendarInUse
 from sync.two_way import first_list
 from sync.two_way.reading import double_bookings, strays
 from sync.two_way.standing import differences, many, state
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -97,7 +97,7 @@ def history():
 @login_required
 def start(account_id: int):
     """Name the calendar, and begin. A second press changes nothing."""
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     form = panels.Naming(account)
     if not account.may_begin:
         return sync_page.changed(None)
@@ -138,7 +138,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
     into = form.into.data or ""
     if not into and registry.of(account.kind).makes_calendars:
         return None
-    row = access.calendar_of_account(account, arg_int(into))
+    row = sync_access.calendar_of_account(account, arg_int(into))
     if row is None or not calendar_list.may_write(row, account):
         form.fault("into", _("Choose one from the list"))
         return None
@@ -152,7 +152,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
 @blueprint.post("/<int:account_id>/<any(check, resync, pause, resumption):what>")
 @login_required
 def act(account_id: int, what: str):
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     said = {
         "check": _("We are looking."),
         "resync": _("Everything is read again and compared. Nothing is doubled."),
@@ -176,7 +176,7 @@ def act(account_id: int, what: str):
 @login_required
 def put_right(account_id: int):
     """Have one event that is different outside put right. A second press changes nothing."""
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     if account.is_active and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
     is_done = differences.put_right(account, request.form.get("uid", "")[:36])
@@ -216,7 +216,7 @@ def update(account_id: int):
 
 def _with_settings(account_id: int) -> Account:
     """One of one's own accounts to which bookings are sent, or could be."""
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     return abort(404) if registry.of(account.kind).reads_only else account
 
 
@@ -246,7 +246,7 @@ def ask_to_leave(goal: str, account_id: int | None = None):
 
 
 def _leaving(goal: str, account_id: int | None) -> dict:
-    accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
+    accounts = [sync_access.account_of_mine(account_id)] if account_id else _syncing()
     counts = {account.id: mappings.counts(account)["synced"] for account in accounts}
     external = {account.id: listed.count_events(account) for account in accounts}
     return {
@@ -274,7 +274,7 @@ def _syncing() -> list[Account]:
 def leave(goal: str, account_id: int | None = None):
     """End sync of one account, or of all. `opt_out`: bookings may also no longer go outside."""
     removes = goal == "new-start" or "removes" in request.form
-    accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
+    accounts = [sync_access.account_of_mine(account_id)] if account_id else _syncing()
     # the removal would be all that happens
     if goal == "new-start" and any(state.barred(account) for account in accounts):
         return sync_page.changed(NO_NEW_START)
@@ -309,7 +309,7 @@ def _leave(account: Account, goal: str, removes: bool) -> bool:
 @login_required
 def end(account_id: int):
     """End the deletion of our events if it cannot be finished, and leave them outside."""
-    account = access.account_of_mine(account_id)
+    account = sync_access.account_of_mine(account_id)
     ending.end_now(account, current_user)
     return sync_page.changed(
         _(

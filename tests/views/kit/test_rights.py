@@ -4,6 +4,7 @@ private rows do not exist either, and a change without the right is refused.
 
 import ast
 import itertools
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -58,6 +59,7 @@ AT_THE_DESK = {
     "waiting_list.add_booking",
     "waiting_list.remove",
 }
+RIGHTS = {"kit/access.py", "kit/sync_access.py"}
 FOR_MANAGERS = {"health", "settings", "imports", "sign_ins", "handover"}  # rooms, whole
 
 
@@ -189,8 +191,8 @@ def test_managers_see_no_private_thing_of_a_colleague_either(app, rows, signed_i
 
 
 def test_views_load_rows_by_number_through_named_loaders_alone():
-    """`get_by_id` knows no clinic; the loader of any row at all is private to `access`; and a query
-    for one id is a loader of its own.
+    """`get_by_id` knows no clinic; the loader of any row at all is called by the rights alone; and
+    a query for one id is a loader of its own.
     """
     found = [
         f"{path.relative_to(VIEWS)}: {node.func.attr}"
@@ -199,15 +201,34 @@ def test_views_load_rows_by_number_through_named_loaders_alone():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and loads(node)
     ]
     own = ["sync/panels.py: load"]  # what the notices of an account at hand name
-    own += ["kit/access.py: get_or_none"] * 2  # the loaders
+    own += ["kit/access.py: get_or_none", "kit/loading.py: get_or_none"]  # the loaders
     assert sorted(found) == sorted(own)
+    assert {
+        str(path.relative_to(VIEWS))
+        for path in VIEWS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and re.search(r"\bloading\b", ast.unparse(node))
+    } == RIGHTS
+
+
+def test_a_refusal_of_what_a_person_may_see_stands_with_the_rights():
+    """A page asks for the row, or for the thing, that the person may change; whether they may is
+    decided there.
+    """
+    found = {
+        str(path.relative_to(VIEWS))
+        for path in VIEWS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node).endswith("abort(403)")
+    }
+    assert found == RIGHTS | {"kit/loading.py"}
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "Feed.get_by_id(n)",
-        "access._load(Feed, n)",
         "Feed.get_or_none(Feed.id == n)",
         "Feed.get_or_none(Feed.user == me, Feed.id == n)",
         "Feed.get(Feed.id == n)",
@@ -231,7 +252,7 @@ def test_a_row_that_is_found_by_its_person_is_none_of_them(line):
 
 def loads(call):
     """Whether a call loads the row with a certain id."""
-    if call.func.attr in ("load", "_load", "_managed", "get_by_id"):
+    if call.func.attr in ("load", "get_by_id"):
         return True
     return call.func.attr in ("get", "get_or_none", "first") and any(
         is_id(side)
