@@ -58,7 +58,7 @@ from base.tables.traits import Archivable, KeepsTitles, Named, Regional, Shown, 
 from base.text import IDENTIFIERS, client_label
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
-BELOW_MANAGERS = ROLES[:2]
+BELOW_MANAGERS, MANAGERS = ROLES[:2], ROLES[2:]
 # What each plan may use: private links, and sync with some providers or with all (their rows say
 # with which of the two). A clinic that hosts itself has everything.
 PLANS = {
@@ -267,7 +267,7 @@ class User(Shown, KeepsTitles, UserMixin):
     @property
     def is_manager(self) -> bool:
         """Whether the person may do what managers may; owners may, too."""
-        return self.role in ("manager", "owner")
+        return self.role in MANAGERS
 
     @property
     def books_for_all(self) -> bool:
@@ -872,7 +872,7 @@ class Feed(Shown):
         ):
             raise NoFeeds(why)
         clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
-        if feed.shows_others and not user.is_manager:
+        if feed.lacks_role(user):
             raise NotYours()
         feed.rev = clinic.next_rev()
         feed.save(force_insert=True)
@@ -888,6 +888,12 @@ class Feed(Shown):
             and self.practitioner.user_id != self.user_id
         )
         return self.scope == "clinic" or bool(one_of_another)
+
+    def lacks_role(self, owner: User) -> bool:
+        """Whether it shows calendars of others and its owner is no manager. It is then not
+        answered: `sync/feeds/feed.py` finds out the same with its one query.
+        """
+        return self.shows_others and not owner.is_manager
 
     @property
     def is_stopped(self) -> bool:

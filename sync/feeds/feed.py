@@ -124,7 +124,7 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     is_dead = bool(
         revoked_at or suspended_at or left_at or not allowed or "feed" not in models.PLANS[plan]
     )
-    is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
+    is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in models.MANAGERS)
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
         return None
     if kind == "availability":  # events that repeat without end need one

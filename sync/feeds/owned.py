@@ -100,20 +100,20 @@ def shown_by_others(user: User) -> list[Feed]:
     """
     mine = Practitioner.select(Practitioner.id).where(Practitioner.user == user.id)
     rows = (
-        Feed.select(Feed, User)
+        Feed.select(Feed, User, Practitioner)
         .join(User, on=(Feed.user == User.id))
+        .switch(Feed)
+        .left_outer_join(Practitioner)
         .where(
             Feed.clinic == user.clinic_id,
             Feed.user != user.id,
-            Feed.revoked_at.is_null(),
-            Feed.suspended_at.is_null(),
+            *Feed.living(),
             User.left_at.is_null(),
             User.sync_allowed,
-            User.role.in_(("manager", "owner")),
             (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine),
         )
     )
-    return list(rows.order_by(User.name, Feed.id))
+    return [row for row in rows.order_by(User.name, Feed.id) if not row.lacks_role(row.user)]
 
 
 def names(user: User, ids: Collection[int]) -> dict[int, str]:

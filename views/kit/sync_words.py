@@ -122,13 +122,6 @@ def covers(feed: Feed) -> str:
     return _("{whose} at {venue}", whose=whose, venue=calendar.venue.name)
 
 
-def lacks_role(feed: Feed, user: User) -> bool:
-    """Whether the link shows other people's calendars, and its owner is no longer a manager. It is
-    then not answered.
-    """
-    return feed.shows_others and not user.is_manager
-
-
 def shows(feed: Feed, user: User) -> str:
     """The content of a link in a few words, for a table: "Bookings with internal ID"."""
     if feed.kind == "availability":

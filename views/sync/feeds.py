@@ -281,9 +281,7 @@ def ask_rotation_of_all():
 
 def _rotatable() -> list[Feed]:
     """One's own links that are answered, or would be answered if the person allowed it."""
-    return [
-        feed for feed in owned.living(current_user) if not sync_words.lacks_role(feed, current_user)
-    ]
+    return [feed for feed in owned.living(current_user) if not feed.lacks_role(current_user)]
 
 
 @blueprint.post("/rotation")

@@ -13,7 +13,6 @@ from sync.tables import account_names
 from sync.tables import listed as accounts
 from sync.tables.accounts import Account
 from sync.two_way.plans import local
-from views.kit import sync_words
 
 PREVIEWED = 3  # bookings
 MOST = 6  # calendars: the connected ones first, then the newest feeds
@@ -36,7 +35,7 @@ def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:
     person = preview.as_if(user, identifier)
     found = [_connected(account, person, now) for account in accounts.sending(user)]
     feeds = [feed for feed in owned.listed(user) if not feed.is_stopped]
-    for feed in [feed for feed in feeds if not sync_words.lacks_role(feed, user)]:
+    for feed in [feed for feed in feeds if not feed.lacks_role(user)]:
         if len(found) == MOST:
             break
         events = preview.of_link(feed, person, now, PREVIEWED)

@@ -47,7 +47,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         },
         "allowed": user.clinic.allowed_identifiers(),
         "limited": sync_words.limited(user),
-        "answering": [feed for feed in living if not sync_words.lacks_role(feed, user)],
+        "answering": [feed for feed in living if not feed.lacks_role(user)],
         "feeds": living,
         "stopped": [feed for feed in feeds if feed.is_stopped],
         "why_not": user.why_no_feeds(),

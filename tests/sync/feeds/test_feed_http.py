@@ -304,6 +304,33 @@ def test_a_manager_may_link_calendars_of_others(get, link, linden, shown):
     assert get(path=_of_maya(False, **shown)(link, linden)).status_code == 200
 
 
+@pytest.mark.parametrize("role", models.ROLES)
+@pytest.mark.parametrize("kind", ["bookings", "availability"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"scope": lambda linden: "clinic"},
+        {"scope": lambda linden: "person"},
+        {"practitioner": lambda linden: linden.calendar},
+        {"practitioner": lambda linden: linden.colleague_calendar},
+    ],
+    ids=["clinic", "person", "own", "another"],
+)
+def test_a_feed_answers_to_the_roles_that_its_row_allows(linden, clock, shown, kind, role):
+    """The one query of a read and the row decide alike about the role of its owner."""
+    shown = {name: value(linden) for name, value in shown.items()}
+    feed = Feed.draft(linden.pat, name="any", kind=kind, rev=linden.clinic.next_rev(), **shown)
+    feed.save(force_insert=True)
+    User.update(role=role).where(User.id == linden.pat.id).execute()
+    given = feeds.token(KEY, str(feed.uuid), feed.salt)
+    found = feeds.check([KEY], str(feed.uuid), given, clock.now)
+    owner = User.get_by_id(linden.pat.id)
+    assert (found is None) == feed.lacks_role(owner)
+    assert feed.lacks_role(owner) == (
+        feed.shows_others and role in ("practitioner", "receptionist")
+    )
+
+
 def test_a_link_lives_again_with_a_new_address_after_the_plan_has_links_again(get, link, linden):
     linden.clinic.change_plan("basic", linden.olive)
     linden.clinic.change_plan("plus", linden.olive)
