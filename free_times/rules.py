@@ -3,13 +3,14 @@ team's own bookings have none of these rules.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
+from base import scheduling
 from base.database import JSONText
 from base.tables.traits import ClinicSettings
-from models import Clinic, Practitioner, Service
+from models import Booking, Clinic, Practitioner, Service
 
 # What happens if calendars outside were last read too long ago: book, take as a request, or do not
 # book.
@@ -50,6 +51,10 @@ class OnlineSettings(ClinicSettings):
     def may_block_outside(self) -> bool:
         """Whether external events may block online booking: unless that was switched off."""
         return self.outside_blocks is not False
+
+    def last_change(self, starts_at: datetime) -> datetime:
+        """The last instant at which clients may move or cancel what starts then."""
+        return starts_at - timedelta(hours=self.change_hours)
 
     def blocks_outside(self, somebody_syncs: bool) -> bool:
         """Whether external events block online booking: as set, else once somebody in the clinic
@@ -96,3 +101,10 @@ def needs_approval(settings: OnlineSettings, service: Service) -> bool:
     if service.online_approval == "clinic":
         return settings.needs_approval
     return service.online_approval == "always"
+
+
+def may_change(booking: Booking, until: datetime) -> bool:
+    """Whether a client may move or cancel the booking now: it is expected, and `until` has not
+    come.
+    """
+    return booking.is_expected and scheduling.utc_now() < until

@@ -28,6 +28,7 @@ from base.database import Base, InstantField, JSONText, now
 from base.tables.traits import ClinicSettings
 from base.text import phone_tail
 from free_times.offers import ServiceTerms, offering
+from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, Venue
 
 MODES = ("hand", "turn", "all")  # who offers a time, and to how many clients at once
@@ -200,14 +201,13 @@ class WaitingEntry(Base):
         own = self.patient and self.patient.record_in_use
         return bool(client == own)
 
-    def may_give_up(self, change_hours: int) -> bool:
-        """Whether the client may still move the appointment: the clinic sets how many hours before
-        its start that ends. Clients whom the team put on the list have no such limit.
+    def may_give_up(self, online: OnlineSettings) -> bool:
+        """Whether the client may still move the appointment by the clinic's rule. Clients whom the
+        team put on the list have no such limit.
         """
         if self.booking is None or self.by_team:
             return True
-        booked: Booking = self.booking
-        return scheduling.utc_now() < booked.starts_at - timedelta(hours=change_hours)
+        return scheduling.utc_now() < online.last_change(self.booking.starts_at)
 
     def end(self, because: str) -> None:
         """End the entry, in the transaction of the change that ends it."""

@@ -112,7 +112,7 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
 
     def offer_to(entry: WaitingEntry) -> None:
         nonlocal held
-        if not entry.may_give_up(online.change_hours):
+        if not entry.may_give_up(online):
             return
         shared = fresh if settings.mode == "all" else {}
         free = matching.unheld(new[entry.id], entry, held)

@@ -5,12 +5,13 @@ It is derived from the server's key, the booking and its client; it ends 30 days
 appointment.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from base import scheduling, vault
 from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.database import alone
+from free_times import rules
 from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
@@ -38,13 +39,12 @@ def find(uuid: str, given: str) -> Booking | None:
 
 def until(booking: Booking, settings: OnlineSettings) -> datetime:
     """The last instant at which the client may cancel it."""
-    end: datetime = booking.starts_at - timedelta(hours=settings.change_hours)
-    return end
+    return settings.last_change(booking.starts_at)
 
 
 def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
     """Whether the client may cancel it now."""
-    return booking.is_expected and scheduling.utc_now() < until(booking, settings)
+    return rules.may_change(booking, until(booking, settings))
 
 
 def offered(booking: Booking) -> list[ServiceTerms]:

@@ -11,7 +11,7 @@ from base.database import Base, InstantField, database, is_sqlite
 from base.scheduling import Span, number
 from base.slots import MINUTE, TakenTime
 from base.tables.many import tuples
-from models import Clinic, Practitioner, Service
+from models import Booking, Clinic, Practitioner, Service
 
 LASTS = timedelta(minutes=10)
 TYPED_KEPT = timedelta(hours=1)  # how long a form is kept that could not be booked
@@ -193,6 +193,14 @@ def touching(people: Collection[int], start: datetime, end: datetime) -> dict[in
     for row in rows:
         found[row.practitioner.user_id].append(row)
     return found
+
+
+def is_held(there: Practitioner, booking: Booking, span: Span) -> bool:
+    """Whether a client holds some of the time that a booking would newly take in a calendar."""
+    person, was = there.user_id, booking.span
+    stays = person == booking.practitioner.user_id
+    found = touching({person}, span.starts_at, span.ends_at)[person]
+    return booking.is_busy and any(not (stays and one.span.overlaps(was)) for one in found)
 
 
 def clean_up(at: datetime) -> None:

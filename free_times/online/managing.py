@@ -107,18 +107,12 @@ def until(page: OnlinePage, made: OnlineBooking) -> datetime:
     if made.answer == "offered":
         begins: datetime = made.booking.starts_at
         return begins
-    return last_change(page, made.booking.starts_at)
-
-
-def last_change(page: OnlinePage, starts_at: datetime) -> datetime:
-    """The last instant at which the clinic lets visitors move or cancel what starts then."""
-    end: datetime = starts_at - timedelta(hours=page.settings.change_hours)
-    return end
+    return page.settings.last_change(made.booking.starts_at)
 
 
 def may_change(page: OnlinePage, made: OnlineBooking) -> bool:
     """Whether the visitor may move or cancel it now."""
-    return made.booking.is_expected and scheduling.utc_now() < until(page, made)
+    return rules.may_change(made.booking, until(page, made))
 
 
 def may_move(page: OnlinePage, made: OnlineBooking) -> bool:

@@ -16,8 +16,9 @@ from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
+from free_times.online import holds
 from models import Booking, Practitioner
-from views.kit import access, held, htmx
+from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -93,7 +94,7 @@ def _moved(
                 return _Moved(was, span, ODD[odd])
             if _leaves_hours(booking, there, span):
                 return _Moved(was, span, _("This is outside the working hours."))
-            if held.is_held(there, booking, span):
+            if holds.is_held(there, booking, span):
                 return _Moved(was, span, _("A client is booking this time online."))
             if span == was and there == booking.practitioner:
                 return _Moved(was, span)

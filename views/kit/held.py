@@ -8,21 +8,13 @@ from flask import flash
 
 from base import scheduling
 from base.catalogue import ngettext
-from base.scheduling import LAST_DAY, Span
+from base.scheduling import LAST_DAY
 from base.tables.time_off import TimeOff
 from free_times.online import holds
 from free_times.online.holds import Hold
 from models import Booking, Practitioner
 
 from . import display
-
-
-def is_held(there: Practitioner, booking: Booking, span: Span) -> bool:
-    """Whether a client holds some of the time that a booking would newly take in a calendar."""
-    person, was = there.user_id, booking.span
-    stays = person == booking.practitioner.user_id
-    found = holds.touching({person}, span.starts_at, span.ends_at)[person]
-    return booking.is_busy and any(not (stays and one.span.overlaps(was)) for one in found)
 
 
 def say(rows: Iterable[Booking]) -> None:

@@ -214,7 +214,7 @@ def _check(
         challenge=proofs.challenge(ticket.visitor),
         by_mail=gate.may_mail(form.details("")),
         is_request=taking.is_request(page, service, free),
-        is_final=managing.last_change(page, free.starts_at) <= scheduling.utc_now(),
+        is_final=page.settings.last_change(free.starts_at) <= scheduling.utc_now(),
         **_summary(page, ticket, service, free),
     )
 
