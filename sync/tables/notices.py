@@ -10,12 +10,10 @@ from models import Booking, Clinic
 
 from .accounts import Account, RemoteCalendar
 
+CHANGES = ("moved", "edited", "repeated", "deleted")  # what became of an event of ours outside
 # the kinds of a notice, see `Notice`
 KINDS = (
-    "moved",
-    "edited",
-    "repeated",
-    "deleted",
+    *CHANGES,
     "deletes",
     "empty",
     "source_empty",
@@ -27,7 +25,7 @@ KINDS = (
     "calendar_gone",
     "sync_reminder",
 )
-EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
+EDIT_NOTICES = (*CHANGES, "double", "guests")
 
 
 class Notice(Base):

@@ -14,81 +14,56 @@ from sync.tables import account_names, listed
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
-from sync.two_way.standing import decisions, many, state, states
+from sync.two_way.standing import decisions, many, open_notices, state, states
 from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import notice_words, sync_page
+from . import sync_page
 
 blueprint = Blueprint("notices", __name__)
 
-_EDITED = ("moved", "edited", "repeated", "deleted")
-_HOW = {  # button → the kinds of notices, its function, the message afterwards
-    "leave": (
-        (*_EDITED, "double", "sync_reminder", "stray", "guests"),
-        lambda notice: _leave(notice),
-        lazy("It stays as it is."),
-    ),
+_HOW = {  # decision → its function, the message afterwards
+    "leave": (lambda notice: decisions.leave(notice), lazy("It stays as it is.")),
     "move": (
-        ("moved",),
         lambda notice: decisions.move_booking(notice, current_user),
         lazy("The booking is moved, and its event outside with it."),
     ),
     "cancel": (
-        ("moved", "deleted"),
         lambda notice: decisions.cancel_booking(notice, current_user),
         lazy("The booking is cancelled."),
     ),
-    "put-back": (_EDITED, lambda notice: decisions.put_back(notice), lazy("It is put back.")),
+    "put-back": (lambda notice: decisions.put_back(notice), lazy("It is put back.")),
     "remove-guests": (
-        ("guests",),
         lambda notice: decisions.remove_guests(notice),
         lazy("The guests are being removed."),
     ),
-    "approve": (
-        ("deletes", "empty"),
-        lambda notice: decisions.approve(notice),
-        lazy("It is being done."),
-    ),
+    "approve": (lambda notice: decisions.approve(notice), lazy("It is being done.")),
     "keep": (
-        ("deletes",),
         lambda notice: decisions.keep_outside(notice),
         lazy("They stay there. We do not ask again."),
     ),
     "remove-stray": (
-        ("stray_unknown",),
         lambda notice: decisions.decide_stray(notice, "remove"),
         lazy("It is being removed."),
     ),
     "keep-stray": (
-        ("stray_unknown",),
         lambda notice: decisions.decide_stray(notice, "keep"),
         lazy("It stays there. We do not ask again."),
     ),
     "wait": (
-        ("source_empty",),
         lambda notice: decisions.keep_source(notice),
         lazy("Its times go on blocking. We ask again tomorrow."),
     ),
     "believe": (
-        ("source_empty",),
         lambda notice: decisions.accept_empty(notice),
         lazy("Its times are free here now."),
     ),
     "again": (
-        ("calendar_gone",),
         lambda notice: decisions.make_again(notice, current_user),
         lazy("Our calendar is being made again."),
     ),
 }
-
-
-def _leave(notice: Notice) -> None:
-    if notice.kind != "double":
-        decisions.leave(notice)
-    elif not double_bookings.accept([notice]):
-        raise decisions.Settled
 
 
 def _own(notice_id: int, what: str) -> Notice:
@@ -96,7 +71,7 @@ def _own(notice_id: int, what: str) -> Notice:
     person may no longer change its booking.
     """
     notice = sync_access.notice_of_mine(notice_id)
-    if notice.kind not in _HOW[what][0]:
+    if not decisions.allows(notice, what):
         abort(404)
     if what in ("move", "cancel"):
         access.booking_to_change(notice.booking_id or 0)
@@ -116,7 +91,7 @@ def ask_to_cancel(notice_id: int):
 @login_required
 def decide(notice_id: int, what: str):
     notice = _own(notice_id, what)
-    _kinds, act, said = _HOW[what]
+    act, said = _HOW[what]
     try:
         act(notice)
     except decisions.Settled:
@@ -154,8 +129,8 @@ def leave_changes(account_id: int):
     account = sync_access.account_of_mine(account_id)
     seen = {arg_int(value) for value in request.form.getlist("notice")}
     is_done = False
-    for notice in [row for row in Notice.open_of(account) if row.kind in notice_words.CHANGES]:
-        if notice.id in seen and notice.detail.get("is_put_back"):
+    for notice in [row for row in Notice.open_of(account) if open_notices.is_put_back(row)]:
+        if notice.id in seen:
             with suppress(decisions.Settled):
                 decisions.leave(notice)
                 is_done = True
@@ -169,7 +144,7 @@ def to_decide() -> int:
     account that does not sync counts as one if it has no notice.
     """
     accounts, notices = _mine()
-    return notice_words.to_decide(notices) + len(state.any_of(accounts, states.UNTOLD))
+    return open_notices.to_decide(notices) + len(state.any_of(accounts, states.UNTOLD))
 
 
 @blueprint.app_template_global()

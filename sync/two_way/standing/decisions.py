@@ -1,5 +1,5 @@
 """A person's decisions about a notice. A decision counts once: for the second of two presses it
-raises Settled.
+raises Settled. About a notice that does not allow it, it raises Unfit and changes nothing.
 """
 
 from collections.abc import Iterator
@@ -13,29 +13,72 @@ from models import User
 from sync.tables import controls, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
-from sync.tables.notices import Notice
+from sync.tables.notices import CHANGES, Notice
 from sync.tables.strays import Stray
+from sync.two_way.reading import double_bookings
 
 FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+# Each decision: the kinds of notices that allow it, and how it settles them.
+DECISIONS = {
+    "leave": ((*CHANGES, "double", "sync_reminder", "stray", "guests"), "left"),
+    "move": (("moved",), "moved"),
+    "cancel": (("moved", "deleted"), "cancelled"),
+    "put-back": (CHANGES, "put_back"),
+    "remove-guests": (("guests",), "removed"),
+    "approve": (("deletes", "empty"), "approved"),
+    "keep": (("deletes",), "kept"),
+    "remove-stray": (("stray_unknown",), "removed"),
+    "keep-stray": (("stray_unknown",), "kept"),
+    "wait": (("source_empty",), "kept"),
+    "believe": (("source_empty",), "believed"),
+    "again": (("calendar_gone",), "made_again"),
+}
 
 
 class Settled(Exception):
     """Somebody has already decided."""
 
 
+class Unfit(Exception):
+    """A notice of this kind does not allow the decision."""
+
+
+def allows(notice: Notice, decision: str) -> bool:
+    """Whether a notice of this kind allows the decision, one of DECISIONS."""
+    return notice.kind in DECISIONS[decision][0]
+
+
+def may_cancel(notice: Notice) -> bool:
+    """Whether the booking can be cancelled by this notice: it still takes time."""
+    booking = notice.booking
+    return booking is not None and booking.is_busy and allows(notice, "cancel")
+
+
 @contextmanager
-def _deciding(notice: Notice, how: str) -> Iterator[Account]:
-    """Settle the notice and carry out the decision, in one transaction. Raises Settled."""
+def _deciding(notice: Notice, decision: str) -> Iterator[Account]:
+    """Settle the notice and carry out the decision, in one transaction. Raises Settled, and
+    Unfit.
+    """
+    if not allows(notice, decision):
+        raise Unfit(notice.kind, decision)
     with database.atomic():
         notice.clinic.lock()
-        if not notice.close(how):
+        if not notice.close(DECISIONS[decision][1]):
             raise Settled
         yield notice.account
 
 
 def leave(notice: Notice) -> None:
-    """Close the notice; change nothing."""
-    with _deciding(notice, "left"):
+    """Close the notice; change nothing. A double booking is accepted: no later reading reports
+    it again.
+    """
+    if notice.kind == "double":
+        if not double_bookings.accept([notice]):
+            raise Settled
+        return
+    with _deciding(notice, "leave"):
         pass
 
 
@@ -65,21 +108,21 @@ def move_booking(notice: Notice, actor: User) -> None:
     booking, span = notice.booking, proposed(notice)
     if booking is None or span is None:
         raise scheduling.BadTime("ends_before_start")
-    with _deciding(notice, "moved") as account:
+    with _deciding(notice, "move") as account:
         booking.change(actor, span)
         _write_again(account, notice)
 
 
 def cancel_booking(notice: Notice, actor: User) -> None:
     """Cancel the booking, as the person meant by deleting or moving the event."""
-    with _deciding(notice, "cancelled"):
+    with _deciding(notice, "cancel"):
         if notice.booking:
             notice.booking.cancel(actor)
 
 
 def put_back(notice: Notice) -> None:
     """Undo the change outside."""
-    with _deciding(notice, "put_back") as account:
+    with _deciding(notice, "put-back") as account:
         _write_again(account, notice)
         controls.ask(account, "check")
 
@@ -94,7 +137,7 @@ def remove_guests(notice: Notice) -> None:
     """Remove the guests that somebody invited to our event outside. The provider may tell them
     about it.
     """
-    with _deciding(notice, "removed") as account:
+    with _deciding(notice, "remove-guests") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
         MappingRow.update(**none).where(
             MappingRow.account == account, MappingRow.uid == notice.topic.partition(" ")[2]
@@ -106,7 +149,7 @@ def approve(notice: Notice) -> None:
     """Let the plan delete these events, or write them again. This counts for these events only: a
     later plan asks again.
     """
-    with _deciding(notice, "approved") as account:
+    with _deciding(notice, "approve") as account:
         Account.update(
             approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]
         ).where(Account.id == account.id).execute()
@@ -120,7 +163,7 @@ def keep_outside(notice: Notice) -> None:
     """Keep the events outside that the plan would delete. Nobody is asked again while they stay
     unchanged.
     """
-    with _deciding(notice, "kept") as account:
+    with _deciding(notice, "keep") as account:
         MappingRow.update(problem="kept", retry_at=FOR_GOOD).where(
             MappingRow.account == account, MappingRow.uid.in_(notice.detail.get("uids", []))
         ).execute()
@@ -135,7 +178,7 @@ def decide_stray(notice: Notice, decided: str) -> None:
     """Decide about an event of ours in another calendar whose booking is unknown here: "remove" or
     "keep".
     """
-    with _deciding(notice, "removed" if decided == "remove" else "kept") as account:
+    with _deciding(notice, f"{decided}-stray") as account:
         mine = Stray.account == account, Stray.id == notice.detail["stray"]
         Stray.update(decided=decided, problem="").where(*mine).execute()
         controls.ask(account, "check")
@@ -143,7 +186,7 @@ def decide_stray(notice: Notice, decided: str) -> None:
 
 def accept_empty(notice: Notice) -> None:
     """Accept that the calendar outside really is empty."""
-    with _deciding(notice, "believed") as account:
+    with _deciding(notice, "believe") as account:
         unread = {"may_empty": True, "due_at": None, "sync_token": None}
         RemoteCalendar.update(**unread).where(RemoteCalendar.id == notice.calendar_id).execute()
         controls.ask(account, "check")
@@ -153,14 +196,14 @@ def keep_source(notice: Notice) -> None:
     """Keep blocking the times that the calendar had. We ask again when something changes there, or
     in a day.
     """
-    with _deciding(notice, "kept"):
+    with _deciding(notice, "wait"):
         later = scheduling.utc_now() + timedelta(days=1)
         RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()
 
 
 def make_again(notice: Notice, actor: User) -> None:
     """Make a new calendar with all bookings, after ours was deleted outside."""
-    with _deciding(notice, "made_again") as account:
+    with _deciding(notice, "again") as account:
         was = account.destination
         starting.start(
             account, actor, was.name if was else "Kalends", was.zone_name if was else "UTC"

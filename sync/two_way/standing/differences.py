@@ -17,11 +17,10 @@ from sync.events.fingerprint import span
 from sync.tables import controls
 from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
-from sync.tables.notices import Notice
+from sync.tables.notices import CHANGES, Notice
 
 MOST = 1000  # mappings that are read, at most, for all accounts together
 _SPAN = 51  # characters: as long as two instants of a fingerprint
-_CHANGES = ("moved", "edited", "repeated", "deleted")
 
 
 class Why(StrEnum):
@@ -152,7 +151,7 @@ def may_differ() -> Expression:
 def told_of(rows: Iterable[MappingRow]) -> Expression:
     """A condition for the notices about changes of these events."""
     bookings = [row.booking_id for row in rows if row.booking_id]
-    found: Expression = Notice.booking.in_(bookings) & Notice.kind.in_(_CHANGES)
+    found: Expression = Notice.booking.in_(bookings) & Notice.kind.in_(CHANGES)
     return found
 
 

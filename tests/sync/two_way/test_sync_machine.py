@@ -229,7 +229,8 @@ class TwoWaySync(RuleBasedStateMachine):
         """The person answers a question of the plan."""
         asked = Notice.question(Account.get_by_id(self.account.id))
         if asked:
-            (decisions.keep_outside if number % 2 else decisions.approve)(asked)
+            keeps = number % 2 and decisions.allows(asked, "keep")
+            (decisions.keep_outside if keeps else decisions.approve)(asked)
 
     @rule(days=st.integers(1, 20))
     def days_pass(self, days):
