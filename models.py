@@ -59,7 +59,7 @@ from base.text import IDENTIFIERS, client_label
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS, MANAGERS = ROLES[:2], ROLES[2:]
-# What each plan may use: private links, and sync with some providers or with all (their rows say
+# What each plan may use: feeds, and sync with some providers or with all (their rows say
 # with which of the two). A clinic that hosts itself has everything.
 PLANS = {
     "self-hosted": ("feed", "sync", "all_sync"),
@@ -78,11 +78,11 @@ class LastVenue(Exception):
 
 
 class FeedStopped(Exception):
-    """The link was stopped for good."""
+    """The feed was stopped for good."""
 
 
 class NoFeeds(Exception):
-    """The person may have no further link: `why` is "plan", "opt_in" or "most"."""
+    """The person may have no further feed: `why` is "plan", "opt_in" or "most"."""
 
     def __init__(self, why: str):
         super().__init__(why)
@@ -90,7 +90,7 @@ class NoFeeds(Exception):
 
 
 class NotYours(Exception):
-    """The link would show calendars that its owner may not share: only managers make links to
+    """The feed would show calendars that its owner may not share: only managers make feeds to
     others' calendars (X8).
     """
 
@@ -164,7 +164,7 @@ class Clinic(Revised, Regional):
 
     @transition
     def change_plan(self, plan: str, actor: "User | None") -> None:
-        """Change the plan. A plan without `feed` stops every link for good; a later plan with it
+        """Change the plan. A plan without `feed` stops every feed for good; a later plan with it
         needs a new URL for each (A41–A44).
         """
         had_feed, self.plan = self.allows("feed"), plan
@@ -444,14 +444,14 @@ class User(Shown, KeepsTitles, UserMixin):
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
     def why_no_feeds(self) -> str | None:
-        """Why this person's links give no feed: "plan", "opt_in", or None if they do."""
+        """Why this person's feeds are not answered: "plan", "opt_in", or None if they are."""
         if not self.clinic.allows("feed"):
             return "plan"
         return None if self.sync_allowed else "opt_in"
 
     @transition
     def leave(self, actor: "User | None") -> None:
-        """End the person's work in the clinic: sign-in off, links off, calendars closed for new
+        """End the person's work in the clinic: sign-in off, feeds off, calendars closed for new
         bookings. Bookings stay. Raises LastOwner.
         """
         self._leave_an_owner()
@@ -467,7 +467,7 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @transition
     def come_back(self, actor: "User | None") -> None:
-        """Undo `leave`: sign-in and the calendars that it closed work again. Links stay stopped;
+        """Undo `leave`: sign-in and the calendars that it closed work again. Feeds stay stopped;
         the person makes new ones.
         """
         if self.left_at is None:
@@ -809,7 +809,7 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
 
 
 # ---- feeds ----
-MOST_FEEDS = 30  # active links of one person, at most
+MOST_FEEDS = 30  # active feeds of one person, at most
 
 
 class Feed(Shown):
@@ -854,7 +854,7 @@ class Feed(Shown):
 
     @classmethod
     def draft(cls, user: User, **settings) -> "Feed":
-        """A link with the clinic's preset, except for `settings`; not stored."""
+        """A feed with the clinic's preset, except for `settings`; not stored."""
         clinic = user.clinic
         preset = feed_presets.preset(clinic.feed_preset, clinic.notes_may_leave)
         return cls(clinic=clinic, user=user, **{**preset, **settings})
@@ -862,7 +862,7 @@ class Feed(Shown):
     @classmethod
     @database.atomic()
     def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a link ("Generate feed URL"). Raises NoFeeds, and NotYours when it would show
+        """Make a feed ("Generate feed URL"). Raises NoFeeds, and NotYours when it would show
         calendars of others and the user is no manager.
         """
         user.clinic.lock()
@@ -902,7 +902,7 @@ class Feed(Shown):
 
     @transition
     def change(self, actor: User | None, **settings) -> None:
-        """Change what the link shows; its URL stays. Raises FeedStopped."""
+        """Change what the feed shows; its URL stays. Raises FeedStopped."""
         if self.revoked_at:
             raise FeedStopped
         changed = [name for name, value in settings.items() if getattr(self, name) != value]
@@ -925,7 +925,7 @@ class Feed(Shown):
 
     @transition
     def rotate(self, actor: User | None) -> None:
-        """Give the link a new URL; the old one ends with the commit. Also restarts a link that a
+        """Give the feed a new URL; the old one ends with the commit. Also restarts a feed that a
         plan change stopped (A44). Raises FeedStopped.
         """
         if self.revoked_at:
@@ -943,7 +943,7 @@ class Feed(Shown):
 
     @transition
     def revoke(self, actor: User | None, because: str = "stopped") -> None:
-        """Stop the link for good; stopping it again changes nothing."""
+        """Stop the feed for good; stopping it again changes nothing."""
         if self.revoked_at:
             return
         self.revoked_at, self.revoked_because, self.rev = (
@@ -957,7 +957,7 @@ class Feed(Shown):
 
     @transition
     def clear(self) -> None:
-        """Remove a stopped link from its owner's list, and delete who read it; the history keeps
+        """Remove a stopped feed from its owner's list, and delete who read it; the history keeps
         its name.
         """
         self.revoked_at, self.revoked_because = self.revoked_at or scheduling.utc_now(), "cleared"

@@ -1,4 +1,4 @@
-"""Presets for private links and two-way sync: title, details, statuses and days."""
+"""Presets for feeds and two-way sync: title, details, statuses and days."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ WINDOWS = {
 
 
 def preset(name: str, notes_may_leave: bool) -> dict[str, Any]:
-    """The settings of the preset "clinic" or "locum". A locum's link shows notes if the clinic
+    """The settings of the preset "clinic" or "locum". A locum's feed shows notes if the clinic
     allows notes outside.
     """
     if name == "clinic":

@@ -161,23 +161,23 @@ def _reminder(letter: Letter) -> Text | None:
 
 def _ask(letter: Letter) -> Text | None:
     """A request by an owner to switch sync on, or a note that the owner made the person's first
-    private link.
+    feed.
     """
     person, asker = (
         User.get_or_none(User.id == letter.about),
         User.get_or_none(User.id == letter.detail["by"]),
     )
-    is_link = letter.detail["deed"] == "link"
-    if not (person and asker and person.is_active) or person.sync_allowed is not is_link:
+    is_feed = letter.detail["deed"] == "link"
+    if not (person and asker and person.is_active) or person.sync_allowed is not is_feed:
         return None
     body = _body(
         "sync_ask",
         name=one_line(person.name),
         asker=one_line(asker.name),
-        is_link=is_link,
-        address=address("feeds.index" if is_link else "sync_settings.show"),
+        is_feed=is_feed,
+        address=address("feeds.index" if is_feed else "sync_settings.show"),
     )
-    subject = _("Your private link is ready") if is_link else _("Your bookings in your calendar")
+    subject = _("Your private link is ready") if is_feed else _("Your bookings in your calendar")
     return Text(person.email, subject, body)
 
 

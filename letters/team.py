@@ -240,7 +240,7 @@ def _broken(clinic: Clinic, at: datetime) -> int:
 
 
 def _unread(clinic: Clinic, at: datetime) -> int:
-    """The number of private links that nobody has read for two weeks."""
+    """The number of feeds that nobody has read for two weeks."""
     return owned.count_unread(clinic, at - UNREAD)
 
 

@@ -1,6 +1,6 @@
 """Database and key in one file: all data that cannot be restored from elsewhere.
 
-Private links are derived from the key. A key from the environment is not in the backup.
+Feeds are derived from the key. A key from the environment is not in the backup.
 """
 
 import json

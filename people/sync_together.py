@@ -1,5 +1,5 @@
 """Asking several people to show their bookings in calendars outside, or giving them a first private
-link. Each person decides alone whether their bookings go out: nothing is switched on here.
+feed. Each person decides alone whether their bookings go out: nothing is switched on here.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from base.tables.outbox import Letter
 from models import Clinic, Feed, NoFeeds, Practitioner, User
 
 LETTER = "sync_ask"  # the kind of the letter; `deed` says what was asked or made
-NAME = "My calendar"  # the name of the new link; its owner may rename it
+NAME = "My calendar"  # the name of the new feed; its owner may rename it
 
 
 @dataclass(frozen=True)
 class PersonLine:
-    """A person with a calendar here, and the number of their private links."""
+    """A person with a calendar here, and the number of their feeds."""
 
     person: User
-    links: int
+    feed_count: int
 
     @property
     def may_be_asked(self) -> bool:
@@ -29,9 +29,9 @@ class PersonLine:
         return not self.person.sync_allowed
 
     @property
-    def may_get_link(self) -> bool:
-        """Whether the person has agreed, chosen how clients appear, and has no link yet."""
-        return bool(self.person.sync_allowed and self.person.identifier and not self.links)
+    def may_get_feed(self) -> bool:
+        """Whether the person has agreed, chosen how clients appear, and has no feed yet."""
+        return bool(self.person.sync_allowed and self.person.identifier and not self.feed_count)
 
 
 def lines(clinic: Clinic) -> list[PersonLine]:
@@ -39,7 +39,7 @@ def lines(clinic: Clinic) -> list[PersonLine]:
     count = fn.COUNT(fn.DISTINCT(Feed.id))
     is_living = (Feed.user == User.id) & Feed.revoked_at.is_null() & Feed.suspended_at.is_null()
     rows = (
-        User.select(User, count.alias("links"))
+        User.select(User, count.alias("feed_count"))
         .join(Practitioner)
         .switch(User)
         .join(Feed, JOIN.LEFT_OUTER, on=is_living)
@@ -47,7 +47,7 @@ def lines(clinic: Clinic) -> list[PersonLine]:
         .group_by(User.id)
         .order_by(User.name, User.id)
     )
-    return [PersonLine(row, row.links) for row in rows]
+    return [PersonLine(row, row.feed_count) for row in rows]
 
 
 @database.atomic()
@@ -59,17 +59,17 @@ def ask(people: Sequence[PersonLine], actor: User) -> int:
 
 
 @database.atomic()
-def give_links(people: Sequence[PersonLine], actor: User) -> int:
-    """Make a private link of all their own calendars for each who agreed and has none, and tell
-    them. Only they can see its address. Returns the number of links.
+def give_feeds(people: Sequence[PersonLine], actor: User) -> int:
+    """Make a feed of all their own calendars for each who agreed and has none, and tell
+    them. Only they can see its address. Returns the number of feeds.
     """
     made = 0
     for one in people:
-        if not one.may_get_link:
+        if not one.may_get_feed:
             continue
         try:
             Feed.generate(one.person, NAME, actor, scope="person")
-        except NoFeeds:  # the plan has no links, or they changed their mind meanwhile
+        except NoFeeds:  # the plan has no feeds, or they changed their mind meanwhile
             continue
         _write(one.person, actor, "link")
         made += 1

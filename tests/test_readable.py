@@ -172,6 +172,16 @@ GIVEN_UP = {
     "strange": (),  # a booking is unknown
     "wordy": (),  # an event has excess text
     "standing": ("sync", "views"),  # of an account
+    # a feed, a one-time token; a visitor's page has booking links, a page of Microsoft a next one
+    **dict.fromkeys(
+        ("link", "links"),
+        (
+            "views/visitor",
+            "views/clinic/team.py",
+            "operate/commands/clinic.py",
+            "sync/providers/microsoft",
+        ),
+    ),
     # the time of a visitor, and why the team may take it
     **dict.fromkeys(
         ("held", "hold", "holds"),

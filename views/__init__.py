@@ -18,10 +18,10 @@ from .calendar import (
 from .clinic import (
     dates,
     earlier_settings,
+    feeds_of,
     handover,
     imports,
     letters,
-    links_of,
     online_booking,
     page_name,
     services,
@@ -84,7 +84,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(merges.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
     app.register_blueprint(team.blueprint, url_prefix="/team")
-    app.register_blueprint(links_of.blueprint, url_prefix="/team")
+    app.register_blueprint(feeds_of.blueprint, url_prefix="/team")
     app.register_blueprint(sync_together.blueprint, url_prefix="/team/sync")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")

@@ -75,7 +75,7 @@ def unusable(instance: Path, error: Exception) -> str:
 def why_no_key(database_url: str) -> str:
     """Why no key may be made now; "" if one may.
 
-    Beside a database with data, a new key would end every private link and every connected account.
+    Beside a database with data, a new key would end every feed and every connected account.
     Raises SettingsError.
     """
     try:

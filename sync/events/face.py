@@ -72,7 +72,7 @@ class House(Protocol):
 
 
 class Chosen(Protocol):
-    """The choices for one calendar outside, such as a private link."""
+    """The choices for one calendar outside, such as a feed."""
 
     @property
     def kind(self) -> str:
@@ -111,7 +111,7 @@ class Chosen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The choices of a calendar that is no private link. `statuses`: the status of the event by
+    """The choices of a calendar that is no feed. `statuses`: the status of the event by
     status of the booking; bookings with other statuses are not shown. `before`: see
     `base.tables.past_values`.
     """

@@ -1,1 +1,1 @@
-"""Private links: everything from the HTTP request to the bytes of the answer."""
+"""Feeds: everything from the HTTP request to the bytes of the answer."""

@@ -1,4 +1,4 @@
-"""Busy time of people besides bookings, for links that show free and busy only: time off, and busy
+"""Busy time of people besides bookings, for feeds that show free and busy only: time off, and busy
 time in calendars outside. The events say "Busy" and nothing else.
 """
 

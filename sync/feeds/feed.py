@@ -1,4 +1,4 @@
-"""Private links: the address of one, and the check whether it may be read, in one query.
+"""Feeds: the address of one, and the check whether it may be read, in one query.
 
 The revision of what a feed shows is known before any booking is read: revisions of a clinic grow
 strictly, so the largest one in scope, with the day of the window, names the body. `shown.py` makes
@@ -70,7 +70,7 @@ def path(secret: str, feed: Feed) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A link that may be read, and the values that determine its body. `revision`: whole seconds
+    """A feed that may be read, and the values that determine its body. `revision`: whole seconds
     since 1970; `today`: a UTC midnight; `clinic_rev`: the clinic's newest revision at that time.
     """
 
@@ -94,7 +94,7 @@ class Check:
 
 
 def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Check | None:
-    """The link of an address, or None for every kind of refusal. One query, whatever the answer."""
+    """The feed of an address, or None for every kind of refusal. One query, whatever the answer."""
     row = database.execute_sql(*_check_query(feed_uuid)).fetchone()
     salt = row[1] if row else ""
     # all are compared, so that the time taken tells nothing
@@ -149,8 +149,8 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 
 
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
-    """Whether a stopped link answers with an empty calendar for a while, so that apps clear
-    themselves. A link that was removed from the list ends at once, and so does a regenerated
+    """Whether a stopped feed answers with an empty calendar for a while, so that apps clear
+    themselves. A feed that was removed from the list ends at once, and so does a regenerated
     address.
     """
     ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None

@@ -1,4 +1,4 @@
-"""Private links for the pages of their owners, and the programs that read them."""
+"""Feeds for the pages of their owners, and the programs that read them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -14,30 +14,30 @@ from .feed import EMPTY_DAYS
 
 
 def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
-    """The links of a person or a whole clinic that are neither stopped nor suspended."""
+    """The feeds of a person or a whole clinic that are neither stopped nor suspended."""
     feeds: Any = owner.feeds
     found: ModelSelect[Feed] = feeds.where(*Feed.living())
     return found
 
 
 def count(owner: "User | Clinic") -> int:
-    """The number of these links."""
+    """The number of these feeds."""
     return living(owner).count()
 
 
 def count_unread(clinic: Clinic, since: datetime) -> int:
-    """How many of the clinic's links are older than this instant, and were not read after it."""
+    """How many of the clinic's feeds are older than this instant, and were not read after it."""
     read = FeedRead.select(FeedRead.feed).where(FeedRead.last_at > since)
     return living(clinic).where(Feed.created_at < since, Feed.id.not_in(read)).count()
 
 
 def has_identifier(user: User) -> bool:
-    """Whether one of these links of the person has an identifier of its own."""
+    """Whether one of these feeds of the person has an identifier of its own."""
     return bool(living(user).where(Feed.identifier.is_null(False)).exists())
 
 
 def listed(user: User) -> list[Feed]:
-    """The person's own links, active ones first, newest on top, each with calendar and readers
+    """The person's own feeds, active ones first, newest on top, each with calendar and readers
     (last one first).
     """
     rows = (
@@ -54,7 +54,7 @@ def listed(user: User) -> list[Feed]:
 
 
 def of_people(people: Sequence[User]) -> dict[int, list[Feed]]:
-    """The active links of these people, by person, newest on top, each with its readers (last one
+    """The active feeds of these people, by person, newest on top, each with its readers (last one
     first). One query for all.
     """
     found: dict[int, list[Feed]] = {user.id: [] for user in people}
@@ -76,7 +76,7 @@ def of_people(people: Sequence[User]) -> dict[int, list[Feed]]:
 
 
 def habits(user: User) -> dict[str, int | None]:
-    """The families of programs that read the person's active links, each with its shortest typical
+    """The families of programs that read the person's active feeds, each with its shortest typical
     interval in seconds; None: unknown yet.
     """
     rows = (
@@ -88,14 +88,14 @@ def habits(user: User) -> dict[str, int | None]:
 
 
 def still_answers(feed: Feed) -> bool:
-    """Whether the address of a stopped link still returns its one entry."""
+    """Whether the address of a stopped feed still returns its one entry."""
     ended = feed.revoked_at or feed.suspended_at
     since = scheduling.utc_now() - timedelta(days=EMPTY_DAYS)
     return bool(feed.clinic.empty_when_stopped and ended and ended > since)
 
 
 def shown_by_others(user: User) -> list[Feed]:
-    """Working links of managers that show bookings of this person, by their owners' names, each
+    """Working feeds of managers that show bookings of this person, by their owners' names, each
     with its owner at hand.
     """
     mine = Practitioner.select(Practitioner.id).where(Practitioner.user == user.id)
@@ -117,6 +117,6 @@ def shown_by_others(user: User) -> list[Feed]:
 
 
 def names(user: User, ids: Collection[int]) -> dict[int, str]:
-    """The names of these links of the person, by id."""
+    """The names of these feeds of the person, by id."""
     mine = Feed.select(Feed.id, Feed.name).where(Feed.user == user, Feed.id.in_(list(ids)))
     return dict(tuples(mine))

@@ -28,8 +28,8 @@ def as_if(user: User, identifier: str | None) -> User:
     return other
 
 
-def unlinked(user: User, now: datetime, count: int) -> list[Event]:
-    """The person's next bookings as a private link made now would show them."""
+def without_feed(user: User, now: datetime, count: int) -> list[Event]:
+    """The person's next bookings as a feed made now would show them."""
     preset = feed_presets.preset(user.clinic.feed_preset, user.clinic.notes_may_leave)
     choices = Choices(preset["title"], preset["details"], preset["statuses"])
     own = (
@@ -43,8 +43,8 @@ def unlinked(user: User, now: datetime, count: int) -> list[Event]:
     return list(shown.events(user, user.clinic, choices, calendars, now, None, count))
 
 
-def of_link(feed: Feed, user: User, now: datetime, count: int) -> list[Event]:
-    """The next bookings in one of the person's links, as if `user` were its owner. A link that was
+def of_feed(feed: Feed, user: User, now: datetime, count: int) -> list[Event]:
+    """The next bookings in one of the person's feeds, as if `user` were its owner. A feed that was
     allowed to show more than the person's choice follows that choice, as on saving.
     """
     most = user.identifier or "none"
@@ -98,7 +98,7 @@ def sample(user: User, now: datetime) -> Subject:
 
 
 def sizes(feeds: Iterable[Feed], now: datetime) -> dict[int, tuple[int, int]]:
-    """The size of each active link (by id) that Google does not read completely: number of events,
+    """The size of each active feed (by id) that Google does not read completely: number of events,
     and about how many octets. Only bookings are counted.
     """
     living = [feed for feed in feeds if not feed.is_stopped and feed.kind == "bookings"]

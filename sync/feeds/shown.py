@@ -28,7 +28,7 @@ STOPPED, EMPTY = lazy("This link was stopped"), lazy("No bookings in this calend
 def render(
     feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool, revision: int
 ) -> bytes:
-    """The link at its revision (seconds since 1970) as iCalendar text, from the database;
+    """The feed at its revision (seconds since 1970) as iCalendar text, from the database;
     `is_empty` leaves its bookings out.
     """
     feed = (

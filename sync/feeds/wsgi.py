@@ -185,7 +185,7 @@ class FeedsApp:
 
 
 class CopyKeeper:
-    """Stores copies of served bodies, in a thread of its own so that no request waits. Each link's
+    """Stores copies of served bodies, in a thread of its own so that no request waits. Each feed's
     at most once an hour, and after a change of it or of its clinic, which may have voided the
     copy.
     """
@@ -199,7 +199,7 @@ class CopyKeeper:
         self._waiting = threading.Semaphore(200)
 
     def note(self, address: tuple[str, str], found: Check, body: bytes) -> None:
-        """Note that a link was served: its body, or b"" if the reader had it."""
+        """Note that a feed was served: its body, or b"" if the reader had it."""
         etag, clinic_rev, at, had_body = self._seen.get(address, ("", 0, 0.0, False))
         is_fresh = (
             etag == found.etag
@@ -237,7 +237,7 @@ def _rendered(found: Check) -> bytes:
 
 
 def _rendered_here(found: Check) -> bytes:
-    """The link's body, made in a thread that opens and closes its own connection to the
+    """The feed's body, made in a thread that opens and closes its own connection to the
     database.
     """
     with answer_within(IN_A_THREAD_SECONDS), database.connection_context():

@@ -223,7 +223,7 @@ class Account(Phased, Leased, Directed):
         cls.update(due_at=at, **why).where(cls.id == account_id, later).execute()
 
     def show_anew(self) -> None:
-        """The external events of this person changed: refresh open pages, and private links that
+        """The external events of this person changed: refresh open pages, and feeds that
         show busy times. Call it inside a transaction that locks the clinic.
         """
         rev = Clinic(id=self.clinic_id).next_rev(wakes=False)

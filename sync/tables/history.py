@@ -17,9 +17,9 @@ def account_of(entry: AuditEntry) -> int | None:
 
 
 def of_person(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """The changes of the person's sync settings, links and accounts, newest first.
+    """The changes of the person's sync settings, feeds and accounts, newest first.
 
-    Each with the link's name ("" for all else). For accounts it lists only the person's own
+    Each with the feed's name ("" for all else). For accounts it lists only the person's own
     actions: the number of a deleted account may be another's now.
     """
     own = Feed.select(Feed.id).where(Feed.user == user)

@@ -1,4 +1,4 @@
-"""The settings of the clinic: what calendars outside show, links, internal IDs, venues, plan, and
+"""The settings of the clinic: what calendars outside show, feeds, internal IDs, venues, plan, and
 the history of changes.
 """
 
@@ -345,15 +345,15 @@ def _show_plan(status: int = 200, **more):
 @blueprint.post("/plan")
 @owner_required
 def change_plan():
-    """Move to another plan. A plan that stops links asks first, and says how many."""
+    """Move to another plan. A plan that stops feeds asks first, and says how many."""
     clinic, form = access.clinic(), PlanForm()
     if not form.validate():
         return _show_plan(422, form=form)
     features = PLANS[form.plan.data]
-    links = 0 if "feed" in features else owned.count(clinic)
+    feeds = 0 if "feed" in features else owned.count(clinic)
     syncs = listed.count_beyond(clinic, features)
-    if (links or syncs) and not form.confirmed.data:
-        return _show_plan(losing=form.plan.data, links=links, syncs=syncs)
+    if (feeds or syncs) and not form.confirmed.data:
+        return _show_plan(losing=form.plan.data, feeds=feeds, syncs=syncs)
     clinic.change_plan(form.plan.data, current_user)
     flash(_("Your clinic is on the plan {plan} now.", plan=PLAN_NAMES[clinic.plan]))
     return htmx.done(url_for("settings.plan"))

@@ -1,4 +1,4 @@
-"""An owner asks several people at once to switch sync on, or makes a first private link for those
+"""An owner asks several people at once to switch sync on, or makes a first feed for those
 who agreed. Nothing goes out before the person allows it.
 """
 
@@ -25,12 +25,12 @@ def show():
 @blueprint.post("/")
 @owner_required
 def act():
-    """Ask the ticked people, or make their links, depending on the button."""
+    """Ask the ticked people, or make their feeds, depending on the button."""
     brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
     ticked = {arg_int(value) for value in request.form.getlist("person")}
     chosen = [one for one in sync_together.lines(access.clinic()) if one.person.id in ticked]
     if request.form.get("deed") == "link":
-        count = sync_together.give_links(chosen, current_user)
+        count = sync_together.give_feeds(chosen, current_user)
         said = ngettext("{count} private link is made.", "{count} private links are made.", count)
         none = _("No link was made. Tick people who let their bookings appear and have no link.")
     else:

@@ -310,13 +310,13 @@ def close_calendar(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_leave(user_id: int):
     person = access.person_to_manage(user_id)
-    links, left = owned.count(person), leftover.count(person)
+    feeds, left = owned.count(person), leftover.count(person)
     return htmx.show(
         "team/show.html",
         "team/_leaving.html",
         **_page(person),
         leaving=True,
-        links=links,
+        feeds=feeds,
         left=left,
     )
 

@@ -85,8 +85,8 @@ def included(plan: str) -> list[ProviderRow]:
     return [row for row in registry.PROVIDERS.values() if row.feature in PLANS[plan]]
 
 
-def plans_of_links() -> str:
-    """The plans that have private links: "Plus and Pro"."""
+def plans_of_feeds() -> str:
+    """The plans that have feeds: "Plus and Pro"."""
     return listed(PLAN_NAMES[plan] for plan in plans_with("feed"))
 
 

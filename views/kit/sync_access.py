@@ -1,5 +1,5 @@
 """The rights to see and change what is about calendars outside: connected accounts, their calendars
-and notices, and private links. Like `access`, each loader says in its name what for.
+and notices, and feeds. Like `access`, each loader says in its name what for.
 """
 
 from flask import abort
@@ -59,7 +59,7 @@ def notice_of_mine(notice_id: int) -> Notice:
 
 
 def feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the signed-in person that is still listed."""
+    """A feed of the signed-in person that is still listed."""
     feed = loading.row(Feed, feed_id)
     return (
         abort(404) if feed.revoked_because == "cleared" else loading.of_person(feed, feed.user_id)
@@ -67,24 +67,24 @@ def feed_of_mine(feed_id: int) -> Feed:
 
 
 def living_feed_of_mine(feed_id: int) -> Feed:
-    """A private link of the person that nobody stopped; a plan may suspend it."""
+    """A feed of the person that nobody stopped; a plan may suspend it."""
     feed = feed_of_mine(feed_id)
     return abort(404) if feed.revoked_at else feed
 
 
 def feed_to_rotate(feed_id: int) -> Feed:
-    """A private link of the person for giving it a new address; 403 if the plan has no links."""
+    """A feed of the person for giving it a new address; 403 if the plan has no feeds."""
     feed = living_feed_of_mine(feed_id)
     clinic_with_feeds()
     return feed
 
 
 def clinic_with_feeds() -> Clinic:
-    """The clinic, if its plan has private links; else 403."""
+    """The clinic, if its plan has feeds; else 403."""
     clinic = access.clinic()
     return clinic if clinic.allows("feed") else abort(403)
 
 
 def clinic_to_show() -> Clinic:
-    """The clinic for a link with all its calendars, for managers; else 403."""
+    """The clinic for a feed with all its calendars, for managers; else 403."""
     return access.clinic() if current_user.is_manager else abort(403)

@@ -1,4 +1,4 @@
-"""Sentences of the sync pages about identifiers, links and their readers. They only word facts."""
+"""Sentences of the sync pages about identifiers, feeds and their readers. They only word facts."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,7 +84,7 @@ _FEED_DEEDS = {
 
 
 def in_effect(user: User, feed: Feed | None = None) -> str:
-    """The identifier used for the person, or for one of the links: the choice, limited by what the
+    """The identifier used for the person, or for one of the feeds: the choice, limited by what the
     clinic allows and uses.
     """
     return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
@@ -97,7 +97,7 @@ def limited(user: User) -> str | None:
 
 
 def safer_identifiers(user: User) -> dict[str, str]:
-    """The identifiers that a single link may show instead: those that reveal no more than the
+    """The identifiers that a single feed may show instead: those that reveal no more than the
     person's choice.
     """
     return {
@@ -109,7 +109,7 @@ def safer_identifiers(user: User) -> dict[str, str]:
 
 
 def covers(feed: Feed) -> str:
-    """The bookings in a link, in words: "Yours at Linden Street"."""
+    """The bookings in a feed, in words: "Yours at Linden Street"."""
     if feed.scope == "clinic":
         return _("All calendars of the clinic")
     if feed.scope == "person":
@@ -123,7 +123,7 @@ def covers(feed: Feed) -> str:
 
 
 def shows(feed: Feed, user: User) -> str:
-    """The content of a link in a few words, for a table: "Bookings with internal ID"."""
+    """The content of a feed in a few words, for a table: "Bookings with internal ID"."""
     if feed.kind == "availability":
         return _("Free and busy only")
     if feed.hide_sensitive or user.hide_sensitive:
@@ -146,7 +146,7 @@ def title(feed: Feed) -> str:
 
 
 def window(feed: Feed) -> str:
-    """The time span that a link covers."""
+    """The time span that a feed covers."""
     if feed.past_days is None and feed.future_days is None:
         return WINDOW_NAMES["everything"]
     back = (
@@ -181,7 +181,7 @@ def statuses(feed: Feed) -> list[tuple[str, str]]:
 
 
 def rhythm(read: FeedRead) -> str:
-    """The interval in which a program reads the link, once it has read it often enough: ", about
+    """The interval in which a program reads the feed, once it has read it often enough: ", about
     hourly".
     """
     seconds = read.interval_seconds or 0
@@ -211,13 +211,13 @@ def going_stale(feed: Feed) -> str:
 
 
 def apps(feed: Feed) -> list[FeedRead]:
-    """The programs that read the link, the last reader first. Browsers are left out."""
+    """The programs that read the feed, the last reader first. Browsers are left out."""
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     return [read for read in reads if read.family != "a browser"]
 
 
 def too_large(events: int, octets: int) -> str:
-    """The reason why Google does not read all of a link."""
+    """The reason why Google does not read all of a feed."""
     if events > 1_000:
         return _(
             "This link holds {events} events. Google keeps about 1,000 and drops the rest.",
@@ -230,7 +230,7 @@ def too_large(events: int, octets: int) -> str:
 
 
 def is_regular(feed: Feed) -> bool:
-    """Whether some program read the link at about the expected time."""
+    """Whether some program read the feed at about the expected time."""
     read = next(iter(apps(feed)), None)
     if read is None:
         return False
@@ -263,7 +263,7 @@ def _setting(name: str, value: Any) -> str:
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """The person's changes, each with the name of its link or account; without those in the list of
+    """The person's changes, each with the name of its feed or account; without those in the list of
     runs.
     """
     found = [one for one in history.of_person(user, most) if one[0].action != "account.resync"]
@@ -292,7 +292,7 @@ def count(number: int, noun: str) -> str:
 
 
 def taking_part(calendars: list[Practitioner]) -> str:
-    """The number of calendars that a link for the whole clinic shows. People who do not allow it
+    """The number of calendars that a feed for the whole clinic shows. People who do not allow it
     are left out.
     """
     return _(

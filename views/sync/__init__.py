@@ -1,1 +1,1 @@
-"""Private links, two-way sync and its health."""
+"""Feeds, two-way sync and its health."""

@@ -67,7 +67,7 @@ def index():
     return render_template(
         "sync/apps.html",
         calendars=list(_calendars()),
-        others=[_links(), _online()],
+        others=[_feeds(), _online()],
     )
 
 
@@ -134,11 +134,11 @@ def _offered(row: ProviderRow) -> App:
     return _app(row, False, "", AppButton(_("Activate"), start, "primary"))
 
 
-def _links() -> App:
+def _feeds() -> App:
     why, count = current_user.why_no_feeds(), owned.count(current_user)
     note = ngettext("{count} link of yours.", "{count} links of yours.", count) if count else ""
     if why == "plan":
-        return _link_app(None, _("Not in your clinic’s plan."))
+        return _feed_app(None, _("Not in your clinic’s plan."))
     if why == "opt_in" and count:
         note = _("{note} None answers: your bookings may not appear outside.", note=note)
     is_on = bool(count) and why is None
@@ -147,10 +147,10 @@ def _links() -> App:
         url_for("feeds.index"),
         "" if count else "primary",
     )
-    return _link_app(is_on, note, action)
+    return _feed_app(is_on, note, action)
 
 
-def _link_app(is_on: bool | None, note: str, *actions: AppButton) -> App:
+def _feed_app(is_on: bool | None, note: str, *actions: AppButton) -> App:
     return App(
         "links", "link", _("Private links to calendars"), ONE_WAY, is_on, note, actions,
         "private-links",

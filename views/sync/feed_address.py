@@ -1,4 +1,4 @@
-"""The address of a private link in every form that a calendar app accepts: plain, webcal, Outlook's
+"""The address of a feed in every form that a calendar app accepts: plain, webcal, Outlook's
 page, a QR code.
 
 It is shown only on pages of its owner: never in a URL of ours, a log or the audit.
@@ -37,7 +37,7 @@ def webcal(feed: Feed) -> str:
 
 
 def outlook(host: str, feed: Feed) -> str:
-    """The address of Outlook's page that adds the link. The link is percent-encoded completely;
+    """The address of Outlook's page that adds the feed. Its address is percent-encoded completely;
     otherwise a part of it would be lost.
     """
     address, name = quote(https(feed), safe=""), quote(feed.name, safe="")
@@ -45,7 +45,7 @@ def outlook(host: str, feed: Feed) -> str:
 
 
 def qr(feed: Feed) -> tuple[int, str]:
-    """The link as a QR code: its width in modules, and the path that draws it."""
+    """The address as a QR code: its width in modules, and the path that draws it."""
     return qr_codes.code(webcal(feed))
 
 

@@ -24,7 +24,7 @@ _BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]
 
 
 class BusySettings(Merging):
-    """The settings of a link that shows only free and busy times."""
+    """The settings of a feed that shows only free and busy times."""
 
     together: ClassVar = {lazy("Time span"): ("window", "past_days", "future_days")}
 
@@ -48,13 +48,13 @@ class BusySettings(Merging):
     )
 
     def settings(self) -> dict:
-        """The values for the columns of the link."""
+        """The values for the columns of the feed."""
         past, future = WINDOWS.get(self.window.data, (self.past_days.data, self.future_days.data))
         return {"name": self.name.data, "past_days": past, "future_days": future}
 
 
 class FeedSettings(BusySettings):
-    """The settings of a link that shows bookings."""
+    """The settings of a feed that shows bookings."""
 
     together: ClassVar = {
         **BusySettings.together,
@@ -138,7 +138,7 @@ for _status in STATUSES:
 
 
 def settings_form(feed: Feed, **kwargs) -> BusySettings:
-    """The form for this link, filled from the link or the request, with the choices that its owner
+    """The form for this feed, filled from the feed or the request, with the choices that its owner
     has.
     """
     windows = {bounds: name for name, bounds in WINDOWS.items()}
@@ -160,7 +160,7 @@ def settings_form(feed: Feed, **kwargs) -> BusySettings:
 
 
 def _shown_fields(feed: Feed) -> dict:
-    """The fields of the form for the parts of a booking that a link shows."""
+    """The fields of the form for the parts of a booking that a feed shows."""
     presets = [name for name, statuses in STATUS_PRESETS.items() if statuses == feed.statuses]
     first, second, third, *__ = [*feed.title.split(), "", "", ""]
     return {

@@ -1,5 +1,5 @@
-"""Private links: made, copied, changed, regenerated, stopped. A person only ever sees their own
-links.
+"""Feeds: made, copied, changed, regenerated, stopped. A person only ever sees their own
+feeds.
 """
 
 from contextlib import suppress
@@ -92,7 +92,7 @@ def _covers() -> dict[str, list[tuple[str, str]]]:
 
 
 def _shown_by_others() -> list[Feed]:
-    """Working links of managers that show bookings of the signed-in person, each with its owner at
+    """Working feeds of managers that show bookings of the signed-in person, each with its owner at
     hand.
     """
     if current_user.why_no_feeds():
@@ -123,14 +123,14 @@ def _new_form(**kwargs) -> NewFeed:
 
 
 def _context(**more) -> dict:
-    """The values for the page of links."""
+    """The values for the page of feeds."""
     own, subject = owned.listed(current_user), preview.sample(current_user, scheduling.utc_now())
     examples = {
         feed.id: face(subject, Policy.of(current_user, current_user.clinic, feed)).title
         for feed in own
     }
     return {
-        "links": [f for f in own if not f.is_stopped],
+        "feeds": [f for f in own if not f.is_stopped],
         "stopped": [f for f in own if f.is_stopped],
         "examples": examples,
         "why_not": current_user.why_no_feeds(),
@@ -197,7 +197,7 @@ def create():
 
 
 def _generated(values: dict) -> Feed:
-    """A new link with these values. A second press of the button returns the link of the first.
+    """A new feed with these values. A second press of the button returns the feed of the first.
     Raises NoFeeds.
     """
     clinic = current_user.clinic
@@ -280,14 +280,14 @@ def ask_rotation_of_all():
 
 
 def _rotatable() -> list[Feed]:
-    """One's own links that are answered, or would be answered if the person allowed it."""
+    """One's own feeds that are answered, or would be answered if the person allowed it."""
     return [feed for feed in owned.living(current_user) if not feed.lacks_role(current_user)]
 
 
 @blueprint.post("/rotation")
 @login_required
 def rotate_all():
-    """Give all of one's own links new addresses, for example after a device was lost."""
+    """Give all of one's own feeds new addresses, for example after a device was lost."""
     sync_access.clinic_with_feeds()
     feeds = _rotatable()
     for feed in feeds:

@@ -1,4 +1,4 @@
-"""Words of the owner's board: for each person's accounts and private links a state, a reason and
+"""Words of the owner's board: for each person's accounts and feeds a state, a reason and
 what to do. They only word facts.
 
 People who do not own those calendars read the board: it names no client, no title of an external
@@ -231,7 +231,7 @@ def _facts(one: Overview, zone: ZoneInfo) -> list[str]:
 
 
 def _of_feeds(user: User, feeds: list[Feed]) -> PersonRow:
-    """The state of the person's links: that of the link with the most serious trouble."""
+    """The state of the person's feeds: that of the feed with the most serious trouble."""
     what = _("{count} private links", count=len(feeds)) if len(feeds) > 1 else _("Private link")
     refusal = user.why_no_feeds()
     if refusal:

@@ -38,12 +38,12 @@ def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:
     for feed in [feed for feed in feeds if not feed.lacks_role(user)]:
         if len(found) == MOST:
             break
-        events = preview.of_link(feed, person, now, PREVIEWED)
+        events = preview.of_feed(feed, person, now, PREVIEWED)
         note = _("Anyone with this link sees this.")
         found.append(Pane(f"link-{feed.id}", _("Link “{name}”", name=feed.name), events, note))
     if found:
         return found
-    events = preview.unlinked(person, now, PREVIEWED)
+    events = preview.without_feed(person, now, PREVIEWED)
     note = _("Google leaves cancelled bookings out; Outlook goes on showing them.")
     is_cut = any(event.status == "cancelled" for event in events)
     return [Pane("new", _("A private link of yours"), events, note if is_cut else "")]

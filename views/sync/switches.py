@@ -46,7 +46,7 @@ def opt_in(user: User, **kwargs) -> OptIn:
 
 
 def hide(user: User, **kwargs) -> Hide:
-    """Whether the person's links show only "Busy"."""
+    """Whether the person's feeds show only "Busy"."""
     return Hide(data={"hide_sensitive": user.hide_sensitive}, **kwargs)
 
 

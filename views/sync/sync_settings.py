@@ -41,9 +41,9 @@ def allow():
 
 def _allowed(is_on: bool) -> str:
     """The result of the switch, as a sentence."""
-    links = owned.count(current_user)
-    count = sync_words.count(links, "link")
-    if is_on and not links:
+    feeds = owned.count(current_user)
+    count = sync_words.count(feeds, "link")
+    if is_on and not feeds:
         return paragraph(
             _("Your bookings may now appear in other calendars."),
             _("Next, choose how you would like to sync.")
@@ -55,7 +55,7 @@ def _allowed(is_on: bool) -> str:
             "Your bookings may appear in outside calendars. {count} of yours can be read.",
             count=count,
         )
-    if not links:
+    if not feeds:
         return _("Nothing leaves any more.")
     return _(
         "Nothing leaves any more. {count} of yours stopped answering; switch this on again and"

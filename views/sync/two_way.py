@@ -260,7 +260,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
-        "links": owned.count(current_user),
+        "feeds": owned.count(current_user),
     }
 
 

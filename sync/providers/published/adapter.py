@@ -119,7 +119,7 @@ class Published(Polled):
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
-        """None: we write nothing there, and a private link of ours is refused."""
+        """None: we write nothing there, and a feed of ours is refused."""
         return []
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:

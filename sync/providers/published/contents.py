@@ -39,7 +39,7 @@ class TooMuch(Exception):
 
 
 class OwnCalendar(Exception):
-    """The address is a private link of this program: bookings would block themselves."""
+    """The address is a feed of this program: bookings would block themselves."""
 
 
 @dataclass(frozen=True)

@@ -215,7 +215,7 @@ def _shown(
     user: User | None = None,
     most: int | None = None,
 ) -> Iterator[Event]:
-    """Bookings as events outside: as in a private link of the person, apart from the statuses."""
+    """Bookings as events outside: as in a feed of the person, apart from the statuses."""
     for event in shown.events(
         user or account.user,
         account.clinic,

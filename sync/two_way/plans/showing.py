@@ -14,7 +14,7 @@ _LENGTH = 200  # the most letters of the column
 
 
 def choices(account: Account) -> Choices:
-    """The choices of a new private link of the person, apart from the statuses."""
+    """The choices of a new feed of the person, apart from the statuses."""
     preset = feed_presets.preset(account.clinic.feed_preset, account.clinic.notes_may_leave)
     return Choices(
         preset["title"],

@@ -525,7 +525,7 @@ def set_up():
 )
 def test_pages_name_what_can_be_connected_here(set_up, kinds, by_password, apps, plans, signing_in):
     set_up(*kinds, by_password=by_password)
-    assert provider_words.plans_of_links() == "Plus and Pro"
+    assert provider_words.plans_of_feeds() == "Plus and Pro"
     assert provider_words.apps() == apps
     assert provider_words.plans_of_sync() == plans
     assert provider_words.signing_in() == signing_in

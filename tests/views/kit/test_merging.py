@@ -438,7 +438,7 @@ NO_EDITS = {
     **dict.fromkeys(
         (
             "feeds.rotate_all",
-            "links_of.stop",
+            "feeds_of.stop",
             "settings.bring_back_venue",
             "team.close_calendar",
             "team.leave",

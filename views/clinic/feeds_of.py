@@ -1,4 +1,4 @@
-"""An owner stops all private links of one person: a device was stolen, or an address became known.
+"""An owner stops all feeds of one person: a device was stolen, or an address became known.
 Nobody but the person ever sees the addresses.
 """
 
@@ -10,15 +10,15 @@ from sync.feeds import owned
 from views.kit import access, htmx
 from views.kit.access import owner_required
 
-blueprint = Blueprint("links_of", __name__)
+blueprint = Blueprint("feeds_of", __name__)
 
 
 @blueprint.get("/<int:user_id>/links")
 @owner_required
-def ask(user_id: int):
+def ask_to_stop(user_id: int):
     person = access.person_to_manage(user_id)
-    links = owned.count(person)
-    return htmx.show("team/stop_links.html", "team/_stop_links.html", person=person, links=links)
+    feeds = owned.count(person)
+    return htmx.show("team/stop_feeds.html", "team/_stop_feeds.html", person=person, feeds=feeds)
 
 
 @blueprint.post("/<int:user_id>/links")
