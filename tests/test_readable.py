@@ -192,7 +192,6 @@ GIVEN_UP = {
         *("base/bookings", "base/scheduling.py", "base/slots.py", "base/tables/outside.py"),
         *("models.py", "free_times", "people/leftover.py", "views/calendar", "views/visitor"),
         *("operate/intake/fitting.py", "operate/sample.py"),
-        "sync/providers",  # `NameTaken`, whose name is stored in rows
     ),
 }
 

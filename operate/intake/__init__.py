@@ -4,7 +4,7 @@
 columns. `clients` and `bookings` read each line with the clinic's rows (its calendars, services,
 clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and overlaps, in the
 file and with the database. `report_on` does both and changes nothing; `store` does them again and
-adds the good lines in portions (`taking`). On the web a person decides between the two (`check`,
+adds the good lines in portions (`importing`). On the web a person decides between the two (`check`,
 then `take`). Sentences about a line never repeat the content of a client's column.
 """
 
@@ -21,9 +21,9 @@ from models import Clinic, User
 from . import asking, bookings, clients, written
 from .begun import Begun
 from .columns import COLUMNS
+from .importing import SLICE_SECONDS, add_in_portions
 from .report import Report, read_lines
 from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek, short
-from .taking import SLICE_SECONDS, take_in
 from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
@@ -51,7 +51,7 @@ log = logging.getLogger("kalends.intake")
 
 Progress = Callable[[int], None]  # called with the number of lines read
 _KINDS = {"clients": clients, "bookings": bookings}
-_TAKING = {"clients": clients.TakingClients, "bookings": bookings.TakingBookings}
+_IMPORTING = {"clients": clients.ImportingClients, "bookings": bookings.ImportingBookings}
 _QUEUE = "chores"
 # Letters of a file that is small enough to be checked while its sender waits.
 _AT_ONCE = 2**20
@@ -111,22 +111,24 @@ def store(
     their portion is added also become bad.
     """
     report, begun = _read(sheet, clinic, progress), Begun()
-    taking = _taking(sheet, clinic, begun)
-    taking.fit(report)
+    importing = _importing(sheet, clinic, begun)
+    importing.fit(report)
     report.is_imported = wanted(report)
     if report.is_imported and report.rows:
-        take_in(clinic, taking, report.rows, actor, begun, lambda: True, lambda is_last: None)
+        add_in_portions(
+            clinic, importing, report.rows, actor, begun, lambda: True, lambda is_last: None
+        )
         report.stored = begun.count
         for entry in begun.left:
             report.fault(entry["line"], entry["column"], entry["sentence"])
     return report
 
 
-def _taking(
+def _importing(
     sheet: Sheet, clinic: Clinic, begun: Begun
-) -> "bookings.TakingBookings | clients.TakingClients":
+) -> "bookings.ImportingBookings | clients.ImportingClients":
     takes_overlaps = bool(sheet.choices.get("overlaps"))
-    return _TAKING[sheet.kind](clinic, begun, takes_overlaps)
+    return _IMPORTING[sheet.kind](clinic, begun, takes_overlaps)
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
@@ -314,20 +316,20 @@ def take(import_id: int) -> None:
     with _or_failed(row):
         sheet, begun = _sheet(row), row.begun or Begun()
         report = _read(sheet, row.clinic, _unwatched if begun.line else row.progress)
-        taking = _taking(sheet, row.clinic, begun)
+        importing = _importing(sheet, row.clinic, begun)
         if begun.line:
-            report.keep_after(begun.line, set(row.problems["bad"]), taking.line)
-        taking.fit(report)
-        if taking.may_differ() if begun.line else not _is_as_shown(row, report):
+            report.keep_after(begun.line, set(row.problems["bad"]), importing.line)
+        importing.fit(report)
+        if importing.may_differ() if begun.line else not _is_as_shown(row, report):
             found = report_on(sheet, row.clinic) if begun.line else report
             return _show_again(row, sheet, found, begun.line)
         if begun.line:
             begun.leave(report)
         elif report.rows:
             begun.first = _KINDS[row.kind].first_of(report.rows)
-        is_done = take_in(
+        is_done = add_in_portions(
             row.clinic,
-            taking,
+            importing,
             report.rows,
             row.user,
             begun,

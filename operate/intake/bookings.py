@@ -23,7 +23,7 @@ from .report import Cells, Report
 from .sheet import Sheet, short
 from .times import LineTime
 
-__all__ = ["TakingBookings", "example", "first_of", "fit", "reader"]
+__all__ = ["ImportingBookings", "example", "first_of", "fit", "reader"]
 
 _key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
@@ -192,7 +192,7 @@ def first_of(rows: list[BookingRow]) -> dict:
     }
 
 
-class TakingBookings:
+class ImportingBookings:
     """Importing the bookings of a file that was checked, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):

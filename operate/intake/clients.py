@@ -161,7 +161,7 @@ def first_of(rows: list[dict]) -> dict:
     return {}
 
 
-class TakingClients:
+class ImportingClients:
     """Importing the clients of a file that was checked, one portion at a time."""
 
     def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):

@@ -148,7 +148,7 @@ class Provider(Protocol):
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it
-        among `calendars` first. Raises NameTaken if names must be unique.
+        among `calendars` first. Raises NameInUse if names must be unique.
         """
 
     def delete_calendar(self, calendar_id: str) -> None:

@@ -83,7 +83,7 @@ class ConnectedTwice(Misaddressed):
     """The person has connected this account already."""
 
 
-class NameTaken(ProviderError):
+class NameInUse(ProviderError):
     """There is a calendar of this name already."""
 
 

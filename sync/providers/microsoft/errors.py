@@ -10,7 +10,7 @@ from sync.providers.errors import (
     AuthExpired,
     Forbidden,
     Gone,
-    NameTaken,
+    NameInUse,
     NoMailbox,
     PreconditionFailed,
     ProviderError,
@@ -28,7 +28,7 @@ NO_MAILBOX = (
     "resourcenotfound",
     "extensionerror",
 )
-NAME_TAKEN = ("errorfolderexists", "namealreadyexists")
+NAME_IN_USE = ("errorfolderexists", "namealreadyexists")
 LOST_TOKEN = ("syncstatenotfound", "syncstateinvalid", "resyncrequired")
 TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")
 DEEPEST = 5  # levels of errors inside errors
@@ -49,8 +49,8 @@ def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> P
         return (ScopeMissing if "authorization_requestdenied" in known else Forbidden)(
             reason, status
         )
-    if status == 409 and known.intersection(NAME_TAKEN):
-        return NameTaken(reason, status)
+    if status == 409 and known.intersection(NAME_IN_USE):
+        return NameInUse(reason, status)
     if status >= 500 or status == 408:
         return Unavailable(reason, status)
     return {401: AuthExpired, 412: PreconditionFailed}.get(status, ProviderError)(reason, status)

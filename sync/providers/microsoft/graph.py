@@ -14,7 +14,7 @@ from base.outgoing.line import Client
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import (
     Gone,
-    NameTaken,
+    NameInUse,
     ProviderError,
     RateLimited,
     SyncTokenExpired,
@@ -173,8 +173,8 @@ def failure(answer: CallAnswer | ProviderError) -> ProviderError | None:
 
 
 def _nameless(error: ProviderError) -> ProviderError:
-    """The meaning of "name taken" for a call without a name."""
-    return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
+    """The meaning of "name in use" for a call without a name."""
+    return ProviderError(error.reason, error.status) if isinstance(error, NameInUse) else error
 
 
 def _page(page: dict[str, Any]) -> dict[str, Any]:

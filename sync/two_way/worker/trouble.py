@@ -11,7 +11,7 @@ from sync.providers.errors import (
     Endless,
     Forbidden,
     Misaddressed,
-    NameTaken,
+    NameInUse,
     NoMailbox,
     NotConfigured,
     ProviderError,
@@ -82,7 +82,7 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         "failures": failures,
         "wait_until": wait_until,
     }
-    if isinstance(error, (CannotMake, NameTaken)) and _is_unmade(account):
+    if isinstance(error, (CannotMake, NameInUse)) and _is_unmade(account):
         columns |= RENAMED
     if wait_until:  # unless somebody asked meanwhile
         Account.be_due(account.id, wait_until)

@@ -15,7 +15,7 @@ from base.tables.audit import AuditEntry
 from free_times import overlaps
 from models import Booking, Feed, Patient
 from operate import intake
-from operate.intake import taking
+from operate.intake import importing
 from operate.intake.upload import Import
 from people import merges
 from sync.feeds import feed as feeds
@@ -29,7 +29,7 @@ HALF = timedelta(minutes=30)
 def small(monkeypatch):
     """Two lines a portion."""
     for name in ("FIRST", "LEAST", "MOST"):
-        monkeypatch.setattr(taking, name, 2)
+        monkeypatch.setattr(importing, name, 2)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def between(monkeypatch):
         pauses.append(seconds)
         plans.pop(len(pauses), lambda: None)()
 
-    monkeypatch.setattr(taking.time, "sleep", rest)
+    monkeypatch.setattr(importing.time, "sleep", rest)
     return plans.__setitem__
 
 

@@ -14,7 +14,7 @@ from sync.providers.base import ChannelCall, Create, Delete, OpenChannel
 from sync.providers.errors import (
     AuthExpired,
     Gone,
-    NameTaken,
+    NameInUse,
     NoMailbox,
     ProviderError,
     RateLimited,
@@ -335,7 +335,7 @@ def test_a_calendar_is_made_without_its_note_where_that_is_refused():
 
 
 def test_a_name_that_is_taken_is_told():
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         Answers(refusal(409, "ErrorFolderExists")).provider.create_calendar(
             "Linden", "Europe/London"
         )

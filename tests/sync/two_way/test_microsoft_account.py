@@ -12,7 +12,7 @@ from provider_worlds import INSTALLATION, NOW, SECRET, MicrosoftWorld, event, ma
 from sandbox.graph import seed as graph_seed
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import ChannelCall, Create, Delete, Update
-from sync.providers.errors import Exists, NameTaken, NoMailbox, SyncTokenExpired
+from sync.providers.errors import Exists, NameInUse, NoMailbox, SyncTokenExpired
 from sync.providers.microsoft.channels import GraphWebhook
 
 SOON = NOW + timedelta(days=4)
@@ -316,7 +316,7 @@ def test_a_new_calendar_does_without_its_note_where_it_must(world):
 
 
 def test_a_name_is_taken_once_only(world):
-    with pytest.raises(NameTaken):
+    with pytest.raises(NameInUse):
         world.provider.create_calendar("linden bookings", "Europe/London")
 
 

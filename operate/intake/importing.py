@@ -26,7 +26,7 @@ MOST_TRIES = 3  # tries without the lock; if others change the clinic all the ti
 Row = TypeVar("Row")
 
 
-class Taking(Protocol[Row]):
+class Importing(Protocol[Row]):
     """The common part of importing clients and bookings."""
 
     def line(self, row: Row) -> int:
@@ -42,9 +42,9 @@ class Taking(Protocol[Row]):
         """Make these rows and count them. Lock the clinic first."""
 
 
-def take_in(
+def add_in_portions(
     clinic: Clinic,
-    taking: Taking[Row],
+    importing: Importing[Row],
     rows: list[Row],
     actor: User | None,
     begun: Begun,
@@ -64,18 +64,18 @@ def take_in(
             clinic.lock()
             if not may_go_on():
                 return False
-            is_current = taking.is_current()
+            is_current = importing.is_current()
             if not is_current and tries == MOST_TRIES:
-                rows, is_current = taking.fit_again(rows, report), True
+                rows, is_current = importing.fit_again(rows, report), True
             if is_current:
                 some, rows, tries = rows[:size], rows[size:], 0
-                begun.line = max([begun.line, *map(taking.line, some)])
-                begun.count += taking.add(some, actor, report)
+                begun.line = max([begun.line, *map(importing.line, some)])
+                begun.count += importing.add(some, actor, report)
                 begun.leave(report)
                 settle(not rows)
         locked = time.monotonic() - began
         if not is_current:
-            rows, tries = taking.fit_again(rows, report), tries + 1
+            rows, tries = importing.fit_again(rows, report), tries + 1
             begun.leave(report)
         elif rows:
             size = min(MOST, max(LEAST, int(size * min(2.0, LOCK_SECONDS / locked))))
