@@ -56,13 +56,17 @@ def may_cancel(notice: Notice) -> bool:
     return booking is not None and booking.is_busy and allows(notice, "cancel")
 
 
+def _require(notice: Notice, decision: str) -> None:
+    if not allows(notice, decision):
+        raise Unfit(notice.kind, decision)
+
+
 @contextmanager
 def _deciding(notice: Notice, decision: str) -> Iterator[Account]:
     """Settle the notice and carry out the decision, in one transaction. Raises Settled, and
     Unfit.
     """
-    if not allows(notice, decision):
-        raise Unfit(notice.kind, decision)
+    _require(notice, decision)
     with database.atomic():
         notice.clinic.lock()
         if not notice.close(DECISIONS[decision][1]):
@@ -83,10 +87,10 @@ def leave(notice: Notice) -> None:
 
 
 def proposed(notice: Notice) -> Span | None:
-    """The time to which our event was moved outside, as a span for the booking; None if no booking
-    can have it.
+    """The time to which our event was moved outside, as a span for the booking; None if it was not
+    moved, or no booking can have that time.
     """
-    if notice.booking is None:
+    if notice.booking is None or not allows(notice, "move"):
         return None
     detail, zone = notice.detail, notice.booking.practitioner.zone
     try:
@@ -105,6 +109,7 @@ def move_booking(notice: Notice, actor: User) -> None:
     """Move the booking to the event's new time, as the person intended. Raises SlotTaken, or
     BadTime if no booking can have that time; the notice then stays open.
     """
+    _require(notice, "move")
     booking, span = notice.booking, proposed(notice)
     if booking is None or span is None:
         raise scheduling.BadTime("ends_before_start")

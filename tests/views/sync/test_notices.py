@@ -50,6 +50,7 @@ def test_a_decision_that_the_kind_does_not_allow_is_refused(linden, clock, kind)
             notices._HOW[what][0](notice)
     assert Notice.get_by_id(notice.id).settled_at is None
     assert Booking.get_by_id(booking.id).span == booking.span
+    assert bool(decisions.proposed(notice)) == (kind == "moved")
     assert decisions.may_cancel(notice) == (kind in ("moved", "deleted"))
     booking.cancel(linden.pat)
     assert not decisions.may_cancel(notice)
