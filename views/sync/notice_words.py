@@ -7,10 +7,11 @@ from models import Booking
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import CHANGES, Notice
 from sync.two_way.reading import double_bookings
-from sync.two_way.standing import open_notices
+from sync.two_way.standing import decisions, open_notices
 
 MOST_LISTED = 20
-is_news = open_notices.is_news  # for the templates
+# for the templates
+is_news, may_cancel = open_notices.is_news, decisions.may_cancel
 
 
 @dataclass(frozen=True)
