@@ -12,13 +12,14 @@ The caller holds the account's lease, so that no two processes refresh its token
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
 
+from base import scheduling
 from base.outgoing.line import Client
 from sync.providers import registry
 from sync.providers.errors import (
@@ -123,7 +124,7 @@ class OAuth:
         self,
         application: Application,
         http: Client,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = lambda: scheduling.utc_now(),
     ):
         self._application, self._http, self._clock = application, http, clock
 

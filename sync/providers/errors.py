@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from base import scheduling
 from sync.events.event import RemoteEvent
 
 
@@ -169,7 +169,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     if text.isascii() and text.isdigit():
         return min(int(text), LONGEST_RETRY_SECONDS) if len(text) < 8 else LONGEST_RETRY_SECONDS
     try:
-        seconds = round((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        seconds = round((parsedate_to_datetime(text) - scheduling.utc_now()).total_seconds())
         return min(max(0, seconds), LONGEST_RETRY_SECONDS)
     except (TypeError, ValueError):
         return None

@@ -6,6 +6,7 @@ provider is one adapter, one row here, one guide and one imitation, and its sett
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from base.catalogue import _, lazy, listed
@@ -108,6 +109,9 @@ class HelpWords:
     among: str
 
 
+NO_TIME = timedelta()
+
+
 @dataclass(frozen=True)
 class ProviderRow:
     """The facts about a provider that are known before any request.
@@ -122,14 +126,14 @@ class ProviderRow:
     page; `declined`: the reason for a refusal there, by its description. `has_own_address`: each
     account has its own server address. `webhook`: how the provider calls us when something changes;
     None: it does not. `calls_first`: it calls before it opens a channel, so that an open one is
-    known to reach us. `makes_calendars`: a calendar of ours can be made there; else an existing one
-    must be chosen; `offers_own`: an existing one may always be chosen, whatever the clinic's
-    settings say, since not every server makes one. `by_password`: the sign-in with a typed
-    password. `removal`: the page on which a person removes our access; empty if we do it for them.
-    `only_calendar`: the id of the only calendar, which is read only. `is_widespread`: many people
-    use it, so pages name it first. `poll_seconds`: the least time between two reads. `trial_days`:
-    access ends so many days (first, last) after consent, again and again, while the operator's
-    application is not published.
+    known to reach us. `channel_life`: how long we ask it to keep a channel open. `makes_calendars`:
+    a calendar of ours can be made there; else an existing one must be chosen; `offers_own`: an
+    existing one may always be chosen, whatever the clinic's settings say, since not every server
+    makes one. `by_password`: the sign-in with a typed password. `removal`: the page on which a
+    person removes our access; empty if we do it for them. `only_calendar`: the id of the only
+    calendar, which is read only. `is_widespread`: many people use it, so pages name it first.
+    `poll_seconds`: the least time between two reads. `trial_days`: access ends so many days (first,
+    last) after consent, again and again, while the operator's application is not published.
     """
 
     kind: str
@@ -150,6 +154,7 @@ class ProviderRow:
     has_own_address: bool = False
     webhook: Webhook | None = None
     calls_first: bool = False
+    channel_life: timedelta = NO_TIME
     makes_calendars: bool = True
     offers_own: bool = False
     by_password: PasswordSignIn | None = None
@@ -252,6 +257,7 @@ PROVIDERS: Mapping[str, ProviderRow] = {
             new_id=event_id,
             scopes=google_scopes,
             webhook=GoogleWebhook(),
+            channel_life=timedelta(days=6, hours=20),  # it gives seven days as a rule
             # without "consent" a refresh token comes only with a person's first consent
             oauth_extra={"access_type": "offline", "prompt": "consent select_account"},
             trial_days=(6, 8),
@@ -285,6 +291,7 @@ PROVIDERS: Mapping[str, ProviderRow] = {
             scope_prefix=MICROSOFT_PREFIX,
             declined=declined,
             webhook=GraphWebhook(),
+            channel_life=timedelta(days=6, hours=20),  # it gives seven days at most
             oauth_extra={"prompt": "select_account", "response_mode": "query"},
             calls_first=True,
             removal="myapps.microsoft.com or account.live.com/consent/Manage",

@@ -2,8 +2,6 @@
 document.
 """
 
-import time
-
 import pytest
 from graph_world import IMMUTABLE, WINDOW, at, code, gone, ids
 
@@ -271,7 +269,7 @@ def test_a_lost_token_may_come_with_a_fresh_first_request(ms, graph, outlook):
     assert ms.get(DELTA, params={"$deltatoken": "damaged"}).status_code == 400
 
 
-def test_five_thousand_events_are_paged_through_in_two_seconds(ms, graph, outlook):
+def test_five_thousand_events_are_paged_through_a_thousand_at_a_time(ms, graph, outlook):
     calendar = outlook.calendar()
     with graph.store.lock:
         for number in range(5000):
@@ -282,9 +280,9 @@ def test_five_thousand_events_are_paged_through_in_two_seconds(ms, graph, outloo
                 {"subject": str(number), "start": at(f"{hour}:00:00"), "end": at(f"{hour}:30:00")},
                 seed.ROBIN,
             )
-    ms.event_hooks["response"].clear()  # the schema takes longer than the pages
-    began = time.monotonic()
+    answers = []
+    ms.event_hooks["response"][:] = [answers.append]  # the schema takes longer than the pages
     items, _ = ms.round(
         DELTA, params=YEAR, headers={"Prefer": f"{IMMUTABLE}, odata.maxpagesize=1000"}
     )
-    assert len(items) == 5000 and time.monotonic() - began < 2
+    assert len(items) == 5000 and len(answers) == 5

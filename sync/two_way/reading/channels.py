@@ -10,6 +10,7 @@ from datetime import timedelta
 from base import scheduling
 from base.database import database
 from sync.connect import gateway
+from sync.providers import registry
 from sync.providers.base import ChannelCall, Channels, OpenChannel, Provider
 from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
@@ -19,7 +20,6 @@ from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.channels")
 
-LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as a rule
 LEFT = 5  # renewed when a fifth of its life is left
 LONGEST = 200  # characters of an id or a secret of ours
 RETRY = timedelta(hours=1)  # after a provider refused to open one
@@ -116,8 +116,9 @@ def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channe
     """The channel with a later end; None if the provider cannot extend it, or no longer
     knows it.
     """
+    life = registry.of(context.account.kind).channel_life
     try:
-        kept = outside.renew(_as_kept(channel), scheduling.utc_now() + LIFE)
+        kept = outside.renew(_as_kept(channel), scheduling.utc_now() + life)
     except Gone:
         return None
     if kept is None:
@@ -131,10 +132,11 @@ def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channe
 def _open(context: RunContext, outside: Channels, calendar: RemoteCalendar, base: str) -> Channel:
     """A new channel. Its row is stored first, since the first call may come before the answer."""
     account = context.account
+    life = registry.of(account.kind).channel_life
     with context.writing():
         # rows prepared for channels that were never opened
         Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()
-        channel, secret = Channel.prepare(calendar, scheduling.utc_now() + LIFE)
+        channel, secret = Channel.prepare(calendar, scheduling.utc_now() + life)
     address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
     kept = outside.open(calendar.made_id, channel.uuid, address, secret, channel.expires_at)
     with context.writing():

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,12 @@ def test_a_provider_is_its_row_and_its_package():
     }
     assert {place: names for place, names in found.items() if place not in OTHERS} == {}
     assert set(OTHERS) == set(found)
+
+
+def test_a_provider_that_calls_us_says_how_long():
+    for row in registry.PROVIDERS.values():
+        assert (row.channel_life > timedelta(days=1)) is row.has_channels, row.kind
+        assert row.channel_life < timedelta(days=7), row.kind
 
 
 @pytest.mark.parametrize(
