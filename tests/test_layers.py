@@ -64,6 +64,17 @@ ROOMS = {  # the same, inside the rooms
         {"online"},
         {"earlier"},
     ),
+    "free_times.online": (
+        {"bookings", "forms", "holds", "proofs", "team_letters", "unmade", "whose"},
+        {"names", "newcomers"},
+        {"page"},
+        {"times"},
+        {"taking"},
+        {"admission", "chosen_time", "requests"},
+        {"waiting"},
+        {"answering", "managing"},
+        {"by_letter", "unattended"},
+    ),
     "sync": (
         {"events"},
         {"calendar_data"},
@@ -77,6 +88,23 @@ ROOMS = {  # the same, inside the rooms
         {"documents"},
         {"busy"},
         {"occurrences"},
+    ),
+    "sync.tables": (
+        {"directions", "history", "leases", "phases"},
+        {"accounts"},
+        {
+            "account_names",
+            "channels",
+            "earlier",
+            "episodes",
+            "excess",
+            "notices",
+            "strays",
+            "unread",
+        },
+        {"listed", "mappings", "runs", "sources"},
+        {"controls", "pace", "starting"},
+        {"clocks", "ending"},
     ),
     "sync.two_way": (
         {"plans", "worker"},
@@ -108,6 +136,59 @@ ROOMS = {  # the same, inside the rooms
     "views": (
         {"kit"},
         {"calendar", "clinic", "doors", "sync", "visitor"},
+    ),
+    "views.calendar": (
+        {
+            "booking_times",
+            "booking_words",
+            "columns",
+            "first_steps",
+            "merges",
+            "off_form",
+            "places",
+            "waiting_list",
+        },
+        {"booking_card", "booking_form", "outside_card", "why_words"},
+        {
+            "booking_check",
+            "booking_meanwhile",
+            "moves",
+            "next_free",
+            "patients",
+            "requests",
+            "that_day",
+            "week",
+        },
+        {"booking_page", "booking_said", "team_day", "time_off", "why"},
+        {"bookings"},
+    ),
+    "views.sync": (
+        {
+            "action_words",
+            "by_address",
+            "change_words",
+            "connect_words",
+            "difference_words",
+            "direction_words",
+            "feed_address",
+            "feed_settings",
+            "health_parts",
+            "identifier",
+            "notice_rows",
+            "notice_words",
+            "outside_words",
+            "overlaps",
+            "password",
+            "previews",
+            "reading_words",
+            "switches",
+            "two_way_words",
+        },
+        {"account_settings", "booking_page", "connect", "feeds", "status_words"},
+        {"apps", "health_reasons", "panels"},
+        {"health_words", "sync_page"},
+        {"notices", "sources", "sync_settings", "two_way"},
+        {"health"},
     ),
 }
 
@@ -181,6 +262,46 @@ def test_no_import_points_up_inside_a_room(room):
     assert upwards == []
 
 
+def circle(ways: dict[str, set[str]]) -> list[str]:
+    """The modules that look at each other in a circle, directly or by way of others."""
+    left = dict(ways)
+    while ground := {name for name in left if not left[name] & left.keys()}:
+        left = {name: seen for name, seen in left.items() if name not in ground}
+    return sorted(left)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted({path.parent for path in sources() if path.parent != TOP}),
+    ids=lambda folder: folder.relative_to(TOP).as_posix(),
+)
+def test_no_folder_looks_around_in_a_circle(folder):
+    """Its modules and rooms stand on floors of their own, also where no table above names them."""
+    room, depth = ".".join(folder.relative_to(TOP).parts), len(folder.relative_to(TOP).parts)
+    ways: dict[str, set[str]] = {}
+    for path in folder.rglob("*.py"):
+        own = path.relative_to(folder).parts[0].removesuffix(".py")
+        seen = {name.split(".")[depth] for name in imports(path) if name.startswith(f"{room}.")} - {
+            own
+        }
+        if path != folder / "__init__.py":
+            ways.setdefault(own, set()).update(seen)
+    assert circle(ways) == []
+
+
+@pytest.mark.parametrize(
+    ("ways", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"a"}, "c": set()}, ["a", "b"]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}}, ["a", "b", "c"]),
+        ({"a": {"elsewhere"}}, []),
+    ],
+)
+def test_the_search_finds_circles(ways, found):
+    assert circle(ways) == found
+
+
 def test_the_house_stays_small():
     """Rooms and ways between them, as many as one can keep in mind."""
     ways = {
@@ -236,6 +357,18 @@ def test_only_the_settings_read_the_environment():
         if {"os.environ", "os.environb", "os.getenv"} & {*reads, *imports(path)}:
             readers.add(path.name)
     assert readers == {"environment.py", "settings.py"}
+
+
+def test_only_one_module_reads_the_clock():
+    """So that tests, and an installation on trial, can set another time for the whole program."""
+    readers = {
+        path.relative_to(TOP).as_posix()
+        for path in sources()
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute)
+        and re.fullmatch(r"(datetime\.)?(datetime\.(now|utcnow)|date\.today)", ast.unparse(node))
+    }
+    assert readers == {"base/scheduling.py"}
 
 
 def test_only_one_module_names_htmx_headers():
