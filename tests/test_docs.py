@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import subprocess
+from itertools import combinations
 from pathlib import Path
 
 import click
@@ -144,6 +145,35 @@ def test_the_changelog_has_this_version_below_what_is_unreleased():
     headings = re.findall(r"^## (.*)", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert re.fullmatch(rf"{re.escape(VERSION)} \(\d{{4}}-\d\d-\d\d\)", headings[1])
+
+
+def twice_told(lines: list[str]) -> list[tuple[str, str]]:
+    """Lines that tell one change twice: all words of one, but a third at most, are in another."""
+    worded = [(line, set(re.findall(r"[a-z]{4,}", line.lower()))) for line in lines]
+    return [
+        (one, other)
+        for (one, words), (other, others) in combinations(worded, 2)
+        if len(words & others) * 3 >= 2 * min(len(words), len(others))
+    ]
+
+
+def test_the_changelog_tells_each_new_change_once():
+    news = (TOP / "CHANGELOG.md").read_text().partition("## Unreleased")[2].partition("\n## ")[0]
+    lines = [" ".join(line.split()) for line in re.split(r"^- ", news, flags=re.MULTILINE)[1:]]
+    assert len(lines) == len(re.findall(r"^- ", news, re.MULTILINE))
+    assert twice_told(lines) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ("Pressing twice adds one client.", "Adds one client: pressing twice, or a link.", 1),
+        ("A fault keeps nobody waiting.", "With a fault, nobody is kept waiting.", 1),
+        ("A password is refused where it is common.", "A link is refused where it is stopped.", 0),
+    ],
+)
+def test_the_search_finds_a_change_that_is_told_twice(one, other, found):
+    assert len(twice_told([one, other])) == found
 
 
 def test_the_version_is_told_by_the_command_and_to_those_who_are_signed_in(app, linden, signed_in):

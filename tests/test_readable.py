@@ -160,6 +160,12 @@ def test_the_search_finds_plurals_in_halves(source, found):
     assert len(glued(source)) == found
 
 
+WRITTEN = [  # what people read outside of the program
+    *(path for path in FILES if path.suffix in (".html", ".txt")),
+    *sorted((TOP / "translations").glob("*.pot")),
+    *(TOP / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
+    *sorted((TOP / "docs").rglob("*.md")),
+]
 PROGRAMS = [path for path in sources() if path.relative_to(TOP).parts[0] != "bench"]
 
 
@@ -295,7 +301,7 @@ def leaning(parts: list[ast.AST]) -> list[int]:
     ]
 
 
-# words of a docstring or comment that need a second reading, and what is written in their place
+# words that need a second reading, and what is written in their place
 HARD = {
     r"\banew\b": "again",
     r"\ball the same\b": "anyway",
@@ -326,6 +332,11 @@ def hard(path: Path) -> list[str]:
             for token in tokenize.generate_tokens(lines.readline)
             if token.type == tokenize.COMMENT
         ]
+    return hits(texts)
+
+
+def hits(texts: list[tuple[int, str]]) -> list[str]:
+    """Words that are not plain in some texts, each with the line at which its text begins."""
     return [
         f"{line}: {hit.group()} (write: {better})"
         for line, text in texts
@@ -334,9 +345,37 @@ def hard(path: Path) -> list[str]:
     ]
 
 
+def hard_in_text(path: Path) -> list[str]:
+    """Such words in a page, a guide or the catalogue, also broken over two lines."""
+    lines = path.read_text().splitlines()
+    if path.suffix == ".pot":
+        lines = [line.strip('"') for line in lines]
+    return hits([(n, line) for n, line in enumerate(lines, 1)]) or hits([(1, " ".join(lines))])
+
+
 def test_docstrings_and_comments_use_plain_words():
     found = {path.relative_to(TOP).as_posix(): hard(path) for path in PROGRAMS}
-    assert {path: hits for path, hits in found.items() if hits} == {}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+def test_pages_guides_and_sentences_use_plain_words():
+    assert len(WRITTEN) > 300
+    found = {path.relative_to(TOP).as_posix(): hard_in_text(path) for path in WRITTEN}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("page.html", "<p>Ask whoever runs\nthis server.</p>", 1),
+        ("guide.md", "It can be booked all\nthe same.", 1),
+        ("messages.pot", 'msgid ""\n"Say what "\n"helps."', 1),
+        ("guide.md", "Ask the person who runs this server.", 0),
+    ],
+)
+def test_the_search_finds_such_words_in_texts(tmp_path, name, text, found):
+    (tmp_path / name).write_text(text)
+    assert len(hard_in_text(tmp_path / name)) == found
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,12 @@ SENTENCES = {
     ),
     "unknown": lazy("No server has this name. Check the address for typing mistakes."),
     "private": lazy(
-        "This address leads into a private network. If that is right, ask whoever runs this"
+        "This address leads into a private network. If that is right, ask the person who runs this"
         " server to allow it: the setting is KALENDS_PRIVATE_HOSTS."
     ),
     "certificate": lazy(
         "The server cannot prove who it is: its certificate is expired, or was made for another"
-        " name. Check the address, or tell whoever runs that server."
+        " name. Check the address, or tell the person who runs that server."
     ),
     "unreachable": lazy("The server does not answer. Kalends tries again later."),
     "slow": lazy("The server takes too long to answer. Kalends tries again later."),

@@ -50,18 +50,18 @@ def know(accounts: Iterable[Account]) -> None:
     for group in groups.values():
         for account in group:
             vars(account)["siblings"] = group
-    published = {
+    nameable = {
         one.id: one
         for group in groups.values()
         for one in group
         if registry.of(one.kind).reads_only
     }
-    if not published:
+    if not nameable:
         return
-    for account in published.values():
+    for account in nameable.values():
         vars(account)["called"] = NAMELESS
-    for account_id, *called in _names(list(published)):
-        vars(published[account_id])["called"] = called
+    for account_id, *called in _names(list(nameable)):
+        vars(nameable[account_id])["called"] = called
 
 
 def _plain(account: Account, is_own: bool) -> str:

@@ -6,7 +6,6 @@ import logging
 import os
 import pkgutil
 import signal
-import time
 from datetime import UTC, datetime, timedelta
 
 import peewee

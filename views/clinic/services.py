@@ -39,7 +39,7 @@ WHO = [
 CHOICES = [
     ("either", lazy("A person or anyone")),
     ("person", lazy("A person, to be chosen")),
-    ("anyone", lazy("Whoever is free")),
+    ("anyone", lazy("Anyone who is free")),
 ]
 APPROVALS = [
     ("clinic", lazy("As the clinic’s settings say")),

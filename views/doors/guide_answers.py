@@ -39,7 +39,9 @@ def answer(name: str):
         return render_template("help/answer.html", form=form, page=PAGES[name], name=name), 422
     brakes.slow_down("guide", str(current_user.id), FREE)
     GuideNote.give(current_user, name, form.helpful.data == "yes", form.note.data)
-    flash(_("Thank you. Your answer is kept for whoever looks after Kalends in your clinic."))
+    flash(
+        _("Thank you. Your answer is kept for the person who looks after Kalends in your clinic.")
+    )
     return htmx.done(url_for("help.page", name=name))
 
 

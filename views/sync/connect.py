@@ -192,7 +192,7 @@ def _refusal(kind: str, known: Account | None) -> str | None:
     name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if why == State.NO_PLAN:
         return _(
-            "Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
+            "Your clinic’s plan has no two-way sync with {name}. The person who owns the clinic can"
             " change the plan.",
             name=name,
         )

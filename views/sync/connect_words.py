@@ -5,7 +5,7 @@ One sentence for each kind of refusal, used after signing in and after the first
 
 from base.catalogue import lazy
 
-_ORGANISATION = lazy("whoever looks after your organisation’s {name} accounts")
+_ORGANISATION = lazy("the person who looks after your organisation’s {name} accounts")
 _DECLINED = {
     "access_denied": (
         lazy(
@@ -32,7 +32,7 @@ _DECLINED = {
     "refused": (
         lazy(
             "{name} refused, and gave no reason that we know. Try again; if it goes on, tell"
-            " whoever runs Kalends."
+            " the person who runs Kalends."
         )
     ),
 }
@@ -61,14 +61,14 @@ _KINDS = {  # class of the error → sentence
     ),
     "PrivateServer": (
         lazy(
-            "This address leads into a private network. If that is right, ask whoever runs this"
-            " server to allow it: the setting is KALENDS_PRIVATE_HOSTS."
+            "This address leads into a private network. If that is right, ask the person who runs"
+            " this server to allow it: the setting is KALENDS_PRIVATE_HOSTS."
         )
     ),
     "UnsafeServer": (
         lazy(
             "The server cannot prove who it is, or its address does not begin with https://. Your"
-            " password was not sent. Check the address, or tell whoever runs that server."
+            " password was not sent. Check the address, or tell the person who runs that server."
         )
     ),
     "OtherServer": (
@@ -84,7 +84,7 @@ _KINDS = {  # class of the error → sentence
     "NoMailbox": (
         lazy(
             "This account has no calendar that other programs can use. Choose another account,"
-            " or ask whoever looks after it."
+            " or ask the person who looks after it."
         )
     ),
     "NotConfigured": (
@@ -96,7 +96,7 @@ _KINDS = {  # class of the error → sentence
     "Forbidden": (
         lazy(
             "{name} does not let Kalends see the calendars of this account. Choose another"
-            " account, or ask whoever looks after it."
+            " account, or ask the person who looks after it."
         )
     ),
 }

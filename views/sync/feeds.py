@@ -32,7 +32,9 @@ _REFUSALS = {
             " no link answers"
         )
     ),
-    "calendar": lazy("You have no calendar here yet. Ask whoever manages the team to give you one"),
+    "calendar": lazy(
+        "You have no calendar here yet. Ask the person who manages the team to give you one"
+    ),
     "most": lazy(
         "You have {most_feeds} links. Stop one that nothing reads, then make a new one",
         most_feeds=MOST_FEEDS,
@@ -323,7 +325,7 @@ def revoke(feed_id: int):
             _("“{feed}” is stopped.", feed=feed.name),
             _("For 30 days its address gives one entry, “This link was stopped”.")
             if feed.clinic.empty_when_stopped
-            else _("Whoever still has its address gets nothing."),
+            else _("Anyone who still has its address gets nothing."),
         ),
         f"link-{feed.id}",
     )

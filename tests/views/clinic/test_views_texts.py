@@ -83,7 +83,7 @@ def test_a_trial_message_says_what_became_of_it(owner, linden, clock):
     for phase, word, said in [
         ("sent", "", "took your trial message"),
         ("failed", "422", "does not take this message"),
-        ("failed", "private", "ask whoever runs this server to allow it"),
+        ("failed", "private", "ask the person who runs this server to allow it"),
         ("failed", "404", "is not there any more"),
         ("failed", "418", "The service answered 418."),
     ]:

@@ -118,7 +118,7 @@ SAID = [  # requirement, page, the words of ours that say it
         "B12",
         "privacy",
         (
-            "Not recommended. It tells whoever sees the calendar who is treated, and for what:"
+            "Not recommended. It tells anyone who sees the calendar who is treated, and for what:"
             " health data are exposed"
         ),
     ),
@@ -141,7 +141,7 @@ SAID = [  # requirement, page, the words of ours that say it
     ("B19", "privacy", "take the calendar out of the app and subscribe again"),
     ("B20", "privacy", "Tick it again, and they answer with the present choice"),
     ("B21", "privacy", "A new choice is in your links at once, for past and coming bookings alike"),
-    ("B22", "privacy", "should entries then stand there twice, remove the older calendar"),
+    ("B22", "privacy", "should entries then be there twice, remove the older calendar"),
     ("B22", "troubleshooting", "Remove the older calendar in the app"),
     ("B23", "troubleshooting", "This can happen in any app that follows a link"),
     ("B24", "refresh", "on an iPhone every 15 minutes at best"),

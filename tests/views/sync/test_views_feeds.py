@@ -590,7 +590,7 @@ class TestRotate:
         for path, data, sentence in (
             (f"{link.id}/rotation", {}, "the old one is dead"),
             ("privacy", {"hide_sensitive": "y"}, "Every link of yours now says"),
-            (f"{link.id}/revocation", {}, "is stopped. Whoever still has"),
+            (f"{link.id}/revocation", {}, "is stopped. Anyone who still has"),
         ):
             text = pat.post(f"/sync/links/{path}", data=data, headers=HTMX).get_data(as_text=True)
             card = text.partition(
