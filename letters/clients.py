@@ -1,7 +1,6 @@
 """Letters to clients about their bookings, rendered from what is true when they are sent."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -113,10 +112,7 @@ def _text(
     clinic = letter.clinic
     shown = [visits.visit_of(clinic, settings, booking, was, kind) for booking, _kind, was in rows]
     if len(rows) > 1 and kind not in visits.OVER:
-        shown = [
-            replace(one, manage_url=manage_url(row, None))
-            for one, (row, _kind, _was) in zip(shown, rows, strict=True)
-        ]
+        shown = visits.several(shown, [manage_url(row, None) for row, _kind, _was in rows])
     online = OnlineSettings.of(clinic)
     holder = rows[0][0].patient
     is_theirs = holder is not None and holder.record_in_use.id == client.id

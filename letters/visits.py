@@ -1,6 +1,7 @@
 """One appointment in the words of a letter, in the state that its client knows."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -15,12 +16,15 @@ from sync.events import visit
 from .text import one_line
 
 CLOCK_CHANGE = timedelta(hours=2)  # a day with a change is longer or shorter by this, at most
+MOST_ADDABLE = 12  # appointments of a letter that each have addresses for calendars
 OVER = ("declined", "lapsed", "cancelled")  # kinds after which the client no longer has the booking
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One appointment of a letter, in words. `zone`: of the times; "" for whole days."""
+    """One appointment of a letter, in words. `zone`: of the times; "" for whole days.
+    `is_addable`: the letter has several, and shows this one's addresses for calendars.
+    """
 
     day: str
     clock: str
@@ -34,6 +38,7 @@ class Visit:
     google_url: str
     outlook_url: str
     manage_url: str = ""  # if a letter has several appointments
+    is_addable: bool = False
 
 
 def as_known(booking: Booking, was: ClientFacts | None) -> Booking:
@@ -93,6 +98,17 @@ def visit_of(
         google_url="" if kind in OVER else visit.google_url(*entry),
         outlook_url="" if kind in OVER else visit.outlook_url(*entry),
     )
+
+
+def several(shown: Sequence[Visit], manage_urls: Sequence[str]) -> list[Visit]:
+    """The appointments of a letter that has several, each with the address where its client may
+    change it. In a long letter none has addresses for calendars: it has the attached file.
+    """
+    is_short = len(shown) <= MOST_ADDABLE
+    return [
+        replace(one, manage_url=url, is_addable=bool(url) and is_short)
+        for one, url in zip(shown, manage_urls, strict=True)
+    ]
 
 
 def _clock(booking: Booking) -> str:

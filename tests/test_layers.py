@@ -165,6 +165,7 @@ ROOMS = {  # the same, inside the rooms
     "views.sync": (
         {
             "action_words",
+            "banner_words",
             "by_address",
             "change_words",
             "connect_words",

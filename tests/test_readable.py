@@ -492,6 +492,32 @@ def test_the_search_finds_broken_tags(source, found):
     assert broken_tags(source) == found
 
 
+BOUND = re.compile(r"(?:\|length|\bmany|\bcount)\s*[<>]=?\s*\d{2,}|\[:\d{2,}\]|\bfamily\s*[!=]=")
+
+
+def test_a_template_holds_no_bound_and_knows_no_app_by_its_name():
+    """How many are shown, and which program does what, is decided once, under a name."""
+    found = {
+        path.relative_to(TOP).as_posix(): BOUND.findall(path.read_text())
+        for path in PAGES
+        if BOUND.search(path.read_text())
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if visits|length <= 12 %}",
+        "{% for one in rows[:10] %}",
+        "{% if many > 10 %}",
+        '{% if reader.family == "Google Calendar" %}',
+    ],
+)
+def test_every_bound_in_a_template_is_seen(source):
+    assert BOUND.search(source)
+
+
 def test_a_template_asks_few_questions():
     """More stand for several things that a reader looks for: each has a file of its own."""
     asked = {

@@ -39,6 +39,7 @@ _FAMILIES = (  # part of a User-Agent, lower case → name; the first match coun
     ("okhttp", "an Android app"),
     ("mozilla/", "a browser"),
 )
+_SELF_PACED = ("Google Calendar",)  # however often a feed asks to be read
 Reads = tuple[datetime, datetime, int]  # first, last, how many
 _SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has read once
 
@@ -48,6 +49,11 @@ def family(user_agent: str) -> str:
     """The family of a calendar program by its User-Agent."""
     lowered = user_agent[:300].lower()
     return next((name for piece, name in _FAMILIES if piece in lowered), "another app")
+
+
+def is_self_paced(name: str) -> bool:
+    """Whether programs of this family alone decide how often they read a feed."""
+    return name in _SELF_PACED
 
 
 class ReadLog:

@@ -14,6 +14,7 @@ from base.tables.outbox import Letter
 from free_times.online import answering, requests
 from free_times.online.bookings import OnlineBooking
 from free_times.rules import OnlineSettings
+from letters import visits
 from models import Booking, Clinic, Patient, Service, User, Venue
 
 
@@ -451,3 +452,12 @@ def test_a_worker_that_dies_leaves_nobody_untold(linden, clock, letters, to_all)
     assert "You are booked" in event(letter)[0].text
     assert event(letter)[1]["DTSTART"].dt == there.starts_at
     assert letters.send() == []
+
+
+@pytest.mark.parametrize(("count", "is_addable"), [(2, True), (12, True), (13, False)])
+def test_each_appointment_of_a_short_letter_can_be_put_into_a_calendar(count, is_addable):
+    words = ("day", "clock", "zone", "where", "map_url", "length", "person", "service", "was")
+    one = visits.Visit(*words, google_url="g", outlook_url="o")
+    shown = visits.several([one] * count, ["m"] * count)
+    assert [each.is_addable for each in shown] == [is_addable] * count
+    assert not visits.several([one, one], ["", "m"])[0].is_addable

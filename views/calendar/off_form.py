@@ -22,6 +22,7 @@ from views.kit.merging import Merging
 from views.kit.week_fields import Weekdays
 
 DATES = ("first_on", "last_on")
+MOST_LISTED = 10  # bookings during it, by name; the rest are counted
 LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings during time off that repeats without end
 FACTS = {  # BadTime → the field and the sentence
     "year": ("first_on", lazy("Choose days from 1970 to 2099")),
@@ -143,6 +144,16 @@ class OffForm(Merging):
         """Find the bookings during any of it."""
         found = {row.id: row for off in offs for row in bookings_in(off, self.practitioner)}
         self.bookings = sorted(found.values(), key=lambda row: row.starts_at)
+
+    @property
+    def listed(self) -> list[Booking]:
+        """The first bookings during it, which the page names."""
+        return self.bookings[:MOST_LISTED]
+
+    @property
+    def unlisted(self) -> int:
+        """The number of bookings during it that the page does not name."""
+        return len(self.bookings) - len(self.listed)
 
     @property
     def keys(self) -> str:

@@ -10,6 +10,7 @@ from base.text import IDENTIFIERS, cut
 from models import Feed, FeedRead, Practitioner, User
 from people import zones
 from sync.events.face import identifier_of
+from sync.feeds import readers
 from sync.providers import registry
 from sync.tables import account_names, history
 from sync.tables.accounts import Account
@@ -193,6 +194,11 @@ def rhythm(read: FeedRead) -> str:
         if seconds
         else ""
     )
+
+
+def is_self_paced(read: FeedRead) -> bool:
+    """Whether the program that reads it alone decides how often."""
+    return readers.is_self_paced(read.family)
 
 
 def going_stale(feed: Feed) -> str:

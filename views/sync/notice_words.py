@@ -49,6 +49,18 @@ class Changes:
 
 
 ShownNotice = Notice | DoubleBookings | Changes
+_DANGERS = "reconnect", "calendar_gone"  # nothing goes outside until a person acts
+_WARNINGS = (
+    *("deletes", "empty", "source_empty"),
+    *("double", "doubles", "stray", "stray_unknown", "guests"),
+)
+
+
+def tone(notice: ShownNotice) -> str:
+    """Its colour: "danger", "warning", or "info" for what only reports or reminds."""
+    if notice.kind in _DANGERS:
+        return "danger"
+    return "warning" if notice.kind in _WARNINGS else "info"
 
 
 def template(notice: ShownNotice) -> str:

@@ -19,7 +19,7 @@ from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import sync_page
+from . import banner_words, sync_page
 
 blueprint = Blueprint("notices", __name__)
 
@@ -148,12 +148,12 @@ def to_decide() -> int:
 
 
 @blueprint.app_template_global()
-def stuck_accounts() -> list[tuple[Account, states.State, str]]:
-    """The signed-in person's accounts whose state makes the calendar show less than expected, each
-    with its state and its name.
+def sync_banners() -> list[banner_words.Banner]:
+    """A banner above the calendar for each of the signed-in person's accounts whose state makes it
+    show less than expected.
     """
     found = state.any_of(_mine()[0], states.BANNER)
-    return [(account, why, account_names.name_of(account)) for account, why in found]
+    return [banner_words.banner(one, why, account_names.name_of(one)) for one, why in found]
 
 
 def _mine() -> tuple[list[Account], list[Notice]]:

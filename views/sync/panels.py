@@ -111,11 +111,24 @@ def context(is_poll: bool = False, **more) -> dict:
         "by_kind": {account.kind: account for account in accounts},
         "key": key(panels, notices),
         "providers": registry.PROVIDERS,
+        "offered": _offered(),
         "swap": htmx.is_partial(),
         "words": sync_words,
         "is_busy": any(panel["status"].is_busy for panel in panels),
         **more,
     }
+
+
+def _offered() -> list[tuple[str, registry.ProviderRow]]:
+    """The providers to choose from for both ways, also those that an administrator must set up
+    first. Those whose accounts name their own server are offered where that is allowed.
+    """
+    kinds = gateway.kinds()
+    return [
+        (kind, row)
+        for kind, row in registry.PROVIDERS.items()
+        if not row.reads_only and (kind in kinds or not row.has_own_address)
+    ]
 
 
 def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRun]:
