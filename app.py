@@ -288,7 +288,7 @@ def _typed(status: int) -> list[tuple[str, str]]:
 
 def _show_error(error: Exception):
     """The page for a refusal or a fault. A fault is logged by reference and place; its message
-    could hold a client's name.
+    could contain a client's name.
     """
     if isinstance(error, HTTPException) and error.response is not None:
         return error.response

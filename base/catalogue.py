@@ -2,7 +2,7 @@
 
 Each sentence in Python goes through one of three functions, by GNU gettext's conventions, and so
 does what templates count (`ngettext`): `translations/messages.pot` has them all. The English
-sentence is the key. English is the only language so far; `translations` holds the one in use.
+sentence is the key. English is the only language so far; `translations` contains the one in use.
 """
 
 import gettext

@@ -1,6 +1,6 @@
 """The queue. A job is a wake-up: it carries ids alone.
 
-The database holds what is due. `operate.chores.sweep` finds work whose wake-up was lost.
+The database has what is due. `operate.chores.sweep` finds work whose wake-up was lost.
 
 This module imports no job, so it stands below all of them: the caller passes the function.
 """
@@ -215,7 +215,7 @@ def carry_out(name: str, *ids: int) -> None:
     """Run the function of this dotted name with the database open; every job runs through here.
 
     An error ends here and is logged by its place: RQ would log the message and keep it in Redis,
-    and it could hold a client's name. The work stays due in the database, and the next sweep finds
+    and it could tell a client's name. The work stays due in the database, and the next sweep finds
     it.
     """
     try:

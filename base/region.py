@@ -1,6 +1,6 @@
 """How dates and times of day are written for people, and on which day their week begins.
 
-Each clinic chooses, and each person may choose otherwise; `current` holds the choice for the page,
+Each clinic chooses, and each person may choose otherwise; `current` has the choice for the page,
 letter or message that is being written. Every time of day that a person reads is written by `clock`
 or `wall`, every date by `day_names`. Values for machines (fields of forms, addresses, files, JSON)
 stay in ISO 8601.
@@ -109,7 +109,7 @@ def hour(number: int) -> str:
 
 
 def week_of(day: date) -> list[date]:
-    """The seven days of the week that holds `day`, from the day on which weeks begin here."""
+    """The seven days of the week that contains `day`, from the day on which weeks begin here."""
     first = day - timedelta(days=(day.weekday() - current.get().week_start) % 7)
     return [first + timedelta(days=n) for n in range(7)]
 

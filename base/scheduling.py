@@ -214,7 +214,7 @@ def local_day(at: datetime, zone: ZoneInfo) -> date:
 
 
 def week_of(day: date) -> list[date]:
-    """The seven days of the ISO week that holds `day`, Monday first."""
+    """The seven days of the ISO week that contains `day`, Monday first."""
     monday = day - timedelta(days=day.weekday())
     return [monday + timedelta(days=n) for n in range(7)]
 
@@ -258,7 +258,7 @@ def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
 
 
 def within(span: Span, stretches: Iterable[Span]) -> bool:
-    """Whether one stretch holds the whole span."""
+    """Whether one stretch contains the whole span."""
     return any(s.starts_at <= span.starts_at and span.ends_at <= s.ends_at for s in stretches)
 
 

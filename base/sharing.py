@@ -182,7 +182,7 @@ def week(at: int) -> int:
 
 
 class Turns:
-    """Decides who gets a visit, among all who take part in the week (`sharing`). Results that hold
+    """Decides who gets a visit, among all who take part in the week (`sharing`). Results valid
     for a whole day are kept.
     """
 

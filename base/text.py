@@ -86,7 +86,7 @@ class TooLong(ValueError):
 
 
 class NotOneLine(ValueError):
-    """The text holds a line break or a character that cannot be seen.
+    """The text contains a line break or a character that cannot be seen.
 
     The message is a sentence for the person who typed it.
     """
@@ -310,7 +310,7 @@ def cents(raw: str) -> int | None:
 def places(error: BaseException) -> str:
     """The places where an error was raised, innermost first, for the log.
 
-    Its message is left out: it could hold a client's name.
+    Its message is left out: it could contain a client's name.
     """
     frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
     return " < ".join(

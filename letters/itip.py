@@ -25,7 +25,7 @@ class CalendarPart:
 
 
 def part(method: str, events: Sequence[Event], organizer: str, attendee: str) -> CalendarPart:
-    """The entries as a message. `method`: REQUEST and CANCEL hold one entry; CANCEL names the
+    """The entries as a message. `method`: REQUEST and CANCEL contain one entry; CANCEL names the
     attendee where the invitation did (`attendee` "": it did not).
     """
     people = [f"ORGANIZER:{_mailto(organizer)}"]

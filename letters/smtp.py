@@ -32,7 +32,7 @@ _OF_THE_SENDER = re.compile(
 class LetterRefused(Exception):
     """The server did not take the letter.
 
-    `word`: the server's code or the kind of fault, never its text, which may hold addresses.
+    `word`: the server's code or the kind of fault, never its text, which may contain addresses.
     `is_final`: no server will take this letter. `is_server`: the fault is not in this letter, so
     that other letters would meet it too. `wait`: how long the server asks us to wait. `answer`: its
     text, for a trial letter; never stored or logged.
@@ -231,7 +231,7 @@ def _of_one(code: int, text: bytes | str) -> LetterRefused:
     """A refusal of one letter's recipient or text.
 
     It is final, unless it says that the sender may not send: then somebody can mend that within
-    the day. It holds up no other letter, since it may be the rule of one recipient's server.
+    the day. It delays no other letter, since it may be the rule of one recipient's server.
     """
     refused = _answered(code, text, is_server=code == 421)
     refused.is_final = 500 <= code < 600 and not _OF_THE_SENDER.match(refused.word)

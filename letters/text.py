@@ -58,7 +58,7 @@ def header(text: str) -> str:
     """Text in the form for a header: one short line (RFC 5322 §2.1.1).
 
     An apparent start of an encoded word (RFC 2047) is broken up: mail programs would decode it, and
-    it may hold line ends.
+    it may contain line ends.
     """
     return one_line(text).replace("=?", "= ?")[:MOST_IN_HEADER]
 

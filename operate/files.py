@@ -37,7 +37,7 @@ def write_whole(file: Path, content: str) -> None:
 
 
 def clear_away(folder: Path, prefix: str, older_than: timedelta = timedelta()) -> None:
-    """Delete files of a killed backup or restore: they hold clients' records."""
+    """Delete files of a killed backup or restore: they contain clients' records."""
     for left in folder.glob(f"{prefix}*"):
         if time.time() - left.stat().st_mtime >= older_than.total_seconds():
             shutil.rmtree(left, ignore_errors=True)

@@ -2,7 +2,7 @@
 address.
 
 They type six digits from the letter into the form that is still open. The digits are derived from
-the server's key and a salt; no row holds them.
+the server's key and a salt; no row contains them.
 """
 
 import hashlib

@@ -135,5 +135,5 @@ class NewValues:
 
 
 def plain(value: Any) -> Any:
-    """A value as its column holds it: the id of a row, else the value itself."""
+    """A value as its column has it: the id of a row, else the value itself."""
     return value.id if isinstance(value, Base) else value

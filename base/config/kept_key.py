@@ -81,7 +81,7 @@ def why_no_key(database_url: str) -> str:
     try:
         if not has_clinic(database_url):
             return ""
-    except CannotAsk as error:  # it may hold data
+    except CannotAsk as error:  # it may contain data
         raise SettingsError(
             [
                 _(

@@ -1,4 +1,4 @@
-"""Whether a database holds a clinic, asked before it is opened as ours."""
+"""Whether a database contains a clinic, asked before it is opened as ours."""
 
 import sqlite3
 from contextlib import closing

@@ -63,7 +63,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check everything, by default from `environment()`.
 
-        `NAME_FILE` names a file that holds NAME. Creates nothing: `secret_keys` is empty before the
+        `NAME_FILE` names a file with NAME. Creates nothing: `secret_keys` is empty before the
         first start, or `key_fault` says why. Raises SettingsError.
         """
         read = _Reader(environment() if environ is None else environ)

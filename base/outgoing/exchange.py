@@ -1,6 +1,6 @@
 """One request to an address that somebody entered, within limits, and its possible results.
 
-Errors hold nothing of the address but its host: the rest may hold a password.
+Errors contain nothing of the address but its host: the rest may contain a password.
 """
 
 import logging
@@ -100,7 +100,7 @@ def client(
     environment: a proxy would look names up again. A `transport` given here connects by its own
     rules.
     """
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its other log lines hold addresses
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its other log lines contain addresses
     return Client(
         longest_seconds,
         backend=PublicOnly(_allowed, resolver),

@@ -13,7 +13,7 @@ from .many import insert_many_rows, tuples
 class AuditEntry(Base):
     """An entry of the history: who changed what, and when.
 
-    `detail` holds counts, times and settings; never a client's name, a token or a URL.
+    `detail` contains counts, times and settings; never a client's name, a token or a URL.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="audit")

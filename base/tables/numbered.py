@@ -121,7 +121,7 @@ class Numbered(Archivable):
     def named(cls, clinic: Base, actor: Base | None, name: str, **contact: Any) -> Any:
         """Add a client by the whole name: its first word, and the rest.
 
-        `contact` may hold `phone`, `email`, `texts` (wants text messages) and `internal_id`.
+        `contact` may contain `phone`, `email`, `texts` (wants text messages) and `internal_id`.
         """
         first, _, last = name.partition(" ")
         names = {"first_name": first[:80], "last_name": last.strip()[:80]}

@@ -85,7 +85,7 @@ class Letter(Base):
     Its key (kind, about, sequence) is unique, so that no change causes two letters.
 
     `about`: the id of a user, an account or a booking, by `kind`. `sequence` tells apart what is
-    told about one row. `detail` holds ids and times, never a name or a token. `phase`: "waiting"
+    told about one row. `detail` contains ids and times, never a name or a token. `phase`: "waiting"
     (due at `due_at`), "sent", "dropped" (its reason was gone), or "failed" (`word` says why: the
     server's code, or one word of ours). `failing_since`: the first failed try. `waits_for_server`:
     it waits because of the server itself. `queue`: by which server it leaves, MAIL or a clinic's

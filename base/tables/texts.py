@@ -24,7 +24,7 @@ CHOICE_OF = {"approved": "booked"}
 class TextSettings(ClinicSettings):
     """One row at most for each clinic; none means that nothing was set up.
 
-    `sealed_url`: the encrypted address of the service, which often holds a key. `sealed_secret`:
+    `sealed_url`: the encrypted address of the service, which often contains a key. `sealed_secret`:
     what they are signed with. `kinds`: those of KINDS that are sent. `is_on`: whether clients get
     any.
     """

@@ -34,7 +34,7 @@ _INVOICES = {
     "partly": tuple(word for word in values.PARTLY_PAID if word not in _ENDED),
     "invoiced": (*values.UNPAID, "sent", "issued", "approved", "authorised", "authorized", "yes"),
 }
-_SHOWN = {  # Outlook's files hold the numbers
+_SHOWN = {  # Outlook's files contain the numbers
     "tentative": ("1", "tentative", "maybe"),
     "busy": ("2", "4", "5", "busy", "out of office", "oof", "away", "working elsewhere", "opaque"),
     "free": ("3", "free", "available", "transparent"),

@@ -4,9 +4,9 @@ client.
 Google: https://developers.google.com/identity/protocols/oauth2/web-server Microsoft:
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 
-Nothing is stored here: the person's session holds the `AuthorizationRequest`, the account's row the
+Nothing is stored here: the person's session has the `AuthorizationRequest`, the account's row the
 `Tokens`.
-The caller holds the account's lease, so that no two processes refresh its tokens at once.
+The caller has the account's lease, so that no two processes refresh its tokens at once.
 """
 
 import hmac
@@ -116,7 +116,7 @@ class Tokens:
 
 
 class OAuth:
-    """One application at one provider. Errors are those of `providers.errors`; they hold no token,
+    """One application at one provider. Errors are those of `providers.errors`; they have no token,
     code or address.
     """
 
@@ -201,7 +201,7 @@ class OAuth:
             _judge(answer)
 
     def _tokens(self, grant_type: str, **form: str) -> Tokens:
-        """The answer of the token address; the form holds our id and secret."""
+        """The answer of the token address; the form contains our id and secret."""
         application, now = self._application, self._clock()
         identity = {"client_id": application.client_id, "client_secret": application.client_secret}
         with reading():

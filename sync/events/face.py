@@ -21,7 +21,7 @@ BUSY = Face("Busy")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one calendar outside shows bookings. `title` holds the blocks {organisation} {service}
+    """How one calendar outside shows bookings. `title` contains the blocks {organisation} {service}
     {client} {practitioner}, parted by spaces; `details` "status", "rate", "notes", for the parts
     of the description.
     """

@@ -111,7 +111,7 @@ def vevent(event: Event) -> str:
 
 def calendar(name: str, zone_name: str, events: Iterable[Event]) -> bytes:
     """A whole feed named `name`; `zone_name` is the hint for display and, since a calendar must
-    hold a component (§3.6), the VTIMEZONE of an empty one.
+    contain a component (§3.6), the VTIMEZONE of an empty one.
     """
     years: dict[str, tuple[int, int]] = {}
     fragments = []

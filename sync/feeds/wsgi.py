@@ -134,7 +134,7 @@ class FeedsApp:
                     return self._found(environ, found, now, address) if found else _REFUSED
             except TakesWork:
                 raise
-            # its message could hold a name or the address, so it is not raised further
+            # its message could contain a name or the address, so it is not raised further
             except Exception as error:
                 fault = error
                 # a half-read statement would show this thread an old state of the database

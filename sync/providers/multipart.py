@@ -99,7 +99,7 @@ def _answer(content: bytes) -> CallAnswer | None:
     if not status or not isinstance(value, dict):
         return None
     told = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
-    # the first of two with the same number counts; the answer may hold any octets
+    # the first of two with the same number counts; the answer may contain any octets
     named = {
         name.lower().encode(errors="replace"): str(text).encode(errors="replace")
         for name, text in told[::-1]

@@ -189,7 +189,7 @@ def _side(
 
 
 def given(value: object, *names: str) -> dict[str, Any]:
-    """A start or an end that holds one of these. Raises NoTime."""
+    """A start or an end that contains one of these. Raises NoTime."""
     if not isinstance(value, dict) or not any(value.get(name) for name in names):
         raise NoStartOrEnd
     return value

@@ -70,7 +70,7 @@ class PasswordSignIn(Protocol):
         """The login with the present number of halvings of its server's pace."""
 
     def place_of(self, text: str) -> str:
-        """A text that tells two accounts with one name apart. It holds no secret."""
+        """A text that tells two accounts with one name apart. It contains no secret."""
 
     def is_complete(self, text: str) -> bool:
         """Whether the server was found."""

@@ -44,7 +44,7 @@ def http_client(
     longest_seconds: float = LONGEST_SECONDS,
 ) -> Client:
     """The HTTP client for providers: each step and one whole exchange have time-outs; no redirects;
-    no address is logged (they hold e-mail addresses and sync tokens).
+    no address is logged (they contain e-mail addresses and sync tokens).
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return Client(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)

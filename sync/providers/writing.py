@@ -92,7 +92,7 @@ def answers_to(
 
 
 def _contradicts_itself(answer: CallAnswer | ProviderError) -> bool:
-    """Whether an answer says that a call was done, and holds an error."""
+    """Whether an answer says that a call was done, and contains an error."""
     return isinstance(answer, CallAnswer) and answer.status < 300 and bool(answer.body.get("error"))
 
 

@@ -1,4 +1,4 @@
-"""Accounts that were disconnected and may still hold events of ours.
+"""Accounts that were disconnected and may still contain events of ours.
 
 If the person connects the same account again, or another one with access to the same calendar,
 those events are recognised as theirs.

@@ -109,7 +109,7 @@ class Merging(Form):
         self.changed_by = ""
 
     def stored(self) -> list[str]:
-        """The names of the fields that hold what is stored."""
+        """The names of the fields that contain what is stored."""
         return [
             name for name in self._fields if name not in ("csrf_token", "seen", *self.not_stored)
         ]

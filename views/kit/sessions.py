@@ -1,6 +1,6 @@
 """The session of a request, in the form that Flask expects.
 
-For people who signed in it is a row of the database; their cookie holds only a random secret. For
+For people who signed in it is a row of the database; their cookie has only a random secret. For
 everyone else a few messages are kept in an encrypted cookie until the next page. A cookie never
 contains anything about clients.
 """

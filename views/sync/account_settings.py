@@ -135,7 +135,7 @@ def is_wide(account: Account) -> bool:
 
 
 def own_calendars(user: User) -> list[Practitioner]:
-    """The person's calendars that may be sent, closed ones included: they may hold bookings."""
+    """The person's calendars that may be sent, closed ones included: they may contain bookings."""
     return list(user.calendars())
 
 

@@ -33,7 +33,7 @@ AROUND = timedelta(days=400)  # how far an occurrence may be moved and still be 
 
 class CalDav(Polled):
     """The adapter for one account; see `base.Provider`. Its access token is the login as JSON
-    (`login.written`), which holds the server's address; `api_url` is not used.
+    (`login.written`), which contains the server's address; `api_url` is not used.
     """
 
     batch_size = BATCH_SIZE

@@ -27,7 +27,7 @@ def new_name(mark: Mark, secret: bytes) -> str:
 
 
 def uid(mark: Mark) -> str:
-    """The UID of an event of ours, which holds its mark. It includes the generation, so that no
+    """The UID of an event of ours, which contains its mark. It includes the generation, so that no
     deleted event's UID is used again. It differs from the UID in private links: some servers
     refuse one UID in two calendars of the same person.
     """

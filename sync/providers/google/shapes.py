@@ -83,7 +83,7 @@ def from_event_with_guests(event: Event, mark: Mark) -> dict[str, Any]:
 
 
 def from_mark(mark: Mark) -> dict[str, str]:
-    """The private extended properties that hold a mark."""
+    """The private extended properties that contain a mark."""
     whole = {
         INSTALLATION: mark.installation,
         REFERENCE: mark.reference,

@@ -27,7 +27,7 @@ NOT_WRITTEN = "read_only"
 
 class Published(Polled):
     """The adapter for one address; see `base.Provider`. Its access token is the login
-    (`signing_in`): the address, which may hold a name and a password, and the clock of times
+    (`signing_in`): the address, which may contain a name and a password, and the clock of times
     without a zone.
     """
 

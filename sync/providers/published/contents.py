@@ -35,7 +35,7 @@ LONGEST_NAME = 60
 
 
 class TooMuch(Exception):
-    """The document holds more than any real calendar; the argument is a word for it."""
+    """The document contains more than any real calendar; the argument is a word for it."""
 
 
 class OwnCalendar(Exception):

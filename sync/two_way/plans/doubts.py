@@ -92,10 +92,10 @@ def soonest(account: Account, at: datetime) -> datetime | None:
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
     """Ids of our events that a complete reading of our calendar lacks although the mappings say
-    that they are there or in doubt, past events last. And whether the reading holds none of
+    that they are there or in doubt, past events last. And whether the reading contains none of
     ours.
 
-    If the calendar holds an event without a readable id, it could be any of them: none counts as
+    If the calendar contains an event without a readable id, it could be any of them: none counts as
     lacking.
     """
     told = _there(delta)
@@ -114,7 +114,7 @@ def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
 
 
 def settle(account: Account, delta: Delta, at: datetime) -> None:
-    """After a complete reading: end the doubts about events that it holds or knows to be gone. Ids
+    """After a complete reading: end the doubts about events that it has or knows to be gone. Ids
     that it is `unsure` of become doubts. Call it inside the account's lease.
     """
     if "" in _there(delta):

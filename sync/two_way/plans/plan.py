@@ -262,7 +262,7 @@ def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step
 
 def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
     """Whether an event has changed, by laws 1 and 3. An event that is known to repeat stays a
-    repeat, whichever of its occurrences the delta holds.
+    repeat, whichever of its occurrences the delta contains.
     """
     still_repeats = seen.is_series and mapping.fingerprint.endswith(" repeats")
     return (

@@ -14,7 +14,7 @@ from sync.two_way.worker.trouble import CalendarGone
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:
     """Find or make our calendar: one of an earlier connection, one whose answer was lost, or a new
-    one. A list may omit it, and a second calendar would hold every booking twice, so it is
+    one. A list may omit it, and a second calendar would contain every booking twice, so it is
     looked for twice.
     """
     account, provider = context.account, context.provider

@@ -72,7 +72,7 @@ def in_order(
     steps: Iterable[Step], recent: set[str], at: datetime
 ) -> tuple[list[Step], list[Step]]:
     """The steps in their order: bookings that changed recently (`recent`, uids) first, then the
-    others by time, within the plan's own order. The second list holds creations that only depend
+    others by time, within the plan's own order. The second list contains creations that only depend
     on their booking, and may be planned again.
     """
     steps = list(steps)
