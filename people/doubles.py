@@ -20,7 +20,9 @@ class PerhapsListed(Exception):
         self.clients = clients
 
 
-def ask(clinic: Clinic, shown: str, name: str, phone: str = "", email: str = "") -> None:
+def ask_whether_known(
+    clinic: Clinic, shown: str, name: str, phone: str = "", email: str = ""
+) -> None:
     """Raise PerhapsListed if a client who is likely this one is not among those `shown` (ids, with
     spaces between) to the person who adds.
 

@@ -51,7 +51,7 @@ def lines(clinic: Clinic) -> list[PersonLine]:
 
 
 @database.atomic()
-def ask(people: Sequence[PersonLine], actor: User) -> int:
+def ask_people(people: Sequence[PersonLine], actor: User) -> int:
     """Write to each whose sync is off, at most once a day. Returns the number of letters; 0 if mail
     is not set up.
     """

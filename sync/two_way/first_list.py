@@ -41,7 +41,7 @@ def due() -> "ModelSelect[Account]":
     )
 
 
-def ask(account: Account) -> None:
+def ask_for_calendars(account: Account) -> None:
     """Ask for the list now."""
     unlisted = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
     Account.update(**unlisted).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()

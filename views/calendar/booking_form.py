@@ -182,7 +182,7 @@ class BookingForm(Times):
 
     def add_client(self) -> Patient:
         """Add the new client. Raises PerhapsListed; then `doubles` are to be shown."""
-        doubles.ask(access.clinic(), self.told.data or "", **self.new_client)
+        doubles.ask_whether_known(access.clinic(), self.told.data or "", **self.new_client)
         return Patient.named(access.clinic(), current_user, **self.new_client)
 
     @property

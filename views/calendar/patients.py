@@ -89,7 +89,7 @@ class ClientForm(Merging):
     def _add(self, clinic: Clinic, actor: User, **values: Any) -> Patient:
         name = f"{values['first_name']} {values['last_name']}".strip()
         reach = {"phone": values["phone"], "email": values["email"]}
-        doubles.ask(clinic, self.told.data or "", name, **reach)
+        doubles.ask_whether_known(clinic, self.told.data or "", name, **reach)
         return Patient.add(clinic, actor, **values)
 
 

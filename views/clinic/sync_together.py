@@ -34,7 +34,7 @@ def act():
         said = ngettext("{count} private link is made.", "{count} private links are made.", count)
         none = _("No link was made. Tick people who let their bookings appear and have no link.")
     else:
-        count = sync_together.ask(chosen, current_user)
+        count = sync_together.ask_people(chosen, current_user)
         said = ngettext("{count} e-mail is on its way.", "{count} e-mails are on their way.", count)
         none = _("Nobody was asked. Tick people whose sync is off and who were not asked today.")
     flash(said if count else none, "message" if count else "warning")

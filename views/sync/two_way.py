@@ -168,7 +168,7 @@ def act(account_id: int, what: str):
     elif account.is_active:
         controls.ask(account, what, current_user)
     elif what == "check":
-        first_list.ask(account)
+        first_list.ask_for_calendars(account)
     return sync_page.changed(said, f"account-{account.id}")
 
 

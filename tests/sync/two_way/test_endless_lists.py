@@ -62,13 +62,13 @@ def test_bookings_go_on_though_the_list_never_ends(world, asked):
 def test_a_new_account_with_such_a_list_is_looked_at_seldom(world, asked):
     account = world.connect()
     requests = asked()
-    first_list.ask(account)
+    first_list.ask_for_calendars(account)
     for _ in range(20):
         first_list.read(account.id)
         world.later(minutes=5)
     row = Account.get_by_id(account.id)
     assert row.health == "waiting" and 0 < len(requests) <= MOST
     assert row.wait_until - world.clock.now > timedelta(hours=4)
-    first_list.ask(row)  # a person may always try again
+    first_list.ask_for_calendars(row)  # a person may always try again
     first_list.read(account.id)
     assert MOST < len(requests) <= 2 * MOST
