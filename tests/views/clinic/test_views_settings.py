@@ -262,6 +262,7 @@ def test_losing_links_asks_first_in_numbers(app, owner, linden, link):
     assert (
         page.startswith('<section id="plan"')
         and "Stop 1 link and move" in page
+        and "and stop 1 private link?" in page
         and "<strong>for good</strong>" in page
     )
     assert fresh(linden).plan == "self-hosted"
