@@ -2,7 +2,8 @@
 """Refuse a commit whose subject is long or says nothing.
 
 With an argument, the file that has a message: that message, as git's hook asks. Without one: the
-commits since the last tag, or the last 50, of the checkout that this file is in.
+commits of the checkout that this file is in which no remote has yet, since only these can still be
+reworded.
 """
 
 import re
@@ -13,8 +14,6 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 LONGEST = 60
 EMPTY = ("Prove", "Tell", "Let", "Keep")  # they name no change: “Fix lost update of booking notes”
-MOST = 50
-BEGIN = "2026-11-30T09:00:00Z"  # older commits were made before they were checked
 
 
 def faults(message: str) -> list[str]:
@@ -38,18 +37,15 @@ def faults(message: str) -> list[str]:
 def subjects(top: Path) -> list[str]:
     """The commits to check, each as its short hash and its subject, newest first.
 
-    None in a tree without history (an archive of a release, a container). A shallow clone has the
-    commits that it has.
+    None in a tree without history (an archive of a release, a container), or without a remote.
     """
-    if not (top / ".git").exists():
+    if not (top / ".git").exists() or not _git(top, "remote"):
         return []
-    tag = _git(top, "describe", "--tags", "--abbrev=0")
-    commits = [f"{tag}..HEAD"] if tag else [f"--max-count={MOST}", "HEAD"]
-    return _git(top, "log", "--format=%h %s", f"--since={BEGIN}", *commits).splitlines()
+    return _git(top, "log", "--format=%h %s", "HEAD", "--not", "--remotes").splitlines()
 
 
 def _git(top: Path, *arguments: str) -> str:
-    """The output of git; "" where git is missing or refuses, such as for want of a tag."""
+    """The output of git; "" where git is missing or refuses, such as before the first commit."""
     try:
         done = subprocess.run(  # noqa: S603 (no shell)
             ["git", "-C", str(top), *arguments],  # noqa: S607
