@@ -65,7 +65,7 @@ def connect(page, email, provider="Google"):
     page.goto("/sync/")
     if not page.get_by_label("Let my bookings appear").is_checked():
         page.get_by_label("Let my bookings appear").check()
-        expect(page.locator("#flash")).to_contain_text("may appear")
+        expect(page.locator("#flash")).to_contain_text("appear in other calendars")
     page.get_by_label("Initials").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#flash")).to_contain_text("Saved")

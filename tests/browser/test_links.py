@@ -178,7 +178,7 @@ def test_a_full_name_is_saved_only_after_the_second_confirmation(pat):
     expect(pat.locator("#errors")).to_contain_text("Tick that you understand")
     pat.get_by_label("I understand, and I want full names in my calendar").check()
     pat.locator("#identifier").get_by_role("button", name="Save", exact=True).click()
-    expect(pat.get_by_text("Saved. Private links show it")).to_be_visible()
+    expect(pat.get_by_text("Saved. Next, choose how you would like to sync.")).to_be_visible()
     expect(pat.locator("#identifier summary")).to_contain_text("Full name")
 
 

@@ -145,12 +145,11 @@ def test_it_works_without_javascript(live, enter):
     for box in page.get_by_role("checkbox").all():
         box.check()
     page.get_by_role("button", name="Allow").click()
-    until(lambda: page.goto("/sync/") and page.get_by_role("button", name="Start sync").count(), 30)
+    until(lambda: page.goto("/sync/") and page.get_by_role("button", name="Start sync").count())
     page.get_by_role("button", name="Start sync").click()
     until(
-        lambda: page.goto("/sync/") and "Up to date." in page.locator("[id^=status-]").inner_text(),
-        60,
+        lambda: page.goto("/sync/") and "Up to date." in page.locator("[id^=status-]").inner_text()
     )
     page.goto("/sync/accounts/disconnection")
     page.get_by_role("button", name="Disconnect").click()
-    until(lambda: page.goto("/sync/") and page.locator("[id^=status-]").count() == 0, 30)
+    until(lambda: page.goto("/sync/") and page.locator("[id^=status-]").count() == 0)
