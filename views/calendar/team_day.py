@@ -73,7 +73,7 @@ def by_time():
     shown = page()
     if shown is None:
         return redirect(url_for("week.index"))
-    return htmx.show("team_day/by_time.html", "team_day/_in_place.html", **shown)
+    return htmx.show("team_day/by_time.html", "team_day/_list.html", **shown)
 
 
 @blueprint.get("/calendar/team/changes/<any(columns, list):form>")
