@@ -133,11 +133,10 @@ EVERY = os.environ.get("ALL_CALDAV_SERVERS") == "1"  # and every test at each of
 SLOW = {"davical", "sogo"}  # to start
 
 
+WANTED = [name for name in STARTERS if EVERY or name not in SLOW]
+
+
 def installed() -> list[str]:
     """The servers that can be started here; the slow ones where all were asked for."""
-    may = [name for name in STARTERS if os.geteuid() == 0 or name not in AS_ROOT]
-    return [
-        name
-        for name in may
-        if all(path.exists() for path in NEEDS[name]) and (EVERY or name not in SLOW)
-    ]
+    may = [name for name in WANTED if os.geteuid() == 0 or name not in AS_ROOT]
+    return [name for name in may if all(path.exists() for path in NEEDS[name])]

@@ -290,6 +290,12 @@ def sogo(server) -> str:
     return "/SOGo/dav/"
 
 
+PACKAGES = {  # of Debian
+    "sabre": "php-sabre-dav php-cli php-sqlite3",
+    "cyrus": "cyrus-caldav cyrus-imapd sasl2-bin libsasl2-modules",
+    "davical": "davical php-cli php-pgsql php-curl php-xml postgresql",
+    "sogo": "sogo memcached nginx postgresql",
+}
 STARTERS = {"sabre": sabre, "cyrus": cyrus, "davical": davical, "sogo": sogo}
 NEEDS = {
     "sabre": (SABRE, SABRE_SQL),

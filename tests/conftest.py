@@ -60,6 +60,7 @@ HAS_TWICE = pytest.StashKey[bool]()  # whether this run leaves out tests on Post
 SLOW = {  # files that take long; `make quick` leaves them out
     "test_arrival",
     "test_backups",
+    "test_caldav_foreign_clients",
     "test_commands",
     "test_fault_table",
     "test_front_door",

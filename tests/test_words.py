@@ -85,6 +85,11 @@ def test_times_of_day_are_written_as_the_region_does():
     assert hits == [], 'let a template say `"08:00"|wall`, and Python `region.clock`'
 
 
+def test_names_are_joined_as_in_a_sentence():
+    hits = [where for where, text in said() if 'join(" and ")' in text]
+    assert hits == [], "let a template say `names|listed`: of three, the first two have a comma"
+
+
 def test_the_search_reads_templates_catalogue_and_scripts():
     assert {where.split("/")[0] for where, __ in said()} >= {"templates", "messages.pot", "card.js"}
     assert sum(len(text) for __, text in said()) > 100_000

@@ -17,7 +17,7 @@ from flask_login import current_user
 from jinja2.ext import Extension
 
 from base import day_names, region, scheduling
-from base.catalogue import _, lazy, ngettext
+from base.catalogue import _, lazy, listed, ngettext
 from base.config.version import VERSION
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
@@ -118,7 +118,7 @@ def init_app(app: Flask) -> None:
         ngettext=ngettext,
         provider_words=provider_words,
     )
-    app.jinja_env.filters.update(called=called, provider=registry.name)
+    app.jinja_env.filters.update(called=called, listed=listed, provider=registry.name)
     app.jinja_env.filters["account_name"] = account_names.name_of
     app.jinja_env.filters.update(
         day=day,

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
-from caldav_installed import EVERY, Installed, installed
+from caldav_installed import AS_ROOT, EVERY, WANTED, Installed, installed
 from caldav_servers import SECRET, SERVERS, USER, Server
+from caldav_starters import PACKAGES
 from provider_worlds import INSTALLATION, NOW, WINDOW, event, mark, whole_days
 from provider_worlds import SECRET as OUR_SECRET
 
@@ -28,6 +29,7 @@ from sync.providers.errors import (
     SyncTokenExpired,
     Unavailable,
 )
+from tests.conftest import lacking
 
 REFERENCE = "kalends:0123456789ab:fedcba987654"
 SOON = NOW + timedelta(days=4)
@@ -102,6 +104,13 @@ class World:
             auth=httpx.BasicAuth(USER, SECRET),
         )
         assert answer.status_code < 300
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_a_server_that_others_wrote_is_installed(name):
+    if name not in installed():
+        as_root = ", and run the tests as root" if name in AS_ROOT else ""
+        lacking(name, f"apt-get install {PACKAGES[name]}{as_root}")
 
 
 @pytest.fixture(scope="module", params=[*SERVERS, *(installed() if EVERY else ())])

@@ -328,10 +328,18 @@ def test_with_both_connected_each_says_so_and_the_history_names_the_account(
     for path in ("/sync/", "/sync/accounts/history"):
         assert "<td>Google</td>" in page(pat, path), path
     text = page(pat)
-    assert (
-        "Google and Outlook are both connected; see above." in text and "starts afresh" not in text
-    )
+    assert "Google and Outlook are connected; see above." in text and "starts afresh" not in text
     assert text.split('id="mode"')[1].count("Connected</span>") == 2
+    third = Account.create(
+        clinic=linden.clinic,
+        user=linden.pat,
+        kind="caldav-nextcloud",
+        email="p@cloud.example",
+        sealed="",
+        phase="active",
+    )
+    assert "Google, Outlook and Nextcloud are connected; see above." in page(pat)
+    third.delete_instance(recursive=True)
     other.delete_instance(recursive=True)
     assert "<td>Google</td>" not in page(pat)
 

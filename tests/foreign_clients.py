@@ -1,0 +1,152 @@
+"""Calendar programs that others wrote, each with a calendar of a CalDAV server: vdirsyncer with
+khal.
+
+`Door` lets them in without a password, so that each needs nothing but an address. What a program
+writes lies in a folder of the test. A program shows its events as `Shown`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+from caldav_servers import SECRET, USER
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+PATIENCE_SECONDS = 120
+MINUTE = "%Y-%m-%d %H:%M"
+ONE_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+
+
+class Shown(NamedTuple):
+    """An event as a program shows it: times in UTC as text, or the first and last day."""
+
+    starts: str
+    ends: str
+    title: str
+
+
+class Silent(WSGIRequestHandler):
+    """Without a line for each request."""
+
+    def log_request(self, *told: object) -> None:
+        pass
+
+
+@contextmanager
+def door(server) -> Iterator[str]:
+    """An origin on this machine at which `server` answers to anybody."""
+    http = httpx.Client(transport=server.transport(), auth=httpx.BasicAuth(USER, SECRET))
+
+    def passing(environ, start_response):
+        sent = {
+            name.removeprefix("HTTP_").replace("_", "-"): value
+            for name, value in environ.items()
+            if value and (name.startswith("HTTP_") or name in ("CONTENT_TYPE", "HTTP_HOST"))
+        }
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        answer = http.request(
+            environ["REQUEST_METHOD"],
+            server.origin + environ["REQUEST_URI"],
+            content=body,
+            headers={**sent, "Accept-Encoding": "identity"},
+        )
+        told = [(name, value) for name, value in answer.headers.items() if name not in ONE_HOP]
+        start_response(f"{answer.status_code} Told", told)
+        return [answer.content]
+
+    http_server = make_server("127.0.0.1", 0, passing, threaded=True, request_handler=Silent)
+    thread = threading.Thread(target=http_server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http_server.port}"
+    finally:
+        http_server.shutdown()
+        thread.join()
+        http_server.server_close()
+        http.close()
+
+
+def alone(folder: Path) -> dict[str, str]:
+    """The environment of a program that finds nothing of this machine's people."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    names = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
+    return {**kept, **dict.fromkeys(names, str(folder)), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+class Khal:
+    """vdirsyncer keeps files in step with the calendar at `address`, and khal lists them."""
+
+    name = "vdirsyncer and khal"
+
+    def __init__(self, folder: Path, address: str):
+        self.folder, self.settings = folder, folder / "vdirsyncer"
+        (folder / "events" / "ours").mkdir(parents=True)
+        home, _, calendar = address.rstrip("/").rpartition("/")
+        self.settings.write_text(
+            textwrap.dedent(f"""
+            [general]
+            status_path = "{folder}/status"
+            [pair calendars]
+            a = "here"
+            b = "there"
+            collections = [["ours", "ours", "{calendar}"]]
+            [storage here]
+            type = "filesystem"
+            path = "{folder}/events"
+            fileext = ".ics"
+            [storage there]
+            type = "caldav"
+            url = "{home}/"
+            """)
+        )
+        (folder / "khal").write_text(
+            textwrap.dedent(f"""
+            [calendars]
+            [[ours]]
+            path = {folder}/events/ours
+            [sqlite]
+            path = {folder}/khal.db
+            [locale]
+            local_timezone = UTC
+            default_timezone = UTC
+            timeformat = %H:%M
+            dateformat = %Y-%m-%d
+            longdateformat = %Y-%m-%d
+            datetimeformat = {MINUTE}
+            longdatetimeformat = {MINUTE}
+            """)
+        )
+        self._run("vdirsyncer", "-c", self.settings, "discover")
+
+    def _run(self, module: str, *words: object) -> str:
+        told = [sys.executable, "-m", module, *map(str, words)]
+        ended = subprocess.run(
+            told, env=alone(self.folder), capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def sync(self) -> None:
+        """Fetch what changed there, and send what changed here."""
+        self._run("vdirsyncer", "-c", self.settings, "sync")
+
+    def add(self, starts: str, ends: str, title: str) -> None:
+        """Add an event to the files."""
+        self._run("khal", "-c", self.folder / "khal", "new", "-a", "ours", starts, ends, title)
+
+    def shown(self, first: str, days: int) -> list[Shown]:
+        """What stands in the calendar from this day on."""
+        self.sync()
+        fields = ("start-long", "end-long", "title")
+        told = [word for field in fields for word in ("--json", field)]
+        lines = self._run("khal", "-c", self.folder / "khal", "list", *told, first, f"{days}d")
+        rows = [row for line in lines.splitlines() for row in json.loads(line)]
+        return sorted(Shown(*(row[field] for field in fields)) for row in rows)
