@@ -29,7 +29,11 @@ class Counted:
                 status, headers, body = told
                 start_response(f"{status} Told", list(headers))
                 return [body]
-        return self.application(environ, start_response)
+        try:
+            return self.application(environ, start_response)
+        except Exception:  # as by any web server; Xandikos raises where two write at once
+            start_response("500 Internal Server Error", [])
+            return [b""]
 
 
 def radicale_app(folder):

@@ -78,7 +78,7 @@ def test_a_foreign_program_sees_what_is_booked_and_adds_an_event_beside(world, t
         cancelled.set_status("cancelled", world.user)
         series[1].change(world.user, later(series[1], hours=1), which="following")
         series[3].cancel(world.user, which="one")
-        account = world.run(account)
+        account = world.settle(world.run(account), 2)
         assert len(expected()) == 6
         assert there.shown(FIRST, DAYS) == expected(LUNCH)
         account = world.assert_still(account)
