@@ -50,6 +50,10 @@ PAUSE_SECONDS = 5  # seconds for which this process does not ask it again
 MOVED = {
     "free_times.earlier.offering.look": "free_times.earlier.news.offer",
     "intake": "operate.intake",
+    "intake.check": "operate.intake.check_file",
+    "intake.take": "operate.intake.import_good_lines",
+    "operate.intake.check": "operate.intake.check_file",
+    "operate.intake.take": "operate.intake.import_good_lines",
     "sync.first_look.look": "sync.two_way.first_list.read",
     "sync.jobs": "base.jobs",
     "sync.revoking": "sync.connect.revoking",

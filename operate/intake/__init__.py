@@ -4,8 +4,9 @@
 columns. `clients` and `bookings` read each line with the clinic's rows (its calendars, services,
 clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and overlaps, in the
 file and with the database. `report_on` does both and changes nothing; `store` does them again and
-adds the good lines in portions (`importing`). On the web a person decides between the two (`check`,
-then `take`). Sentences about a line never repeat the content of a client's column.
+adds the good lines in portions (`importing`). On the web a person decides between the two
+(`check_file`, then `import_good_lines`). Sentences about a line never repeat the content of a
+client's column.
 """
 
 import logging
@@ -34,17 +35,17 @@ __all__ = [
     "answer",
     "bad_lines",
     "begin",
-    "check",
+    "check_file",
     "check_again",
     "decode",
     "example",
     "faults",
+    "import_good_lines",
     "meanings",
     "open_sheet",
     "report_on",
     "store",
     "sweep",
-    "take",
 ]
 
 log = logging.getLogger("kalends.intake")
@@ -151,7 +152,7 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
             )
         ) from None
     if not (sheet.total and _ask(row, sheet)):
-        jobs.enqueue(_QUEUE, check, row.id)
+        jobs.enqueue(_QUEUE, check_file, row.id)
     return row
 
 
@@ -216,7 +217,7 @@ def answer(
     ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
     answered = row.advance((ASKED,), "checking", actor, done=0, good=0, choices=choices)
     if answered:
-        jobs.enqueue(_QUEUE, check, row.id)
+        jobs.enqueue(_QUEUE, check_file, row.id)
     return answered
 
 
@@ -225,9 +226,9 @@ def accept(row: Import, actor: User | None) -> bool:
 
     Its good lines are imported in this person's name. False if somebody else decided already.
     """
-    accepted = row.advance(("checked",), "taking", actor, done=0, user=actor and actor.id)
+    accepted = row.advance(("checked",), "importing", actor, done=0, user=actor and actor.id)
     if accepted:
-        jobs.enqueue(_QUEUE, take, row.id)
+        jobs.enqueue(_QUEUE, import_good_lines, row.id)
     return accepted
 
 
@@ -238,7 +239,8 @@ def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
     """
     if row.phase == "failed" and row.begun:
         return bool(
-            row.advance(("failed",), "taking", actor) and jobs.enqueue(_QUEUE, take, row.id)
+            row.advance(("failed",), "importing", actor)
+            and jobs.enqueue(_QUEUE, import_good_lines, row.id)
         )
     again = row.advance(
         ("checking", "checked", "failed"),
@@ -249,7 +251,7 @@ def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
         choices={**row.choices, "overlaps": overlaps},
     )
     if again:
-        jobs.enqueue(_QUEUE, check, row.id)
+        jobs.enqueue(_QUEUE, check_file, row.id)
     return again
 
 
@@ -275,7 +277,7 @@ def _found(sheet: Sheet, report: Report) -> dict:
     }
 
 
-def check(import_id: int) -> None:
+def check_file(import_id: int) -> None:
     """Job: read a file and store what is wrong with it. Safe to run twice."""
     row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
     if row is None:
@@ -303,14 +305,14 @@ def check(import_id: int) -> None:
             )
 
 
-def take(import_id: int) -> None:
+def import_good_lines(import_id: int) -> None:
     """Job: import exactly the lines that the check found good, once, and continue where an earlier
     job ended.
 
     If the clinic changed before that, a person decides again with the new report. After some time
     the job ends and another continues, so that chores do not wait for a file.
     """
-    row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
+    row = Import.get_or_none(Import.id == import_id, Import.phase == "importing")
     if row is None:
         return
     with _or_failed(row):
@@ -338,7 +340,7 @@ def take(import_id: int) -> None:
             SLICE_SECONDS,
         )
         if not is_done:
-            jobs.enqueue(_QUEUE, take, row.id)
+            jobs.enqueue(_QUEUE, import_good_lines, row.id)
 
 
 def _is_as_shown(row: Import, report: Report) -> bool:
@@ -365,7 +367,7 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
     found = {**_found(sheet, report), **row.not_begun()}
     with alone(row):
         if row.is_imported_up_to(line):
-            row.advance(("taking",), "checked", None, **found)
+            row.advance(("importing",), "checked", None, **found)
 
 
 @contextmanager
@@ -380,8 +382,9 @@ def _or_failed(row: Import) -> Iterator[None]:
 
 def sweep() -> None:
     """Wake the workers about files whose wake-up was lost, or whose worker died."""
+    Import.replace_former_phases()
     for row in Import.select(Import.id, Import.phase).where(Import.phase.in_(Import.RUNNING)):
-        jobs.enqueue(_QUEUE, check if row.phase == "checking" else take, row.id)
+        jobs.enqueue(_QUEUE, check_file if row.phase == "checking" else import_good_lines, row.id)
 
 
 def bad_lines(row: Import) -> str:

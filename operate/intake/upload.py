@@ -61,12 +61,21 @@ class ColumnMeaning(Base):
 
 
 ASKED = "mapping"  # a person must explain the columns; the stored word stays
+# What a process of an earlier version stores, also while it runs beside one of this version.
+_FORMER_PHASES = {"taking": "importing", "taken": "imported"}
+
+
+class _PhaseField(CharField):
+    def python_value(self, value: str | None) -> str | None:
+        """The phase by its word of today."""
+        return _FORMER_PHASES.get(value or "", value)
 
 
 class Import(Base):
     """A CSV file that is being imported.
 
-    It is checked first (`phase` checking → checked); then a person has it imported or deletes it.
+    It is checked first (`phase` checking → checked); then a person has it imported (importing →
+    imported) or deletes it (discarded).
     Open questions about the file come before that (ASKED); the answers are in `choices`:
     {"columns": heading → our column or "", "dates": the order of day and month, "calendar": the
     person whose bookings they are, "overlaps": whether overlapping bookings are imported}. "begun"
@@ -84,7 +93,7 @@ class Import(Base):
     clinic = ForeignKeyField(Clinic, backref="imports")
     user = ForeignKeyField(User, null=True)
     kind = CharField(10, constraints=[Check("kind IN ('clients', 'bookings')")])
-    phase = CharField(10, default="checking")
+    phase = _PhaseField(10, default="checking")
     content = TextField()
     total = IntegerField(default=0)
     done = IntegerField(default=0)
@@ -97,12 +106,12 @@ class Import(Base):
 
     # The file is deleted if nobody decides for so long.
     RUNNING, KEPT = (
-        ("checking", "taking"),
+        ("checking", "importing"),
         timedelta(days=14),
     )
     # Files of a clinic that may wait at the same time.
     OPEN, MOST_OPEN = (
-        ("checking", ASKED, "checked", "taking", "failed"),
+        ("checking", ASKED, "checked", "importing", "failed"),
         5,
     )
 
@@ -180,7 +189,7 @@ class Import(Base):
         meanwhile.
         """
         light = Import.select(Import.choices)
-        row = light.where(Import.id == self.id, Import.phase == "taking").get_or_none()
+        row = light.where(Import.id == self.id, Import.phase == "importing").get_or_none()
         return row is not None and (row.begun or Begun()).line == line
 
     def settle(self, begun: Begun, is_last: bool) -> None:
@@ -194,7 +203,7 @@ class Import(Base):
         if begun.lefts:
             ended |= {"left": begun.left, "lefts": begun.lefts}
         kept = {"good": begun.count, "problems": ended, **self.not_begun()}
-        self.advance(("taking",), "taken", None, **kept)
+        self.advance(("importing",), "imported", None, **kept)
 
     @property
     def first(self) -> dict:
@@ -215,6 +224,12 @@ class Import(Base):
         """The number of bad lines of a checked file with a stored reason, if some have none."""
         return MOST_KEPT if self.phase == "checked" and self.bad > MOST_KEPT else None
 
+    @classmethod
+    def replace_former_phases(cls) -> None:
+        """Store today's words for the phases that a process of an earlier version wrote."""
+        for former, phase in _FORMER_PHASES.items():
+            cls.update(phase=phase).where(cls.phase == former).execute()
+
     def progress(self, done: int) -> None:
         """Store how many lines are done, for the page."""
         Import.update(done=done).where(
@@ -226,7 +241,7 @@ class Import(Base):
         """Change the phase to `phase` if it is still one of `before`: of two callers only one gets
         True. A final phase deletes the file's content.
         """
-        if phase in ("taken", "discarded"):
+        if phase in ("imported", "discarded"):
             columns = {"content": "", "problems": {}, **columns}
         moved = (
             Import.update(phase=phase, **columns)

@@ -70,11 +70,11 @@ def phase(row: Import) -> str:
 
 def test_a_job_carries_an_id_and_nothing_else(queue, linden):
     row = upload(linden)
-    assert jobs.enqueue("sync", intake.check, row.id)
+    assert jobs.enqueue("sync", intake.check_file, row.id)
     (job,) = Queue("sync", connection=queue).jobs
     assert (job.func_name, job.args, job.kwargs) == (
         "base.jobs.carry_out",
-        ("operate.intake.check", row.id),
+        ("operate.intake.check_file", row.id),
         {},
     )
     assert b"Kowalska" not in b"".join(queue.hgetall(job.key).values())
@@ -82,38 +82,38 @@ def test_a_job_carries_an_id_and_nothing_else(queue, linden):
 
 def test_a_second_wake_up_for_the_same_row_is_left_out_while_the_first_waits(queue):
     assert (
-        jobs.enqueue("now", intake.check, 7)
-        and jobs.enqueue("now", intake.check, 7)
-        and jobs.enqueue("now", intake.check, 8)
+        jobs.enqueue("now", intake.check_file, 7)
+        and jobs.enqueue("now", intake.check_file, 7)
+        and jobs.enqueue("now", intake.check_file, 8)
     )
-    assert waiting(queue, "now") == ["operate-intake-check-7", "operate-intake-check-8"]
+    assert waiting(queue, "now") == ["operate-intake-check_file-7", "operate-intake-check_file-8"]
 
 
 @pytest.mark.parametrize("minutes", [0, 5])
 def test_a_job_that_died_with_its_worker_before_it_began_is_queued_again(queue, clock, minutes):
     clock.now = datetime.now(UTC)
-    jobs.enqueue("sync", intake.check, 7)
+    jobs.enqueue("sync", intake.check_file, 7)
     queue.lpop("rq:queue:sync")  # taken, and nothing noted
     clock.now += timedelta(minutes=minutes)
     for _ in range(3):
-        jobs.enqueue("sync", intake.check, 7)
-    assert "operate-intake-check-7-again" in waiting(queue, "sync")
+        jobs.enqueue("sync", intake.check_file, 7)
+    assert "operate-intake-check_file-7-again" in waiting(queue, "sync")
     clock.now += timedelta(minutes=5)
     queue.delete("rq:queue:sync")
     for _ in range(2):
-        jobs.enqueue("sync", intake.check, 7)
-    assert "operate-intake-check-7" in waiting(queue, "sync")
+        jobs.enqueue("sync", intake.check_file, 7)
+    assert "operate-intake-check_file-7" in waiting(queue, "sync")
 
 
 @pytest.mark.parametrize("name", ["now", "sync"])  # without and with forking
 def test_a_worker_does_the_work_and_the_same_row_may_be_woken_again(queue, linden, name):
     row = upload(linden)
-    jobs.enqueue(name, intake.check, row.id)
+    jobs.enqueue(name, intake.check_file, row.id)
     program.work(queue, name)
     assert phase(row) == "checked" and Import.get_by_id(row.id).good == 1
     assert queue.keys("rq:job:*") == []
-    jobs.enqueue(name, intake.check, row.id)
-    assert waiting(queue, name) == [f"operate-intake-check-{row.id}"]
+    jobs.enqueue(name, intake.check_file, row.id)
+    assert waiting(queue, name) == [f"operate-intake-check_file-{row.id}"]
 
 
 def test_a_job_that_an_earlier_version_left_is_found_under_its_name_of_today(queue, linden):
@@ -135,7 +135,7 @@ def test_every_earlier_name_of_a_module_of_jobs_leads_somewhere(earlier):
 
 
 def test_a_row_that_is_gone_is_no_fault(queue):
-    jobs.enqueue("now", intake.check, 4711)
+    jobs.enqueue("now", intake.check_file, 4711)
     program.work(queue, "now")
     assert queue.keys("rq:job:*") == []
 
@@ -172,9 +172,9 @@ def test_a_job_closes_the_database_it_opened(db):
 
 
 def test_without_redis_nothing_fails_and_nothing_waits_long(away, linden, caplog):
-    assert [jobs.enqueue("now", intake.check, number) for number in range(20)] == [False] * 20
+    assert [jobs.enqueue("now", intake.check_file, number) for number in range(20)] == [False] * 20
     # the first attempt failed; for a while nobody asks again
-    assert caplog.text.count("operate.intake.check not queued") == 1
+    assert caplog.text.count("operate.intake.check_file not queued") == 1
     assert not jobs.is_usable()
 
 
@@ -193,8 +193,8 @@ def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
     OneTimeToken.issue(linden.pat, "reset", None, days=1)
     Throttle.fail("old", 5)
     undecided, decided = upload(linden), upload(linden)
-    decided.advance(("checking",), "taking", linden.olive)
-    intake.check(undecided.id)
+    decided.advance(("checking",), "importing", linden.olive)
+    intake.check_file(undecided.id)
     Import.update(created_at=clock.now).execute()
     clock.now += Import.KEPT + timedelta(seconds=1)
     OneTimeToken.issue(linden.quinn, "reset", None, days=1)
@@ -203,7 +203,7 @@ def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
     chores.clean_up()
     assert [link.user for link in OneTimeToken.select()] == [linden.quinn]
     assert [row.key for row in Throttle.select()] == ["new"]
-    assert (phase(undecided), phase(decided)) == ("discarded", "taking")
+    assert (phase(undecided), phase(decided)) == ("discarded", "importing")
     assert (
         Import.get_by_id(undecided.id).content == ""
         and Import.get_by_id(decided.id).content == LINES
@@ -347,7 +347,7 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
             queue.flushall()
             row = upload(linden)
             if part[0] == "worker":
-                until(lambda: jobs.enqueue(part[1], intake.check, row.id))
+                until(lambda: jobs.enqueue(part[1], intake.check_file, row.id))
                 until(lambda: phase(row) == "checked")
             else:
                 until(lambda: queue.keys("rq:queue:chores"))

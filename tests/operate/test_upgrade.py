@@ -22,7 +22,8 @@ from free_times.rules import OnlineSettings
 from letters import sending
 from letters.text import Text
 from models import Booking, Feed, Patient, User
-from operate import migrate
+from operate import intake, migrate
+from operate.intake.upload import Import
 from people.credentials import OneTimeToken
 from people.id_changes import IdChange
 from sync.feeds import feed
@@ -202,6 +203,43 @@ def test_words_are_replaced_whole_or_not_at_all_and_twice_is_once(before_the_wor
             _step().up(migrator, models.database.obj)
     assert migrate.migrate()[0] == WORDS
     assert counts(models.database, ["link", "one_time_link"]) == {"link": 2, "one_time_link": 2}
+
+
+# ---- phases of imports ----
+
+PHASES = "0068_phases_of_imports"
+
+
+def _begin_import(phase):
+    """A row as earlier versions wrote it."""
+    models.database.execute_sql(
+        'INSERT INTO "import" (clinic_id, kind, phase, content, total, done, good, choices,'
+        f" problems, created_at) VALUES (1, 'clients', '{phase}', '', 1, 0, 1, '{{}}', '{{}}', 1)"
+    )
+
+
+def test_phases_of_imports_are_replaced_and_come_back(empty):
+    before = sorted(migrate.known())
+    make(models.database, EARLIER[1])
+    runner = Runner(models.database.obj, str(migrate.DIRECTORY))
+    runner.up(before[before.index(PHASES) - 1])
+    for phase in ("taking", "taken", "checked"):
+        _begin_import(phase)
+    rows = 'SELECT phase FROM "import" ORDER BY id'
+    migrate.migrate()
+    found = models.database.execute_sql(rows).fetchall()
+    assert [phase for (phase,) in found][-3:] == ["importing", "imported", "checked"]
+    runner.down(PHASES)
+    found = models.database.execute_sql(rows).fetchall()
+    assert [phase for (phase,) in found][-3:] == ["taking", "taken", "checked"]
+
+
+def test_an_import_that_an_older_process_accepted_goes_on(upgraded):
+    _begin_import("taking")
+    row = Import.select().order_by(Import.id.desc()).get()
+    assert row.phase == "importing" and row.is_running
+    intake.sweep()
+    assert row.advance(("importing",), "imported", None)
 
 
 def test_a_process_of_the_version_before_can_go_on_adding_rows(upgraded, app):

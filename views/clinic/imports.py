@@ -66,7 +66,7 @@ def example(kind: str):
 @blueprint.get("/<int:import_id>")
 @manager_required
 def show(import_id: int):
-    return _show(access.import_to_take(import_id, *Import.light()))
+    return _show(access.import_to_decide(import_id, *Import.light()))
 
 
 def _show(row: Import, status: int = 200, **more) -> Response:
@@ -93,7 +93,7 @@ def answer(import_id: int):
     """Store the answers about the file's columns and dates. If the file still cannot be read, the
     questions come back with the reason.
     """
-    row = access.import_to_take(import_id, *Import.light())
+    row = access.import_to_decide(import_id, *Import.light())
     if not row.has_question:
         return htmx.done(url_for("imports.show", import_id=row.id))
     asked = row.problems["ask"]
@@ -118,18 +118,18 @@ def answer(import_id: int):
 @manager_required
 def ask(import_id: int):
     """Go back to the question about the meaning of the columns."""
-    row = access.import_to_take(import_id)
+    row = access.import_to_decide(import_id)
     intake.ask_again(row)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
-def take(import_id: int):
+def accept(import_id: int):
     """Import a checked file. If some of its lines are bad, the form must confirm that only the good
     ones are imported.
     """
-    row = access.import_to_take(import_id, *Import.light())
+    row = access.import_to_decide(import_id, *Import.light())
     if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):
         return _show(row, 422, refused=True)
     intake.accept(row, current_user)
@@ -139,7 +139,7 @@ def take(import_id: int):
 @blueprint.post("/<int:import_id>/checks")
 @manager_required
 def check(import_id: int):
-    row = access.import_to_take(import_id, *Import.light())
+    row = access.import_to_decide(import_id, *Import.light())
     intake.check_again(row, current_user, overlaps="overlaps" in request.form)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
@@ -147,7 +147,7 @@ def check(import_id: int):
 @blueprint.post("/<int:import_id>/disposal")
 @manager_required
 def discard(import_id: int):
-    row = access.import_to_take(import_id, *Import.light())
+    row = access.import_to_decide(import_id, *Import.light())
     if row.advance(("checking", ASKED, "checked", "failed"), "discarded", current_user):
         flash(
             _("The file is deleted. What was imported before stays.")
@@ -161,7 +161,7 @@ def discard(import_id: int):
 @blueprint.get("/<int:import_id>/bad-lines.csv")
 @manager_required
 def bad_lines(import_id: int):
-    row = access.import_to_take(import_id)
+    row = access.import_to_decide(import_id)
     if row.phase != "checked" or not row.bad:
         abort(404)
     return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")

@@ -244,7 +244,7 @@ def person_to_manage(user_id: int) -> User:
     return person if current_user.may_manage(person) else abort(403)
 
 
-def import_to_take(import_id: int, *columns: Any) -> Import:
+def import_to_decide(import_id: int, *columns: Any) -> Import:
     """An import, for managers. With `columns` only these are read."""
     return loading.for_managers(Import, import_id, *columns)
 

@@ -233,7 +233,7 @@ def test_formulas_stay_text_and_go_out_harmless(linden):
         b" 900001\n\t=cmd|x,-2,bad,\n'=2+2,,,\n"
     )
     row = intake.begin(linden.clinic, linden.olive, "clients", text)
-    intake.check(row.id)
+    intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     lines = list(csv.reader(io.StringIO(intake.bad_lines(row).removeprefix("\ufeff"))))
     assert lines[1][:4] == ["'=1+1", "'@SUM(A1)", "bad", "'+44 7700 900001"]
@@ -469,7 +469,7 @@ def test_the_example_could_be_imported_as_it_is(linden, clock, kind):
 
 def sent(linden, text: str, kind: str = "clients") -> Import:
     row = intake.begin(linden.clinic, linden.olive, kind, text.encode())
-    intake.check(row.id)
+    intake.check_file(row.id)
     return Import.get_by_id(row.id)
 
 
@@ -497,11 +497,17 @@ def test_taking_adds_the_good_ones_once_and_forgets_the_file(linden):
     row = sent(linden, MIXED)
     assert intake.accept(row, linden.olive)
     assert not intake.accept(row, linden.olive)
-    intake.take(row.id)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
+    intake.import_good_lines(row.id)
     assert Patient.select().count() == 3
     done = fresh(row)
-    assert (done.phase, done.content, done.problems, done.good, done.bad) == ("taken", "", {}, 2, 1)
+    assert (done.phase, done.content, done.problems, done.good, done.bad) == (
+        "imported",
+        "",
+        {},
+        2,
+        1,
+    )
 
 
 def test_two_workers_at_once_take_it_in_once(linden):
@@ -510,11 +516,11 @@ def test_two_workers_at_once_take_it_in_once(linden):
 
     def work(_):
         with models.database.connection_context():
-            intake.take(row.id)
+            intake.import_good_lines(row.id)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert fresh(row).phase == "taken"
+    assert fresh(row).phase == "imported"
     assert Patient.select().count() == 301
 
 
@@ -522,7 +528,7 @@ def test_importing_asks_again_if_the_clinic_changed_since_the_check(linden):
     row = sent(linden, MIXED)
     Patient.add(linden.clinic, None, first_name="Other", internal_id="A-3")
     intake.accept(row, linden.olive)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     again = fresh(row)
     assert (again.phase, again.good, again.problems["bad"]) == ("checked", 1, [3, 4])
     assert Patient.select().count() == 2
@@ -534,21 +540,21 @@ def test_importing_asks_again_if_the_clinic_changed_since_the_check(linden):
 def test_a_file_that_was_thrown_away_meanwhile_stays_out(linden):
     row = intake.begin(linden.clinic, linden.olive, "clients", MIXED.encode())
     assert row.advance(("checking",), "discarded", linden.olive)
-    intake.check(row.id)
-    intake.take(row.id)
+    intake.check_file(row.id)
+    intake.import_good_lines(row.id)
     assert (fresh(row).phase, fresh(row).content, Patient.select().count()) == ("discarded", "", 1)
 
 
 def test_a_fault_of_ours_ends_as_failed_without_a_name_in_the_log(linden, caplog):
     row = intake.begin(linden.clinic, linden.olive, "clients", b"first_name\nSecret\n")
     Import.update(choices={"columns": ["of another shape"]}).where(Import.id == row.id).execute()
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert fresh(row).phase == "failed"
     assert f"import {row.id}" in caplog.text
     assert "Secret" not in caplog.text
     Import.update(choices={}).where(Import.id == row.id).execute()
     assert intake.check_again(fresh(row), linden.olive)
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert fresh(row).phase == "checked"
 
 
@@ -561,7 +567,7 @@ def test_bookings_are_taken_and_the_page_learns_where_the_first_is(linden):
         "bookings",
     )
     intake.accept(row, linden.olive)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert fresh(row).problems == {"calendar": linden.calendar.id, "day": "2026-12-01"}
 
 
@@ -606,12 +612,12 @@ def test_a_hundred_thousand_lines_are_checked_and_taken(big):
         for n in range(100_000)
     )
     row = intake.begin(big, None, "bookings", bookings.encode())
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert fresh(row).bad == len(
         [n for n in range(100_000) if _skipped(day + timedelta(days=n // 48), n)]
     )
     intake.accept(fresh(row), None)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert Booking.select().count() == fresh(row).good > 99_000
 
 

@@ -659,11 +659,11 @@ def test_strange_columns_are_asked_about_once(signed_in, linden):
         ).status_code
         == 303
     )
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert (Import.get_by_id(row.id).phase, Import.get_by_id(row.id).good) == ("checked", 1)
     assert ColumnMeaning.of(linden.clinic, "bookings")["farbe"] == ""
     again = intake.begin(linden.clinic, linden.maya, "bookings", STRANGE.encode())
-    intake.check(again.id)
+    intake.check_file(again.id)
     assert Import.get_by_id(again.id).phase == "checked"
     assert manager.post(f"/settings/imports/{again.id}/questions").status_code == 303
     assert Import.get_by_id(again.id).phase == "mapping"
@@ -684,23 +684,23 @@ def test_a_colleague_s_calendar_of_another_clinic_is_no_answer(signed_in, linden
         signed_in(linden.maya).post(f"/settings/imports/{row.id}/meanings", data=data).status_code
         == 303
     )
-    intake.check(row.id)
+    intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     assert intake.accept(row, linden.maya)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert Booking.get().practitioner == linden.calendar
 
 
 def test_overlaps_are_taken_on_the_page(signed_in, linden):
     manager = signed_in(linden.maya)
     row = intake.begin(linden.clinic, linden.maya, "bookings", OVERLAPPING.encode())
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert "Take overlapping lines as they are" in manager.get(f"/settings/imports/{row.id}").text
     manager.post(f"/settings/imports/{row.id}/checks", data={"overlaps": "yes"})
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert Import.get_by_id(row.id).good == 2
     manager.post(f"/settings/imports/{row.id}/taking")
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert Booking.select().count() == 2
 
 
@@ -716,12 +716,16 @@ def test_importing_a_file_twice_finds_every_line_already_there(linden, kind, tex
         intake.begin(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2)
     )
     for row in (first, second):
-        intake.check(row.id)
+        intake.check_file(row.id)
         assert intake.accept(Import.get_by_id(row.id), linden.maya)
     for row in (first, second):
-        intake.take(row.id)
+        intake.import_good_lines(row.id)
     second = Import.get_by_id(second.id)
-    assert (Import.get_by_id(first.id).phase, second.phase, second.good) == ("taken", "checked", 0)
+    assert (Import.get_by_id(first.id).phase, second.phase, second.good) == (
+        "imported",
+        "checked",
+        0,
+    )
     assert "The clinic changed" in str(second.problems)
     assert (
         Booking.select().count() + Patient.select().where(Patient.first_name == "Ada").count() == 1
@@ -750,7 +754,7 @@ def test_a_large_file_is_counted_by_a_worker(linden, monkeypatch):
     monkeypatch.setattr(intake, "_AT_ONCE", 100)
     row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name\n" + b"Ada\nBo\n" * 100)
     assert (row.phase, row.total) == ("checking", 0)
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert Import.get_by_id(row.id).total == 200
 
 

@@ -56,14 +56,14 @@ def test_overlaps_that_were_not_shown_are_asked_about(linden, moves):
         linden.clinic, linden.maya, "bookings", text, 1, {"guessed": None}, {"columns": {}}
     )
     assert intake.check_again(row, linden.maya, overlaps=True)
-    intake.check(row.id)
+    intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     assert (row.phase, row.good) == ("checked", 1)
     if moves:
         there.change(None, Span(TEN + HOUR / 4, TEN + 2 * HOUR))
     assert intake.accept(row, linden.maya)
-    intake.take(row.id)
-    assert Import.get_by_id(row.id).phase == ("checked" if moves else "taken")
+    intake.import_good_lines(row.id)
+    assert Import.get_by_id(row.id).phase == ("checked" if moves else "imported")
     assert Booking.select().count() == (1 if moves else 2)
 
 

@@ -70,11 +70,11 @@ def at(n: int) -> Span:
 
 def accepted(linden, text: str, kind: str = "bookings", takes_overlaps: bool = False) -> Import:
     row = intake.begin(linden.clinic, linden.olive, kind, text.encode())
-    intake.check(row.id)
+    intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     if takes_overlaps:
         intake.check_again(row, linden.olive, overlaps=True)
-        intake.check(row.id)
+        intake.check_file(row.id)
         row = Import.get_by_id(row.id)
     assert row.phase == "checked" and intake.accept(row, linden.olive)
     return row
@@ -101,14 +101,14 @@ def test_bookings_go_on_where_a_killed_worker_ended(linden, between, after):
     row = accepted(linden, HEAD + "".join(lines))
     between(after, killed)
     with pytest.raises(Killed):
-        intake.take(row.id)
+        intake.import_good_lines(row.id)
     assert len(days()) == 2 * after == fresh(row).begun.count and imported() == [2 * after]
     assert fresh(row).content
     intake.sweep()
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert sorted(days()) == [0, 1, 1, 2, 3, 4, 5, 6] and imported() == [8]
     ended = fresh(row)
-    assert (ended.phase, ended.good, ended.content, ended.begun) == ("taken", 8, "", None)
+    assert (ended.phase, ended.good, ended.content, ended.begun) == ("imported", 8, "", None)
     assert ended.problems == {"calendar": linden.calendar.id, "day": DAY.isoformat()}
 
 
@@ -140,7 +140,7 @@ def test_who_reads_a_link_meanwhile_sees_a_revision_and_its_bookings_together(li
         Booking.book(linden.calendar, [at(20)], linden.pat)
         read()
     assert len(answers) == 1
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     read()
     assert [count for _, count in answers] == [1, 3, 5, 7]
     assert len({etag for etag, _ in answers}) == 4
@@ -152,11 +152,11 @@ def test_clients_go_on_where_a_killed_worker_ended(linden, between):
     row = accepted(linden, text, "clients")
     between(1, killed)
     with pytest.raises(Killed):
-        intake.take(row.id)
+        intake.import_good_lines(row.id)
     between(2, killed)
     with pytest.raises(Killed):
-        intake.take(row.id)
-    intake.take(row.id)
+        intake.import_good_lines(row.id)
+    intake.import_good_lines(row.id)
     came = Patient.select().where(Patient.id != linden.patient.id).order_by(Patient.id)
     assert [(one.first_name, one.internal_id) for one in came] == [
         ("Ada", "K-2042"),
@@ -178,11 +178,11 @@ def test_a_time_that_somebody_booked_meanwhile_stays_theirs(linden, between, sig
         Booking.book(linden.calendar, [at(5)], linden.pat, patient=linden.patient)
 
     between(1, book)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert sorted(days()) == list(range(8))
     assert Booking.get(Booking.patient == linden.patient).span == at(5)
     ended = fresh(row)
-    assert (ended.phase, ended.good, ended.problems["lefts"]) == ("taken", 7, 1)
+    assert (ended.phase, ended.good, ended.problems["lefts"]) == ("imported", 7, 1)
     shown = browser.get(f"/settings/imports/{row.id}").get_data(as_text=True)
     assert "7 bookings are in Kalends" in shown.replace("\n   ", "")
     assert "1 good line left out" in shown and "bad line" not in shown
@@ -199,9 +199,9 @@ def test_with_overlaps_nobody_agrees_to_one_that_came_meanwhile(linden, between,
     if before_the_end:  # in a clinic where somebody always changes something
         for n in range(2, 20):
             between(n, lambda n=n: Booking.book(linden.calendar, [at(20 + n)], linden.pat))
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     ended = fresh(row)
-    assert (ended.phase, ended.good) == ("taken", 5)
+    assert (ended.phase, ended.good) == ("imported", 5)
     assert [entry["line"] for entry in ended.problems["left"]] == [7]
     assert [pair.is_agreed for pair in overlaps.pairs(linden.clinic)] == [True, True]
     assert {one.how for one in Agreement.select()} == {"import"}
@@ -212,14 +212,14 @@ def test_overlaps_are_shown_again_where_a_killed_worker_left_a_changed_clinic(li
     row = accepted(linden, HEAD + "".join(lines), takes_overlaps=True)
     between(1, killed)
     with pytest.raises(Killed):
-        intake.take(row.id)
+        intake.import_good_lines(row.id)
     Booking.book(linden.calendar, [at(3)], linden.pat, patient=linden.patient)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     again = fresh(row)
     assert (again.phase, again.begun, again.good) == ("checked", None, 3)
     assert "2 were imported" in " ".join(one["sentence"] for one in again.problems["entries"])
     assert intake.accept(again, linden.olive)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert sorted(days()) == [0, 1, 2, 2, 3, 3]
     assert all(pair.is_agreed for pair in overlaps.pairs(linden.clinic))
 
@@ -229,9 +229,9 @@ def test_overlaps_go_on_where_nothing_changed(linden, between):
     row = accepted(linden, HEAD + "".join(lines), takes_overlaps=True)
     between(1, killed)
     with pytest.raises(Killed):
-        intake.take(row.id)
-    intake.take(row.id)
-    assert fresh(row).phase == "taken" and sorted(days()) == [0, 0, 0, 1]
+        intake.import_good_lines(row.id)
+    intake.import_good_lines(row.id)
+    assert fresh(row).phase == "imported" and sorted(days()) == [0, 0, 0, 1]
     assert [pair.is_agreed for pair in overlaps.pairs(linden.clinic)] == [True] * 3
 
 
@@ -245,9 +245,9 @@ def test_a_client_who_was_added_meanwhile_is_not_added_again(linden, between):
         linden.patient.change(None, internal_id="F-1")
 
     between(1, add)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     ended = fresh(row)
-    assert (ended.phase, ended.good, ended.bad) == ("taken", 3, 3)
+    assert (ended.phase, ended.good, ended.bad) == ("imported", 3, 3)
     assert [(one["line"], one["column"]) for one in ended.problems["left"]] == [
         (4, "first_name"),
         (5, "internal_id"),
@@ -259,7 +259,7 @@ def test_a_client_who_was_added_meanwhile_is_not_added_again(linden, between):
 def test_a_calendar_that_is_closed_meanwhile_takes_no_more(linden, between):
     row = accepted(linden, HEAD + "".join(map(line, range(4))))
     between(1, lambda: linden.calendar.set_archived(True, None))
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert (fresh(row).good, fresh(row).problems["lefts"], days()) == (2, 2, [0, 1])
 
 
@@ -267,27 +267,27 @@ def test_bookings_of_clients_who_are_merged_meanwhile_go_to_the_one_that_stands(
     other = Patient.add(linden.clinic, None, first_name="Twin", internal_id="T-1")
     row = accepted(linden, HEAD + "".join(line(n, "T-1") for n in range(4)))
     between(1, lambda: merges.merge(linden.patient, other, linden.olive, {}))
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert {booking.patient_id for booking in Booking.select()} == {linden.patient.id}
 
 
 def test_after_a_fault_in_the_middle_a_person_goes_on(linden, between, signed_in):
     row = accepted(linden, HEAD + "".join(map(line, range(6))))
     between(1, broken)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     browser = signed_in(linden.olive)
     shown = browser.get(f"/settings/imports/{row.id}").get_data(as_text=True)
     assert "2 of 6 bookings are" in shown and "Nothing of the file" not in shown
     browser.post(f"/settings/imports/{row.id}/checks", data={})
-    assert fresh(row).phase == "taking"
-    intake.take(row.id)
+    assert fresh(row).phase == "importing"
+    intake.import_good_lines(row.id)
     assert sorted(days()) == list(range(6)) and imported() == [6]
 
 
 def test_a_file_of_which_a_part_is_imported_can_be_deleted(linden, between, signed_in):
     row = accepted(linden, HEAD + "".join(map(line, range(6))))
     between(2, broken)
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     browser = signed_in(linden.olive)
     browser.post(f"/settings/imports/{row.id}/disposal", data={})
     assert (fresh(row).phase, fresh(row).content, len(days())) == ("discarded", "", 4)
@@ -297,17 +297,17 @@ def test_a_file_of_which_a_part_is_imported_can_be_deleted(linden, between, sign
 
 def test_a_second_worker_that_overtakes_the_first_makes_nothing_twice(linden, between):
     row = accepted(linden, HEAD + "".join(map(line, range(8))))
-    between(1, lambda: intake.take(row.id))
-    intake.take(row.id)
+    between(1, lambda: intake.import_good_lines(row.id))
+    intake.import_good_lines(row.id)
     assert sorted(days()) == list(range(8)) and imported() == [8]
-    assert (fresh(row).phase, fresh(row).good) == ("taken", 8)
+    assert (fresh(row).phase, fresh(row).good) == ("imported", 8)
 
 
 def test_a_file_that_takes_long_is_left_to_the_next_job(linden, monkeypatch):
     monkeypatch.setattr(intake, "SLICE_SECONDS", 0)
     row = accepted(linden, HEAD + "".join(map(line, range(6))))
     for count in (2, 4, 6):
-        assert fresh(row).phase == "taking"
-        intake.take(row.id)
+        assert fresh(row).phase == "importing"
+        intake.import_good_lines(row.id)
         assert len(days()) == count
-    assert fresh(row).phase == "taken" and sorted(days()) == list(range(6))
+    assert fresh(row).phase == "imported" and sorted(days()) == list(range(6))

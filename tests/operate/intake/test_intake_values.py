@@ -258,4 +258,4 @@ def test_a_year_of_two_digits_may_come_first():
 def test_where_many_lines_are_bad_it_is_said_for_how_many_there_are_reasons():
     assert Import(phase="checked", total=1_000, good=0).reasons_given is None
     assert Import(phase="checked", total=1_500, good=499).reasons_given == 1_000
-    assert Import(phase="taken", total=1_500, good=499).reasons_given is None
+    assert Import(phase="imported", total=1_500, good=499).reasons_given is None

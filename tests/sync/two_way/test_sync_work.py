@@ -190,10 +190,10 @@ def test_an_import_in_a_worker_wakes_them_too(world, queue, started):
         problems={"guessed": sheet.guessed},
         choices={},
     )
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert woken(queue) == []
-    Import.get().advance(("checked",), "taking", world.linden.olive)
-    jobs.carry_out("operate.intake.take", row.id)
+    Import.get().advance(("checked",), "importing", world.linden.olive)
+    jobs.carry_out("operate.intake.import_good_lines", row.id)
     models.database.connect(reuse_if_open=True)
     assert Booking.select().count() == 1 and woken(queue) == [started.id]
 

@@ -34,7 +34,7 @@ def send(browser, content: str | bytes, kind: str = "clients", **kwargs):
 def checked(linden, content: str, kind: str = "clients") -> Import:
     """An import whose check is done."""
     row = intake.begin(linden.clinic, linden.maya, kind, content.encode())
-    intake.check(row.id)
+    intake.check_file(row.id)
     return Import.get_by_id(row.id)
 
 
@@ -108,7 +108,7 @@ def test_a_practitioner_may_do_none_of_it(signed_in, linden):
 
 def test_another_clinics_import_is_not_there(signed_in, linden, stranger):
     theirs = intake.begin(stranger.clinic, stranger, "clients", MIXED.encode())
-    intake.check(theirs.id)
+    intake.check_file(theirs.id)
     browser = signed_in(linden.olive)
     for path in (f"{theirs.id}", f"{theirs.id}/bad-lines.csv"):
         assert browser.get(f"/settings/imports/{path}").status_code == 404
@@ -130,7 +130,7 @@ def test_a_running_check_counts_and_asks_again_by_itself(manager, linden):
     assert part.lstrip().startswith(f'<section id="import-{row.id}"')
     assert "1 of 2 lines checked" in part
     assert 'hx-trigger="every 1s"' in part
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert "hx-trigger" not in text_of(manager.get(f"/settings/imports/{row.id}", headers=PARTIAL))
 
 
@@ -174,7 +174,7 @@ def test_the_bad_lines_can_be_downloaded(manager, linden):
 def test_the_example_downloads_and_can_be_sent_in(manager, linden, clock, kind):
     answer = manager.get(f"/settings/imports/examples/{kind}.csv")
     assert send(manager, answer.data, kind).status_code == 303
-    intake.check(Import.get().id)
+    intake.check_file(Import.get().id)
     assert Import.get().bad == 0
     assert manager.get("/settings/imports/examples/secrets.csv").status_code == 404
 
@@ -186,8 +186,8 @@ def test_the_example_downloads_and_can_be_sent_in(manager, linden, clock, kind):
 def test_a_right_file_is_taken_in_on_a_yes(manager, linden, headers, status):
     row = checked(linden, GOOD)
     assert manager.post(f"/settings/imports/{row.id}/taking", headers=headers).status_code == status
-    assert phase(row) == "taking"
-    intake.take(row.id)
+    assert phase(row) == "importing"
+    intake.import_good_lines(row.id)
     page = text_of(manager.get(f"/settings/imports/{row.id}"))
     assert "2 clients are in Kalends" in page
     assert 'href="/clients/"' in page
@@ -197,7 +197,7 @@ def test_a_right_file_is_taken_in_on_a_yes(manager, linden, headers, status):
 def test_what_comes_in_is_put_down_to_who_said_yes(signed_in, linden):
     row = checked(linden, GOOD)
     signed_in(linden.olive).post(f"/settings/imports/{row.id}/taking")
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert {(entry.action, entry.user.name) for entry in AuditEntry.select()} == {
         ("import.begun", "Maya Linden"),
         ("patients.added", "Olive Linden"),
@@ -215,7 +215,7 @@ def test_a_file_with_bad_lines_needs_the_word_good_ones(manager, linden):
         manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"}).status_code
         == 303
     )
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     assert "1 bad line was left out" in text_of(manager.get(f"/settings/imports/{row.id}"))
     assert Patient.select().count() == 3
 
@@ -234,7 +234,7 @@ def test_bookings_link_to_the_first_of_them(manager, linden):
         linden, "calendar,date,start,duration\npat@linden.test,2026-12-08,09:30,50\n", "bookings"
     )
     manager.post(f"/settings/imports/{row.id}/taking")
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     page = text_of(manager.get(f"/settings/imports/{row.id}"))
     assert "1 booking is in Kalends" in page
     assert f"calendar={linden.calendar.id}&amp;day=2026-12-08" in page
@@ -264,7 +264,7 @@ def test_what_is_being_taken_in_cannot_be_thrown_away(manager, linden):
         == f"/settings/imports/{row.id}"
     )
     assert manager.post(f"/settings/imports/{row.id}/checks").status_code == 303
-    assert phase(row) == "taking"
+    assert phase(row) == "importing"
 
 
 def test_checking_again_finds_what_was_added_meanwhile(manager, linden):
@@ -277,7 +277,7 @@ def test_checking_again_finds_what_was_added_meanwhile(manager, linden):
     Patient.add(linden.clinic, None, first_name="Ada", internal_id="A-1")
     assert manager.post(f"/settings/imports/{row.id}/checks", headers=PARTIAL).status_code == 204
     assert phase(row) == "checking"
-    intake.check(row.id)
+    intake.check_file(row.id)
     assert Import.get_by_id(row.id).bad == 0
 
 
@@ -302,9 +302,9 @@ def test_logs_and_history_name_no_client(manager, linden, caplog):
     caplog.set_level("INFO")
     send(manager, MIXED)
     row = Import.get()
-    intake.check(row.id)
+    intake.check_file(row.id)
     manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"})
-    intake.take(row.id)
+    intake.import_good_lines(row.id)
     said = caplog.text + " ".join(str(entry.detail) for entry in AuditEntry)
     assert not any(name in said for name in ("Lovelace", "Hopper", "Nobody"))
 
