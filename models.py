@@ -49,7 +49,7 @@ from base.database import (
 from base.scheduling import Hours, Span
 from base.tables.audit import AuditEntry
 from base.tables.bookable import OnlineCalendar, OnlineService
-from base.tables.many import insert_many_rows
+from base.tables.bulk import insert_many_rows
 from base.tables.notes import NoteVersion
 from base.tables.numbered import Numbered, NumberIndex
 from base.tables.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
@@ -125,7 +125,7 @@ class Clinic(Revised, Regional):
         null=True
     )  # copies of feeds up to this revision are still to be voided
     step_minutes = IntegerField(default=15)  # between offered times, from the opening hour on
-    overlaps = JSONText(default=dict)  # what the nightly check found (`operate.overlaps`)
+    overlaps = JSONText(default=dict)  # what the nightly check found (`operate.overlap_check`)
     overlaps_checked_at = InstantField(null=True)
     created_at = InstantField(default=now)
 

@@ -32,7 +32,7 @@ from base import scheduling
 from .sql.after_commit import WakingDatabase
 from .sql.guarded import Guarded
 from .sql.statements import ShortContext
-from .sql.turns import InTurn
+from .sql.write_order import InTurn
 
 database = WakingDatabase()
 SQLITE_PATIENCE = 10  # seconds

@@ -52,6 +52,7 @@ MOVED = {
     "intake": "operate.intake",
     "intake.check": "operate.intake.check_file",
     "intake.take": "operate.intake.import_good_lines",
+    "letters.team": "letters.to_team",
     "operate.intake.check": "operate.intake.check_file",
     "operate.intake.take": "operate.intake.import_good_lines",
     "sync.first_look.look": "sync.two_way.first_list.read",

@@ -21,7 +21,7 @@ from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables import outbox
-from base.tables.many import insert_many_rows
+from base.tables.bulk import insert_many_rows
 from base.tables.outbox import Letter
 from letters import wake_due
 from models import Booking, Feed, Patient, User

@@ -25,11 +25,11 @@ from base.bookings.statuses import FREE_STATUSES
 from base.scheduling import BadTime, Span, whole_days
 from free_times import overlaps
 from free_times.earlier.accepting import OfferGone
-from free_times.earlier.asking import CannotWait
+from free_times.earlier.joining import CannotWait
 from free_times.online.answering import NotOffered
 from free_times.online.holds import Hold
+from free_times.online.making import JustTaken, TermsChanged
 from free_times.online.managing import TooLate
-from free_times.online.taking import JustTaken, TermsChanged
 from free_times.rules import OnlineSettings
 from models import Booking, Practitioner, Service, User, Venue
 from people import founding

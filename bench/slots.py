@@ -15,7 +15,7 @@ import models
 from app import Settings, create_app
 from base import scheduling
 from base.tables.outside import ExternalEvent
-from free_times import finding, offers, reading
+from free_times import finding, offers, question_rows
 from models import Booking, Practitioner, Service, User
 from operate import migrate
 from people import founding
@@ -61,7 +61,7 @@ def _measure(url: str, folder: str, more: int) -> dict[str, float]:
     people = {wish.calendar.user_id for wish in wishes}
 
     def raw():
-        return reading.fetch_planned(reading.rows_of(people, start, end))
+        return question_rows.fetch_planned(question_rows.rows_of(people, start, end))
 
     def whole():
         asked = [finding.Wish.of(one, service) for one in offers.offering(service)]

@@ -6,24 +6,24 @@ import random
 from itertools import islice
 
 from base import scheduling
-from free_times.earlier import accepting, asking, matching
+from free_times.earlier import accepting, joining, matching
 from free_times.earlier.entries import Wanted
 from free_times.online import (
     answering,
     by_letter,
     chosen_time,
+    making,
     managing,
     requests,
-    taking,
-    times,
     unattended,
+    visitor_times,
     waiting,
 )
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import Ticket
 from free_times.online.holds import Hold
+from free_times.online.made_online import OnlineBooking
+from free_times.online.making import Details, JustTaken
 from free_times.online.page import OnlinePage
-from free_times.online.taking import Details, JustTaken
+from free_times.online.tickets import Ticket
 from free_times.online.waiting import SentForm
 from free_times.rules import OnlineSettings
 
@@ -43,7 +43,7 @@ def _chosen(history: History, chance: random.Random) -> tuple[OnlinePage, Ticket
     terms = page.at(service)
     anyone = chance.random() < 0.5
     asked = terms if anyone else [chance.choice(terms)]
-    found = list(islice(times.free_times(page, service, asked, START, START + DAY), CHOSEN))
+    found = list(islice(visitor_times.free_times(page, service, asked, START, START + DAY), CHOSEN))
     if not found:
         raise JustTaken
     free = chance.choice(found)
@@ -73,9 +73,9 @@ def book(history: History, chance: random.Random) -> None:
         chosen_time.hold(page, ticket, ticket.nonce)
     who = Details(f"Visitor {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     as_request = chance.random() < 0.3
-    made = taking.take(page, ticket, who, as_request=as_request)
+    made = making.take(page, ticket, who, as_request=as_request)
     if chance.random() < 0.2:
-        assert taking.take(page, ticket, who, as_request=as_request).id == made.id
+        assert making.take(page, ticket, who, as_request=as_request).id == made.id
 
 
 def wait(history: History, chance: random.Random) -> None:
@@ -152,7 +152,7 @@ def come_earlier(history: History, chance: random.Random) -> None:
     """
     booking = _made(history, chance).booking
     anyone = Wanted(venue=booking.practitioner.venue)
-    entry = asking.ask_for(booking, anyone, history.owner)
+    entry = joining.ask_for(booking, anyone, history.owner)
     sight = matching.Sight(history.clinic, _page(history).settings, [entry])
     found = sight.chances(entry, sight.starts(entry))
     near = [one for one in found if one.starts_at >= START][:CHOSEN]

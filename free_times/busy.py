@@ -8,7 +8,7 @@ from peewee import fn
 
 from base.bookings.statuses import FREE_STATUSES
 from base.tables import time_off
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import ExternalEvent
 from models import LONGEST_GAP, Booking, Practitioner, Service
 

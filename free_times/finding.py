@@ -14,7 +14,7 @@ from base.tables.time_off import TimeOff
 from models import Practitioner, Service
 
 from .offers import ServiceTerms
-from .reading import Working, barring, read
+from .question_rows import Working, barring, read
 from .rules import OnlineRules, OnlineSettings
 from .turns import at_one_time
 

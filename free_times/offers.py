@@ -7,7 +7,7 @@ from peewee import JOIN, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, alone
 from base.tables.audit import AuditEntry
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from models import Clinic, Practitioner, Service, User
 
 

@@ -14,7 +14,7 @@ from base.sharing import LONG, DaySum, Share, Turns
 from base.slots import DAY
 from models import LONGEST_GAP, Booking
 
-from .reading import Working, fetch_planned, open_time, weeks_of
+from .question_rows import Working, fetch_planned, open_time, weeks_of
 
 
 def at_one_time(working: Sequence[Working], at: datetime, but: Collection[int] = ()) -> Turns:

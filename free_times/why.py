@@ -13,7 +13,7 @@ from base.working_time import DAY, Stretch
 from models import Booking
 
 from .finding import Wish
-from .reading import Working, read
+from .question_rows import Working, read
 
 
 @dataclass(frozen=True)

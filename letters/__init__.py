@@ -8,14 +8,14 @@ from base.tables import outbox
 from base.tables.outbox import Letter
 from people.credentials import ResetRequest
 
-from . import sending, text, texting
+from . import mail_text, sending, texting
 
 
 def one_time_address(secret: str) -> str:
     """The address of a one-time link. Built on the configured base: a forged Host header must not
     lead a secret astray.
     """
-    return text.address("auth.accept", secret=secret)
+    return mail_text.address("auth.accept", secret=secret)
 
 
 def wake_due(due: Due) -> None:

@@ -15,9 +15,9 @@ from base.tables.outbox import Letter
 from free_times.earlier import offering
 from free_times.online.unmade import KIND as UNMADE
 from models import Clinic, User
-from people import guide_notes, sync_together, zones
-from people.addresses import AddressProof
+from people import guide_notes, own_zone, sync_together
 from people.credentials import OneTimeToken
+from people.email_addresses import AddressProof
 from people.guide_notes import GuideNote
 from people.mailed_codes import LASTS, MailedCode
 from sync.tables import account_names, mappings
@@ -28,8 +28,8 @@ from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.standing.state import at_rest
 from sync.two_way.standing.states import LETTER, STOPPED
 
-from . import clients, earlier, reminders, team, unmade
-from .text import Text, address, one_line, paragraph
+from . import offer, reminders, to_clients, to_team, unmade_press
+from .mail_text import Text, address, one_line, paragraph
 
 
 def render(letter: Letter) -> Text | None:
@@ -320,18 +320,18 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "removal": _removal,
     guide_notes.LETTER: _guide_note,
     sync_together.LETTER: _ask,
-    client_letters.KIND: clients.changed,
+    client_letters.KIND: to_clients.changed,
     reminders.KIND: reminders.reminder,
-    offering.KIND: earlier.offered,
-    UNMADE: unmade.unmade,
-    **team.KINDS,
+    offering.KIND: offer.offered,
+    UNMADE: unmade_press.unmade,
+    **to_team.KINDS,
 }
 
 
 def _day(at: datetime, reader: User) -> str:
     """The day of an instant in the zone and the format of the letter's reader: 20 November."""
     with region.using(reader.region):
-        return day_names.plain(at.astimezone(zones.of(reader)), year=False)
+        return day_names.plain(at.astimezone(own_zone.of(reader)), year=False)
 
 
 def _body(template: str, **context: object) -> str:

@@ -11,7 +11,7 @@ from peewee import ModelSelect, fn
 
 from base import scheduling
 from base.tables import texts
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outbox import MAIL, Letter
 from models import Booking, Clinic, User
 

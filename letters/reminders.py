@@ -18,16 +18,16 @@ from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings
 from base.phones import e164
 from base.tables import faulty, outbox, texts
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
 from free_times.online import by_letter
-from free_times.online.bookings import made_of
+from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Venue
 
-from . import clients, visits
-from .text import NotNow, Text, address, one_line, paragraph
+from . import to_clients, visits
+from .mail_text import NotNow, Text, address, one_line, paragraph
 
 KIND = "reminder"
 AHEAD = timedelta(hours=1)  # how early a row is written
@@ -213,19 +213,19 @@ def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -
     online, made = OnlineSettings.of(clinic), made_of(booking)
     way = {"uuid": str(booking.uuid), "token": by_letter.token(booking)}
     leave_url = address("by_letter.ask_leave", **way)
-    until = clients.until(online, booking)
+    until = to_clients.until(online, booking)
     facts = {
         "kind": KIND,
-        "heading": clients.HEADINGS[KIND],
-        "words": clients.words(settings, KIND),
+        "heading": to_clients.HEADINGS[KIND],
+        "words": to_clients.words(settings, KIND),
         "clinic": one_line(clinic.name),
         "visits": [visits.visit_of(clinic, settings, booking, None, KIND)],
         "is_over": False,
         "phone": one_line(online.phone),
         "rule": paragraph(online.cancellation),
         "until": until,
-        "manage_url": clients.manage_url(booking, made),
-        "cannot_url": clients.cancel_url(booking, made) if until else "",
+        "manage_url": to_clients.manage_url(booking, made),
+        "cannot_url": to_clients.cancel_url(booking, made) if until else "",
         "leave_url": leave_url,
     }
-    return clients.written(letter, settings, to, "client", facts, leave_url=leave_url)
+    return to_clients.written(letter, settings, to, "client", facts, leave_url=leave_url)

@@ -24,8 +24,8 @@ from base.text import places
 from people.credentials import ResetRequest
 
 from . import itip, kinds
+from .mail_text import NotNow, Text, ascii_domain, header, mailbox
 from .smtp import LetterRefused, MailServer
-from .text import NotNow, Text, ascii_domain, header, mailbox
 
 log = logging.getLogger("kalends.letters")
 

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from base.outgoing import exchange
 from base.tables.outbox import MailSetup
 
-from .text import mailbox, one_line
+from .mail_text import mailbox, one_line
 
 MOST_OF_ANSWER = 300
 _OF_THE_SENDER = re.compile(
@@ -53,7 +53,7 @@ class LetterRefused(Exception):
 
 class _Unfit(smtplib.SMTPException):
     """No letter can be sent with this server or these settings; the text is a word of
-    `refusals.WHY`.
+    `refusal_words.WHY`.
     """
 
 

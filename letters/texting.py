@@ -18,14 +18,14 @@ from base.phones import e164
 from base.tables import texts
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
-from free_times.online.bookings import made_of
+from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic
 
-from . import clients, reminders
+from . import reminders, to_clients
+from .mail_text import one_line
 from .sending import attempt
 from .smtp import LetterRefused
-from .text import one_line
 from .text_service import Message, hand_over
 
 PER_MINUTE = 60  # messages to one service
@@ -92,10 +92,10 @@ def _prepared(letter: Letter) -> Message | None:
 
 def _about(letter: Letter, settings: TextSettings) -> Message | None:
     """A message about changes of a client's bookings."""
-    client = clients.client_of(letter)
+    client = to_clients.client_of(letter)
     if client is None or not client.texts:
         return None
-    found = clients.told(letter, client)
+    found = to_clients.told(letter, client)
     kept = [
         (booking, kind)
         for booking, due, was in found
@@ -122,7 +122,7 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
 
 def _kind(booking: Booking, due: str, was: client_letters.ClientFacts | None) -> str:
     """The kind of message: the kind of the letter, and whether the time itself has changed."""
-    kind = clients.kind_of(due, made_of(booking))
+    kind = to_clients.kind_of(due, made_of(booking))
     now = client_letters.ClientFacts.of(booking)
     same_time = was is not None and was.place[:2] == now.place[:2]
     return "changed" if kind == "moved" and same_time else kind

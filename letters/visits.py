@@ -13,7 +13,7 @@ from base.working_time import DAY
 from models import Booking, Clinic, Practitioner
 from sync.events import visit
 
-from .text import one_line
+from .mail_text import one_line
 
 CLOCK_CHANGE = timedelta(hours=2)  # a day with a change is longer or shorter by this, at most
 MOST_ADDABLE = 12  # appointments of a letter that each have addresses for calendars

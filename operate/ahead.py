@@ -11,10 +11,10 @@ from base.tables.faulty import FaultyRow
 from base.tables.outbox import Letter
 from free_times.earlier.entries import EarlierSettings
 from free_times.earlier.offering import EarlierOffer
-from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
-from people.addresses import AddressProof
+from free_times.online.made_online import OnlineBooking
 from people.credentials import ResetRequest, Throttle
+from people.email_addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session

@@ -13,19 +13,19 @@ from base.tables.faulty import FaultyRow
 from base.tables.time_off import TimeOff
 from free_times.earlier import accepting, entries, news
 from free_times.online import answering, holds, proofs, requests, unattended
-from letters import reminders, team, trouble
+from letters import reminders, to_team, trouble
 from models import Clinic, database
-from operate import ahead, holidays, intake, overlaps
+from operate import ahead, holidays, intake, overlap_check
 from people import credentials, guide_notes
-from people.addresses import AddressProof
+from people.email_addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables import clocks, pace, runs
 from sync.two_way import work
 
+from .chore_turns import in_turn
 from .intake.upload import ASKED, Import
-from .turns import in_turn
 
 
 def sweep() -> None:
@@ -69,7 +69,7 @@ def refresh_holidays() -> None:
 
 def check_overlaps() -> None:
     """Look for bookings that overlap, once a day."""
-    in_turn(overlaps.check, timedelta(days=1))
+    in_turn(overlap_check.check, timedelta(days=1))
 
 
 SWEPT = (intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse)
@@ -111,7 +111,7 @@ PERIODIC = (
     (trouble.tell_of_calendars, 60),
     (trouble.tell_of_removals, 600),
     (reminders.write_due, 600),
-    (team.write_due, 600),
+    (to_team.write_due, 600),
     (clean_up_hourly, SOON),
     (refresh_holidays, SOON),
     (check_overlaps, SOON),

@@ -15,10 +15,10 @@ from base.database import is_sqlite
 from base.tables import outbox
 from base.tables.faulty import FaultyRow
 from letters import sending
-from letters.refusals import WHY
+from letters.refusal_words import WHY
 from letters.smtp import LetterRefused, MailServer
 
-from . import disk, doctor_sync, keys, migrate, overlaps
+from . import disk, doctor_sync, keys, migrate, overlap_check
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
@@ -45,7 +45,7 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     yield _mail(mail_to)
     yield from doctor_sync.examine(settings)
     if migrate.state() == "current":
-        yield from overlaps.examine()
+        yield from overlap_check.examine()
         yield _faulty_rows()
 
 

@@ -10,7 +10,7 @@ import models
 from base import jobs, scheduling
 from base.catalogue import _
 from base.config.version import VERSION
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outbox import Letter
 from models import Booking, Clinic, Feed
 from sync.tables.accounts import Account

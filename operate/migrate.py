@@ -22,15 +22,15 @@ from base.tables.time_off import DatedHours, TimeOff
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.offering import EarlierOffer
 from free_times.offers import Offer
-from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
+from free_times.online.made_online import OnlineBooking
 from free_times.online.names import PageName
 from free_times.online.proofs import SpentProof
 from free_times.online.team_letters import TeamLetters
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
-from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
+from people.email_addresses import AddressProof
 from people.guide_notes import GuideNote
 from people.id_changes import IdChange
 from people.mailed_codes import MailedCode
@@ -39,7 +39,7 @@ from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
-from sync.tables.earlier import EarlierAccount
+from sync.tables.earlier_accounts import EarlierAccount
 from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
@@ -48,9 +48,9 @@ from sync.tables.runs import SyncRun
 from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 
+from .chore_turns import ChoreTurn
 from .intake.upload import ColumnMeaning, Import
 from .keys import ServerKey
-from .turns import ChoreTurn
 
 TABLES = (
     Clinic,

@@ -22,7 +22,7 @@ from base.catalogue import _
 from base.database import is_sqlite, name_of_this_process
 from base.tables.outbox import Letter
 from base.text import places
-from letters import reminders, team
+from letters import reminders, to_team
 from models import Clinic
 from people.sessions import Session
 
@@ -276,7 +276,7 @@ def _write_what_was_due() -> None:
     with those that were waiting in it: such reminders and lists were probably sent by the replaced
     database.
     """
-    for write_due in (reminders.write_due, team.write_due):
+    for write_due in (reminders.write_due, to_team.write_due):
         try:
             write_due()
         except Exception as error:  # the restore is finished anyway

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from base import passwords, scheduling
 from base.scheduling import Span
 from free_times import overlaps
-from free_times.earlier import asking
+from free_times.earlier import joining
 from free_times.earlier.entries import EarlierSettings, Wanted
 from free_times.online import names
 from free_times.rules import OnlineSettings
@@ -371,4 +371,4 @@ def _waiting(clinic: Clinic, now: datetime) -> None:
     )
     suits = ({}, {"weekdays": [0, 1, 2]}, {"from_wall": time(12)})
     for booking, wish in zip(ahead.order_by(Booking.starts_at).limit(3), suits, strict=False):
-        asking.ask_for(booking, Wanted([booking.practitioner_id], **wish), owner)
+        joining.ask_for(booking, Wanted([booking.practitioner_id], **wish), owner)

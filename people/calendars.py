@@ -5,7 +5,7 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from models import Clinic, Practitioner, User, Venue
 
 

@@ -8,7 +8,7 @@ from peewee import Case, Expression, ModelSelect, fn
 
 from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.text import is_phone, phone_tail, search_key
 from models import Booking, Clinic, Patient
 

@@ -7,7 +7,7 @@ from base.database import database, lock_everything, unique
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 
-from .addresses import AddressProof
+from .email_addresses import AddressProof
 
 
 class SignUpClosed(Exception):

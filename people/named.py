@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from models import Clinic, Practitioner, User, Venue
 
 

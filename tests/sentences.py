@@ -25,7 +25,7 @@ FILES = {
     "base/database.py": "what databases say, to know their errors by",
     "free_times/overlaps.py": "a statement of SQL",
     "operate/intake/moments.py": "names of months that other programs write into their files",
-    "operate/intake/values.py": "words that other programs write into their files",
+    "operate/intake/cell_values.py": "words that other programs write into their files",
     "operate/sample.py": "what clients and clinics of the sample are called and have noted",
     "operate/sample_names.py": "what clients and clinics of the sample are called and have noted",
     "sync/feeds/readers.py": "names of programs, stored",
@@ -46,10 +46,13 @@ NOT_SAID = {
 }
 FEW = {  # one by one
     "base/feed_presets.py": {"status rate notes"},  # names of fields
-    "base/tables/many.py": {"{} SELECT {} FROM {}"},
-    "operate/intake/bookings.py": {"Bring the referral letter", "Two whole days at a daily rate"},
-    "operate/intake/clients.py": {"One name is enough"},  # lines of the template
-    "operate/intake/course.py": {"to be invoiced", "out of office"},  # what files say
+    "base/tables/bulk.py": {"{} SELECT {} FROM {}"},
+    "operate/intake/booking_lines.py": {
+        "Bring the referral letter",
+        "Two whole days at a daily rate",
+    },
+    "operate/intake/client_lines.py": {"One name is enough"},  # lines of the template
+    "operate/intake/line_status.py": {"to be invoiced", "out of office"},  # what files say
     "operate/keeper.py": {"signs of life"},  # the name of a thread
     "views/doors/probes.py": {"User-agent: *\nDisallow:\n", "database is {}"},  # for machines
     "sync/two_way/run.py": {"not set up"},  # a word of the state, stored

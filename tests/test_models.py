@@ -37,7 +37,7 @@ from models import (
     User,
     Venue,
 )
-from people import clients, founding, zones
+from people import clients, founding, own_zone
 from people.credentials import OneTimeToken, Throttle
 from sync.feeds import owned
 from tests.conftest import PASSWORD
@@ -345,7 +345,7 @@ def test_the_last_venue_stays_open(linden):
         linden.harbour.set_archived(True, linden.olive)
     assert not again(linden.harbour).archived
     assert [p.id for p in Practitioner.listed(linden.clinic)] == [linden.abroad.id]
-    assert not zones.differ(linden.clinic)
+    assert not own_zone.differ(linden.clinic)
 
 
 def test_a_calendar_opens_once_and_again(linden):

@@ -43,10 +43,10 @@ from .doors import (
     sign_ins,
     webhooks,
 )
-from .kit import display, htmx, identity, menu, tokens
+from .kit import display, form_tokens, htmx, identity, menu
 from .sync import (
     apps,
-    booking_page,
+    booking_address,
     connect,
     feeds,
     health,
@@ -55,7 +55,7 @@ from .sync import (
     sync_settings,
     two_way,
 )
-from .visitor import asking, by_letter, choosing, details, earlier, listing, managed, wait
+from .visitor import asking, by_letter, choosing, details, earlier, joining, managed, wait
 
 
 def register(app: Flask) -> None:
@@ -63,7 +63,7 @@ def register(app: Flask) -> None:
     identity.init_app(app)
     menu.init_app(app)
     requests.init_app(app)
-    tokens.init_app(app)
+    form_tokens.init_app(app)
     htmx.init_app(app)
     display.init_app(app)
     app.register_blueprint(probes.blueprint)  # /healthz /readyz
@@ -88,7 +88,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(sync_together.blueprint, url_prefix="/team/sync")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
-    app.register_blueprint(booking_page.blueprint, url_prefix="/sync/booking-page")
+    app.register_blueprint(booking_address.blueprint, url_prefix="/sync/booking-page")
     app.register_blueprint(feeds.blueprint, url_prefix="/sync/links")
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
@@ -125,7 +125,7 @@ def _for_clients(app: Flask) -> None:
     app.register_blueprint(details.blueprint)
     app.register_blueprint(wait.blueprint)
     app.register_blueprint(managed.blueprint)
-    app.register_blueprint(listing.blueprint)
+    app.register_blueprint(joining.blueprint)
     app.register_blueprint(asking.blueprint)
     app.register_blueprint(by_letter.blueprint)  # /appointment/<uuid>/<token>
     app.register_blueprint(earlier.blueprint)  # /earlier/<uuid>/<token>

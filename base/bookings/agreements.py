@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from peewee import CharField, DeferredForeignKey
 
 from base.database import Base, InstantField, now
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 
 KEY_LENGTH = 80
 

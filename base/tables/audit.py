@@ -7,7 +7,7 @@ from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect
 
 from base.database import Base, InstantField, JSONText, now
 
-from .many import insert_many_rows, tuples
+from .bulk import insert_many_rows, tuples
 
 
 class AuditEntry(Base):

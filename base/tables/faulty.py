@@ -16,7 +16,7 @@ from base.database import Base, InstantField, now, trouble
 from base.jobs import JobTooLong
 from base.text import places
 
-from .many import tuples
+from .bulk import tuples
 
 log = logging.getLogger("kalends.faulty")
 Row = TypeVar("Row", bound=Base)

@@ -12,7 +12,7 @@ from base.database import AlreadyUsed, Base, database, is_sqlite, joined, unique
 from base.text import search_key
 
 from .audit import AuditEntry
-from .many import insert_many_rows
+from .bulk import insert_many_rows
 from .traits import Archivable
 
 # the exact words of the index `patient_number`, by which both databases use it

@@ -28,7 +28,7 @@ from base import scheduling, vault
 from base.database import Base, InstantField, JSONText, database, now
 
 from .audit import AuditEntry
-from .many import tuples
+from .bulk import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
 # Longer than sending one letter takes: a letter leased by a killed worker is free again after it.

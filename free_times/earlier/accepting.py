@@ -12,11 +12,11 @@ from base.scheduling import Span
 from base.tables import faulty
 from base.tables.audit import AuditEntry
 from free_times.finding import FreeTime
-from free_times.online import forms, holds, managing, taking, team_letters, unmade, waiting
-from free_times.online.bookings import made_of
-from free_times.online.forms import Ticket
+from free_times.online import holds, making, managing, team_letters, tickets, unmade, waiting
+from free_times.online.made_online import made_of
+from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
-from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.online.tickets import Ticket
 from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, User
@@ -145,7 +145,7 @@ def _move(booking: Booking, free: FreeTime, page: OnlinePage, actor: User | None
         actor,
         Span(free.starts_at, free.ends_at),
         practitioner=free.wish.calendar,
-        allow_overlap=taking.ignored(free),
+        allow_overlap=making.ignored(free),
     )
     made = made_of(booking)
     if made is not None:
@@ -165,11 +165,11 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
     if terms is None:
         raise OfferGone
     ticket = Ticket.issue(
-        forms.nonce_of(f"earlier {offer.uuid}", offer.clinic_id),
+        tickets.nonce_of(f"earlier {offer.uuid}", offer.clinic_id),
         clinic=offer.clinic_id,
         service=entry.service_id,
         calendar=offer.practitioner_id,
-        anyone=not taking.is_choice(entry.service, anyone=False),
+        anyone=not making.is_choice(entry.service, anyone=False),
         minutes=terms.minutes,
         price_cents=terms.price_cents,
         starts_at=offer.starts_at,
@@ -178,7 +178,7 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
         typed["name"], typed["email"], typed["phone"], "", bool(typed.get("agrees")), typed["zone"]
     )
     holds.forget(offer.visit)
-    made = taking.book(page, ticket, details, as_request=choice == "pending", looked=choice)
+    made = making.book(page, ticket, details, as_request=choice == "pending", looked=choice)
     return made.booking
 
 
@@ -188,7 +188,7 @@ def _plain(entry: WaitingEntry, free: FreeTime, actor: User | None) -> Booking:
         free.wish.calendar,
         [Span(free.starts_at, free.ends_at)],
         actor,
-        allow_overlap=taking.ignored(free),
+        allow_overlap=making.ignored(free),
         service=entry.service,
         patient=entry.patient.record_in_use if entry.patient else None,
         changed_online=actor is None,
@@ -264,7 +264,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
 def _client(entry: WaitingEntry) -> Patient:
     typed = entry.said
     details = Details(typed["name"], typed["email"], typed["phone"])
-    return taking.client_of(entry.clinic, details)[0]
+    return making.client_of(entry.clinic, details)[0]
 
 
 def finish_unattended() -> None:

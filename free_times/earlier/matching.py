@@ -12,7 +12,7 @@ from base.scheduling import number, of_number
 from base.slots import MINUTE, TakenTime
 from free_times.finding import FreeTime, Wish
 from free_times.offers import ServiceTerms, offering
-from free_times.online import times
+from free_times.online import visitor_times
 from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Practitioner
@@ -119,7 +119,7 @@ class Sight:
             terms = {one.calendar.id: one for each in group for one in self.terms(each)}
             page, at = page_of(entry, list(terms.values()), self.settings), scheduling.utc_now()
             end = max(one.ends_at for one in group)
-            found = times.free_times(
+            found = visitor_times.free_times(
                 page,
                 entry.service,
                 list(terms.values()),
@@ -190,7 +190,7 @@ def free_at(
     terms = [one for one in entry.terms() if one.calendar.id == chance.calendar.id]
     if not terms or not is_served(entry, settings):
         return None
-    found = times.free_times(
+    found = visitor_times.free_times(
         page_of(entry, terms, settings),
         entry.service,
         terms,
@@ -305,7 +305,7 @@ def unheld(
     return [
         one
         for one in chances
-        if not times.meets(
+        if not visitor_times.meets(
             one.starts_at,
             Wish(one.calendar, one.minutes, before, after).need,
             held.get(one.calendar.user_id, ()),

@@ -16,7 +16,7 @@ from base import scheduling
 from base.bookings.clashes import SlotTaken
 from base.database import alone
 from base.tables import faulty
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from free_times import finding
 from free_times.online import holds
 from free_times.rules import OnlineSettings

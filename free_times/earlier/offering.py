@@ -14,11 +14,11 @@ from base.bookings.clashes import SlotTaken
 from base.database import Base, InstantField, alone, now
 from base.tables import outbox
 from base.tables.audit import AuditEntry
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outbox import Letter
 from free_times import finding
 from free_times.finding import Wish
-from free_times.online import forms, holds
+from free_times.online import holds, tickets
 from free_times.rules import OnlineRules, OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
@@ -239,7 +239,7 @@ def make(
             expires_at=min(at + timedelta(minutes=minutes), last),
             user=actor,
         )
-        offer.visit = joins.visit if joins else forms.visitor(offer.uuid.hex)
+        offer.visit = joins.visit if joins else tickets.visitor(offer.uuid.hex)
         offer.save(force_insert=True)
         if joins is None:
             _hold(offer, entry)

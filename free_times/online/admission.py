@@ -10,16 +10,16 @@ from datetime import timedelta
 from base import scheduling
 from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.text import phone_tail
 from free_times.finding import FreeTime
 from models import Booking, Clinic, Patient
 
-from . import proofs, taking
-from .bookings import OnlineBooking
-from .forms import Ticket
+from . import making, proofs
+from .made_online import OnlineBooking
+from .making import Details
 from .page import OnlinePage
-from .taking import Details
+from .tickets import Ticket
 
 MOST = 4  # future appointments, made online, for one e-mail address or phone number
 MOST_UNPROVEN = 1  # the same without a proof or a code
@@ -45,20 +45,20 @@ def take(
     looked: str = "",
     judged: FreeTime | None = None,
 ) -> OnlineBooking:
-    """Book the time as `taking.take` does, in one transaction that also uses up the proof.
+    """Book the time as `making.take` does, in one transaction that also uses up the proof.
 
     `proof`: the answer of the visitor's browser. `reads_mail`: the visitor has typed the code that
     went to the address. `may_mail`: a code can go there. Without any of them it is a request to the
     clinic. `judged`: the free time, if the caller has just checked every rule.
 
-    Raises NeedsCode, TooMany, and what `taking.take` raises; then nothing is booked, and the proof
+    Raises NeedsCode, TooMany, and what `making.take` raises; then nothing is booked, and the proof
     can be used again.
     """
     found = proofs.nonce_of(proof, ticket.visitor)  # slow, so before the lock
-    judged = judged or taking.judge(page, ticket)
+    judged = judged or making.judge(page, ticket)
     with database.atomic():
         page.clinic.lock()
-        earlier = taking.earlier(page, ticket)
+        earlier = making.earlier(page, ticket)
         if earlier:
             return earlier
         is_shown = proofs.spend(found) or reads_mail
@@ -67,7 +67,7 @@ def take(
         if _to_come(page.clinic, details) >= (MOST if is_shown else MOST_UNPROVEN):
             raise TooMany
         asks = as_request or not is_shown
-        return taking.book(page, ticket, details, as_request=asks, looked=looked, judged=judged)
+        return making.book(page, ticket, details, as_request=asks, looked=looked, judged=judged)
 
 
 def _to_come(clinic: Clinic, details: Details) -> int:

@@ -17,9 +17,9 @@ from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
 from . import team_letters, unmade, waiting
-from .bookings import OnlineBooking
+from .made_online import OnlineBooking
+from .making import approve_by
 from .requests import is_closed
-from .taking import approve_by
 from .waiting import CannotCheck
 
 _ANSWERED = [

@@ -13,10 +13,10 @@ from free_times.finding import FreeTime
 from free_times.offers import ServiceTerms
 from models import Service
 
-from . import holds, taking, times
-from .forms import Ticket
+from . import holds, making, visitor_times
 from .holds import LASTS, Hold
 from .page import OnlinePage
+from .tickets import Ticket
 
 MOST_OF_ORIGIN = 5  # holds from one network at the same time
 ALWAYS = 3  # holds of one practitioner on one day, however few times are left
@@ -33,7 +33,7 @@ def hold(
     All rules are checked before the clinic is locked; under the lock only rows that take time is
     read again. Raises JustTaken if the time is not free.
     """
-    service, free = found or taking.still_free(page, ticket)
+    service, free = found or making.still_free(page, ticket)
     calendar = free.wish.calendar
     with database.atomic():
         page.clinic.lock()
@@ -42,8 +42,8 @@ def hold(
         if before is not None and before.asked_at:
             return before  # it is being booked
         others = [one for one in around if one is not before and one.user_id == calendar.user_id]
-        if times.is_taken(free, [one.taken for one in others]):
-            raise taking.JustTaken
+        if visitor_times.is_taken(free, [one.taken for one in others]):
+            raise making.JustTaken
         terms = page.terms_of(service, calendar.id)
         if terms is None or not _is_within_bounds(
             page, service, terms, free, ticket, origin, around
@@ -86,9 +86,9 @@ def _is_within_bounds(
     need = free.wish.need
     every = [
         one.starts_at
-        for one in times.free_times(page, service, [terms], begin, end, with_holds=False)
+        for one in visitor_times.free_times(page, service, [terms], begin, end, with_holds=False)
     ]
     own = TakenTime(number(free.starts_at), number(free.ends_at), need.before, need.after)
     held = [own, *(one.taken for one in living if one.user_id == terms.calendar.user_id)]
-    left = [at for at in every if not times.meets(at, need, held)]
+    left = [at for at in every if not visitor_times.meets(at, need, held)]
     return 2 * len(left) >= len(every)

@@ -10,7 +10,7 @@ from base import scheduling
 from base.database import Base, InstantField, database, is_sqlite
 from base.scheduling import Span, number
 from base.slots import MINUTE, TakenTime
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from models import Booking, Clinic, Practitioner, Service
 
 LASTS = timedelta(minutes=10)

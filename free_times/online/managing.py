@@ -26,10 +26,10 @@ from models import Booking, Clinic
 from sync.two_way import live
 from sync.two_way.standing.freshness import Certainty
 
-from . import holds, team_letters, times, waiting, whose
-from .bookings import OnlineBooking
+from . import holds, team_letters, visitor_times, waiting, whose
+from .made_online import OnlineBooking
+from .making import JustTaken, approve_by, current, ignored
 from .page import OnlinePage
-from .taking import JustTaken, approve_by, current, ignored
 
 ENDS_AFTER = timedelta(days=30)  # after the appointment
 _SAME_PRESS = timedelta(minutes=2)
@@ -158,7 +158,7 @@ def other_times(
     service = booking.service
     if service is None or not terms:
         return
-    found = times.free_times(
+    found = visitor_times.free_times(
         page, service, terms, start, end, but=[booking.id], visitor=visit_of(made)
     )
     yield from (free for free in found if free.starts_at != booking.starts_at)
@@ -169,7 +169,7 @@ def latest(page: OnlinePage, made: OnlineBooking) -> datetime:
     service = made.booking.service
     if service is None:  # the team withdrew it
         return scheduling.utc_now()
-    return times.latest(page, service, _terms(page, made))
+    return visitor_times.latest(page, service, _terms(page, made))
 
 
 def visit_of(made: OnlineBooking) -> str:

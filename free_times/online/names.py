@@ -10,12 +10,12 @@ from base import scheduling
 from base.bookings.changes import ChangedMeanwhile
 from base.database import AlreadyUsed, Base, InstantField, alone, now, unique
 from base.tables.audit import AuditEntry
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.text import search_key
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, User
 
-from .bookings import OnlineBooking
+from .made_online import OnlineBooking
 
 LEADS_ON = timedelta(days=90)  # how long an old name leads to the new one
 MOST = 20  # old and new names that belong to one clinic, at most

@@ -12,7 +12,7 @@ from base.database import alone
 from base.tables.audit import AuditEntry
 from models import Booking, Clinic, Patient, User
 
-from .bookings import OnlineBooking
+from .made_online import OnlineBooking
 
 MOST = 50  # the most that a page shows
 LATELY = timedelta(days=90)  # days on the list; the client's own page shows it for longer

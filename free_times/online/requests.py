@@ -25,8 +25,8 @@ from free_times.offers import terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, User
 
-from .bookings import OnlineBooking
-from .taking import approve_by
+from .made_online import OnlineBooking
+from .making import approve_by
 
 KEPT = timedelta(days=30)  # visitors' details, if a request came to nothing
 UNANSWERED = ("pending", "offered")  # statuses that the clinic has not confirmed

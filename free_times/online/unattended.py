@@ -15,12 +15,12 @@ from base.tables import faulty
 from free_times.rules import OnlineSettings
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
-from . import admission, holds, managing, names, taking, unmade, waiting
-from .bookings import OnlineBooking
-from .forms import NoForm, Ticket
+from . import admission, holds, making, managing, names, unmade, waiting
 from .holds import Hold
+from .made_online import OnlineBooking
 from .managing import TooLate
 from .page import OnlinePage
+from .tickets import NoForm, Ticket
 
 LEFT_AFTER = PATIENCE + timedelta(seconds=3)  # seconds between two polls of the page
 LATE = timedelta(minutes=10)  # after that the clinic must confirm it
@@ -29,8 +29,8 @@ MOST = 50  # rows of one pass
 _REFUSED = (
     admission.NeedsCode,
     admission.TooMany,
-    taking.JustTaken,
-    taking.TermsChanged,
+    making.JustTaken,
+    making.TermsChanged,
     waiting.CannotCheck,
     NoForm,
     TooLate,

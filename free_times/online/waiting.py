@@ -19,12 +19,12 @@ from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import Certainty
 
-from . import admission, holds, taking
-from .bookings import OnlineBooking
-from .forms import Ticket
+from . import admission, holds, making
 from .holds import Hold
+from .made_online import OnlineBooking
+from .making import Details
 from .page import OnlinePage
-from .taking import Details
+from .tickets import Ticket
 
 KEPT = timedelta(minutes=1)  # the least time to keep a sent form while calendars are asked
 
@@ -51,7 +51,7 @@ def ask(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
     time by all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a
     transaction.
     """
-    _service, free = taking.still_free(page, ticket)
+    _service, free = making.still_free(page, ticket)
     if not page.settings.may_block_outside:
         return Certainty.FRESH, free
     return live.ask(free.wish.calendar.user_id, bound(page)), free
@@ -59,7 +59,7 @@ def ask(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
 
 def outcome_of(page: OnlinePage, ticket: Ticket, hold: Hold) -> Certainty:
     """The outcome of asking. Raises JustTaken if the time was taken meanwhile."""
-    _service, free = taking.still_free(page, ticket)
+    _service, free = making.still_free(page, ticket)
     if not page.settings.may_block_outside:
         return Certainty.FRESH
     user_id = free.wish.calendar.user_id
@@ -106,9 +106,9 @@ def begin(
     now = scheduling.utc_now()
     with database.atomic():
         page.clinic.lock()
-        service, _terms = taking.offered(page, ticket)
-        free = judged and taking.unless_taken(ticket, judged)
-        free = free or taking.still_free(page, ticket)[1]
+        service, _terms = making.offered(page, ticket)
+        free = judged and making.unless_taken(ticket, judged)
+        free = free or making.still_free(page, ticket)[1]
         before = holds.of(ticket.visitor)
         return holds.keep(
             free.wish.calendar,

@@ -18,7 +18,7 @@ from base.config.settings import Settings
 from models import Clinic, User
 from operate import files, keys, restores
 from operate import migrate as migrations
-from people import addresses, password_rules
+from people import email_addresses, password_rules
 from people.credentials import OneTimeToken
 
 
@@ -143,7 +143,7 @@ def find_clinic(name: str | None) -> Clinic:
 
 def find_user(email: str) -> User:
     """The person with this address, or a refusal."""
-    user = addresses.person_at(email.strip().lower())
+    user = email_addresses.person_at(email.strip().lower())
     if user is None:
         raise click.ClickException(_("Nobody signs in as {email}.", email=email))
     return user

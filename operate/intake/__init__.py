@@ -1,12 +1,12 @@
 """Importing clients and bookings from CSV files.
 
-`sheet` reads the file: encoding, delimiter, lines. `columns` knows the names and meanings of
-columns. `clients` and `bookings` read each line with the clinic's rows (its calendars, services,
-clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and overlaps, in the
-file and with the database. `report_on` does both and changes nothing; `store` does them again and
-adds the good lines in portions (`importing`). On the web a person decides between the two
-(`check_file`, then `import_good_lines`). Sentences about a line never repeat the content of a
-client's column.
+`sheet` reads the file: encoding, delimiter, lines. `file_columns` knows the names and meanings of
+columns. `client_lines` and `booking_lines` read each line with the clinic's rows (its calendars,
+services, clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and
+overlaps, in the file and with the database. `report_on` does both and changes nothing; `store` does
+them again and adds the good lines in portions (`importing`). On the web a person decides between
+the two (`check_file`, then `import_good_lines`). Sentences about a line never repeat the content of
+a client's column.
 """
 
 import logging
@@ -19,11 +19,11 @@ from base.database import alone
 from base.text import clean, places
 from models import Clinic, User
 
-from . import asking, bookings, clients, written
+from . import booking_lines, client_lines, questions, written
 from .begun import Begun
-from .columns import COLUMNS
+from .check_report import Report, read_lines
+from .file_columns import COLUMNS
 from .importing import SLICE_SECONDS, add_in_portions
-from .report import Report, read_lines
 from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek, short
 from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
@@ -35,8 +35,8 @@ __all__ = [
     "answer",
     "bad_lines",
     "begin",
-    "check_file",
     "check_again",
+    "check_file",
     "decode",
     "example",
     "faults",
@@ -51,8 +51,8 @@ __all__ = [
 log = logging.getLogger("kalends.intake")
 
 Progress = Callable[[int], None]  # called with the number of lines read
-_KINDS = {"clients": clients, "bookings": bookings}
-_IMPORTING = {"clients": clients.ImportingClients, "bookings": bookings.ImportingBookings}
+_KINDS = {"clients": client_lines, "bookings": booking_lines}
+_IMPORTING = {"clients": client_lines.ImportingClients, "bookings": booking_lines.ImportingBookings}
 _QUEUE = "chores"
 # Letters of a file that is small enough to be checked while its sender waits.
 _AT_ONCE = 2**20
@@ -64,7 +64,7 @@ def _unwatched(done: int) -> None:
 
 def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     """Read every line by itself. Raises UnreadableFile while a question about the file is open."""
-    asking.settled(sheet)
+    questions.settled(sheet)
     report = Report()
     if sheet.guessed:
         report.note(
@@ -127,7 +127,7 @@ def store(
 
 def _importing(
     sheet: Sheet, clinic: Clinic, begun: Begun
-) -> "bookings.ImportingBookings | clients.ImportingClients":
+) -> "booking_lines.ImportingBookings | client_lines.ImportingClients":
     takes_overlaps = bool(sheet.choices.get("overlaps"))
     return _IMPORTING[sheet.kind](clinic, begun, takes_overlaps)
 
@@ -156,8 +156,8 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     return row
 
 
-faults = asking.faults
-orders = asking.orders
+faults = questions.faults
+orders = questions.orders
 
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
@@ -183,13 +183,13 @@ def _ask(row: Import, sheet: Sheet) -> bool:
     """Whether a person must first answer a question about the file; the file then waits for the
     answer.
     """
-    questions = asking.questions(sheet, row.clinic)
-    return bool(questions) and row.advance(
+    asked = questions.questions(sheet, row.clinic)
+    return bool(asked) and row.advance(
         ("checking",),
         ASKED,
         None,
         total=sheet.total,
-        problems={"guessed": sheet.guessed, "ask": questions},
+        problems={"guessed": sheet.guessed, "ask": asked},
     )
 
 
@@ -198,12 +198,12 @@ def ask_again(row: Import) -> bool:
     file is being imported, or after that.
     """
     sheet = _sheet(row)
-    questions = asking.questions(sheet, row.clinic, always=True)
+    asked = questions.questions(sheet, row.clinic, always=True)
     return row.advance(
         ("checked", ASKED, "failed"),
         ASKED,
         None,
-        problems={"guessed": sheet.guessed, "ask": questions},
+        problems={"guessed": sheet.guessed, "ask": asked},
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from .report import Report
+from .check_report import Report
 
 MOST_TOLD = 100
 

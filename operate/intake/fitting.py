@@ -14,7 +14,7 @@ from base.tables.time_off import TimeOff
 from models import Clinic, Practitioner
 
 from . import already_booked
-from .report import Report
+from .check_report import Report
 
 # Overlaps of two bookings that one file may cause: a row is stored for each.
 MOST_OVERLAPS = 100_000

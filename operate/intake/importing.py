@@ -16,7 +16,7 @@ from base.database import database
 from models import Clinic, User
 
 from .begun import Begun
-from .report import Report
+from .check_report import Report
 
 LOCK_SECONDS = 0.1  # seconds for which a portion may lock the clinic, about
 FIRST, LEAST, MOST = 250, 100, 2_000  # lines of a portion

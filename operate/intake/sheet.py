@@ -11,8 +11,8 @@ from itertools import islice
 from base.catalogue import _
 from base.text import search_key
 
-from . import encoding, moments, values
-from .columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
+from . import cell_values, encoding, moments
+from .file_columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
 
@@ -184,7 +184,7 @@ def open_sheet(
     """Find delimiter and columns in the first lines, count the others, and decide the order of
     dates. Raises UnreadableFile.
 
-    Open questions stay in the sheet: see `asking`.
+    Open questions stay in the sheet: see `questions`.
     """
     sheet = peek(kind, text, guessed, choices)
     dates: set[str] = set()
@@ -217,7 +217,7 @@ def open_sheet(
 
 def _order(cells: Iterable[str]) -> str | None:
     try:
-        return moments.order_of(values.plain_spaces(cell) for cell in cells)
+        return moments.order_of(cell_values.plain_spaces(cell) for cell in cells)
     except moments.NoValue:
         raise UnreadableFile(
             _(

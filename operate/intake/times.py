@@ -12,9 +12,9 @@ from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from models import Practitioner, Service
 
-from . import moments, values
+from . import cell_values, moments
+from .check_report import Cells
 from .moments import NoValue, When
-from .report import Cells
 from .sheet import short
 
 _BAD_TIMES = {
@@ -39,7 +39,7 @@ class LineTime:
         """The booking's span, or None."""
         cells = self.cells
         try:
-            is_whole = values.yes(cells.take("all_day", 20))
+            is_whole = cell_values.yes(cells.take("all_day", 20))
         except NoValue:
             cells.fault("all_day", _("Write yes or no."))
             return None

@@ -10,7 +10,7 @@ from base.tables.audit import AuditEntry
 from models import Clinic, User
 
 from .begun import Begun
-from .report import MOST_KEPT
+from .check_report import MOST_KEPT
 
 
 class TooManyOpen(Exception):

@@ -5,7 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 
-from .columns import OURS, FileColumn
+from .file_columns import OURS, FileColumn
 from .sheet import Sheet
 from .upload import Import
 

@@ -18,7 +18,7 @@ import icalendar
 from icalendar.prop import vBroken
 from icalendar.timezone import tzp
 
-from . import zones
+from . import program_zones
 
 _one_at_a_time = threading.RLock()
 # not allowed in text of RFC 5545 (3.1) or XML 1.0 (2.2)
@@ -107,7 +107,7 @@ def groups(body: bytes, zone: tzinfo) -> list[Group]:
             group.is_broken = True
         else:
             group.is_broken |= any(name in _DECISIVE for name, _ in event.errors)
-            own = zones.meant(clock)
+            own = program_zones.meant(clock)
             group.is_on_clock |= _on_clocks(event, own or zone) and own is None
             group.events.append(event)
     return list(found.values())
@@ -148,7 +148,7 @@ def _on_clocks(event: Any, zone: tzinfo) -> bool:
     for name in (*_TIMES, *_LISTS):
         for value in filter(_is_sound, _each(event.get(name))):
             tzid = str(value.params.get("TZID", "")) if hasattr(value, "params") else ""
-            named = zones.meant(tzid) if tzid else None
+            named = program_zones.meant(tzid) if tzid else None
             is_used |= _place(value, named or zone) and named is None
     return is_used
 

@@ -14,9 +14,9 @@ import recurring_ical_events
 
 from sync.events.event import RemoteEvent, Unread, Window
 
-from . import rules
-from .busy import DAY, EventTime, NoTime, Whose, between, is_cancelled, remote_event, span
+from . import repeat_rules
 from .documents import Group, instant, moment
+from .plain_events import DAY, EventTime, NoTime, Whose, between, is_cancelled, remote_event, span
 
 FOUND = list[RemoteEvent | Unread]
 
@@ -57,12 +57,12 @@ def _repeat(
             yield Unread(name, error.args[0])
             return
         given = _all(master.get("RRULE"))
-        if not all(map(rules.is_readable, given)):
+        if not all(map(repeat_rules.is_readable, given)):
             if not group.is_broken:
                 yield Unread(name, "shape")
             yield from _first_alone(group, window, whose, name, etag, first)
             return
-        if any(rules.is_endless_work(one, first.starts_at, from_, to) for one in given):
+        if any(repeat_rules.is_endless_work(one, first.starts_at, from_, to) for one in given):
             if not is_cancelled(master):
                 yield _block(master, window, whose, name, etag, first)
             return
@@ -91,7 +91,7 @@ def _unrolled(group: Group, from_: datetime, to: datetime) -> Iterator[Any]:
     calendar = icalendar.Calendar()
     for event in group.events:
         rule = event.get("RRULE")
-        if rule is not None and any(map(rules.never_happens, _all(rule))):
+        if rule is not None and any(map(repeat_rules.never_happens, _all(rule))):
             event = event.copy()
             del event["RRULE"]
         elif rule is not None and not isinstance(rule, list) and "COUNT" not in rule:

@@ -9,7 +9,7 @@ from base.database import database
 from models import Clinic
 from sync.providers import registry
 from sync.providers.base import ListedCalendar, Provider
-from sync.tables import earlier
+from sync.tables import earlier_accounts
 from sync.tables.accounts import Account, RemoteCalendar
 
 MOST_LISTED = 250
@@ -101,7 +101,7 @@ def _miss(row: RemoteCalendar) -> None:
     """
     if row.role == "listed":
         if row.is_ours:
-            earlier.remember(row.account, row.calendar_id)
+            earlier_accounts.remember(row.account, row.calendar_id)
         row.delete_instance()
     elif row.role == "source" and row.gone_since is None:
         row.gone_since = scheduling.utc_now()

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from base import scheduling
 from base.tables import faulty
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account

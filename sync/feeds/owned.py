@@ -7,7 +7,7 @@ from typing import Any
 from peewee import ModelSelect, fn, prefetch
 
 from base import scheduling
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from models import Clinic, Feed, FeedRead, Practitioner, User, Venue
 
 from .feed import EMPTY_DAYS

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from base import feed_presets
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.text import cut
 from models import Booking, Feed, Practitioner, User, Venue
 from sync.events.event import Event
 from sync.events.face import Choices, Subject
 
-from . import busy, shown
+from . import free_busy, shown
 from .feed import BUSY_DAYS
 
 # Google ignores the rest of a larger feed (fact sheet: about 1,000 events, 1 MB)
@@ -64,7 +64,7 @@ def of_feed(feed: Feed, user: User, now: datetime, count: int) -> list[Event]:
     found = list(shown.events(user, user.clinic, choices, calendars, now, end, count))
     if feed.kind == "availability" and end:
         near = end if len(found) < count else found[-1].ends_at
-        found += busy.events(feed, calendars.values(), now, near)
+        found += free_busy.events(feed, calendars.values(), now, near)
     return sorted(found, key=lambda event: event.starts_at)[:count]
 
 

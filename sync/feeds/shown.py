@@ -20,7 +20,7 @@ from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, 
 from sync.events.event import Event, Face
 from sync.events.face import Chosen, Policy, Subject, face
 
-from . import busy, ical
+from . import free_busy, ical
 
 STOPPED, EMPTY = lazy("This link was stopped"), lazy("No bookings in this calendar")
 
@@ -45,7 +45,7 @@ def render(
     shows = [] if is_empty else list(events(feed.user, feed.clinic, feed, calendars, start, end))
     if feed.kind == "availability" and not is_empty and start and end:  # it shows both
         shows = sorted(
-            [*shows, *busy.events(feed, calendars.values(), start, end)],
+            [*shows, *free_busy.events(feed, calendars.values(), start, end)],
             key=lambda event: event.starts_at,
         )
     return ical.calendar(

@@ -18,7 +18,7 @@ from sync.events.event import Mark
 from .base import Provider, Webhook
 from .caldav.adapter import CalDav
 from .caldav.composing import new_name
-from .caldav.services import SERVICES, CalDavService
+from .caldav.known_servers import SERVICES, CalDavService
 from .caldav.signing_in import CalDavSignIn
 from .errors import Forbidden
 from .google.adapter import Google

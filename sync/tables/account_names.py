@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from base.catalogue import _
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from sync.providers import registry
 
 from .accounts import Account, RemoteCalendar

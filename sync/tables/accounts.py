@@ -106,7 +106,7 @@ class Account(Phased, Leased, Directed):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last listed
-    # when all its calendars were last searched for strays: see `sync.two_way.reading.strays`
+    # when all its calendars were last searched for strays: see `sync.two_way.reading.stray_events`
     searched_at = InstantField(null=True)
     created_at = InstantField(default=now)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField
 
 from base.database import Base, InstantField
-from base.tables.many import insert_many_rows, tuples
+from base.tables.bulk import insert_many_rows, tuples
 from base.tables.outside import ID_LENGTH
 
 from .accounts import Account

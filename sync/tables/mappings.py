@@ -5,7 +5,7 @@ from collections.abc import Collection
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import ID_LENGTH
 from models import Booking, Practitioner
 

@@ -8,7 +8,7 @@ from peewee import fn
 from base import scheduling
 from base.database import transition
 from base.tables.audit import AuditEntry
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import EARLIER_RULES, RULES, ExternalEvent, blocks
 from models import User
 

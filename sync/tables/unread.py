@@ -10,7 +10,7 @@ from typing import Any
 from peewee import CharField, ForeignKeyField, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, now
-from base.tables.many import insert_many_rows, portions, tuples
+from base.tables.bulk import insert_many_rows, portions, tuples
 from base.tables.outside import ID_LENGTH
 from models import Clinic
 

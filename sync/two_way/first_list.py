@@ -17,8 +17,8 @@ from sync.connect import calendar_list, gateway
 from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 
+from .worker.consequences import consequence
 from .worker.lease import leased
-from .worker.trouble import consequence
 
 log = logging.getLogger("kalends.sync")
 

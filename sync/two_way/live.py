@@ -23,11 +23,11 @@ from sync.tables.leases import LeaseLost, Overtaken
 from sync.tables.runs import SyncRun
 
 from . import work
-from .reading import sources
+from .reading import mirror
 from .reading.pull import Reader
 from .standing import freshness
 from .standing.freshness import Certainty
-from .worker import trouble
+from .worker import consequences
 from .worker.context import OutOfTime, RunContext
 from .worker.lease import leased
 
@@ -125,13 +125,13 @@ class _Reading:
             try:
                 seconds = gateway.poll_seconds(account.kind)
                 reader = Reader(context, seconds, is_urgent=True)
-                if sources.read_one(reader, calendar):
+                if mirror.read_one(reader, calendar):
                     self._left.discard(calendar_id)
             except (LeaseLost, Overtaken, OutOfTime):
                 pass
             except ProviderError as error:
                 if error.status:  # it may answer a request with a longer time-out
-                    trouble.write_down(context, error)
+                    consequences.write_down(context, error)
             finally:
                 if context.run:
                     SyncRun.update(ended_at=scheduling.utc_now()).where(

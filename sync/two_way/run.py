@@ -23,15 +23,15 @@ from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun
 
 from .plans import doubts, local, showing
-from .reading import channels, double_bookings, guests, search, sources, strays
+from .reading import channel_upkeep, double_bookings, guests, mirror, search, stray_events
 from .reading.pull import Reader
 from .standing.state import Standing
-from .worker import trouble
+from .worker import consequences
 from .worker.context import GOES_ON, OutOfTime, RunContext
 from .worker.lease import leased
 from .writing import leaving, text_removal
 from .writing.destination import forget, make
-from .writing.sending import Sender
+from .writing.rounds import Sender
 
 log = logging.getLogger("kalends.sync")
 
@@ -94,7 +94,7 @@ def _is_set_up(account: Account) -> bool:
             "health": "operator",
             "health_word": "not set up",
             "failing_since": account.failing_since or at,
-            "wait_until": at + trouble.DAILY,
+            "wait_until": at + consequences.DAILY,
         }
         Account.update(**stuck, failures=account.failures + 1).where(
             Account.id == account.id
@@ -136,16 +136,16 @@ class _Round:
             at = scheduling.utc_now()
             # a calendar that was not read stays due by itself
             if isinstance(error, (OutOfTime, jobs.JobTooLong)):
-                Account.be_due(self.account.id, at, channels.TOLD)
+                Account.be_due(self.account.id, at, channel_upkeep.TOLD)
                 self.context.stop_for_now()
                 raise OutOfTime from None
             Account.update(due_at=at).where(Account.id == self.account.id).execute()
             raise
         except ProviderError as error:
-            trouble.write_down(self.context, error)
+            consequences.write_down(self.context, error)
         except Exception as error:
             log.error("account %s: %s at %s", self.account.id, type(error).__name__, places(error))
-            trouble.write_down(self.context, ProviderError("fault"))
+            consequences.write_down(self.context, ProviderError("fault"))
 
     def _take_requests(self) -> None:
         """Move a request to read our calendar from the account to the calendar, where it stays
@@ -158,12 +158,12 @@ class _Round:
         )
         is_news, at = ToldChange.take(self.account), scheduling.utc_now()
         is_asked = row.due_at is not None and row.due_at <= at
-        if is_news or (is_asked and row.because != channels.TOLD):
+        if is_news or (is_asked and row.because != channel_upkeep.TOLD):
             mine = RemoteCalendar.account == self.account, RemoteCalendar.role == "destination"
             RemoteCalendar.update(due_at=None).where(*mine).execute()
         # a request counts for one round only
         because = row.because if is_asked or is_news else ""
-        because = "live" if because == channels.TOLD else because
+        because = "live" if because == channel_upkeep.TOLD else because
         # this round is too early for doubts that are checked later
         again = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
         Account.update(because=because, **again).where(Account.id == self.account.id).execute()
@@ -197,22 +197,22 @@ class _Round:
             make(self.context, destination)
         # a first filling may be long: busy times are read before it, and stay up to date
         if not account.synced_rev:
-            sources.read(self.reader)
-            channels.keep_open(self.context, ("source",))
+            mirror.read(self.reader)
+            channel_upkeep.keep_open(self.context, ("source",))
         if destination.calendar_id is not None:
             self._send(destination)
         self._note_excess(rules)
         text_removal.remove(self.context)
         guests.tell(self.context)
-        sources.read(self.reader)
-        channels.keep_open(self.context)
+        mirror.read(self.reader)
+        channel_upkeep.keep_open(self.context)
         with self.context.writing():
             double_bookings.end_doubles(account)
             shown_as = {} if self.is_stopped else {"shown_as": rules}
             Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(
                 Account.id == account.id
             ).execute()
-        strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
+        stray_events.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
         text_removal.remove(self.context)  # also from those that this search has found
 
     def _send(self, destination: RemoteCalendar) -> None:
@@ -220,7 +220,7 @@ class _Round:
         sender = Sender(self.context, self.reader, self.revision, self.goes_on)
         try:
             sender.send(destination)
-        except trouble.CalendarGone:
+        except consequences.CalendarGone:
             if self.account.sends:
                 raise
             forget(self.context, destination)

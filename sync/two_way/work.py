@@ -6,7 +6,7 @@ from peewee import ModelSelect
 
 from base import jobs, scheduling
 from base.sql.after_commit import Due
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from sync.connect import gateway, revoking
 from sync.tables.accounts import Account
 

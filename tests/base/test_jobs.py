@@ -23,8 +23,8 @@ from base.scheduling import Span
 from base.tables.time_off import DatedHours
 from models import Booking, Venue
 from operate import chores, intake, redis_server, workers
+from operate.chore_turns import ChoreTurn
 from operate.intake.upload import Import
-from operate.turns import ChoreTurn
 from people.credentials import OneTimeToken, Throttle
 from sync.connect import gateway
 from sync.tables import starting

@@ -13,7 +13,7 @@ from online_world import switch_on
 
 from free_times.earlier import news
 from free_times.earlier.entries import EarlierSettings
-from letters import clients, reminders
+from letters import reminders, to_clients
 from models import Booking
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -136,8 +136,8 @@ def test_a_visitor_lives_by_letters(app, chromium, address, linden, clock, lette
     sent |= {"cancelled": cancelled, "earlier": offer}
     shown = {kind: letter.get_body(("html",)).get_content() for kind, letter in sent.items()}
     with app.app_context():
-        for kind in clients.WORDINGS.keys() - shown.keys():
-            shown[kind] = clients.preview(linden.clinic, kind, "")
+        for kind in to_clients.WORDINGS.keys() - shown.keys():
+            shown[kind] = to_clients.preview(linden.clinic, kind, "")
     assert len(shown) == 10
     page = context.new_page()  # under no rules of ours about styles
     for scheme in ("light", "dark"):

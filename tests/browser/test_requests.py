@@ -5,7 +5,7 @@ finds nothing on the way.
 import pytest
 from online_world import TYPED, book, switch_on
 
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from models import Booking
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

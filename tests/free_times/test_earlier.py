@@ -8,7 +8,7 @@ from client_world import team_is_told_nothing
 from base.scheduling import Span
 from base.tables.outbox import Letter
 from base.tables.time_off import TimeOff
-from free_times.earlier import accepting, asking, entries, news
+from free_times.earlier import accepting, entries, joining, news
 from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.matching import Chance
@@ -57,7 +57,7 @@ def waits(linden, booking, actor="olive", **wanted):
     """The client of an appointment waits for an earlier one with Pat."""
     wanted.setdefault("calendars", [booking.practitioner_id])
     actor = linden.olive if actor else None
-    return asking.ask_for(booking, Wanted(**wanted), actor)
+    return joining.ask_for(booking, Wanted(**wanted), actor)
 
 
 def look(clock, minutes=0):
@@ -334,7 +334,7 @@ def test_a_client_without_an_appointment_whom_the_team_put_on_the_list(
     freed = at(linden, "11-25", "11:00", client("Ann"))
     wanted = Wanted([linden.calendar.id], until=date(2026, 12, 4))
     for _ in range(2):
-        entry = asking.ask_without(
+        entry = joining.ask_without(
             linden.clinic, linden.service, wanted, linden.patient, linden.olive
         )
     assert WaitingEntry.select().count() == 1
@@ -352,7 +352,7 @@ def test_a_client_without_an_appointment_whom_the_team_put_on_the_list(
 
 def test_who_waits_until_a_day_waits_no_longer(linden, clock, letters, list_on):
     wanted = Wanted([], linden.street, until=date(2026, 11, 24))
-    asking.ask_without(linden.clinic, linden.service, wanted, linden.patient, linden.olive)
+    joining.ask_without(linden.clinic, linden.service, wanted, linden.patient, linden.olive)
     look(clock, 24 * 60)
     assert WaitingEntry.get().is_waiting
     look(clock, 24 * 60)

@@ -6,7 +6,7 @@ from client_world import team_is_told_nothing
 from races import at_once
 
 from base.scheduling import Span
-from free_times.earlier import accepting, asking, news, offering
+from free_times.earlier import accepting, joining, news, offering
 from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.offering import EarlierOffer
@@ -32,7 +32,7 @@ def test_one_of_several_simultaneous_presses_gets_the_time(linden, clock, letter
     waits = [book(friday + timedelta(hours=n), f"Bob{n}") for n in range(WAITING)]
     before = {one.id: one.starts_at for one in waits}
     for one in waits:
-        asking.ask_for(one, Wanted([linden.calendar.id]), linden.olive)
+        joining.ask_for(one, Wanted([linden.calendar.id]), linden.olive)
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
     news.offer()

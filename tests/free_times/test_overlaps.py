@@ -15,7 +15,7 @@ from base.scheduling import BadTime, Span, whole_days
 from base.tables.time_off import TimeOff
 from free_times import overlaps
 from models import Booking, Clinic, Practitioner, User, Venue
-from operate import overlaps as nightly
+from operate import overlap_check as nightly
 from operate.migrate import DIRECTORY
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)

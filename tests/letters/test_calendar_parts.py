@@ -13,7 +13,7 @@ from base import scheduling
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from free_times.online import answering, requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from letters import reminders
 from models import Booking
 

@@ -12,7 +12,7 @@ from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables.outbox import Letter
 from free_times.online import answering, requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from letters import visits
 from models import Booking, Clinic, Patient, Service, User, Venue

@@ -12,8 +12,8 @@ from base import text
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
 from free_times.rules import OnlineSettings
-from letters import clients, sending
-from letters.text import Text
+from letters import sending, to_clients
+from letters.mail_text import Text
 from models import Clinic, Patient, Service, User, Venue
 from tests.pages import form_of
 
@@ -137,7 +137,7 @@ def test_what_the_form_of_own_words_takes_is_one_paragraph_of_a_letter(
     (letter,) = letters.send()
     bare(letter)
     stored = LetterSettings.of(linden.clinic).wordings.get("booked")
-    words = stored or str(clients.WORDINGS["booked"])
+    words = stored or str(to_clients.WORDINGS["booked"])
     found, entry = event(letter)
     for line in words.splitlines():
         assert line in found.text

@@ -9,11 +9,11 @@ from online_world import book, only_form, switch_on, text_of
 
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
-from free_times.earlier import asking
+from free_times.earlier import joining
 from free_times.earlier.entries import Wanted
 from free_times.online import team_letters
 from free_times.online.team_letters import TeamLetters
-from letters import team
+from letters import to_team
 from models import Booking
 from sync.tables.runs import SyncRun
 
@@ -30,7 +30,7 @@ def visitor(app, page):
     return app.test_client(use_cookies=False)
 
 
-def to_team(letters) -> dict[str, str]:
+def to_the_team(letters) -> dict[str, str]:
     """Subjects by reader of what went to the team."""
     sent = letters.send()
     assert not [one for one in sent if "Nora" in one.as_string()]
@@ -39,20 +39,20 @@ def to_team(letters) -> dict[str, str]:
 
 def test_whose_calendar_it_is_learns_what_a_visitor_does(visitor, page, letters, clock):
     done = book(visitor, page.path, at=20)
-    assert to_team(letters) == {"pat@linden.test": "A client booked online"}
+    assert to_the_team(letters) == {"pat@linden.test": "A client booked online"}
     clock.now += timedelta(minutes=1)
     only_form(visitor.get(f"{done.location}/cancel"), "/cancel").send(visitor)
-    assert to_team(letters) == {"pat@linden.test": "A client cancelled an appointment"}
+    assert to_the_team(letters) == {"pat@linden.test": "A client cancelled an appointment"}
 
 
 def test_owners_get_letters_about_open_requests_only(visitor, page, letters, linden, clock):
     switch_on(linden, needs_approval=True)
     book(visitor, page.path, at=20)
     subject = "A request waits for your answer"
-    assert to_team(letters) == {"pat@linden.test": subject, "olive@linden.test": subject}
+    assert to_the_team(letters) == {"pat@linden.test": subject, "olive@linden.test": subject}
     book(visitor, page.path, at=30)
     Booking.select().order_by(Booking.id.desc()).get().set_status("confirmed", linden.olive)
-    assert to_team(letters) == {}
+    assert to_the_team(letters) == {}
 
 
 def test_each_person_switches_their_own(visitor, page, letters, linden, signed_in):
@@ -64,7 +64,7 @@ def test_each_person_switches_their_own(visitor, page, letters, linden, signed_i
     assert (choice.own, choice.all, choice.asked, choice.digest) == (False, False, True, False)
     TeamLetters.choose(linden.maya, all=True)
     book(visitor, page.path, at=20)
-    assert to_team(letters) == {"maya@linden.test": "A client booked online"}
+    assert to_the_team(letters) == {"maya@linden.test": "A client booked online"}
 
 
 def test_names_stand_only_where_the_clinic_allows_them(visitor, page, letters, linden):
@@ -82,8 +82,8 @@ def test_the_morning_list(app, linden, clock, letters):
     def at(wall):
         clock.now = datetime.fromisoformat(wall).replace(tzinfo=UTC)
         with app.app_context():
-            team.write_due()
-            team.write_due()
+            to_team.write_due()
+            to_team.write_due()
         return letters.send()
 
     assert at("2026-11-27 06:29") == at("2026-11-26 08:00") == []
@@ -99,7 +99,7 @@ def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
         TeamLetters.choose(person, digest=True)
     clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
     with app.app_context():
-        team.write_due()
+        to_team.write_due()
     source = external.source(linden.pat, listed_at=clock.now)
     for days, counts in (
         (1, {"adopted": 2, "imported": 9}),
@@ -115,7 +115,7 @@ def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
             started_at=at,
         )
     mine = booked(linden, clock)
-    asking.ask_for(mine, Wanted([linden.calendar.id]), linden.olive)
+    joining.ask_for(mine, Wanted([linden.calendar.id]), linden.olive)
     (letter,) = letters.send()
     assert letter["To"] == "olive@linden.test"
     for line in (

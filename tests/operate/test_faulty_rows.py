@@ -20,11 +20,11 @@ from base.tables.faulty import FaultyRow
 from base.tables.outbox import Letter
 from base.tables.revisions import copies
 from free_times.online import requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.online.team_letters import TeamLetters
-from letters import reminders, team, trouble
+from letters import reminders, to_team, trouble
 from models import Booking, Clinic, Patient
-from operate import chores, doctor, overlaps
+from operate import chores, doctor, overlap_check
 from operate.intake.upload import Import
 from people.credentials import OneTimeToken, ResetRequest
 from sync.connect import revoking
@@ -197,7 +197,7 @@ def morning_lists(world, monkeypatch):
         TeamLetters.delete().where(TeamLetters.user == one).execute()
         TeamLetters.create(user=one, morning=True)
     world.clock.now = world.clock.now.replace(hour=7)
-    return letters_about(team.MORNING, [one.id for one in people])
+    return letters_about(to_team.MORNING, [one.id for one in people])
 
 
 def accounts(world, **fields) -> list[int]:
@@ -257,9 +257,9 @@ CASES = {
     forgetting: chores.clean_up,
     old_files: chores.clean_up,
     late_copies: Clinic.void_late,
-    checked_overlaps: overlaps.check,
+    checked_overlaps: overlap_check.check,
     reminded: reminders.write_due,
-    morning_lists: team.write_due,
+    morning_lists: to_team.write_due,
     in_trouble: trouble.tell,
     long_removals: trouble.tell_of_removals,
     forgotten_passwords: ResetRequest.answer_all,
@@ -294,7 +294,7 @@ ROW_BY_ROW = {function for function, _seconds in chores.PERIODIC} | {
     *chores.SWEPT,
     *chores.OLD,
     *chores.OLD_ROW_BY_ROW,
-    overlaps.check,
+    overlap_check.check,
     ResetRequest.answer_all,
     revoking.retry,
 }

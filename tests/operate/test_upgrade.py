@@ -20,7 +20,7 @@ from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
 from letters import sending
-from letters.text import Text
+from letters.mail_text import Text
 from models import Booking, Feed, Patient, User
 from operate import intake, migrate
 from operate.intake.upload import Import

@@ -17,7 +17,7 @@ from base.scheduling import BadTime, Span
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from base.working_time import Stretch
-from free_times import busy, finding, reading, why
+from free_times import busy, finding, question_rows, why
 from free_times.online import holds
 from models import Booking, Practitioner
 from views.kit import access, display
@@ -370,7 +370,7 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
     that leaves enough time for that length.
     """
     until = after + timedelta(days=DAYS_AHEAD)
-    hours = reading.openings_of(time_off.rota(practitioner, after, until), after, until)
+    hours = question_rows.openings_of(time_off.rota(practitioner, after, until), after, until)
     need = slots.Need(length // timedelta(microseconds=1))
     rules = slots.SlotRules(_step() * slots.MINUTE)
     return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))

@@ -11,11 +11,11 @@ from wtforms.widgets import TelInput
 
 from base import scheduling, text
 from base.catalogue import _, lazy
-from base.tables.listing import ListPage
+from base.tables.list_page import ListPage
 from base.tables.texts import TextSettings
 from free_times.online import newcomers
 from models import Clinic, Patient, User
-from people import clients, doubles, zones
+from people import clients, doubles, own_zone
 from people import merges as merging
 from people.id_changes import IdChange
 from people.merges import ClientMerge
@@ -187,7 +187,7 @@ def show(patient_id: int):
         ahead=list(clients.bookings_ahead(client, now)),
         before=list(clients.bookings_before(client, now, most)),
         count=clients.count_before(client, now),
-        several_zones=zones.differ(client.clinic),
+        several_zones=own_zone.differ(client.clinic),
         visits=clients.visits(client, now),
         outside=_outside(client),
         earlier=earlier_notes(client, zone),

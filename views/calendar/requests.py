@@ -11,7 +11,7 @@ from base.bookings.changes import Changed, ChangedMeanwhile
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _
 from free_times.online import requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from models import Booking, Practitioner
 from views.kit import access, display, given, held, htmx, menu
 from views.kit.access import login_required

@@ -10,10 +10,10 @@ from flask_login import current_user
 from base import region, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.tables import outbox
-from free_times.earlier import accepting, asking, entries, matching, offering
+from free_times.earlier import accepting, entries, joining, matching, offering
 from free_times.earlier.accepting import OfferGone
-from free_times.earlier.asking import CannotWait
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
+from free_times.earlier.joining import CannotWait
 from free_times.earlier.matching import Chance, Sight
 from free_times.earlier.offering import EVENING, MORNING, AtNight, CannotOffer, EarlierOffer
 from free_times.offers import offering as offering_service
@@ -280,7 +280,7 @@ def add_booking(booking_id: int):
     if not form.validate():
         return _page_of_booking(booking, entry, form)
     try:
-        asking.ask_for(booking, form.wanted(), current_user)
+        joining.ask_for(booking, form.wanted(), current_user)
     except CannotWait:
         return _cannot(booking)
     return _waits(booking.patient)
@@ -336,7 +336,7 @@ def add_client(patient_id: int):
         return _page_of_client(client, form)
     service, wished = access.service_to_read(int(form.service.data)), form.wanted()
     try:
-        asking.ask_without(access.clinic(), service, wished, client, current_user)
+        joining.ask_without(access.clinic(), service, wished, client, current_user)
     except CannotWait:
         form.fault("service", _("This client waits for three services already"))
         return _page_of_client(client, form)

@@ -21,7 +21,7 @@ from views.kit.choices import Choice, Ticks
 from views.kit.forms import Day, DayHours, Line, Needed
 from views.kit.merging import Merging
 
-from . import outside
+from . import outside_messages
 
 blueprint = Blueprint("dates", __name__)
 
@@ -200,7 +200,7 @@ def tick(venue_id: int):
 
 
 def _say_outside(owner: Practitioner | Venue, days: Collection[date]) -> None:
-    outside.say(owner, outside_hours.bookings(owner, days))
+    outside_messages.say(owner, outside_hours.bookings(owner, days))
 
 
 @blueprint.get("/calendars/<int:calendar_id>/outside")
@@ -277,6 +277,6 @@ def _show(owner: Practitioner | Venue, status: int = 200, **forms):
         "dates/show.html",
         rows=[(row, words(row)) for row in DatedHours.ahead(owner, today)],
         address=_address(owner),
-        outside=outside.address(owner),
+        outside=outside_messages.address(owner),
         **page | forms,
     ), status

@@ -13,7 +13,7 @@ from base.database import alone
 from base.tables import outbox
 from base.tables.outbox import Letter
 from letters import queues
-from letters.clients import WORDINGS, preview
+from letters.to_clients import WORDINGS, preview
 from views.kit import access, htmx
 from views.kit.access import manager_required
 from views.kit.choices import Choice, Options

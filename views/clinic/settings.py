@@ -12,7 +12,7 @@ from base import text
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
 from base.database import alone
-from base.tables.listing import ListPage
+from base.tables.list_page import ListPage
 from free_times.rules import OnlineSettings
 from models import PLANS, AuditEntry, Clinic, LastVenue, User, Venue
 from people import calendars, leftover
@@ -26,7 +26,7 @@ from views.kit.merging import Merging, Seen
 from views.kit.provider_words import PLAN_NAMES, included
 from views.kit.week_fields import WeekHours
 
-from . import no_times, outside
+from . import no_times, outside_messages
 
 blueprint = Blueprint("settings", __name__)
 
@@ -267,7 +267,7 @@ def update_venue(venue_id: int):
 
 
 def _change(venue: Venue, values: dict) -> None:
-    with outside.said(venue):
+    with outside_messages.said(venue):
         venue.change(current_user, **values)
 
 

@@ -11,13 +11,13 @@ from base.catalogue import _
 from base.database import AlreadyUsed, alone
 from base.tables import outbox
 from models import LastOwner, Practitioner, User, Venue
-from people import addresses, leftover, presses
+from people import email_addresses, leftover, presses
 from people.credentials import OneTimeToken
 from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
 
-from . import no_times, outside
+from . import no_times, outside_messages
 from .team_forms import ROLES, CalendarForm, HoursForm, PersonForm, invite_form, with_roles
 
 blueprint = Blueprint("team", __name__)
@@ -39,7 +39,7 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
         },
         "opening": _opening_form(person),
         "letter": letter_words.of_person(person),
-        "new_address": addresses.AddressProof.waiting(person),
+        "new_address": email_addresses.AddressProof.waiting(person),
         "left_on": person.left_at
         and scheduling.local_day(person.left_at, sync_words.zone(access.calendars(), current_user)),
         **more,
@@ -238,7 +238,7 @@ def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, Hour
 
 
 def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
-    if form and addresses.change_person(person, current_user, **form.values()):
+    if form and email_addresses.change_person(person, current_user, **form.values()):
         flash(
             _(
                 "A link was sent to {email}. {person} opens it, signed in, to use the new address.",
@@ -248,7 +248,7 @@ def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, Hou
         )
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
-            with outside.said(calendar):
+            with outside_messages.said(calendar):
                 calendar.set_hours(current_user, one.hours.data)
         calendar.set_online(current_user, **one.online())
 

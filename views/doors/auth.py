@@ -24,9 +24,9 @@ from base.database import AlreadyUsed
 from base.tables import outbox
 from models import User
 from operate import keys
-from people import addresses, founding, password_rules
-from people.addresses import AddressProof
+from people import email_addresses, founding, password_rules
 from people.credentials import OneTimeToken, ResetRequest
+from people.email_addresses import AddressProof
 from people.sessions import Session
 from views.kit import access, brakes, display, htmx, identity, signing_in, sync_words
 from views.kit.access import login_required
@@ -113,7 +113,7 @@ def _try(form: SignIn, kept: str):
     """One attempt to sign in. The work and the answer are the same whether or not the person
     exists.
     """
-    user = addresses.person_at(form.email.data)
+    user = email_addresses.person_at(form.email.data)
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
         identity.note("braked", user)

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 from flask_login import current_user
 
 from base.catalogue import _, lazy
-from base.tables.listing import ListPage
+from base.tables.list_page import ListPage
 from people.security import KEPT, SecurityEvent
 from views.kit import access, sync_words
 from views.kit.access import owner_required

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request
 from base.database import database
 from sync.connect import gateway
 from sync.providers import registry
-from sync.two_way.reading import channels
+from sync.two_way.reading import channel_upkeep
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -33,7 +33,7 @@ def call(kind: str, channel):
     body = request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS]
     told = webhook.calls(request.headers, body)[:MOST_CALLS]
     with database.waking_once():
-        genuine = [channels.called(kind, str(channel), call) for call in told]
+        genuine = [channel_upkeep.called(kind, str(channel), call) for call in told]
     return "", webhook.answer(any(genuine))
 
 

@@ -14,7 +14,7 @@ from flask import abort, current_app, make_response, render_template, request
 
 from base.catalogue import _
 from models import User
-from people import addresses
+from people import email_addresses
 from people.credentials import Throttle
 
 from . import devices, display, htmx
@@ -120,7 +120,7 @@ def origin(email: str) -> tuple[str, bool]:
     browser: the browser, and True. Otherwise the network, and False. The work is the same whether
     or not the person exists.
     """
-    user = addresses.person_at(email)
+    user = email_addresses.person_at(email)
     if user and devices.knows(user):
         return key("origin of", devices.number()), True
     return key("origin of", network()), False

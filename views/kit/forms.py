@@ -31,8 +31,8 @@ NO_NUMBER = lazy("For text messages write the number with its country code: +44 
 
 
 class _PageToken(CSRF):
-    """The field for the page's token. It checks nothing: `views.kit.tokens` has done so before any
-    form is read.
+    """The field for the page's token. It checks nothing: `views.kit.form_tokens` has done so before
+    any form is read.
     """
 
     def generate_csrf_token(self, csrf_token_field: Any) -> Any:

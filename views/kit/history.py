@@ -14,8 +14,8 @@ from models import Clinic, Feed, Service, Venue
 from people import named
 from sync.providers import registry
 from sync.tables import account_names
-from sync.tables import history as sync_history
 from sync.tables import listed as accounts
+from sync.tables import own_changes as sync_history
 
 from . import sync_words
 from .display import STATUS_NAMES, moment, plain_action

@@ -8,7 +8,7 @@ from base.catalogue import _
 from models import User
 from people.security import SecurityEvent
 
-from . import brakes, devices, htmx, signing_in, tokens
+from . import brakes, devices, form_tokens, htmx, signing_in
 from .access import clinic
 from .sessions import UNATTENDED, Sessions, page_session, reader
 
@@ -40,7 +40,7 @@ def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
     for name in ("_user_id", "_id", "_fresh"):  # the session's row has the person
         session.pop(name)
     devices.remember(user)
-    tokens.renew()
+    form_tokens.renew()
 
 
 def sign_out() -> None:
@@ -49,7 +49,7 @@ def sign_out() -> None:
         note("signed_out", current_user)
     page_session().end()
     logout_user()
-    tokens.renew()
+    form_tokens.renew()
 
 
 def note(kind: str, user: User | None) -> None:
@@ -63,7 +63,7 @@ def _ask_to_sign_in() -> ResponseReturnValue:
     """Ask to sign in: within a part of a page, keeping its form, or before the whole page opens."""
     if request.endpoint in UNATTENDED:  # other people must not see what the screen showed
         return htmx.done(url_for("auth.sign_in"))
-    token = tokens.sent()
+    token = form_tokens.sent()
     if htmx.is_partial() or (token and token.user_id):
         return signing_in.ask_again(token.user_id if token else None, "ended")
     if request.method == "GET":

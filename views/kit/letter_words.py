@@ -10,7 +10,7 @@ from base.bookings import client_letters
 from base.catalogue import _, lazy
 from base.tables import texts
 from base.tables.outbox import MAIL, Letter
-from letters import queues, refusals
+from letters import queues, refusal_words
 from letters.queues import Queue
 from models import Booking, Clinic, User
 from people import named
@@ -152,7 +152,7 @@ def _why(letter: Letter) -> str:
 
 def _why_of(word: str) -> str:
     """The reason why an e-mail was not delivered, in words."""
-    if found := _WHY.get(word) or refusals.WHY.get(word):
+    if found := _WHY.get(word) or refusal_words.WHY.get(word):
         return str(found)
     if word[:1].isdigit():
         return _("the mail server answered {word}", word=word)

@@ -8,11 +8,11 @@ from base.catalogue import _, lazy, listed, ngettext
 from base.tables.audit import AuditEntry
 from base.text import IDENTIFIERS, cut
 from models import Feed, FeedRead, Practitioner, User
-from people import zones
+from people import own_zone
 from sync.events.face import identifier_of
 from sync.feeds import readers
 from sync.providers import registry
-from sync.tables import account_names, history
+from sync.tables import account_names, own_changes
 from sync.tables.accounts import Account
 
 from . import display
@@ -272,13 +272,13 @@ def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
     """The person's changes, each with the name of its feed or account; without those in the list of
     runs.
     """
-    found = [one for one in history.of_person(user, most) if one[0].action != "account.resync"]
-    is_needed = any(history.account_of(entry) for entry, __ in found)
+    found = [one for one in own_changes.of_person(user, most) if one[0].action != "account.resync"]
+    is_needed = any(own_changes.account_of(entry) for entry, __ in found)
     accounts = {one.id: one for one in Account.of(user)} if is_needed else {}
     account_names.know(accounts.values())
 
     def of_account(entry: AuditEntry) -> str:
-        account = accounts.get(history.account_of(entry) or 0)
+        account = accounts.get(own_changes.account_of(entry) or 0)
         return account_names.name_of(account) if account and account.created_at <= entry.at else ""
 
     return [(entry, name or of_account(entry)) for entry, name in found]
@@ -310,4 +310,4 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
     """The zone of times for this person."""
-    return zones.among(calendars, user)
+    return own_zone.among(calendars, user)

@@ -6,7 +6,7 @@ from typing import Any
 
 from base import day_names, region
 from base.catalogue import _, lazy
-from free_times.earlier import asking, entries
+from free_times.earlier import entries, joining
 from free_times.earlier.entries import WaitingEntry, Wanted
 from free_times.offers import ServiceTerms
 from models import Booking, Venue
@@ -92,7 +92,7 @@ def card(booking: Booking, may_move: bool) -> dict[str, str] | None:
     entry = entries.of_booking(booking)
     if entry is not None:
         return {"suits": in_words(entry)}
-    return {"suits": ""} if asking.may_ask(booking, may_move) else None
+    return {"suits": ""} if joining.may_ask(booking, may_move) else None
 
 
 def in_words(entry: WaitingEntry) -> str:

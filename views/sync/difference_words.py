@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import request
 
 from base.catalogue import _, lazy
-from base.tables.listing import ListPage
+from base.tables.list_page import ListPage
 from models import Booking
 from sync.providers import registry
 from sync.two_way.standing import differences

@@ -16,7 +16,7 @@ from sync.feeds import owned, preview
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
 
-from . import booking_page, feed_address, panels, previews, switches
+from . import booking_address, feed_address, panels, previews, switches
 from .identifier import Identifier, identifier_form
 
 WHOLE = "sync/_sync.html"
@@ -65,7 +65,7 @@ def show(status: int = 200, partial: str = ACCOUNTS, **more) -> Response:
     if partial == WHOLE or not htmx.is_partial():
         found |= {
             "saving": _what_saving_does(found["panels"], found["feeds"]),
-            "booking_page": booking_page.address(),
+            "booking_page": booking_address.address(),
         }
     return htmx.show("sync/show.html", partial, status, **found)
 

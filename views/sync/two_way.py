@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, flash, render_template, request, u
 from flask_login import current_user
 
 from base.catalogue import _, lazy
-from base.tables.listing import ListPage
+from base.tables.list_page import ListPage
 from people import calendars
 from sync.connect import calendar_list
 from sync.feeds import owned
@@ -16,7 +16,7 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarInUse
 from sync.two_way import first_list
-from sync.two_way.reading import double_bookings, strays
+from sync.two_way.reading import double_bookings, stray_events
 from sync.two_way.standing import differences, many, state
 from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import login_required
@@ -256,7 +256,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "whose": {account.id: account_names.whose(account) for account in accounts},
         "counts": counts,
         "external": external,
-        "out_of_reach": {account.id: strays.out_of_reach(account) for account in accounts},
+        "out_of_reach": {account.id: stray_events.out_of_reach(account) for account in accounts},
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from flask import Response, redirect, request, url_for
 
 from base.catalogue import _
-from free_times.earlier import accepting, asking, entries
-from free_times.earlier.asking import CannotWait
+from free_times.earlier import accepting, entries, joining
 from free_times.earlier.entries import WaitingEntry
+from free_times.earlier.joining import CannotWait
 from free_times.offers import ServiceTerms
 from free_times.online import managing
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
 from models import Booking
 from views.kit.wanted import WantedForm
@@ -48,7 +48,7 @@ class Place:
 def shown(place: Place) -> Response:
     """The question; the page itself if the client may not ask."""
     entry = entries.of_booking(place.booking)
-    if entry is None and not asking.may_ask(place.booking, place.may_move):
+    if entry is None and not joining.may_ask(place.booking, place.may_move):
         return place.show("", 200)
     return _page(place, _form(place, entry), entry)
 
@@ -64,9 +64,9 @@ def answered(place: Place) -> Response:
     if not form.validate():
         return _page(place, form, entry, 422)
     try:
-        if not asking.may_ask(place.booking, place.may_move):
+        if not joining.may_ask(place.booking, place.may_move):
             raise CannotWait
-        asking.ask_for(place.booking, form.wanted(), None)
+        joining.ask_for(place.booking, form.wanted(), None)
     except CannotWait:
         notice = _("This booking can no longer be moved to an earlier time. Nothing was changed.")
         return place.show(notice, 409)

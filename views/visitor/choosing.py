@@ -13,7 +13,7 @@ from base.catalogue import _, ngettext, paragraph
 from free_times.earlier.entries import EarlierSettings
 from free_times.finding import FreeTime
 from free_times.offers import ServiceTerms
-from free_times.online import forms, taking, times
+from free_times.online import making, tickets, visitor_times
 from free_times.online.page import OnlinePage
 from models import User, Venue
 from views.kit import display, given
@@ -115,7 +115,7 @@ def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[OfferLin
     zone = Picked.of(page, request.values).zone
     for service in page.services:
         terms = page.at(service, venue, person)
-        if not terms or (person and not taking.is_choice(service, anyone=False)):
+        if not terms or (person and not making.is_choice(service, anyone=False)):
             continue
         picked = Picked(page, service, venue, person, zone)
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
@@ -158,7 +158,7 @@ def people_page(picked: Picked, status: int = 200, **shown: object):
     ]
     anyone = (
         url_for("choosing.free", name=page.name, **replace(picked, person=None).said())
-        if taking.is_choice(picked.service, anyone=True)
+        if making.is_choice(picked.service, anyone=True)
         else ""
     )
     shown |= {"picked": picked, "choices": choices, "anyone": anyone}
@@ -190,7 +190,7 @@ def free(page: OnlinePage):
         return where_page(picked)
     if not picked.terms:
         return gone(page)
-    if picked.person is None and not taking.is_choice(picked.service, anyone=True):
+    if picked.person is None and not making.is_choice(picked.service, anyone=True):
         if len(picked.people) > 1:
             return redirect(url_for("choosing.people", name=page.name, **picked.said()))
         picked = replace(picked, person=picked.people[0])
@@ -220,11 +220,13 @@ def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 
     zone = terms[0].calendar.zone
     if picked.other_zone and not in_zone(scheduling.utc_now(), zone, picked.other_zone):
         picked = replace(picked, zone="")
-    last = times.latest(page, service, terms)
-    visitor = forms.visitor_of(picked.form, page.clinic.id)
+    last = visitor_times.latest(page, service, terms)
+    visitor = tickets.visitor_of(picked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[FreeTime]:
-        return times.free_times(page, service, terms, begin, end, visitor=visitor, proposes=False)
+        return visitor_times.free_times(
+            page, service, terms, begin, end, visitor=visitor, proposes=False
+        )
 
     days, later, is_first = days_from(find, zone, picked.other_zone, since, last)
     return pages.show(
@@ -328,7 +330,7 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
 
 def _change(picked: Picked) -> str:
     """The address to choose another person; "" if there is nobody else, or no choice."""
-    if len(picked.people) < 2 or not taking.is_choice(picked.service, anyone=False):
+    if len(picked.people) < 2 or not making.is_choice(picked.service, anyone=False):
         return ""
     return url_for("choosing.people", name=picked.page.name, **replace(picked, person=None).said())
 
@@ -338,17 +340,17 @@ def _elsewhere(picked: Picked, last: datetime) -> list[tuple[str, str, str]]:
     now, page, service = scheduling.utc_now(), picked.page, picked.service
     found = []
     others = [one for one in page.at(service) if one not in picked.terms]
-    if taking.is_choice(service, anyone=False):
+    if making.is_choice(service, anyone=False):
         ways = [(f"{one.calendar.user.name}, {one.calendar.venue.name}", [one]) for one in others]
     else:
         venues = {one.calendar.venue_id: one.calendar.venue for one in others}
         ways = [(venue.name, page.at(service, venue)) for venue in venues.values()]
     for name, terms in ways[:5]:
-        free = next(times.free_times(page, service, terms, now, last, proposes=False), None)
+        free = next(visitor_times.free_times(page, service, terms, now, last, proposes=False), None)
         if free:
             calendar = terms[0].calendar
             day = scheduling.local_day(free.starts_at, calendar.zone)
-            person = calendar.user if taking.is_choice(service, anyone=False) else None
+            person = calendar.user if making.is_choice(service, anyone=False) else None
             way = Picked(page, service, calendar.venue, person, picked.zone)
             url = url_for("choosing.free", name=page.name, **way.said())
             at = f"{display.day(day)}, {display.clock(free.starts_at, calendar.zone)}"

@@ -15,21 +15,21 @@ from base import region, scheduling
 from base.catalogue import _
 from free_times.finding import FreeTime
 from free_times.online import (
-    bookings,
     chosen_time,
-    forms,
     holds,
+    made_online,
+    making,
     managing,
     proofs,
-    taking,
-    times,
+    tickets,
+    visitor_times,
     waiting,
 )
 from free_times.online.admission import NeedsCode, TooMany
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import NoForm, Ticket
+from free_times.online.made_online import OnlineBooking
+from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
-from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.online.tickets import NoForm, Ticket
 from free_times.online.waiting import CannotCheck, SentForm
 from models import Service
 from sync.two_way.standing.freshness import Certainty
@@ -53,13 +53,13 @@ def choose(page: OnlinePage):
     picked = Picked.of(page, request.form)
     if picked.service is None or not picked.terms:
         return choosing.gone(page)
-    if picked.person is None and not taking.is_choice(picked.service, anyone=True):
+    if picked.person is None and not making.is_choice(picked.service, anyone=True):
         return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
     at = given.instant(request.form.get("time", ""))
     nonce = _visit(page, ticket_of(page, picked.form))
-    visitor = nonce and forms.visitor(nonce)
+    visitor = nonce and tickets.visitor(nonce)
     free = at and next(
-        times.free_times(page, picked.service, picked.terms, at, at, visitor=visitor), None
+        visitor_times.free_times(page, picked.service, picked.terms, at, at, visitor=visitor), None
     )
     if not free:
         return _just_taken(page, picked)
@@ -95,8 +95,8 @@ def _visit(page: OnlinePage, before: Ticket | None) -> str | None:
     """
     nonces = [before.nonce] if before else []
     if visit := request.form.get("visit", "")[:64]:
-        nonces.append(forms.nonce_of(visit, page.clinic.id))
-    return next((one for one in nonces if not bookings.of_visit(forms.visitor(one))), None)
+        nonces.append(tickets.nonce_of(visit, page.clinic.id))
+    return next((one for one in nonces if not made_online.of_visit(tickets.visitor(one))), None)
 
 
 def _origin() -> str:
@@ -139,10 +139,10 @@ def not_booked(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str]):
 
 def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
     """The form, while the time is free."""
-    if made := taking.earlier(page, ticket):
+    if made := making.earlier(page, ticket):
         return _used(page, ticket, made)
     try:
-        service, free = taking.still_free(page, ticket)
+        service, free = making.still_free(page, ticket)
     except JustTaken:
         return _just_taken(page, _picked(page, ticket))
     if ticket.is_old:
@@ -164,7 +164,7 @@ def check(page: OnlinePage):
     ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    if request.form.get("extend") and not taking.earlier(page, ticket):
+    if request.form.get("extend") and not making.earlier(page, ticket):
         try:
             chosen_time.hold(page, ticket, _origin())
         except JustTaken:
@@ -193,12 +193,12 @@ def _check(
 ):
     """The summary page. `said`: the typed details, if this request does not bring them."""
     form = DetailsForm(page, request.form if said is None else said)
-    if made := taking.earlier(page, ticket):
+    if made := making.earlier(page, ticket):
         return _used(page, ticket, made)
     if not form.validate():
         return _ask(page, ticket, form, 422)
     try:
-        service, free = taking.still_free(page, ticket)
+        service, free = making.still_free(page, ticket)
     except JustTaken:
         return _just_taken(page, _picked(page, ticket), said)
     if ticket.is_old:
@@ -213,7 +213,7 @@ def _check(
         code=code,
         challenge=proofs.challenge(ticket.visitor),
         by_mail=gate.may_mail(form.details("")),
-        is_request=taking.is_request(page, service, free),
+        is_request=making.is_request(page, service, free),
         is_final=page.settings.last_change(free.starts_at) <= scheduling.utc_now(),
         **_summary(page, ticket, service, free),
     )
@@ -233,7 +233,7 @@ def book(page: OnlinePage):
     said = form.details(_zone())
     if seconds := gate.wait_seconds(said):
         return _slow_down(page, ticket, seconds)
-    if made := taking.earlier(page, ticket):
+    if made := making.earlier(page, ticket):
         return booked(page, made)
     return _send(page, ticket, said)
 
@@ -320,7 +320,7 @@ def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
 
 def _taken_meanwhile(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str] | None = None):
     """Answer that the time was taken: by somebody else, or by a second press on this very form."""
-    if made := taking.earlier(page, ticket):
+    if made := making.earlier(page, ticket):
         return booked(page, made)
     return _just_taken(page, _picked(page, ticket), said)
 

@@ -8,8 +8,8 @@ from wtforms import BooleanField
 from base import text
 from base.catalogue import _, lazy
 from base.tables.texts import TextSettings
+from free_times.online.making import Details
 from free_times.online.page import OnlinePage
-from free_times.online.taking import Details
 from people.text_numbers import number
 from views.kit.forms import NO_NUMBER, Email, Form, Line, Paragraph
 

@@ -13,7 +13,7 @@ from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import WaitingEntry
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import by_letter, managing, names
-from free_times.online.bookings import made_of
+from free_times.online.made_online import made_of
 from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking

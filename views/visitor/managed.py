@@ -16,10 +16,10 @@ from base.catalogue import _
 from free_times.finding import FreeTime
 from free_times.online import answering, managing
 from free_times.online.answering import NotOffered
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
+from free_times.online.making import JustTaken
 from free_times.online.managing import TooLate
 from free_times.online.page import OnlinePage
-from free_times.online.taking import JustTaken
 from free_times.online.waiting import CannotCheck
 from sync.events import visit
 from sync.events.event import Event, Face

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, current_app, g, make_response, redirect, request, url_for
 
 from base import region, scheduling
-from free_times.online import forms, managing, names
-from free_times.online.bookings import OnlineBooking
+from free_times.online import managing, names, tickets
+from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from views.kit import display
@@ -72,7 +72,7 @@ def _closed(name: str) -> Response:
     """The answer if there is no page. A visitor whose form shows that the page existed recently
     reads that it is closed.
     """
-    clinic = forms.clinic_of(request.values.get("form", "")[:400])
+    clinic = tickets.clinic_of(request.values.get("form", "")[:400])
     found = clinic and names.of_clinic(name, clinic)
     if not found:
         return missing()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from free_times.offers import ServiceTerms
-from free_times.online import taking
+from free_times.online import making
 from free_times.online.page import OnlinePage
 from models import Service, User, Venue
 
@@ -41,7 +41,7 @@ class Picked:
             said.get("form", "")[:400],
         )
         is_lost = bool((venue and not picked.venue) or (person and not picked.person))
-        is_named = picked.service and person and not taking.is_choice(picked.service, anyone=False)
+        is_named = picked.service and person and not making.is_choice(picked.service, anyone=False)
         return replace(picked, is_lost=is_lost or bool(is_named))
 
     @property
@@ -69,7 +69,7 @@ class Picked:
     @property
     def is_open(self) -> bool:
         """Whether the visitor must choose one of several people."""
-        is_needed = self.service is not None and not taking.is_choice(self.service, anyone=True)
+        is_needed = self.service is not None and not making.is_choice(self.service, anyone=True)
         return is_needed and self.person is None and len(self.people) > 1
 
     def said(self, **changed: object) -> dict[str, str]:

@@ -7,9 +7,9 @@ from werkzeug.datastructures import MultiDict
 
 from base import vault
 from free_times.online import holds, waiting
-from free_times.online.forms import Ticket
+from free_times.online.making import JustTaken
 from free_times.online.page import OnlinePage
-from free_times.online.taking import JustTaken
+from free_times.online.tickets import Ticket
 from sync.two_way.standing.freshness import Certainty
 
 from . import choosing, details, pages

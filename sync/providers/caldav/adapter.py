@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from base import scheduling
 from base.outgoing.line import Client
 from sync.calendar_data import documents, occurrences
-from sync.calendar_data.busy import NoTime, Whose
+from sync.calendar_data.plain_events import NoTime, Whose
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
 from sync.providers.base import ListedCalendar, Operation, Polled, Result
 from sync.providers.errors import Unreadable
@@ -21,7 +21,7 @@ from sync.providers.values import zone
 from sync.providers.wire import AccessToken
 from sync.providers.writing import carried_out
 
-from . import composing, listing, reading, tokens
+from . import calendars, composing, reading, sync_tokens
 from .fetching import Resource, fetch, get
 from .http import Dav
 from .reading import Read
@@ -55,16 +55,16 @@ class CalDav(Polled):
     # ---- calendars ----
 
     def calendars(self) -> list[ListedCalendar]:
-        return listing.calendars(self._dav)
+        return calendars.calendars(self._dav)
 
     def calendar(self, calendar_id: str) -> ListedCalendar:
-        return listing.calendar(self._dav, calendar_id)
+        return calendars.calendar(self._dav, calendar_id)
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
-        return listing.create(self._dav, name, description)
+        return calendars.create(self._dav, name, description)
 
     def delete_calendar(self, calendar_id: str) -> None:
-        listing.delete(self._dav, calendar_id)
+        calendars.delete(self._dav, calendar_id)
 
     # ---- reading ----
 
@@ -97,8 +97,8 @@ class CalDav(Polled):
         if sync_token is None:
             read = self._last[calendar_id] = reading.whole(self._dav, calendar_id, at)
             return read
-        place = tokens.place_of(self._dav.login.origin, calendar_id)
-        token = tokens.read(sync_token, place, at)
+        place = sync_tokens.place_of(self._dav.login.origin, calendar_id)
+        token = sync_tokens.read(sync_token, place, at)
         return reading.changes(self._dav, calendar_id, token, at)
 
     def _whole(self, calendar_id: str) -> Read:
@@ -187,7 +187,7 @@ class CalDav(Polled):
         if known or not is_on_clock:
             return found
         # a time without a zone needs the calendar's, which is asked for once
-        told = listing.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
+        told = calendars.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
         self._zones[calendar_id] = zone(told)
         return _parsed(resource, Whose(self._zones[calendar_id], self._me), window)[0]
 

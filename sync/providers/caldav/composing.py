@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sync.calendar_data.busy import EventTime, Whose, remote_event, span
 from sync.calendar_data.documents import Group
+from sync.calendar_data.plain_events import EventTime, Whose, remote_event, span
 from sync.events.event import Event, Mark, RemoteEvent
 from sync.feeds.ical import PRODUCT, escaped, folded, vevent
 from sync.providers.values import digest

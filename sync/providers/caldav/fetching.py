@@ -14,8 +14,8 @@ from sync.providers.parsing import etag as sound_etag
 from sync.providers.writing import OF_ANY_LOOK
 
 from . import hrefs, xml
+from .calendars import stands
 from .http import Dav
-from .listing import stands
 from .refusals import error_of
 
 CHUNK = 100

@@ -19,7 +19,7 @@ from sync.providers.wire import AccessToken
 from . import hrefs, login, xml
 from .login import Login
 from .refusals import error_of
-from .turns import TURNS, AccountTurns
+from .spacing import TURNS, AccountTurns
 
 LARGEST_OCTETS = 64_000_000  # octets of one answer, unpacked
 XML_TYPE = "application/xml; charset=utf-8"

@@ -16,11 +16,11 @@ from sync.providers.errors import (
     Unavailable,
 )
 
-from . import hrefs, tokens, xml
+from . import hrefs, sync_tokens, xml
+from .calendars import stands
 from .fetching import ETAG, Fetched, Resource, fetch, told
 from .http import Dav
-from .listing import stands
-from .tokens import CalDavToken
+from .sync_tokens import CalDavToken
 
 CTAG = f"{xml.SERVER}getctag"
 LIST = ("d:getetag", "d:resourcetype", "s:getctag")
@@ -59,7 +59,7 @@ class Read:
 
 def whole(dav: Dav, calendar_id: str, at: datetime) -> Read:
     """Everything in the calendar: its list, which also gives the token, and then the events."""
-    place = tokens.place_of(dav.login.origin, calendar_id)
+    place = sync_tokens.place_of(dav.login.origin, calendar_id)
     names, state = _names(dav, calendar_id)
     read = Read(replace(state, place=place, whole_at=at, ctag_at=at if state.ctag else None))
     read.take(fetch(dav, calendar_id, names))
@@ -207,5 +207,5 @@ def _listed(dav: Dav, calendar_id: str) -> tuple[dict[str, str], CalDavToken]:
             ctag, has_own = ctag or item.text(CTAG), True
     if not has_own:
         raise Gone("", 404)
-    known = {name: tokens.short(etag) if etag else "" for name, etag in names.items()}
+    known = {name: sync_tokens.short(etag) if etag else "" for name, etag in names.items()}
     return names, CalDavToken("", "", NEVER, ctag, known)

@@ -10,9 +10,9 @@ from base.outgoing import exchange, srv
 from base.outgoing.line import Client
 from sync.providers.errors import OtherServer
 
-from . import discovery, hrefs, login, services
+from . import discovery, hrefs, known_servers, login
+from .known_servers import CalDavService
 from .login import Login
-from .services import CalDavService
 
 
 class CalDavSignIn:
@@ -24,7 +24,7 @@ class CalDavSignIn:
         self.passwords, self.steps, self.lacks = service.passwords, service.steps, service.lacks
 
     def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
-        services.beginnings(self.service, address or user)
+        known_servers.beginnings(self.service, address or user)
         new = Login(
             "",
             user.strip(),
@@ -47,7 +47,7 @@ class CalDavSignIn:
 
     def place_of(self, text: str) -> str:
         opened = login.read(text)
-        begin = opened.url or services.beginnings(self.service, opened.typed or opened.user)[0]
+        begin = opened.url or known_servers.beginnings(self.service, opened.typed or opened.user)[0]
         return hrefs.origin(begin)[:260]
 
     def is_complete(self, text: str) -> bool:
@@ -56,8 +56,8 @@ class CalDavSignIn:
     def completed(self, http: Client, text: str) -> tuple[str, str]:
         opened = login.read(text)
         typed = "" if self.service.url and not opened.typed else opened.typed or opened.user
-        begin = services.beginnings(self.service, typed)
-        found = discovery.discover(http, opened, _searched(begin, services.domain_of(typed)))
+        begin = known_servers.beginnings(self.service, typed)
+        found = discovery.discover(http, opened, _searched(begin, known_servers.domain_of(typed)))
         if exchange.set_up_as().knows(urlsplit(found.url).hostname or ""):
             found = replace(found, is_hosted=False)  # a server of the clinic's own
         return found.written(), found.email
@@ -69,8 +69,10 @@ def _searched(begin: list[str], domain: str) -> Iterator[str]:
     be forged.
     """
     yield begin[0]
-    for url in srv.located(domain, services.SERVICE, services.WELL_KNOWN) if domain else ():
-        is_known = services.is_known(urlsplit(url).hostname or "")
+    for url in (
+        srv.located(domain, known_servers.SERVICE, known_servers.WELL_KNOWN) if domain else ()
+    ):
+        is_known = known_servers.is_known(urlsplit(url).hostname or "")
         if not is_known and not hrefs.may_carry(f"https://{domain}/", url):
             raise OtherServer("other_host")
         yield url

@@ -25,9 +25,9 @@ from sync.providers.parsing import etag as sound_etag
 from sync.providers.writing import OF_ANY_CALL
 
 from . import composing, xml
+from .calendars import stands
 from .fetching import CALENDAR_TYPE, Resource, address, fetch, get, told
 from .http import Dav
-from .listing import stands
 from .refusals import error_of
 
 UID_HELD = "uid"  # the server has this UID under another name

@@ -13,8 +13,8 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 from sync.calendar_data import documents, occurrences
-from sync.calendar_data.busy import NoTime, Whose, span
 from sync.calendar_data.documents import Group, NoCalendar
+from sync.calendar_data.plain_events import NoTime, Whose, span
 from sync.events.event import RemoteEvent, Unread, Window
 from sync.feeds.ical import PRODUCT
 

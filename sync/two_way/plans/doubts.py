@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from peewee import fn
 
 from base import scheduling
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from base.tables.outside import ExternalEvent
 from sync.events.event import Delta, Mark
-from sync.tables import earlier
+from sync.tables import earlier_accounts
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 
@@ -216,7 +216,7 @@ def differs(
     """Whether ids and versions of the events with our mark differ from the mappings; if busy times
     are read there, also whether the ids of others' events differ from our external events.
     """
-    own = {"", earlier.part(account)} | earlier.parts_of(account)
+    own = {"", earlier_accounts.part(account)} | earlier_accounts.parts_of(account)
     rows = MappingRow.select(MappingRow.remote_id, MappingRow.etag, MappingRow.phase).where(
         MappingRow.account == account, MappingRow.remote_id != ""
     )

@@ -10,13 +10,13 @@ from uuid import UUID
 from peewee import fn
 
 from base import scheduling
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from models import Booking, Clinic, Practitioner, User
 from sync.events.event import UNWRITTEN, Delta, Event, EventMapping, PlanTerms, Window
 from sync.feeds import shown
 from sync.providers.base import ListedCalendar, Provider
 from sync.providers.errors import Unavailable
-from sync.tables import earlier
+from sync.tables import earlier_accounts
 from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 
@@ -79,7 +79,7 @@ def terms(account: Account) -> PlanTerms:
         window(account),
         account.edits,
         refresh=showing.is_otherwise(account),
-        account=earlier.part(account),
+        account=earlier_accounts.part(account),
         settled=scheduling.utc_now() - BEHIND,
     )
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TypeGuard
 from uuid import UUID
 
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from models import Booking, Practitioner
 from sync.events.event import EventMapping, Mark, RemoteEvent
 from sync.tables.accounts import Account
-from sync.tables.earlier import part, parts_of
+from sync.tables.earlier_accounts import part, parts_of
 from sync.tables.mappings import MappingRow
 
 

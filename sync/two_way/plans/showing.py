@@ -3,7 +3,7 @@
 import hashlib
 
 from base import feed_presets
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.text import IDENTIFIERS
 from models import Practitioner, User
 from sync.events.face import Choices, Policy

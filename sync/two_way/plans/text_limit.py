@@ -10,7 +10,7 @@ from uuid import UUID
 
 from peewee import ModelSelect
 
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from models import Booking, Patient, Practitioner, Service, User, Venue
 from sync.events.at_most import Words, could_be, reveals
 from sync.events.event import UNWRITTEN, Face, RemoteEvent

@@ -8,7 +8,7 @@ from peewee import JOIN, fn
 
 from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables.accounts import Account, RemoteCalendar

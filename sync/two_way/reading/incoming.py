@@ -10,7 +10,7 @@ from typing import Any
 from peewee import chunked
 
 from base import scheduling, text
-from base.tables.many import insert_many_rows, portions, update_many_rows
+from base.tables.bulk import insert_many_rows, portions, update_many_rows
 from base.tables.outside import TITLE_LENGTH, ExternalEvent, blocks
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, RemoteCalendar

@@ -12,7 +12,7 @@ from sync.tables.accounts import RemoteCalendar
 from sync.two_way.plans import doubts
 from sync.two_way.worker.context import RunContext
 
-from . import strays
+from . import stray_events
 
 log = logging.getLogger("kalends.pull")
 
@@ -69,8 +69,8 @@ def _gone_since(context: RunContext, destination: RemoteCalendar, asked: list[st
     try:
         looks = context.provider.look(destination.made_id, asked)
         if context.provider.keeps_ids and any(looks.values()):
-            for calendar in strays.elsewhere(context.account, context.provider.calendars()):
-                moved = strays.find(context, calendar.calendar_id)
+            for calendar in stray_events.elsewhere(context.account, context.provider.calendars()):
+                moved = stray_events.find(context, calendar.calendar_id)
                 looks |= dict.fromkeys(looks.keys() & moved.keys())
     except OF_THE_ACCOUNT:
         raise

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from base import scheduling
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
@@ -14,8 +14,8 @@ from sync.tables.notices import Notice
 from sync.two_way.plans import doubts, local, marks
 
 from . import missing, second_reading
+from .mirror import take_in
 from .pull import Reader
-from .sources import take_in
 
 log = logging.getLogger("kalends.pull")
 

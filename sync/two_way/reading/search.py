@@ -14,7 +14,7 @@ from sync.tables.strays import Stray
 from sync.two_way.worker.context import RunContext, word_of
 from sync.two_way.worker.paging import KeptPages
 
-from . import strays
+from . import stray_events
 
 log = logging.getLogger("kalends.sync")
 
@@ -30,7 +30,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
     if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
         return False
     try:
-        listed = strays.elsewhere(account, context.provider.calendars())
+        listed = stray_events.elsewhere(account, context.provider.calendars())
     except Endless as error:
         log.warning("account %s: its calendars cannot be listed: %s", account.id, error)
         with context.writing():
@@ -55,7 +55,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
         with context.writing():
             # a filter does not end what a list showed
             known = set(found) if row is not None and _is_listed(row, at) else None
-            strays.remember(account, calendar.calendar_id, calendar.name, found, known)
+            stray_events.remember(account, calendar.calendar_id, calendar.name, found, known)
             settle(row)
     shown = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
@@ -93,7 +93,7 @@ def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: 
     found, sought_at = None, scheduling.utc_now()
     try:
         with pages.of(row, "search all"):
-            found = strays.listed(context, row.made_id)
+            found = stray_events.listed(context, row.made_id)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
@@ -103,7 +103,7 @@ def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: 
         sought_at += ENDLESS_WAIT
     with context.writing():
         if found is not None:
-            strays.remember(context.account, row.made_id, name, found)
+            stray_events.remember(context.account, row.made_id, name, found)
         row.sought_at = sought_at
         row.save(only=[RemoteCalendar.sought_at])
 
@@ -134,10 +134,10 @@ def seek(
     the calendar's row and raised; a list without an end is not tried again for a week.
     """
     if row is None:
-        return strays.find(context, calendar_id, is_quick)
+        return stray_events.find(context, calendar_id, is_quick)
     try:
         with pages.of(row, "search"):
-            return strays.find(context, calendar_id, is_quick)
+            return stray_events.find(context, calendar_id, is_quick)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:

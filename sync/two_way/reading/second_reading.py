@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 from base import scheduling
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import ExternalEvent
 from sync.events.event import Delta, Window
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError

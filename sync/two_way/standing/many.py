@@ -9,7 +9,7 @@ from typing import Any
 from peewee import JOIN, Case, ModelSelect, fn
 
 from base import scheduling
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import ExternalEvent
 from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Window

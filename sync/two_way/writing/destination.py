@@ -4,12 +4,12 @@ from base.tables.outside import ExternalEvent
 from sync.connect import calendar_list
 from sync.providers.base import ListedCalendar
 from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
-from sync.tables import earlier
+from sync.tables import earlier_accounts
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.two_way.plans import local
+from sync.two_way.worker.consequences import CalendarGone
 from sync.two_way.worker.context import RunContext
-from sync.two_way.worker.trouble import CalendarGone
 
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:
@@ -24,7 +24,7 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
         destination.name, destination.zone_name, calendar_list.description(mine)
     )
     with context.writing():
-        earlier.remember(account, None)
+        earlier_accounts.remember(account, None)
         others = (
             RemoteCalendar.account == account,
             RemoteCalendar.calendar_id == found.calendar_id,
@@ -43,7 +43,7 @@ def _left_there(context: RunContext) -> ListedCalendar | None:
     """Our calendar from before the account was disconnected, asked for by its id, since lists may
     omit it. It counts as gone only after several answers.
     """
-    calendar_id = earlier.calendar_of(context.account)
+    calendar_id = earlier_accounts.calendar_of(context.account)
     try:
         return context.provider.calendar(calendar_id) if calendar_id else None
     except (Forbidden, Gone, ScopeMissing) as error:

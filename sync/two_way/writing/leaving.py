@@ -14,7 +14,7 @@ from peewee import chunked
 
 from base import scheduling
 from base.database import database
-from base.tables.many import portions, tuples
+from base.tables.bulk import portions, tuples
 from sync.connect import calendar_list, revoking
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers import registry
@@ -31,13 +31,13 @@ from sync.providers.errors import (
     Unsent,
 )
 from sync.providers.writing import OF_ANY_CALL
-from sync.tables import earlier, ending, starting
+from sync.tables import earlier_accounts, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.strays import Stray
 from sync.two_way.plans import local, marks
-from sync.two_way.reading import channels, search, strays
+from sync.two_way.reading import channel_upkeep, search, stray_events
 from sync.two_way.worker.context import RunContext
 from sync.two_way.worker.paging import KeptPages
 
@@ -60,7 +60,7 @@ def leave(context: RunContext, pages: KeptPages) -> None:
     """
     account = context.account
     for channel in list(Channel.select().where(Channel.account == account)):
-        channels.close(context.provider, channel)
+        channel_upkeep.close(context.provider, channel)
     # nothing of ours is there if nothing is sent
     removes = account.removes and not registry.of(account.kind).reads_only
     gone = _Removal(context, pages).carry_out() if removes else False
@@ -75,7 +75,9 @@ def let_go(account: Account, is_gone: bool) -> None:
     destination = account.destination
     is_left = destination is not None and destination.is_ours and not is_gone
     with database.atomic():
-        earlier.remember(account, destination.calendar_id if destination and is_left else None)
+        earlier_accounts.remember(
+            account, destination.calendar_id if destination and is_left else None
+        )
         ending.finish(account, is_gone)
 
 
@@ -117,7 +119,7 @@ class _Removal:
         self._remove_hidden(left | {calendar.calendar_id for calendar in listed})
         refusals = [
             self._remove_strays(calendar.calendar_id)
-            for calendar in strays.elsewhere(self.account, listed)
+            for calendar in stray_events.elsewhere(self.account, listed)
             if calendar.calendar_id not in left
         ]
         if any(refusals):
@@ -259,7 +261,7 @@ class _Removal:
             for row in self.rows.values()
             if row.calendar_id and (row.is_ours or row.access in ("owner", "writer"))
         }
-        if left := earlier.calendar_of(self.account):
+        if left := earlier_accounts.calendar_of(self.account):
             hidden[left] = True
         for calendar_id in sorted(hidden.keys() - told):
             try:

@@ -10,7 +10,7 @@ from sync.events.event import CreateRemote, Delta, Event, Step
 from sync.tables.leases import Overtaken
 from sync.two_way.plans import local
 from sync.two_way.plans.plan import plan
-from sync.two_way.reading import sources
+from sync.two_way.reading import mirror
 from sync.two_way.reading.pull import Reader
 from sync.two_way.worker.context import RunContext
 
@@ -39,7 +39,7 @@ class Meanwhile:
         bookings that changed since the plan was made, and the uids whose planned steps are void.
         Raises Overtaken if a person gave the account something else to do.
         """
-        sources.read_asked(self._reader)
+        mirror.read_asked(self._reader)
         revision = local.revision(self._account)
         if revision <= self._revision:
             return [], set()

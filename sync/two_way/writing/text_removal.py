@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from base import scheduling
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from sync.events.event import Event, EventMapping, RemoteEvent
 from sync.events.face import BUSY
 from sync.events.fingerprint import fingerprint, wanted

@@ -12,11 +12,11 @@ import models
 from base.bookings.agreements import Agreement
 from base.scheduling import Span
 from base.tables import time_off
-from free_times.online import chosen_time, managing, names, taking
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import Ticket
+from free_times.online import chosen_time, making, managing, names
+from free_times.online.made_online import OnlineBooking
+from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
-from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.online.tickets import Ticket
 from free_times.rules import OnlineSettings
 from models import Booking, Service
 
@@ -87,7 +87,7 @@ def test_fifty_for_overlapping_times_of_two_services(linden, page, clock):
     shown = page_of()
 
     def press(n, one):
-        return lambda: taking.take(shown, one, Details(f"Visitor {n}", f"v{n}@visitor.test"))
+        return lambda: making.take(shown, one, Details(f"Visitor {n}", f"v{n}@visitor.test"))
 
     came = all_at_once([press(n, one) for n, one in enumerate(tickets)])
     made = [one for one in came if isinstance(one, OnlineBooking)]
@@ -100,14 +100,14 @@ def test_fifty_for_overlapping_times_of_two_services(linden, page, clock):
     for one, result in zip(tickets, came, strict=True):  # whoever was refused could not fit in
         if isinstance(result, JustTaken):
             with pytest.raises(JustTaken):
-                taking.still_free(page_of(), one)
+                making.still_free(page_of(), one)
 
 
 def test_one_form_ten_times_at_once_is_one_booking(linden, page, clock):
     at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     one, shown = ticket(linden, page[0], at, anyone=True), page_of()
     details = Details("Nora Visitor", "nora@visitor.test")
-    came = all_at_once([lambda: taking.take(shown, one, details)] * 10)
+    came = all_at_once([lambda: making.take(shown, one, details)] * 10)
     assert len({made.id for made in came}) == 1 and Booking.select().count() == 1
 
 
@@ -142,7 +142,7 @@ def takes_none(linden, at):
 def full_day(linden, at):
     linden.calendar.set_online(None, takes_online=True, takes_new_online=True, online_most=1)
     later = ticket(linden, linden.service, at + timedelta(hours=3))
-    taking.take(page_of(), later, Details("Ola Other", "ola@visitor.test"))
+    making.take(page_of(), later, Details("Ola Other", "ola@visitor.test"))
 
 
 def left(linden, at):
@@ -179,7 +179,7 @@ def test_what_happens_between_the_rules_and_the_lock(linden, page, clock, happen
     """The time is judged before the clinic is locked: what came since counts all the same."""
     at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     one, details = ticket(linden, page[0], at, anyone), Details("Nora Visitor", "n@visitor.test")
-    judged, linden.anyone = taking.judge(page_of(), one), anyone
+    judged, linden.anyone = making.judge(page_of(), one), anyone
     shown = page_of()
     happens(linden, at)
     before = Booking.select().count()
@@ -187,7 +187,7 @@ def test_what_happens_between_the_rules_and_the_lock(linden, page, clock, happen
     def press():
         with models.database.atomic():
             shown.clinic.lock()
-            return taking.book(shown, one, details, judged=judged)
+            return making.book(shown, one, details, judged=judged)
 
     if anyone and happens in BY_ANOTHER:  # somebody else is free
         assert press().booking.practitioner == linden.colleague_calendar
@@ -202,7 +202,7 @@ def test_bookings_and_events_that_block_nothing_stay_agreed(linden, page, clock)
     at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     OnlineSettings.get().change(None, outside_blocks=False)
     busy_outside(linden, at)
-    made = taking.take(page_of(), ticket(linden, page[0], at), Details("Nora", "n@visitor.test"))
+    made = making.take(page_of(), ticket(linden, page[0], at), Details("Nora", "n@visitor.test"))
     assert Agreement.of([made.booking_id])[made.booking_id]
 
 
@@ -210,7 +210,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
     nine = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     shown = page_of()
     first = [
-        taking.take(
+        making.take(
             shown,
             ticket(linden, page[0], nine + timedelta(hours=n)),
             Details(f"First {n}", f"f{n}@visitor.test"),
@@ -227,7 +227,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
 
     def take(n):
         one = ticket(linden, page[n % 2], target + timedelta(minutes=5 * n))
-        return lambda: taking.take(shown, one, Details(f"Second {n}", f"s{n}@visitor.test"))
+        return lambda: making.take(shown, one, Details(f"Second {n}", f"s{n}@visitor.test"))
 
     def by_staff():
         return Booking.book(linden.calendar, [Span(target, target + timedelta(hours=1))], None)

@@ -17,9 +17,9 @@ from online_world import (
 
 from base.scheduling import Span
 from free_times.online import managing, names
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import Ticket
 from free_times.online.holds import Hold
+from free_times.online.made_online import OnlineBooking
+from free_times.online.tickets import Ticket
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
 

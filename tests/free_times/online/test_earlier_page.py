@@ -10,11 +10,11 @@ from online_world import book, links, only_form, solve, switch_on, text_of, time
 from sync_world import WORLDS
 
 from base.scheduling import Span
-from free_times.earlier import accepting, asking, news
+from free_times.earlier import accepting, joining, news
 from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import by_letter
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 from sync.tables.channels import Channel
@@ -381,7 +381,7 @@ def test_a_client_whom_the_team_booked_asks_from_the_link_in_a_letter(
     clock.now += MINUTE
     news.offer()
     assert accepting.take(EarlierOffer.get()).starts_at == freed.starts_at
-    asking.ask_for(Booking.get_by_id(booking.id), Wanted(), linden.olive)
+    joining.ask_for(Booking.get_by_id(booking.id), Wanted(), linden.olive)
     assert "Leave the waiting list" in text_of(visitor.get(f"{way}earlier"))
     assert visitor.post(f"{way}earlier", data={"leave": "1"}).status_code == 303
     assert not WaitingEntry.select().where(WaitingEntry.phase == "waiting").exists()

@@ -14,7 +14,7 @@ from base.tables.audit import AuditEntry
 from base.tables.notes import NoteVersion
 from free_times.earlier.entries import WaitingEntry
 from free_times.online import by_letter, newcomers, requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 from operate import chores

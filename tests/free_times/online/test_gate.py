@@ -8,9 +8,9 @@ from online_world import TYPED, book, only_form, solve, switch_on, text_of, to_c
 
 from base.scheduling import Span
 from free_times.online import admission, proofs
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import Ticket
+from free_times.online.made_online import OnlineBooking
 from free_times.online.proofs import SpentProof
+from free_times.online.tickets import Ticket
 from models import Booking
 from views.kit import brakes
 

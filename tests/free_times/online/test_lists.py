@@ -6,7 +6,7 @@ import pytest
 from online_world import switch_on
 
 from base.scheduling import Span
-from free_times.online import times
+from free_times.online import visitor_times
 from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
 from models import Booking
@@ -25,7 +25,7 @@ def test_a_list_without_proposals_has_the_same_times_and_people(linden, clock):
     end = clock.now + timedelta(days=14)
 
     def listed(proposes: bool) -> list[tuple]:
-        found = times.free_times(page, service, terms, clock.now, end, proposes=proposes)
+        found = visitor_times.free_times(page, service, terms, clock.now, end, proposes=proposes)
         return [
             (free.starts_at, {one.calendar.id for one in (free.wish, *free.others)})
             for free in found

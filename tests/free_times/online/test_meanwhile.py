@@ -10,8 +10,8 @@ from online_world import TYPED, book, links, only_form, switch_on, text_of, time
 
 from base import scheduling
 from base.tables import time_off
-from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Practitioner, Service, Venue
 from tests.pages import Filled, forms_of

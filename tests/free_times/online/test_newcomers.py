@@ -5,7 +5,7 @@ from online_world import TYPED, book, switch_on, text_of
 
 from base.tables.audit import AuditEntry
 from free_times.online import newcomers
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from models import Booking, Patient
 from tests.pages import Filled, forms_of
 

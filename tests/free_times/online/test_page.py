@@ -17,7 +17,7 @@ from online_world import (
 
 import models
 from base.database import AlreadyUsed, is_sqlite
-from free_times.online import names, taking
+from free_times.online import making, names
 from free_times.online.holds import Hold
 from free_times.online.page import by_slug
 from free_times.rules import OnlineSettings
@@ -244,8 +244,8 @@ def test_how_often_a_booking_asks_the_database(visitor, page, linden, caplog):
 
 def test_no_booking_looks_through_all_clients(linden, caplog):
     """Each asks for the next internal ID, and for clients with the same address, under the lock."""
-    details = taking.Details("Nora Visitor", "nora@visitor.test")
-    asked = statements(caplog, lambda: taking.client_of(linden.clinic, details))
+    details = making.Details("Nora Visitor", "nora@visitor.test")
+    asked = statements(caplog, lambda: making.client_of(linden.clinic, details))
     plans = []
     for one in asked[:2]:
         sql, values = ast.literal_eval(one)

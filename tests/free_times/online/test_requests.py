@@ -10,7 +10,7 @@ from base.scheduling import Span
 from base.tables.notes import NoteVersion
 from base.tables.outside import ExternalEvent
 from free_times.online import newcomers, requests
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import AuditEntry, Booking, Patient
 from operate import chores

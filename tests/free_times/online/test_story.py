@@ -15,7 +15,7 @@ from online_world import (
     to_details,
 )
 
-from free_times.online.bookings import OnlineBooking
+from free_times.online.made_online import OnlineBooking
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 

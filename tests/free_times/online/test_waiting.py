@@ -12,11 +12,11 @@ from sync_world import WORLDS
 from base import scheduling
 from base.scheduling import Span
 from base.tables.audit import AuditEntry
-from free_times.online import answering, holds, managing, names, requests, taking, unattended
-from free_times.online.bookings import OnlineBooking
-from free_times.online.forms import Ticket
+from free_times.online import answering, holds, making, managing, names, requests, unattended
 from free_times.online.holds import Hold
+from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
+from free_times.online.tickets import Ticket
 from free_times.rules import WHEN_STALE, OnlineSettings
 from models import Booking
 from sync.tables.accounts import Account
@@ -583,10 +583,10 @@ def test_only_one_of_many_waiting_moves_holds_the_time(page, jobs, world, linden
     chosen = {"clinic": row.clinic.id, "service": linden.service.id, "minutes": minutes}
     chosen |= {"calendar": linden.calendar.id, "anyone": False, "price_cents": price}
     made = [
-        taking.take(
+        making.take(
             shown,
             Ticket.issue(starts_at=monday + timedelta(hours=n), **chosen),
-            taking.Details(f"Visitor {n}", f"v{n}@visitor.test"),
+            making.Details(f"Visitor {n}", f"v{n}@visitor.test"),
         )
         for n in range(5)
     ]
@@ -595,7 +595,7 @@ def test_only_one_of_many_waiting_moves_holds_the_time(page, jobs, world, linden
     def ask(one, n):
         try:
             came.append(managing.ask(shown, one, target, f"origin {n}"))
-        except taking.JustTaken:
+        except making.JustTaken:
             came.append(None)
 
     jobs_of_round = [lambda n, one=one: n or ask(one, one.id) for one in made]

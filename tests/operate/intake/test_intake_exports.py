@@ -10,8 +10,8 @@ from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Service
 from operate import intake
-from operate.intake import asking
-from operate.intake.report import Report, read_lines
+from operate.intake import questions
+from operate.intake.check_report import Report, read_lines
 from operate.intake.sheet import MOST_BYTES, keys, peek
 from operate.intake.upload import ColumnMeaning, Import
 from sync.tables.accounts import Account, RemoteCalendar
@@ -183,11 +183,11 @@ def test_what_may_have_come_to_pass_is_refused(read, headings, cells):
 def test_an_order_of_dates_is_offered_where_it_gives_dates(linden, dates, offered):
     lines = "".join(f"{day},9:00,30,Pat Linden\n" for day in dates)
     sheet = open_text("bookings", "Date,Start,Duration,Practitioner\n" + lines)
-    asked = asking.questions(sheet, linden.clinic)
-    orders = asking.orders(asked["dates"])
+    asked = questions.questions(sheet, linden.clinic)
+    orders = questions.orders(asked["dates"])
     assert [order for order, read in orders if read] == offered
     assert ("year-first" in offered) == ("year-first" in dict(orders))
-    first = [asking.orders(asked["dates"], usual)[0][0] for usual in ("dmy", "mdy")]
+    first = [questions.orders(asked["dates"], usual)[0][0] for usual in ("dmy", "mdy")]
     assert first == ["day-first", "month-first" if "month-first" in dict(orders) else "day-first"]
 
 
@@ -353,7 +353,7 @@ def test_dates_that_can_be_read_both_ways_are_asked_about(read, linden):
     )
     with pytest.raises(intake.UnreadableFile, match="03/04/2027 can be read"):
         read(text)
-    asked = asking.questions(open_text("bookings", text), linden.clinic)
+    asked = questions.questions(open_text("bookings", text), linden.clinic)
     assert asked["dates"][0] == {
         "raw": "03/04/2027",
         "day-first": "3 April 2027",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operate.intake import moments, values
+from operate.intake import cell_values, moments
 from operate.intake.moments import DAY_FIRST, MONTH_FIRST, NoValue, When
 from operate.intake.upload import Import
 
@@ -122,7 +122,13 @@ def test_any_dates_of_one_order_are_read_right_or_asked_about(days, order, mark)
 
 @given(st.text(max_size=30))
 def test_no_cell_is_a_fault_of_ours(raw):
-    for read in (moments.when, moments.length, values.amount, values.status, values.yes):
+    for read in (
+        moments.when,
+        moments.length,
+        cell_values.amount,
+        cell_values.status,
+        cell_values.yes,
+    ):
         with suppress(NoValue):
             read(raw)
 
@@ -167,13 +173,13 @@ def test_lengths(raw, minutes):
     ],
 )
 def test_amounts(raw, cents):
-    assert values.amount(raw) == cents
+    assert cell_values.amount(raw) == cents
 
 
 @pytest.mark.parametrize("raw", ["free", "-5", "1.2.3", "12345678", "6,5000"])
 def test_what_is_no_amount_is_refused(raw):
     with pytest.raises(NoValue):
-        values.amount(raw)
+        cell_values.amount(raw)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,7 @@ def test_what_is_no_amount_is_refused(raw):
     ],
 )
 def test_the_words_of_other_programs(raw, status):
-    assert values.status(raw) == status
+    assert cell_values.status(raw) == status
 
 
 @pytest.mark.parametrize(
@@ -206,22 +212,22 @@ def test_the_words_of_other_programs(raw, status):
     [("65 EUR", "EUR"), ("GBP65", "GBP"), ("£65", "GBP"), ("$65", ""), ("65 net", ""), ("65", "")],
 )
 def test_currencies(raw, code):
-    assert values.currency(raw) == code
+    assert cell_values.currency(raw) == code
 
 
 def test_what_is_not_cancelled_is_never_read_as_cancelled():
     for raw in ("Not cancelled", "never cancelled"):
         with pytest.raises(NoValue):
-            values.status(raw)
+            cell_values.status(raw)
 
 
 def test_a_spoiled_number_and_odd_spaces_are_seen():
     assert (
-        values.is_spoiled("1.39073E+18")
-        and values.is_spoiled("4,477E+11")
-        and not values.is_spoiled("+44 7700 900052")
+        cell_values.is_spoiled("1.39073E+18")
+        and cell_values.is_spoiled("4,477E+11")
+        and not cell_values.is_spoiled("+44 7700 900052")
     )
-    assert values.plain_spaces("9:00\u202fAM\u00a0") == "9:00 AM "
+    assert cell_values.plain_spaces("9:00\u202fAM\u00a0") == "9:00 AM "
 
 
 @pytest.mark.parametrize(
@@ -234,7 +240,7 @@ def test_a_spoiled_number_and_odd_spaces_are_seen():
     ],
 )
 def test_one_cell_with_a_whole_name(raw, both):
-    assert values.names(raw) == both
+    assert cell_values.names(raw) == both
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync.calendar_data import busy, documents, occurrences
+from sync.calendar_data import documents, occurrences, plain_events
 from sync.events.event import Unread, Window
 
 WINDOW = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 11, 1, tzinfo=UTC))
-WHOSE = busy.Whose(ZoneInfo("Europe/Berlin"), {"robin@outside.test"})
+WHOSE = plain_events.Whose(ZoneInfo("Europe/Berlin"), {"robin@outside.test"})
 ODD_ZONE = """BEGIN:VTIMEZONE
 TZID:Mine
 BEGIN:STANDARD

@@ -15,7 +15,7 @@ from base.outgoing.addresses import read_allowed
 from sandbox.caldav import CHARACTERS, create
 from sandbox.caldav.app import ROBIN, SECRET
 from sync.providers.base import Create, Delete, Update
-from sync.providers.caldav import discovery, hrefs, login, services, xml
+from sync.providers.caldav import discovery, hrefs, known_servers, login, xml
 from sync.providers.caldav.adapter import CalDav
 from sync.providers.caldav.composing import new_name
 from sync.providers.caldav.login import Login
@@ -50,7 +50,7 @@ class World:
     def discovered(self, secret):
         wanted = Login("", ROBIN, secret, is_hosted=False)
         typed = f"https://dav.test{self.sandbox.principal}"
-        begin = services.beginnings(services.SERVICES["other"], typed)
+        begin = known_servers.beginnings(known_servers.SERVICES["other"], typed)
         # its own principal is where it begins: no list of roots has a path of its own
         return discovery.discover(self.http, wanted, ["https://dav.test/", *begin])
 
@@ -438,7 +438,7 @@ def test_a_domain_says_in_dns_where_its_calendars_are(how, typed):
     records, found = IN_DNS[how]
     places = [found] if isinstance(found, str) else ["dav.elsewhere.test:443", "127.0.0.1:443"]
     transport = OnlyAt(create("right", lambda: NOW), *places)
-    http, way = exchange.client(transport=transport), CalDavSignIn(services.SERVICES["other"])
+    http, way = exchange.client(transport=transport), CalDavSignIn(known_servers.SERVICES["other"])
     begun = way.written(typed, ROBIN, SECRET, "UTC")
     with answering({SRV: records} if records else {}):
         if found is OtherServer:
@@ -457,7 +457,7 @@ def test_a_domain_says_in_dns_where_its_calendars_are(how, typed):
 
 def test_a_server_of_dns_in_a_private_network_is_refused():
     http = exchange.client(resolver=lambda host, port: ["10.1.2.3"])
-    way = CalDavSignIn(services.SERVICES["other"])
+    way = CalDavSignIn(known_servers.SERVICES["other"])
     begun = way.written("robin@example.org", ROBIN, SECRET, "UTC")
     with answering({SRV: {"SRV": ["0 1 443 p1.example.org."]}}), pytest.raises(PrivateServer):
         way.completed(http, begun)
@@ -465,8 +465,8 @@ def test_a_server_of_dns_in_a_private_network_is_refused():
 
 def test_no_name_server_is_asked_about_an_address_that_says_it_itself():
     known = {"robin@icloud.com", "https://cloud.example.org/", "nas", "cloud.example.org/dav"}
-    assert {services.domain_of(typed) for typed in known} == {""}
-    assert services.domain_of("cloud.example.org:8443") == "cloud.example.org"
+    assert {known_servers.domain_of(typed) for typed in known} == {""}
+    assert known_servers.domain_of("cloud.example.org:8443") == "cloud.example.org"
 
 
 @pytest.mark.parametrize(
@@ -478,7 +478,7 @@ def test_a_server_of_the_clinics_own_is_asked_without_a_pace(key, allowed, is_ho
     exchange.set_up(read_allowed(allowed))
     try:
         http = exchange.client(transport=httpx.WSGITransport(app=create("right", lambda: NOW)))
-        way = CalDavSignIn(services.SERVICES[key])
+        way = CalDavSignIn(known_servers.SERVICES[key])
         begun = way.written("https://dav.test/", ROBIN, SECRET, "UTC")
         assert not way.is_complete(begun)
         found = login.read(way.completed(http, begun)[0])
@@ -497,7 +497,7 @@ def test_a_server_of_the_clinics_own_is_asked_without_a_pace(key, allowed, is_ho
 )
 def test_each_time_that_a_server_says_too_much_it_is_asked_half_as_fast(is_hosted, paces):
     told = Login("", ROBIN, SECRET, is_hosted=is_hosted).written()
-    at_pace = CalDavSignIn(services.SERVICES["other"]).at_pace
+    at_pace = CalDavSignIn(known_servers.SERVICES["other"]).at_pace
     found = [login.read(at_pace(told, halvings)) for halvings in range(5)]
     assert [(one.connections, one.seconds_between) for one in found] == paces
 
@@ -513,7 +513,7 @@ def test_each_time_that_a_server_says_too_much_it_is_asked_half_as_fast(is_hoste
     ],
 )
 def test_where_a_search_begins(typed, first):
-    assert services.beginnings(services.SERVICES["other"], typed)[0] == first
+    assert known_servers.beginnings(known_servers.SERVICES["other"], typed)[0] == first
 
 
 @pytest.mark.parametrize(
@@ -521,4 +521,4 @@ def test_where_a_search_begins(typed, first):
 )
 def test_what_is_no_address_is_refused(typed):
     with pytest.raises(ValueError, match="no"):
-        services.beginnings(services.SERVICES["other"], typed)
+        known_servers.beginnings(known_servers.SERVICES["other"], typed)

@@ -16,7 +16,7 @@ from provider_worlds import SECRET as OUR_SECRET
 from base.outgoing import exchange
 from base.outgoing.addresses import read_allowed
 from sync.providers.base import Create, Delete, Update
-from sync.providers.caldav import discovery, services
+from sync.providers.caldav import discovery, known_servers
 from sync.providers.caldav.adapter import CalDav
 from sync.providers.caldav.composing import new_name
 from sync.providers.caldav.login import Login
@@ -55,9 +55,9 @@ class World:
 
     def discovered(self, secret, typed=""):
         wanted = Login("", USER, secret, is_hosted=False)
-        other = services.SERVICES["other"]
+        other = known_servers.SERVICES["other"]
         return discovery.discover(
-            self.http, wanted, services.beginnings(other, typed or self.server.address)
+            self.http, wanted, known_servers.beginnings(other, typed or self.server.address)
         )
 
     def opened(self, login, clock=lambda: NOW):

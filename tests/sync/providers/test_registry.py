@@ -21,13 +21,13 @@ NAMES = re.compile(
 )
 OTHERS = {  # the same words for something else
     "base/config/settings.py": "the name of a setting: whether passwords for calendars are taken",
-    "sync/calendar_data/busy.py": "properties of calendar data, from whatever program",
+    "sync/calendar_data/plain_events.py": "properties of calendar data, from whatever program",
     "sync/feeds/ical.py": "properties of calendar data, for whatever program",
     "sync/feeds/readers.py": "programs that read private links",
     "sync/events/visit.py": "where a client puts one appointment down",
     "letters/visits.py": "the same in letters",
     "views/visitor/managed.py": "the same on pages",
-    "operate/intake/columns.py": "programs whose files are taken in",
+    "operate/intake/file_columns.py": "programs whose files are taken in",
     "operate/sample.py": "programs that read private links",
     "views/doors/help.py": "pages of Help about private links",
     "views/kit/sync_words.py": "what a program keeps of a private link",

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from caldav_sync_world import CalDavSyncWorld, Watched
 
-from sync.providers.caldav.turns import TURNS, AccountTurns
+from sync.providers.caldav.spacing import TURNS, AccountTurns
 from sync.tables import starting
 from sync.tables.accounts import Account
 from sync.tables.pace import Pace

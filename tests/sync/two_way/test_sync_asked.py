@@ -15,7 +15,7 @@ from sync.tables import controls, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.two_way import run
-from sync.two_way.reading import channels
+from sync.two_way.reading import channel_upkeep
 from sync.two_way.standing import decisions
 
 
@@ -39,7 +39,7 @@ def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
         for call in registry.of(world.kind).webhook.calls(headers, body):
-            channels.called(world.kind, address.rsplit("/", 1)[1], call)
+            channel_upkeep.called(world.kind, address.rsplit("/", 1)[1], call)
     world.messages.clear()
 
 

@@ -33,7 +33,7 @@ from models import Booking
 from operate import migrate
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.tables.earlier import EarlierAccount
+from sync.tables.earlier_accounts import EarlierAccount
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.two_way import first_list

@@ -24,8 +24,8 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.reading import incoming
+from sync.two_way.reading.mirror import take_in
 from sync.two_way.reading.pull import Reader
-from sync.two_way.reading.sources import take_in
 from sync.two_way.worker.context import RunContext
 
 

@@ -24,7 +24,7 @@ from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import report, run
-from sync.two_way.reading import channels
+from sync.two_way.reading import channel_upkeep
 from sync.two_way.standing import decisions
 from sync.two_way.worker.context import RunContext
 
@@ -479,7 +479,9 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
         assert writes.wait(20)
         try:
             with models.database.connection_context():
-                channels.called("google", channel.uuid, ChannelCall(channel.channel_id, "abc"))
+                channel_upkeep.called(
+                    "google", channel.uuid, ChannelCall(channel.channel_id, "abc")
+                )
         finally:
             is_called.set()
 

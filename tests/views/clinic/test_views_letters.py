@@ -5,7 +5,7 @@ from client_world import booked, event
 from online_world import text_of
 
 from base.bookings.client_letters import LetterSettings
-from letters.clients import WORDINGS
+from letters.to_clients import WORDINGS
 from tests.pages import form_of
 
 ADDRESS = "/settings/letters/"

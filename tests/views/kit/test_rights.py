@@ -13,7 +13,7 @@ import pytest
 
 from base.scheduling import Span
 from base.tables.time_off import DatedHours, TimeOff
-from free_times.earlier import asking
+from free_times.earlier import joining
 from free_times.earlier.entries import Wanted
 from models import Booking, Feed
 from operate.intake.upload import Import
@@ -92,7 +92,7 @@ def rows(linden, clock):
     dated = DatedHours.add(linden.calendar, date(2026, 12, 1), [], linden.pat)
     removed = DatedHours.add(linden.calendar, date(2026, 12, 2), [], linden.pat)
     removal = removed.remove(linden.pat)
-    waits = asking.ask_for(booking, Wanted([linden.calendar.id]), linden.pat)
+    waits = joining.ask_for(booking, Wanted([linden.calendar.id]), linden.pat)
     brought = Import.create(
         clinic=linden.clinic, user=linden.olive, kind="clients", content="x", phase="checked"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from base.scheduling import Span
 from base.tables import outbox
-from base.tables.many import insert_many_rows
+from base.tables.bulk import insert_many_rows
 from base.tables.texts import TextSettings
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from sync.connect import gateway

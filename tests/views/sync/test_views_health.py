@@ -16,7 +16,7 @@ from base import jobs
 from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from models import Booking, Feed, FeedRead, User
-from operate import overlaps
+from operate import overlap_check
 from sync.connect import gateway
 from sync.tables import ending
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
@@ -458,7 +458,7 @@ def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, lind
     Booking.book(
         linden.calendar, [Span(at + hour / 2, at + 2 * hour)], linden.pat, allow_overlap=True
     )
-    overlaps.check()
+    overlap_check.check()
     said = text_of(olive.get("/health/"))
     assert "0 overlaps nobody agreed to" in said
     assert "1 upcoming that somebody agreed to" in said and "Małgorzata Wójcik, " in said
@@ -469,7 +469,7 @@ def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, lind
         ends_at=at + 3 * hour,
         status="confirmed",
     )
-    overlaps.check()
+    overlap_check.check()
     answer = olive.get("/health/")
     assert "1 overlap nobody agreed to" in text_of(answer)
     assert f'href="/bookings/{sneaked.id}' in answer.text

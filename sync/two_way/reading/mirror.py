@@ -10,7 +10,7 @@ from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
-from . import double_bookings, incoming, lacking, strays
+from . import double_bookings, incoming, lacking, stray_events
 from .pull import Reader, same
 
 SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" counts after so many tries in so long a time
@@ -162,7 +162,7 @@ def _write(
         if delta.complete and calendar.read_at is not None:
             Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
-            strays.note(reader.account, calendar, delta)
+            stray_events.note(reader.account, calendar, delta)
         double_bookings.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
         incoming.remember_unread(calendar, delta)
         change.store_doubts()

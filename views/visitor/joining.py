@@ -9,10 +9,10 @@ from werkzeug.datastructures import MultiDict
 
 from base import scheduling
 from base.catalogue import _
-from free_times.earlier import asking, entries
-from free_times.earlier.asking import CannotWait
+from free_times.earlier import entries, joining
 from free_times.earlier.entries import LONGEST, EarlierSettings, WaitingEntry
-from free_times.online import forms, proofs
+from free_times.earlier.joining import CannotWait
+from free_times.online import proofs, tickets
 from free_times.online.page import OnlinePage
 from views.kit import display
 from views.kit.wanted import WantedForm
@@ -76,7 +76,7 @@ def _page(
 
 
 def _visitor(page: OnlinePage, visit: str) -> str:
-    return forms.visitor(forms.nonce_of(visit, page.clinic.id))
+    return tickets.visitor(tickets.nonce_of(visit, page.clinic.id))
 
 
 @blueprint.post("/waiting-list")
@@ -85,7 +85,7 @@ def add(page: OnlinePage):
     picked, visit = Picked.of(page, request.form), request.form.get("visit", "")[:64]
     if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
         return choosing.gone(page)
-    key = UUID(forms.nonce_of(visit, page.clinic.id))
+    key = UUID(tickets.nonce_of(visit, page.clinic.id))
     if made := entries.made_before(page.clinic, key):
         return _done(made)  # the same form, pressed twice
     form, details = _wanted(picked, request.form), DetailsForm(page, request.form)
@@ -126,7 +126,9 @@ def _add(picked: Picked, form: WantedForm, details: DetailsForm, visit: str, key
     typed = {name: getattr(said, name) for name in ("name", "email", "phone", "agrees")}
     typed["zone"] = said.zone_name
     try:
-        entry = asking.ask_without(page.clinic, picked.service, form.wanted(), typed, None, key=key)
+        entry = joining.ask_without(
+            page.clinic, picked.service, form.wanted(), typed, None, key=key
+        )
     except CannotWait:
         notice = _("This cannot be done online. Please call the clinic.")
         return _page(picked, form, details, visit, notice, 409)

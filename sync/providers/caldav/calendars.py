@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, unescape
 
 import httpx
 
-from sync.calendar_data import zones
+from sync.calendar_data import program_zones
 from sync.providers.base import ListedCalendar
 from sync.providers.errors import (
     CannotMake,
@@ -122,7 +122,7 @@ def _calendar(dav: Dav, home: str, item: xml.DavItem) -> ListedCalendar | None:
     calendar_id = hrefs.shortest(dav.login.url, url)
     segment = hrefs.last_segment(calendar_id)
     zone = _ZONE.search(item.text(f"{xml.CAL}calendar-timezone").replace("\r", ""))
-    place = zones.meant(zone[1]) if zone else None
+    place = program_zones.meant(zone[1]) if zone else None
     return ListedCalendar(
         calendar_id,
         plain(unescape(item.text(f"{xml.DAV}displayname"), _QUOTE) or segment, NAME_LENGTH),

@@ -9,14 +9,14 @@ from flask import current_app
 from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
-from free_times.online import bookings, names
-from free_times.online.bookings import made_of
+from free_times.online import made_online, names
+from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Practitioner
 from sync.events import visit
 
-from . import clients, visits
-from .text import Text, address, one_line
+from . import to_clients, visits
+from .mail_text import Text, address, one_line
 
 
 def unmade(letter: Letter) -> Text | None:
@@ -26,7 +26,7 @@ def unmade(letter: Letter) -> Text | None:
     detail, clinic = letter.detail, letter.clinic
     starts_at = datetime.fromisoformat(detail["starts"])
     calendar = Practitioner.get_or_none(Practitioner.id == detail["calendar"])
-    has_booked = detail["visitor"] and bookings.of_visit(detail["visitor"])
+    has_booked = detail["visitor"] and made_online.of_visit(detail["visitor"])
     if calendar is None or has_booked or starts_at <= scheduling.utc_now():
         return None
     stays = Booking.get_or_none(Booking.id == detail["stays"]) if detail["stays"] else None
@@ -54,5 +54,5 @@ def unmade(letter: Letter) -> Text | None:
 
 def _url(stays: Booking | None, name: str | None) -> str:
     if stays is not None:
-        return clients.manage_url(stays, made_of(stays))
+        return to_clients.manage_url(stays, made_of(stays))
     return address("choosing.start", name=name) if name else ""

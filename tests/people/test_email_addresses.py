@@ -12,8 +12,8 @@ import models
 from base.database import AlreadyUsed
 from models import Clinic, User
 from operate import chores
-from people import addresses
-from people.addresses import AddressProof
+from people import email_addresses
+from people.email_addresses import AddressProof
 from tests.conftest import PASSWORD
 
 SENTENCE = "a sentence of mine"
@@ -195,7 +195,7 @@ def test_nothing_is_revealed_about_another_clinics_address(olive, letters, linde
 
 
 def test_an_address_that_somebody_took_meanwhile_changes_nothing(signed_in, letters, linden):
-    addresses.change_person(
+    email_addresses.change_person(
         linden.pat, linden.olive, name=linden.pat.name, email="pat@new.test", role="practitioner"
     )
     path = link(letters.send()[0])
@@ -206,7 +206,7 @@ def test_an_address_that_somebody_took_meanwhile_changes_nothing(signed_in, lett
         and User.get_by_id(linden.pat.id).email == "pat@linden.test"
     )
     with pytest.raises(AlreadyUsed):
-        addresses.change_person(
+        email_addresses.change_person(
             linden.pat, linden.olive, name="Pat", email="pat@new.test", role="practitioner"
         )
 

@@ -14,12 +14,12 @@ from base.text import search_key
 from free_times import overlaps
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
-from . import course, values
+from . import cell_values, line_status
 from .begun import Begun
-from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
+from .check_report import Cells, Report
+from .file_columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
 from .fitting import BookedRows, BookingRow, came, fit
 from .moments import NoValue
-from .report import Cells, Report
 from .sheet import Sheet, short
 from .times import LineTime
 
@@ -69,7 +69,7 @@ class _ClinicRows:
             LineTime(cells, calendar, service, self.order, *self.ends).span() if calendar else None
         )
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
-        status = course.status(cells, self.order, rate, is_over)
+        status = line_status.status(cells, self.order, rate, is_over)
         return span and BookingRow(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
         )
@@ -132,9 +132,9 @@ class _ClinicRows:
             cells.take("client_id", 40),
             search_key(cells.take("client", 170).replace(",", " ")) or search_key(both),
         )
-        if name and values.words_of(name) in values.UNNAMED and name not in self.clients:
+        if name and cell_values.words_of(name) in cell_values.UNNAMED and name not in self.clients:
             name = ""
-        if values.is_spoiled(internal_id) or values.is_spoiled(name):
+        if cell_values.is_spoiled(internal_id) or cell_values.is_spoiled(name):
             cells.fault(
                 "client",
                 _(
@@ -161,18 +161,18 @@ class _ClinicRows:
 
 def _rate(cells: Cells, currency: str) -> int | None:
     raw = cells.take("rate", 30)
-    if raw and values.currency(raw) not in ("", currency):
+    if raw and cell_values.currency(raw) not in ("", currency):
         cells.note_once(
             "rate",
             _(
                 "Amounts are in {theirs} there, and are taken as {ours}, the"
                 " currency of the clinic.",
-                theirs=values.currency(raw),
+                theirs=cell_values.currency(raw),
                 ours=currency,
             ),
         )
     try:
-        return values.amount(raw)
+        return cell_values.amount(raw)
     except NoValue:
         cells.fault("rate", _("Write an amount such as 65 or 65.50."))
         return None

@@ -14,14 +14,14 @@ from base.catalogue import lazy
 from base.tables import outbox
 from base.tables.outbox import Letter
 from free_times.online import by_letter, managing, names
-from free_times.online.bookings import OnlineBooking, made_of
+from free_times.online.made_online import OnlineBooking, made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner
 from sync.events import visit
 from sync.events.event import Event, Face
 
 from . import itip, visits
-from .text import Text, address, ascii_domain, mailbox, one_line, paragraph
+from .mail_text import Text, address, ascii_domain, mailbox, one_line, paragraph
 
 HEADINGS = {  # the first line of each kind; the rest is in templates
     "booked": lazy("You are booked"),

@@ -8,11 +8,11 @@ from base.database import AlreadyUsed
 from base.text import NoAddress, email, search_key
 from models import Clinic, Patient, User
 
-from . import values
+from . import cell_values
 from .begun import Begun
-from .course import is_said
+from .check_report import Cells, Report
+from .line_status import is_said
 from .moments import DAY_FIRST
-from .report import Cells, Report
 from .sheet import Sheet
 
 
@@ -30,7 +30,7 @@ def _read(cells: Cells) -> dict:
         cells.take("name", 170),
     )
     if whole and not first and not last:
-        first, last = (part[:80] for part in values.names(whole))
+        first, last = (part[:80] for part in cell_values.names(whole))
     if not first:
         cells.fault("first_name", _("Write a first name, or the single name."))
     phone, others = _phones(cells)
@@ -53,7 +53,7 @@ def _read(cells: Cells) -> dict:
         "archived": is_said(cells, "archived", DAY_FIRST),
     }
     for column in ("internal_id", "phone"):
-        if values.is_spoiled(row[column]):
+        if cell_values.is_spoiled(row[column]):
             cells.fault(
                 column,
                 _(
@@ -78,12 +78,12 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
         number
         for column in ("phone", "other_phone")
         for raw in cells.take_all(column, 200)
-        for number in values.phones(raw)
+        for number in cell_values.phones(raw)
     ]
     first = next(iter(numbers), "")
-    called = values.bare_phone(first) or first
+    called = cell_values.bare_phone(first) or first
     return called, [
-        other for other in dict.fromkeys(numbers[1:]) if values.bare_phone(other) != called
+        other for other in dict.fromkeys(numbers[1:]) if cell_values.bare_phone(other) != called
     ]
 
 

@@ -13,7 +13,7 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.plans import local, marks, showing, text_limit
 from sync.two_way.plans.planning import Planned, planned, without_kept
-from sync.two_way.reading import channels, ours
+from sync.two_way.reading import channel_upkeep, ours
 from sync.two_way.reading.pull import Reader
 from sync.two_way.worker.context import RunContext
 
@@ -56,7 +56,7 @@ class Sender:
             account.synced_rev
             and account.synced_on == at.date()
             and not account.failures
-            and (self.context.provider.channels is None or channels.is_live(destination))
+            and (self.context.provider.channels is None or channel_upkeep.is_live(destination))
         )
         was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
         return not (is_told or was_read) or self._is_stopped() or showing.is_otherwise(account)

@@ -11,8 +11,8 @@ from typing import Any
 from base.catalogue import _
 from base.text import TooLong, clean, mended, places
 
+from .cell_values import plain_spaces
 from .sheet import Sheet
-from .values import plain_spaces
 
 log = logging.getLogger("kalends.intake")
 MOST_KEPT = 1_000

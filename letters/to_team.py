@@ -15,15 +15,15 @@ from base.catalogue import _, lazy
 from base.tables import faulty, outbox
 from base.tables.outbox import Letter
 from free_times.earlier import entries
-from free_times.online import bookings, requests, team_letters
+from free_times.online import made_online, requests, team_letters
 from free_times.online.team_letters import LOST, TeamLetters
 from models import Booking, Clinic, Practitioner, User
-from people import zones
+from people import own_zone
 from sync.feeds import owned
 from sync.tables import episodes, listed, runs
 
 from . import visits
-from .text import Text, address, one_line
+from .mail_text import Text, address, one_line
 
 MORNING, DIGEST = "morning", "digest"
 AT = time(6, 30)  # by the clock of the person's venue, for both
@@ -156,7 +156,7 @@ def write_due() -> None:
 
 
 def _write_where_due(choice: TeamLetters, at: datetime) -> None:
-    local = at.astimezone(zones.of(choice.user))
+    local = at.astimezone(own_zone.of(choice.user))
     if not AT <= local.time() < LATEST:
         return
     day = local.date().isoformat()
@@ -175,7 +175,7 @@ def morning(letter: Letter) -> Text | None:
     person = _reader(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
-    zone = zones.of(person)
+    zone = own_zone.of(person)
     day = datetime.fromisoformat(letter.detail["day"]).date()
     if scheduling.local_day(scheduling.utc_now(), zone) != day:
         return None
@@ -212,7 +212,7 @@ def digest(letter: Letter) -> Text | None:
 
 
 def _online(clinic: Clinic, at: datetime) -> int:
-    return bookings.count_since(clinic, at - WEEK)
+    return made_online.count_since(clinic, at - WEEK)
 
 
 def _changed(clinic: Clinic, at: datetime) -> int:

@@ -5,9 +5,9 @@ none is ignored.
 from base.bookings.statuses import STATUSES
 from base.catalogue import _
 
-from . import moments, values
+from . import cell_values, moments
+from .check_report import Cells
 from .moments import NoValue
-from .report import Cells
 from .sheet import short
 
 # words of programs for a client who is, or is not, in the lists
@@ -29,10 +29,18 @@ _ENDED = (
 )
 _INVOICES = {
     None: ("draft", "not invoiced", "uninvoiced", "unbilled", "not billed", "to be invoiced", "no"),
-    "paid": (*values.PAID, "closed", "complete", "completed"),
+    "paid": (*cell_values.PAID, "closed", "complete", "completed"),
     "ended": _ENDED,
-    "partly": tuple(word for word in values.PARTLY_PAID if word not in _ENDED),
-    "invoiced": (*values.UNPAID, "sent", "issued", "approved", "authorised", "authorized", "yes"),
+    "partly": tuple(word for word in cell_values.PARTLY_PAID if word not in _ENDED),
+    "invoiced": (
+        *cell_values.UNPAID,
+        "sent",
+        "issued",
+        "approved",
+        "authorised",
+        "authorized",
+        "yes",
+    ),
 }
 _SHOWN = {  # Outlook's files contain the numbers
     "tentative": ("1", "tentative", "maybe"),
@@ -47,7 +55,7 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
-        word = values.status(raw) if raw else word
+        word = cell_values.status(raw) if raw else word
     except NoValue:
         cells.fault(
             "status",
@@ -133,11 +141,11 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
 def _came(raw: str, order: str) -> str | None:
     """Whether the client came, from one cell; None: not known yet. Raises NoValue."""
     try:
-        return "delivered" if values.yes(raw) else "no_show"
+        return "delivered" if cell_values.yes(raw) else "no_show"
     except NoValue:
         pass
     try:
-        word = values.status(raw)
+        word = cell_values.status(raw)
     except NoValue:
         moments.when(raw, order)
         return "delivered"
@@ -171,7 +179,7 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     is_paid = False
     for raw in filter(None, cells.take_all("paid", 40)):
         try:
-            found = values.paid(raw, rate, order)
+            found = cell_values.paid(raw, rate, order)
         except NoValue:
             cells.fault("paid", _("Write yes or no, when it was paid, or how much."))
             continue
@@ -195,19 +203,19 @@ def is_said(cells: Cells, column: str, order: str) -> bool:
 def _says(raw: str, column: str, order: str) -> bool:
     """Whether one cell says yes. Raises NoValue."""
     try:
-        return values.yes(raw)
+        return cell_values.yes(raw)
     except NoValue:
-        word = values.words_of(raw)
+        word = cell_values.words_of(raw)
     if word in _ACTIVE or word in _ARCHIVED:
         return word in _ARCHIVED
-    return values.STATUSES.get(word) == column or bool(moments.when(raw, order))
+    return cell_values.STATUSES.get(word) == column or bool(moments.when(raw, order))
 
 
 def invoice(raw: str) -> str | None:
     """The meaning of an invoice's state for its booking: "paid", "invoiced", "partly" (paid),
     "ended" (without being paid) or None (there is none yet). Raises NoValue.
     """
-    word = values.words_of(raw)
+    word = cell_values.words_of(raw)
     found = next((meaning for meaning, words in _INVOICES.items() if word in words), "")
     if found == "":
         raise NoValue("no state of an invoice")
@@ -216,7 +224,7 @@ def invoice(raw: str) -> str | None:
 
 def shown_as(raw: str) -> str:
     """ "free", "tentative" or "busy", from words or Outlook's numbers. Raises NoValue."""
-    word = values.words_of(raw)
+    word = cell_values.words_of(raw)
     found = next((meaning for meaning, words in _SHOWN.items() if word in words), None)
     if found is None:
         raise NoValue("neither free nor busy")

@@ -10,8 +10,8 @@ from base.region import ORDERS
 from base.text import clean
 from models import Clinic, Practitioner
 
-from . import moments, values
-from .columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
+from . import cell_values, moments
+from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
 from .sheet import Sheet, UnreadableFile, keys, short
 
 SAMPLES = 3
@@ -70,7 +70,7 @@ def _both_ways(sheet: Sheet) -> list[dict]:
         n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
     ]
     for __, cells, __ in sheet.lines():
-        for raw in (values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
+        for raw in (cell_values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
             try:
                 is_open = moments.order_of([raw]) is None
             except moments.NoValue:

@@ -9,7 +9,7 @@ import hashlib
 from peewee import CharField, ForeignKeyField
 
 from base.database import Base
-from base.tables.many import tuples
+from base.tables.bulk import tuples
 from base.tables.outside import ID_LENGTH
 from models import User
 

@@ -8,8 +8,8 @@ from free_times.earlier.offering import EarlierOffer
 from free_times.rules import OnlineSettings
 from models import Booking
 
-from . import clients, visits
-from .text import Text, address, one_line
+from . import to_clients, visits
+from .mail_text import Text, address, one_line
 
 KIND = offering.KIND
 
@@ -35,8 +35,8 @@ def _text(letter: Letter, offer: EarlierOffer, to: str) -> Text:
     before = entry.booking
     facts = {
         "kind": KIND,
-        "heading": clients.HEADINGS[KIND],
-        "words": clients.words(settings, KIND),
+        "heading": to_clients.HEADINGS[KIND],
+        "words": to_clients.words(settings, KIND),
         "clinic": one_line(clinic.name),
         "visits": [visits.visit_of(clinic, settings, time, None, KIND)],
         "is_over": False,
@@ -46,7 +46,7 @@ def _text(letter: Letter, offer: EarlierOffer, to: str) -> Text:
         "manage_url": address("earlier.show", uuid=str(offer.uuid), token=offering.token(offer)),
         "leave_url": leave_url,
     }
-    return clients.written(letter, settings, to, "earlier", facts, leave_url=leave_url)
+    return to_clients.written(letter, settings, to, "earlier", facts, leave_url=leave_url)
 
 
 def _as_booking(offer: EarlierOffer) -> Booking:

@@ -14,10 +14,10 @@ from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
-from . import holds, newcomers, team_letters, times
-from .bookings import OnlineBooking
-from .forms import Ticket
+from . import holds, newcomers, team_letters, visitor_times
+from .made_online import OnlineBooking
 from .page import OnlinePage
+from .tickets import Ticket
 
 TYPING = timedelta(minutes=30)  # how long the notice counts from the choice if the time is not held
 
@@ -84,7 +84,9 @@ def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
     at, visitor = ticket.starts_at, ticket.visitor
     proposed = [one for one in terms if one.calendar.id == ticket.calendar]
     for some in (proposed, terms):  # one calendar costs less to ask than all of them
-        found = times.free_times(page, service, some, at, at, visitor=visitor, judged_at=since)
+        found = visitor_times.free_times(
+            page, service, some, at, at, visitor=visitor, judged_at=since
+        )
         if free := next(found, None):
             return service, free
     raise JustTaken
@@ -183,7 +185,7 @@ def unless_taken(ticket: Ticket, judged: FreeTime) -> FreeTime | None:
     """The free time, unless something takes it by now. It was found a moment ago. Three queries."""
     user = judged.wish.calendar.user_id
     held = holds.held_of_others([user], ticket.visitor).get(user, [])
-    return None if times.is_taken(judged, held) else judged
+    return None if visitor_times.is_taken(judged, held) else judged
 
 
 def earlier(page: OnlinePage, ticket: Ticket) -> OnlineBooking | None:
