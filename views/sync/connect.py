@@ -90,7 +90,11 @@ def arrive(kind: str):
         account = arrival.arrive(current_user, kind, sent, request.args)
     except OtherAccount as other:
         flash(
-            _("You chose another account. {what_helps}", what_helps=_what_helps(kind, other.email)),
+            paragraph(
+                _("You chose another account."),
+                _what_helps(kind, other.email),
+                connect_words.stays_allowed(kind),
+            ),
             "warning",
         )
         return _back(kind)
@@ -114,7 +118,8 @@ def _meant(kind: str) -> Account | None:
 def _not_connected(kind: str, error: ProviderError):
     word = type(error).__name__
     why = connect_words.refusal(word, registry.of(kind).name, error.reason)
-    flash(_("Not connected. {why}", why=why), "warning")
+    stays = connect_words.stays_allowed(kind) if word in connect_words.AFTER_CONSENT else ""
+    flash(paragraph(_("Not connected. {why}", why=why), stays), "warning")
     arrival.note_missing(current_user, kind, word)
     return _back(kind)
 
@@ -191,11 +196,7 @@ def _refusal(kind: str, known: Account | None) -> str | None:
         abort(404)
     name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if why == State.NO_PLAN:
-        return _(
-            "Your clinic’s plan has no two-way sync with {name}. The person who owns the clinic can"
-            " change the plan.",
-            name=name,
-        )
+        return connect_words.out_of_reach(why, name)
     is_unfinished = known is not None and known.is_unfinished
     if why == State.NOT_ALLOWED and not is_unfinished:
         return _("First tick the box that lets your bookings appear outside Kalends.")

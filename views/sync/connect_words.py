@@ -3,7 +3,9 @@
 One sentence for each kind of refusal, used after signing in and after the first list of calendars.
 """
 
-from base.catalogue import lazy
+from base.catalogue import _, lazy
+from sync.providers import registry
+from sync.two_way.standing.states import State
 
 _ORGANISATION = lazy("the person who looks after your organisation’s {name} accounts")
 _DECLINED = {
@@ -100,6 +102,7 @@ _KINDS = {  # class of the error → sentence
         )
     ),
 }
+AFTER_CONSENT = ("ScopeMissing", "NoMailbox", "Forbidden")  # the person had allowed it
 _PASSING = lazy(
     "{name} does not answer as it should. Try again in a few minutes; nothing has changed."
 )
@@ -117,3 +120,33 @@ def refusal(kind: str, name: str, reason: str = "") -> str:
         kind, reason = "Declined", "interaction"
     sentence = _DECLINED[reason] if kind == "Declined" else _KINDS.get(kind, _PASSING)
     return sentence.format(name=name, organisation=_ORGANISATION.format(name=name))
+
+
+def out_of_reach(why: State | None, name: str) -> str:
+    """The reason why nobody in the clinic can connect this provider, and what to do, as a sentence;
+    "": they can. `why`: see `state.barred_from`.
+    """
+    return {
+        State.NOT_SET_UP: _(
+            "{name} is not set up in this Kalends. Ask the server administrator.", name=name
+        ),
+        State.NO_PLAN: _(
+            "Your clinic’s plan has no sync with {name}. The person who owns the clinic can change"
+            " the plan.",
+            name=name,
+        ),
+    }.get(why, "")
+
+
+def stays_allowed(kind: str) -> str:
+    """A sentence about access that a person has just given and that is not used, where only they
+    can take it back; "": we do it for them.
+    """
+    provider = registry.of(kind)
+    if not provider.removal or provider.by_password:
+        return ""
+    return _(
+        "What you allowed stays at {company} until you remove it, at {removal}.",
+        company=provider.company,
+        removal=provider.removal,
+    )

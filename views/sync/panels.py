@@ -29,6 +29,7 @@ from views.kit.forms import Form, Line
 from . import (
     action_words,
     change_words,
+    connect_words,
     difference_words,
     notice_rows,
     notice_words,
@@ -97,7 +98,10 @@ def context(is_poll: bool = False, **more) -> dict:
         "two_way": words,
         "status_words": status_words,
         "kinds": gateway.kinds(),
-        "by_password": [kind for kind, row in registry.PROVIDERS.items() if row.by_password],
+        "out_of_reach": (beyond := _out_of_reach()),
+        "takes_password": any(
+            row.by_password for kind, row in registry.PROVIDERS.items() if kind not in beyond
+        ),
         "online": None if is_poll else OnlineSettings.of(current_user.clinic),
         "notice_words": notice_words,
         "change_words": change_words,
@@ -117,6 +121,16 @@ def context(is_poll: bool = False, **more) -> dict:
         "is_busy": any(panel["status"].is_busy for panel in panels),
         **more,
     }
+
+
+def _out_of_reach() -> dict[str, str]:
+    """The kinds of providers that nobody in the clinic can connect, each with the reason."""
+    clinic, user = current_user.clinic, current_user._get_current_object()
+    found = {
+        kind: connect_words.out_of_reach(state.barred_from(kind, clinic, user), row.name)
+        for kind, row in registry.PROVIDERS.items()
+    }
+    return {kind: why for kind, why in found.items() if why}
 
 
 def _offered() -> list[tuple[str, registry.ProviderRow]]:
@@ -275,6 +289,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
         "form": _naming(account, refused, back),
         "due": panel["standing"].due,
         "is_wide": is_wide(account),
+        "is_shared": starting.is_shared(account),
         # after a refused name the form asks for another one, whatever the last list held
         "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],
         "places": places,

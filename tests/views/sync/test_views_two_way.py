@@ -117,7 +117,7 @@ class TestConnecting:
         [
             (lambda pat: pat.change_sync(sync_allowed=False), "First tick the box"),
             (lambda pat: pat.change_sync(identifier=None), "First choose how clients"),
-            (lambda pat: lose_provider(pat.clinic), "plan has no two-way sync"),
+            (lambda pat: lose_provider(pat.clinic), "plan has no sync with Outlook"),
         ],
     )
     def test_what_must_come_first_is_said(self, pat, world, before, says):
