@@ -88,6 +88,15 @@ def _check_worth(settings) -> None:
         raise BackupRefused(_("Nothing was written. {foreign}", foreign=keys.OF_ANOTHER))
 
 
+def is_too_early(settings, file: Path) -> bool:
+    """Whether nothing can be backed up yet, and nothing can have been lost: the database has this
+    program's tables and no clinic, and there is no other backup in the file's folder. Raises
+    BackupRefused.
+    """
+    others = file.absolute().parent.glob("*.tar.gz")
+    return not _has_clinic(settings) and not migrate.unfit() and not any(others)
+
+
 def _has_clinic(settings) -> bool:
     try:
         return has_clinic(settings.database_url)

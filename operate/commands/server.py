@@ -102,15 +102,24 @@ def _reseal(table: type[models.Base], column) -> tuple[int, int]:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--may-be-early",
+    is_flag=True,
+    help=lazy("Write nothing, and succeed, until there is a first clinic to back up."),
+)
 @with_key
-def backup(file: Path) -> None:
+def backup(file: Path, may_be_early: bool) -> None:
     """Write database and secret key into FILE, while Kalends runs.
 
     Keep it as safe as the clients' records.
     """
     os.umask(0o077)
     try:
-        click.echo(backups.write(own_settings(), file))
+        click.echo(
+            _("There is no clinic yet, so nothing was written.")
+            if may_be_early and backups.is_too_early(own_settings(), file)
+            else backups.write(own_settings(), file)
+        )
     except backups.BackupRefused as refusal:
         raise click.ClickException(str(refusal)) from None
     except OSError as error:

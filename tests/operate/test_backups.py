@@ -318,6 +318,19 @@ def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
     assert not (tmp_path / "kalends.tar.gz").exists()
 
 
+def test_before_the_first_clinic_a_nightly_backup_has_nothing_to_do(server, tmp_path):
+    file = tmp_path / "kalends.tar.gz"
+    models.database.connect(reuse_if_open=True)
+    assert not backups.is_too_early(server, file)  # a database without tables may be the wrong one
+    migrate.migrate()
+    assert backups.is_too_early(server, file)
+    (tmp_path / "kalends-yesterday.tar.gz").touch()  # so there was a clinic
+    assert not backups.is_too_early(server, file)
+    (tmp_path / "kalends-yesterday.tar.gz").unlink()
+    models.Clinic.create(name="Linden")
+    assert not backups.is_too_early(server, file)
+
+
 def test_before_an_update_what_is_there_is_kept(server):
     assert backups.before_update(server) is None
     make(models.database, EARLIER[0])

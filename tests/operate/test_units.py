@@ -54,3 +54,9 @@ def test_the_backup_may_write_where_it_reads_and_where_it_keeps_them():
 def test_what_is_started_with_the_machine_is_wanted_by_something():
     assert values("kalends.service", "WantedBy") == ["multi-user.target"]
     assert values("kalends-backup.timer", "WantedBy") == ["timers.target"]
+
+
+def test_the_backup_does_not_fail_before_the_first_clinic(app):
+    (command,) = values("kalends-backup.service", "ExecStart")
+    (option,) = re.findall(r"--app app backup (--\S+)", command)
+    assert option in {name for part in app.cli.commands["backup"].params for name in part.opts}
