@@ -211,13 +211,7 @@ def start() -> None:
             _bring_up_to_date(keep=True)
             sign_ins = _load_sample_if_empty()
             if welcome := keys.welcome_path(settings.secret_keys):
-                sign_ins = [
-                    _(
-                        "Create your clinic here, once: {base_url}{welcome}",
-                        base_url=settings.base_url,
-                        welcome=welcome,
-                    )
-                ]
+                sign_ins = [_how_to_begin(f"{settings.base_url}{welcome}")]
             pages = names.switched_on()[:3]
             models.database.close()
             words = _greeting(settings, is_first, sign_ins, pages)
@@ -227,6 +221,17 @@ def start() -> None:
     except KeyboardInterrupt:
         status = 0
     sys.exit(status)
+
+
+def _how_to_begin(address: str) -> str:
+    """How the first clinic is made. Whoever has the address may make it, so that it is shown to a
+    person at a terminal, and never written to a log.
+    """
+    if sys.stdout.isatty():
+        return _("Create your clinic here, once: {address}", address=address)
+    return _(
+        "There is no clinic yet. This prints the address that creates it: flask --app app doctor"
+    )
 
 
 def _load_sample_if_empty() -> list[str]:

@@ -139,15 +139,16 @@ def test_start_greets_answers_stops_and_starts_again(house):
 
 def test_production_starts_empty_in_a_very_deep_folder_and_asks_for_the_first_clinic(house):
     house.folder = house.environ["KALENDS_INSTANCE"] = house.folder / ("d" * 60) / ("e" * 60)
-    running, family = start(house, KALENDS_ENV="production", KALENDS_SECRET_KEY="x" * 40)
+    house.environ |= {"KALENDS_ENV": "production", "KALENDS_SECRET_KEY": "x" * 40}
+    running, family = start(house)
     assert "sample" not in house.output.read_text()
     assert ask(house, "/healthz") == (200, "ok\n")
     assert 'name="clinic"' not in ask(house, "/sign-in")[1]
-    path = re.search(
-        r"Create your clinic here, once: http://localhost:\d+(/welcome/\S+)",
-        house.output.read_text(),
-    )[1]
+    assert "prints the address that creates it: flask --app app doctor" in house.output.read_text()
+    doctor = program.run("doctor", **house.environ).stdout
+    path = re.search(r"Create it here: http://localhost:\d+(/welcome/\S+)", doctor)[1]
     assert 'name="clinic"' in ask(house, path)[1]
+    assert "/welcome/" not in house.output.read_text()  # a log holds no secret
     assert stopped(running, family) == 0
 
 
