@@ -41,11 +41,12 @@ def arrive(user: User, kind: str, sent: AuthorizationRequest, query: Mapping[str
     an account that is not accepted.
     """
     asked = gateway.scopes(kind, user.clinic)
-    tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, sent, query))
+    tokens, email, fault = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, sent, query))
     sealed, lacks = gateway.sealed(tokens), _lacks(asked, tokens)
-    if lacks:
+    refusal = ScopeMissing(lacks, 403) if lacks else fault
+    if refusal:
         revoking.revoke_later(kind, email, sealed)
-        raise ScopeMissing(lacks, 403)
+        raise refusal
     try:
         return starting.connect(user, kind, email, sealed, tokens.scopes, tokens.refresh_expires_at)
     except starting.OtherAccount:
@@ -111,19 +112,17 @@ def _zone_name(user: User) -> str:
 
 
 def _ask_who(
-    kind: str, asked: Iterable[str], sent: AuthorizationRequest, query: Mapping[str, str]
-) -> tuple[Tokens, str]:
-    """The tokens that the provider issues for this answer, and the account's e-mail address ("" if
-    a permission to read it is missing).
+    kind: str, sent: AuthorizationRequest, query: Mapping[str, str]
+) -> tuple[Tokens, str, ProviderError | None]:
+    """The tokens that the provider issues for this answer, and the account's e-mail address; if it
+    cannot be read, "" and the error. Raises the errors of `oauth.arrive`: then there are no tokens.
     """
     with gateway.in_a_hurry(kind) as http:
         tokens = gateway.sign_in(kind, http).arrive(sent, query)
         try:
-            return tokens, gateway.with_tokens(kind, tokens, http).email()
-        except ProviderError:
-            if _lacks(asked, tokens):
-                return tokens, ""
-            raise
+            return tokens, gateway.with_tokens(kind, tokens, http).email(), None
+        except ProviderError as error:
+            return tokens, "", error
 
 
 def _lacks(asked: Iterable[str], tokens: Tokens) -> str:

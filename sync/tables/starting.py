@@ -161,6 +161,13 @@ def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
 
 
+def is_shared(account: Account) -> bool:
+    """Whether a colleague has connected the same account outside."""
+    theirs = Account.clinic == account.clinic_id, Account.user != account.user_id
+    is_same = Account.kind == account.kind, Account.place == account.place
+    return Account.select().where(*theirs, *is_same, Account.email == account.email).exists()  # type: ignore[no-any-return]
+
+
 def in_use(account: Account, calendar_ids: Iterable[str]) -> set[str]:
     """The calendars among these to which a colleague's account at the same server sends bookings,
     or in which it is still deleting its events. One server may have several kinds; two servers

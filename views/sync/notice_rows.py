@@ -59,13 +59,14 @@ def stopped(notice: Notice) -> StoppedPlan:
     """The deletions of the plan that stopped with this notice."""
     told = notice.detail
     uids, off, unknown = told.get("uids", []), told.get("off") or 0, told.get("strange") or 0
-    found = [UUID(uid) for uid in uids[:MOST_NAMED]]
+    ended = told.get("ended", [])
+    found = [UUID(uid) for uid in [*uids, *dict.fromkeys(ended)][:MOST_NAMED]]
     return StoppedPlan(
         count=told.get("count") or 0,
         total=told.get("total") or 0,
-        booked=len(uids) - off,
+        booked=len(uids) - off + len(ended),
         off=off,
-        copies=len(told.get("copies", [])) - unknown,
+        copies=len(told.get("copies", [])) - unknown - len(ended),
         unknown=unknown,
         bookings=Booking.of_uuids(notice.clinic_id, found),
     )

@@ -26,8 +26,8 @@ from .plan import plan
 @dataclass(frozen=True)
 class Planned:
     """The steps of a round. `events`: the events from which the plan was made. `steps`: the steps
-    to take now. `waiting`: steps that wait for a person's answer to `stop`; `unknown`: how many
-    of these are for events of unknown bookings. `is_approved`: the plan stopped, and a person
+    to take now. `waiting`: steps that wait for a person's answer to `stop`; `unknown`: the keys of
+    those among them for events of unknown bookings. `is_approved`: the plan stopped, and a person
     has agreed to it.
     """
 
@@ -35,8 +35,19 @@ class Planned:
     steps: list[Step]
     waiting: list[Step]
     stop: SafetyStop | None = None
-    unknown: int = 0
+    unknown: frozenset[str] = frozenset()
     is_approved: bool = False
+
+    def ended(self) -> list[str]:
+        """The UIDs, once for each event, of known bookings that are not sent any more and whose
+        event no mapping knows: it is from an earlier connection, and no copy of another.
+        """
+        stale = [step.mapping for step in self.waiting if step.mapping.phase == "stale"]
+        return sorted(
+            one.uid
+            for one in stale
+            if one.remote_id not in self.unknown and self.events.get(one.uid) is None
+        )
 
 
 def planned(account: Account, sent: Sequence[Practitioner], delta: Delta, at: datetime) -> Planned:
@@ -66,7 +77,7 @@ def planned(account: Account, sent: Sequence[Practitioner], delta: Delta, at: da
         return Planned(events, [*withdrawn, *everything], [], is_approved=True)
     now = [step for step in everything if _about(step) not in doubtful]
     waiting = [step for step in everything if _about(step) in doubtful]
-    return Planned(events, [*withdrawn, *now], waiting, stop, len(unknown))
+    return Planned(events, [*withdrawn, *now], waiting, stop, frozenset(unknown))
 
 
 def _unknown(account: Account, steps: Sequence[Step]) -> set[str]:

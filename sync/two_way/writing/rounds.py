@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from base import scheduling
 from models import Practitioner
-from sync.events.event import Delta, Event, RemoteEvent, SafetyStop, SentStep, Step
+from sync.events.event import AdoptRemote, Delta, Event, RemoteEvent, SafetyStop, SentStep, Step
 from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
@@ -206,12 +206,14 @@ class Sender:
         uids = sorted({step.mapping.uid for step in waiting if step.mapping.phase != "stale"})
         detail: dict[str, object] = {
             "count": stop.count,
-            "total": stop.total,
+            # events that this round takes over are outside, too
+            "total": stop.total + sum(isinstance(step, AdoptRemote) for step in found.steps),
             "uids": uids,
             "copies": sorted(
                 {step.mapping.remote_id for step in waiting if step.mapping.phase == "stale"}
             ),
-            "strange": found.unknown,
+            "ended": found.ended(),
+            "strange": len(found.unknown),
             "whole": is_of_whole,
         }
         with self.context.writing():

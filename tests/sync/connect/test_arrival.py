@@ -161,6 +161,36 @@ def test_a_person_may_say_no(pat, world):
 def test_boxes_left_empty_are_asked_for(pat, world):
     text = lands_on(pat, connect(pat, world, granted=[]))
     assert "tick every box" in text and can_connect(text, world) and not Account.select().exists()
+    stays = "What you allowed stays at Microsoft until you remove it, at myapps.microsoft.com"
+    assert (stays in text) is (world.kind == "microsoft")  # Google’s is given back by a job
+
+
+def test_what_was_allowed_is_given_back_where_the_account_does_not_say_who_it_is(pat, world):
+    asked = begin(pat, world)
+    back = consent(world, asked)
+    world.sandbox.faults.fail(403, path="^(?!.*/token$).*", times=1)
+    text = lands_on(pat, pat.get(back))
+    assert "Not connected" in text and not Account.select().exists()
+    assert Revocation.select().count() == 1
+    revoking.retry()
+    assert not Revocation.select().exists()
+    if world.kind == "google":
+        assert world.sandbox.requests[-1].path == "/revoke"
+
+
+def test_who_connects_a_colleagues_account_is_told_and_who_has_their_own_is_not(
+    pat, signed_in, world, linden
+):
+    linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
+    connect(pat, world)
+    said = "A colleague has connected this account, too."
+    assert said not in page(pat)
+    quinn = signed_in(linden.quinn)
+    connect(quinn, world, account=world.other_email)
+    assert said not in page(quinn) and said not in page(pat)
+    Account.delete().where(Account.user == linden.quinn).execute()
+    connect(quinn, world)
+    assert said in page(quinn)
 
 
 def test_an_organisation_that_wants_its_administrator_is_no_refusal_by_the_person(pat, microsoft):
@@ -411,6 +441,7 @@ def test_an_account_that_an_earlier_version_connected_and_could_not_list_is_look
 def test_an_account_in_use_is_not_replaced(pat, world):
     account = world.start()
     text = lands_on(pat, connect(pat, world, account=world.other_email))
+    assert ("stays at Microsoft until" in text) is (world.kind == "microsoft")
     assert "You chose another account" in text and [row.email for row in Account.select()] == [
         account.email
     ]

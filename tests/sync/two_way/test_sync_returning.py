@@ -74,6 +74,22 @@ def test_one_refusal_of_our_calendar_makes_no_second_one(world, status, monkeypa
     world.assert_in_step(account)
 
 
+def test_events_of_bookings_that_were_cancelled_meanwhile_are_not_called_copies(world):
+    account = begin(world)
+    for day in range(4, 16):
+        world.book(days=day)
+    world.run(account)
+    account = go(world, account, "disconnect")
+    cancelled = [str(row.uuid) for row in Booking.select().order_by(Booking.id).limit(12)]
+    for row in Booking.select().where(Booking.uuid.in_(cancelled)):
+        row.cancel(world.user)
+    starting.start(account, world.user, "Kalends Pat", "Europe/London")
+    settle(world)
+    told = Notice.get(Notice.kind == "deletes").detail
+    assert (told["count"], told["total"]) == (12, 15)
+    assert told["uids"] == [] and told["ended"] == sorted(cancelled) and told["strange"] == 0
+
+
 def test_where_our_calendar_was_deleted_meanwhile_a_new_one_is_made(world):
     account = begin(world)
     there, account = world.destination(account), go(world, account, "off")

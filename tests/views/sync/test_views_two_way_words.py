@@ -440,6 +440,11 @@ def test_a_held_removal_says_which_are_bookings_and_which_are_copies_made_there(
         and "were cancelled" not in said
         and "See the" not in said
     )
+    ended = {"count": 2, "total": 9, "uids": [], "copies": ["one", "two"], "ended": uids}
+    Notice.update(detail=ended).where(Notice.id == notice.id).execute()
+    said = page(pat)
+    assert "Their bookings were cancelled" in said and "See the 2 bookings" in said
+    assert "copies of our events" not in said and "copy of our events" not in said
     Notice.update(
         detail={"count": 1, "total": 9, "uids": [], "copies": ["one"], "strange": 1}
     ).where(Notice.id == notice.id).execute()
