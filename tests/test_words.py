@@ -49,6 +49,7 @@ NOT_SAID = {
     r"busy \(outside\)": "busy (other calendar)",
     r"imitation for trying": "test mode",
     r"\b(in|to|own|your|connects) google (and|or) outlook": "other calendars: there are more",
+    r"(here and in|cuts) every private link|links go on\s+showing": "connected ones follow too",
     r"sync error|\boops\b|successfully": "plain words",
 }
 

@@ -224,7 +224,7 @@ def start() -> None:
 
 
 def _how_to_begin(address: str) -> str:
-    """How the first clinic is made. Whoever has the address may make it, so that it is shown to a
+    """How the first clinic is made. Anyone with the address may make it, so that it is shown to a
     person at a terminal, and never written to a log.
     """
     if sys.stdout.isatty():

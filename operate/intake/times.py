@@ -87,13 +87,17 @@ class LineTime:
             self.cells.fault(
                 column,
                 (
-                    _("Write a date such as 2026-11-20 or 20/11/2026.")
+                    _("Write a date such as 2026-11-20 or {other}.", other=self._other_date())
                     if is_date
-                    else _("Write a time such as 09:30.")
+                    else _("Write a time such as 09:30 or 9:30 am.")
                 ),
             )
             return None
         return found
+
+    def _other_date(self) -> str:
+        """An example of a date in the file's order of day and month."""
+        return "11/20/2026" if self.order == moments.MONTH_FIRST else "20/11/2026"
 
     def _whole(self, day: date, ends: When | None) -> Span:
         """Whole days. Outlook's files name the day after the last as the end. So do programs that

@@ -165,7 +165,7 @@ def is_shared(account: Account) -> bool:
     """Whether a colleague has connected the same account outside."""
     theirs = Account.clinic == account.clinic_id, Account.user != account.user_id
     is_same = Account.kind == account.kind, Account.place == account.place
-    return Account.select().where(*theirs, *is_same, Account.email == account.email).exists()  # type: ignore[no-any-return]
+    return Account.select().where(*theirs, *is_same, Account.email == account.email).exists()
 
 
 def in_use(account: Account, calendar_ids: Iterable[str]) -> set[str]:

@@ -78,7 +78,7 @@ def test_the_newest_link_is_on_top_and_what_happened_is_in_sight(enter):
     assert page.locator("#links article").first.get_attribute("id") == card.get_attribute("id")
     expect(card.get_by_label("Private address")).to_be_focused()
     expect(page.get_by_text("“My laptop” is ready.")).to_be_in_viewport()
-    page.get_by_label("Hide sensitive information in all my links").check()
+    page.get_by_label("Hide sensitive information in all my links and connected calendars").check()
     expect(page.get_by_text("Every link of yours now says “Busy”")).to_be_in_viewport()
     page.get_by_label("More for My phone").click()
     page.get_by_role("link", name="Stop this link").click()
@@ -130,7 +130,7 @@ def test_hiding_and_opting_out_work(pat, address):
     def titles():
         return urllib.request.urlopen(address + urlsplit(link).path, timeout=10).read()
 
-    pat.get_by_label("Hide sensitive information in all my links").check()
+    pat.get_by_label("Hide sensitive information in all my links and connected calendars").check()
     save(pat, "#hide")
     expect(pat.get_by_text("Every link of yours now says “Busy”")).to_be_visible()
     assert b"SUMMARY:Busy" in titles()

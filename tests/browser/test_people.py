@@ -145,7 +145,9 @@ def test_a_lower_ceiling_is_chosen_with_the_keyboard(desk, linden):
     desk.locator("[name=privacy_ceiling][value=full_name]").focus()
     desk.keyboard.press("ArrowUp")
     desk.locator("#privacy-form").get_by_role("button", name="Save").click()
-    expect(desk.locator("#flash")).to_contain_text("Every private link shows it from now on")
+    expect(desk.locator("#flash")).to_contain_text(
+        "Private links and connected calendars follow at once"
+    )
     assert (
         desk.locator("[name=privacy_ceiling]:checked").get_attribute("value")
         == "first_name_last_initial"

@@ -272,11 +272,16 @@ def _mark(kept: Patient, gone: Patient) -> str:
 
 def _outside(client: Patient) -> dict:
     """The label under which the client appears in the calendars of the signed-in person ("": none),
-    and whether any feed has its own choice.
+    whether any feed has its own choice, and the most that a colleague's calendar shows.
     """
     identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )
     differ = owned.has_identifier(current_user)
-    return {"identifier": identifier, "label": label, "feeds_differ": differ}
+    return {
+        "identifier": identifier,
+        "label": label,
+        "feeds_differ": differ,
+        "limit": sync_words.IDENTIFIER_NAMES[access.clinic().privacy_ceiling],
+    }

@@ -219,7 +219,7 @@ def update(service_id: int):
             lambda: service.change(current_user, **_values(form)),
         )
         if saved:
-            flash(_("{service} is changed, here and in every private link.", service=service.name))
+            flash(_("{service} is changed, here and in other calendars.", service=service.name))
             return htmx.done(url_for("services.index"))
     return htmx.show(
         "services/edit.html",

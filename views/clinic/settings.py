@@ -132,10 +132,14 @@ class PlanForm(Form):
     confirmed = BooleanField(lazy("Stop the links"))
 
 
+_FOLLOWED = lazy("Saved. Private links and connected calendars follow at once.")
 _FORMS = {
     "clinic": (ClinicForm, lazy("The clinic is changed.")),
-    "privacy": (PrivacyForm, lazy("Saved. Every private link shows it from now on.")),
-    "links": (FeedsForm, lazy("Saved. Links that are there already keep what they show.")),
+    "privacy": (PrivacyForm, _FOLLOWED),
+    "links": (
+        FeedsForm,
+        lazy("Saved. Links that are there keep what they show; connected calendars follow."),
+    ),
     "calendars": (
         CalendarsForm,
         lazy("Saved. Everyone’s Calendar sync page offers it from now on."),
@@ -180,11 +184,7 @@ def update(part: str = "clinic"):
     forms = {name: _FORMS[name][0]() for name in _FORMS if name in (sent or [part])}
     valid = [form.validate() for form in forms.values()]  # each says what is wrong with it
     if all(valid) and _saved(clinic, list(forms.values())):
-        flash(
-            _("Saved. Every private link shows it from now on.")
-            if len(forms) > 1
-            else str(_FORMS[part][1])
-        )
+        flash(str(_FOLLOWED if len(forms) > 1 else _FORMS[part][1]))
         return htmx.done(url_for("settings.show"))
     return htmx.show(
         "settings/show.html",
@@ -255,7 +255,7 @@ def update_venue(venue_id: int):
             saved = False
             form.fault("zone_name", _would_overlap(refusal))
         if saved:
-            flash(_("{venue} is changed, here and in every private link.", venue=venue.name))
+            flash(_("{venue} is changed, here and in other calendars.", venue=venue.name))
             return htmx.done(url_for("settings.show"))
     return htmx.show(
         "settings/venue.html",

@@ -316,6 +316,7 @@ def ask_to_leave(user_id: int):
         "team/_leaving.html",
         **_page(person),
         leaving=True,
+        ends=sync_words.ends_of_sync(person),
         feeds=feeds,
         left=left,
     )
@@ -335,7 +336,7 @@ def leave(user_id: int):
     else:
         flash(
             _(
-                "{person} has left. Sign-in and private links are off; bookings stay.",
+                "{person} has left. Sign-in, private links and sync are off; bookings stay.",
                 person=person.name,
             )
         )
@@ -353,7 +354,8 @@ def come_back(user_id: int):
     person.come_back(current_user)
     flash(
         _(
-            "{person} is back. The calendars are open again; private links must be created again.",
+            "{person} is back. The calendars are open again; private links must be created again,"
+            " and other calendars connected again.",
             person=person.name,
         )
     )

@@ -12,7 +12,7 @@ from people import own_zone
 from sync.events.face import identifier_of
 from sync.feeds import readers
 from sync.providers import registry
-from sync.tables import account_names, own_changes
+from sync.tables import account_names, mappings, own_changes
 from sync.tables.accounts import Account
 
 from . import display
@@ -52,8 +52,8 @@ _SETTINGS = {
     ("sync_allowed", False): lazy("kept all bookings inside Kalends"),
     ("mode", "two_way"): lazy("turned two-way sync on"),
     ("mode", "one_way"): lazy("went one way"),
-    ("hide_sensitive", True): lazy("hid sensitive information in all links"),
-    ("hide_sensitive", False): lazy("showed details in links again"),
+    ("hide_sensitive", True): lazy("hid sensitive information outside"),
+    ("hide_sensitive", False): lazy("showed details outside again"),
     ("titles_for", "nobody"): lazy("kept titles of events from other calendars to themselves"),
     ("titles_for", "managers"): lazy("let managers see titles of events from other calendars"),
     ("titles_for", "everyone"): lazy("let everyone see titles of events from other calendars"),
@@ -311,3 +311,27 @@ def taking_part(calendars: list[Practitioner]) -> str:
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
     """The zone of times for this person."""
     return own_zone.among(calendars, user)
+
+
+def ends_of_sync(person: User) -> list[str]:
+    """A sentence for each connected account of a person who leaves: how it ends."""
+    return [_end_of_sync(one) for one in Account.of(person) if not one.is_leaving]
+
+
+def _end_of_sync(account: Account) -> str:
+    name, count = registry.name(account.kind), mappings.left_outside(account)
+    if not count:
+        return _("Sync with {name} ends.", name=name)
+    if account.needs_access:
+        return ngettext(
+            "Sync with {name} ends. {count} event of ours stays there, since access has ended.",
+            "Sync with {name} ends. {count} events of ours stay there, since access has ended.",
+            count,
+            name=name,
+        )
+    return ngettext(
+        "Sync with {name} ends, and {count} event of ours is removed there.",
+        "Sync with {name} ends, and {count} events of ours are removed there.",
+        count,
+        name=name,
+    )

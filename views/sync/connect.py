@@ -89,15 +89,7 @@ def arrive(kind: str):
     try:
         account = arrival.arrive(current_user, kind, sent, request.args)
     except OtherAccount as other:
-        flash(
-            paragraph(
-                _("You chose another account."),
-                _what_helps(kind, other.email),
-                connect_words.stays_allowed(kind),
-            ),
-            "warning",
-        )
-        return _back(kind)
+        return _chose_another(kind, other.email)
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
         return _connected(account) if account else _not_connected(kind, error)
@@ -113,6 +105,13 @@ def _meant(kind: str) -> Account | None:
         return None
     account = sync_access.account_of_mine(account_id)
     return account if account.kind == kind else abort(404)
+
+
+def _chose_another(kind: str, email: str):
+    """The answer where another account than the one in use, `email`, was chosen there."""
+    said = _("You chose another account."), _what_helps(kind, email)
+    flash(paragraph(*said, connect_words.stays_allowed(kind)), "warning")
+    return _back(kind)
 
 
 def _not_connected(kind: str, error: ProviderError):

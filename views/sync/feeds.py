@@ -14,6 +14,7 @@ from models import MOST_FEEDS, Feed, FeedStopped, NoFeeds
 from people import presses
 from sync.events.face import Policy, face
 from sync.feeds import owned, preview
+from sync.tables import listed as tables
 from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.choices import Choice
@@ -354,12 +355,19 @@ def hide():
     form = switches.hide(current_user)
     if not switches.saved(switches.hide, form, "hide_sensitive"):
         return _show(422, hiding=form)
-    now = (
+    return _changed(_hidden(bool(form.hide_sensitive.data)), "hide")
+
+
+def _hidden(is_on: bool) -> str:
+    """The effect of the switch that hides sensitive information, as sentences."""
+    follow = _("Connected calendars follow at once.")
+    return paragraph(
         _("Every link of yours now says “Busy” and nothing else.")
-        if form.hide_sensitive.data
-        else _("Your links show again what you chose for each.")
+        if is_on
+        else _("Your links show again what you chose for each."),
+        _("Apps show it when they next look."),
+        follow if tables.any_begun(current_user, "active") else "",
     )
-    return _changed(_("{now} Apps show it when they next look.", now=now), "hide")
 
 
 @blueprint.get("/<int:feed_id>/card")

@@ -289,6 +289,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
         "form": _naming(account, refused, back),
         "due": panel["standing"].due,
         "is_wide": is_wide(account),
+        "hides": account.hide_sensitive or current_user.hide_sensitive,
         "is_shared": starting.is_shared(account),
         # after a refused name the form asks for another one, whatever the last list held
         "earlier": [] if refused else [row for row in panel["calendars"] if row.is_ours],

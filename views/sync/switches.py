@@ -21,7 +21,9 @@ class OptIn(_Switch):
 
 
 class Hide(_Switch):
-    hide_sensitive = BooleanField(lazy("Hide sensitive information in all my links"))
+    hide_sensitive = BooleanField(
+        lazy("Hide sensitive information in all my links and connected calendars")
+    )
 
 
 class Titles(Merging):

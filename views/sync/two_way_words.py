@@ -67,7 +67,7 @@ BECAUSE = {
     "live": lazy("Instant update"),
     "poll": lazy("Regular check"),
     "source": lazy("You chose a calendar"),
-    "owner": lazy("Your owner asked for a resync"),
+    "owner": lazy("The clinic asked for a resync"),
 }
 WHAT = (
     ("created", lazy("added")),

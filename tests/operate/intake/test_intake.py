@@ -132,6 +132,14 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(linden, raw, sentence):
         look("clients", raw, linden.clinic)
 
 
+@pytest.mark.parametrize(("seen", "example"), [("13/01/2027", "20/11"), ("01/13/2027", "11/20")])
+def test_a_wrong_date_is_told_with_an_example_in_the_order_of_the_file(linden, seen, example):
+    lines = [f"pat@linden.test,,,,{day},09:30,10:00,,,,,," for day in (seen, "soon")]
+    report = look("bookings", booking("\n".join(lines)), linden.clinic)
+    (told,) = report.faults
+    assert told["line"] == 3 and f"such as 2026-11-20 or {example}/2026." in told["sentence"]
+
+
 def test_a_half_written_last_line_is_bad_but_short_lines_elsewhere_are_not(linden):
     report = look(
         "clients", "first_name,last_name,phone\nAda\nGrace,Hopper,\nAlan,Tu", linden.clinic
