@@ -26,7 +26,7 @@ from sync.providers.errors import (
     Unavailable,
     Unsent,
 )
-from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.accounts import SURE, Account, RemoteCalendar
 from sync.tables.channels import hash_of
 from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
@@ -257,16 +257,21 @@ def _clear(
             context.note(deleted=done)
         for result in results:
             if result.error and not isinstance(result.error, (*OF_THE_ACCOUNT, *PASSING)):
-                _tell(context.account, goes[result.operation.remote_id], result.error)
+                _refused(context.account, goes[result.operation.remote_id], result.error)
     for result in results:
         if isinstance(result.error, OF_THE_ACCOUNT):
             raise result.error
 
 
-def _tell(account: Account, row: Stray, error: ProviderError) -> None:
-    """Give one notice of each stray that the person must delete."""
-    is_news, row.problem = not row.problem, (error.reason or type(error).__name__)[:60]
-    row.save(only=[Stray.problem])
+def _refused(account: Account, row: Stray, error: ProviderError) -> None:
+    """Count a refused deletion. If a later run is refused as well, the person must delete the
+    stray, and gets one notice of it.
+    """
+    row.tries += 1
+    is_news = not row.problem and row.tries >= SURE
+    if is_news or row.problem:
+        row.problem = (error.reason or type(error).__name__)[:60]
+    row.save(only=[Stray.tries, Stray.problem])
     if is_news:
         count = (
             Stray.select()

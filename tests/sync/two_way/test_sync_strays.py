@@ -279,6 +279,17 @@ def test_a_refused_removal_is_told_once_and_tried_again(world, account, other):
     world.assert_in_step(account)
 
 
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_one_refused_removal_is_not_told(world, account, other, status):
+    drag(world, account, other)
+    reason, there = world.refusal(status) or "notFound", f"{other}/events/"
+    world.sandbox.faults.fail(status, reason, method="DELETE", path=there, times=1)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+    assert not Notice.select().where(Notice.kind == "stray").exists()
+
+
 def test_a_deletion_alone_does_not_prove_that_a_stray_is_gone(world, account, other):
     code = {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
     drag(world, account, other)
@@ -338,6 +349,8 @@ def test_a_calendar_that_we_may_only_read_is_told(world):
     )
     world.run(account)
     drag(world, account, world.source())
+    world.poll(account)
+    assert "stray" not in world.notices(account)  # one refusal proves nothing
     world.poll(account)
     notice = Notice.get(Notice.kind == "stray")
     assert (notice.detail, notice.calendar.calendar_id, Account.get().health) == (
