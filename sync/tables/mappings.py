@@ -18,7 +18,7 @@ class MappingRow(Base):
     (`sync.events.event.EventMapping`). `problem`: why it cannot be written, in one word; it is
     tried again at `retry_at`. `writes` counts writes in the hour from `counted_at`, to notice
     something that undoes them again and again. `doubted_at`: when one answer said that the event
-    is not there. `written_at`: when we wrote what no reading has confirmed since.
+    is not there. `written_at`: when we wrote or deleted what no reading has confirmed since.
     """
 
     account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")

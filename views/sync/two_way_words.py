@@ -53,6 +53,7 @@ DIRECTIONS = {
 }
 PROBLEMS = {
     "undone": lazy("something there undoes it each time; we try again in an hour"),
+    "unchanged": lazy("it was written, and looks there as before; we write it again by ourselves"),
     "invalid": lazy("the provider does not take it"),
     "unreadable": lazy("its event there cannot be read; we try again by ourselves"),
 }

@@ -1,9 +1,9 @@
 """Uncertain facts about our events outside, and when they are checked.
 
 One answer "not there" is a doubt. It is stored with the mapping, and the event is left alone until
-a later complete list decides. An event that we wrote and that no reading has reported since is
-asked for by its id: incremental readings may never report it. Each night the ids and versions of
-all our events are compared with the mappings, to find what incremental readings lost.
+a later complete list decides. An event that we wrote or deleted, and that no reading has reported
+since, is asked for by its id: incremental readings may never report it. Each night the ids and
+versions of all our events are compared with the mappings, to find what incremental readings lost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -184,11 +184,13 @@ def fresh(account: Account, at: datetime) -> set[str]:
 
 
 def untold(account: Account, at: datetime) -> list[str]:
-    """Ids of the events that we wrote a while ago and that no reading has reported since."""
+    """Ids of the events that we wrote or deleted a while ago and that no reading has reported
+    since.
+    """
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account,
         MappingRow.written_at <= at - ECHO,
-        MappingRow.phase.in_(("synced", "frozen")),
+        MappingRow.phase.in_(("synced", "frozen", "gone")),
     )
     return [remote_id for (remote_id,) in tuples(rows.order_by(MappingRow.id))]
 

@@ -39,11 +39,17 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
         after=doubted_at,
     )
     looks = {} if delta.complete else _look_for_untold(reader, destination, delta, at)
-    living = [event for event in looks.values() if event]
-    if len(living) < len(looks):  # an event is said to be missing: a complete reading decides
+    ended = looks.keys() & doubts.known_gone(account)
+    living = {remote_id: event for remote_id, event in looks.items() if event}
+    if living.keys() != looks.keys() - ended:
+        # one is missing, or its deletion was not done: a complete reading decides
         delta, window = reader.pull(destination, unrolled=False, is_whole=True)
-    elif living:
-        delta = replace(delta, changed=(*delta.changed, *living))
+    elif looks:
+        delta = replace(
+            delta,
+            changed=(*delta.changed, *living.values()),
+            tombstones=delta.tombstones | ended,
+        )
     if delta.complete:
         is_resync = destination.sync_token is None and destination.read_at is not None
         delta = missing.made_sure(reader.context, destination, delta, is_resync)
@@ -80,8 +86,8 @@ def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
 def _look_for_untold(
     reader: Reader, destination: RemoteCalendar, delta: Delta, at: datetime
 ) -> dict[str, RemoteEvent | None]:
-    """The events at the ids that we wrote and that no reading has reported so far. An id that
-    cannot be looked up waits.
+    """The events at the ids that we wrote or deleted and that no reading has reported so far; None
+    for one that is not there. An id that cannot be looked up waits.
     """
     told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
     asked = [remote_id for remote_id in doubts.untold(reader.account, at) if remote_id not in told]

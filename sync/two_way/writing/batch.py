@@ -220,7 +220,8 @@ class Batch:
         error, mapping = result.error, step.mapping
         if error is None and isinstance(step, DeleteRemote):
             if mapping.phase != "stale":
-                local.store(self.account, replace(mapping, phase="gone", wanted=""), **SETTLED)
+                gone = SETTLED | {"written_at": scheduling.utc_now()}
+                local.store(self.account, replace(mapping, phase="gone", wanted=""), **gone)
             return True
         if error is None and not isinstance(step, DeleteRemote) and result.event:
             return self._note_written(step, result.event, former)
@@ -260,7 +261,7 @@ class Batch:
     def _note_written(self, step: Write, answer: RemoteEvent, former: MappingRow | None) -> bool:
         """Store what the provider answered to a write. False: it was not done, and waits."""
         if _is_undone(step, answer, former):
-            self._put_off(step.mapping, ProviderError())
+            self._put_off(step.mapping, ProviderError("unchanged"))
             return False
         written = SETTLED | {"written_at": scheduling.utc_now()}
         local.store(self.account, agreed(step, answer), **written)
@@ -297,11 +298,11 @@ class Batch:
             _put_off(row, error, LONGEST_RETRY)
 
 
-def _is_undone(step: SentStep, answer: RemoteEvent, former: MappingRow | None) -> bool:
+def _is_undone(step: Write, answer: RemoteEvent, former: MappingRow | None) -> bool:
     """Whether a good answer shows other times than were written, or the event as it was before. If
     it says so several times, it is believed: some servers change what they are given.
     """
-    if isinstance(step, DeleteRemote) or (former is not None and former.tries >= SURE):
+    if former is not None and former.tries >= SURE:
         return False
     shows, asked = fingerprint(answer), wanted(step.event)
     is_as_before = former is not None and shows == former.fingerprint != asked

@@ -171,7 +171,9 @@ def test_a_change_that_was_answered_and_not_done_is_repeated(world, does, times)
         move(world, booking, timedelta(days=7))
     else:
         world.user.change_sync(identifier="none")
-    for minutes in (0, 7, 12):
+    world.run(account)
+    assert MappingRow.get().problem == "unchanged"  # nobody refused it
+    for minutes in (7, 12):
         world.later(minutes=minutes)
         world.run(account)
     assert not loses.events
@@ -182,6 +184,46 @@ def test_a_change_that_was_answered_and_not_done_is_repeated(world, does, times)
 
 def told(event):
     return {name: value for name, value in event.items() if not name.startswith("_")}
+
+
+class Undeletes(httpx.BaseTransport):
+    """The provider, which answers the next deletions well, and does nothing."""
+
+    def __init__(self, inner):
+        self.inner, self.times = inner, 0
+
+    def handle_request(self, request):
+        calls = re.findall(rb"\nDELETE |\"DELETE\"", request.read())
+        if not (calls or request.method == "DELETE") or not self.times:
+            return self.inner.handle_request(request)
+        self.times -= 1
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return answered([(number, 204, None) for number in range(len(calls))], request)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("kind", [*WORLDS, "caldav"])
+def test_a_deletion_that_was_answered_and_not_done_is_repeated(linden, clock, kind, times):
+    """It is noticed at the next regular look, and not only at night."""
+    linden.pat.change_sync(sync_allowed=True)
+    world = (WORLDS | {"caldav": CalDavSyncWorld})[kind](linden, clock)
+    booking, __ = world.book(), world.book(days=4)
+    setup = gateway.setup()
+    undeletes = Undeletes(setup.transport(world.kind))
+    gateway.set_up(replace(setup, transport=lambda kind: undeletes))
+    account = world.poll(world.start())
+    undeletes.times = times
+    booking.cancel(world.user)
+    world.run(account)
+    assert undeletes.times == times - 1
+    for __ in range(times):
+        assert world.standing(account)[str(booking.uuid)]
+        world.poll(account)
+    world.assert_in_step(account)
+    world.poll(account)
+    assert not MappingRow.select().where(MappingRow.written_at.is_null(False)).exists()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
