@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect
+from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, JSONText, now
 
@@ -131,6 +131,30 @@ class AuditEntry(Base):
         only = [cls.action == action] if action else []
         found: AuditEntry | None = cls.about(row).where(*only).first()
         return found
+
+    @classmethod
+    def newest(cls, clinic: Base) -> int:
+        """The id of the clinic's newest entry, 0 if there is none: what changes from now on has a
+        higher one.
+        """
+        return cls.select(fn.MAX(cls.id)).where(cls.clinic == clinic).scalar() or 0
+
+    @classmethod
+    def changed_since(cls, entry_id: int, rows: Iterable[Base], actor: Base) -> set[int]:
+        """The ids of the rows, all of one table, that anybody but the actor changed after this
+        entry.
+        """
+        ids = {row.id: row for row in rows}
+        if not ids:
+            return set()
+        kind = next(iter(ids.values()))._meta.table_name
+        found = cls.select(cls.subject).where(
+            cls.kind == kind,
+            cls.subject.in_(list(ids)),
+            cls.id > entry_id,
+            cls.user.is_null() | (cls.user != actor),
+        )
+        return {subject for (subject,) in tuples(found)}
 
     @classmethod
     def _with_actor(cls) -> "ModelSelect[AuditEntry]":

@@ -10,7 +10,7 @@ from base.scheduling import Span
 from models import Booking, Practitioner
 from views.kit import held
 
-from . import booking_card, booking_meanwhile, booking_words, places
+from . import booking_card, booking_words, places
 from .booking_card import when
 from .booking_form import BookingForm
 
@@ -36,8 +36,6 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
     flash({"text": sentence, **undo} if rows.entry else sentence)
     if said := booking_words.left_alone(rows):
         flash(" ".join(said), "warning")
-    if said := booking_meanwhile.say_theirs(form):
-        flash(said, "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
     placed = rows if are_placed else rows[:1]

@@ -1,5 +1,7 @@
 """Bookings: the card, the form, statuses, cancelling and undoing."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, flash, redirect, render_template, request
 from flask_login import current_user
 
@@ -9,7 +11,7 @@ from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
 from base.scheduling import BadTime, Span
-from models import Booking
+from models import AuditEntry, Booking
 from people.doubles import PerhapsListed
 from views.kit import access, display, htmx
 from views.kit.access import login_required
@@ -57,6 +59,7 @@ class StatusForm(Form):
 class CancelForm(Form):
     was = Hidden(limit=20)  # as in StatusForm
     shown = Hidden(limit=20)
+    since = Hidden(limit=20)  # the newest entry of the history when the page was opened
     which = Options(lazy("Cancel"), choices=booking_form.WHICH, default="one")
 
 
@@ -268,11 +271,11 @@ def _changed_meanwhile(booking: Booking, form: StatusForm):
     """
     if booking.status == form.status.data:
         return None
-    is_stale = _is_stale(form, booking)
+    is_stale = booking_meanwhile.is_stale(form, booking)
     if form.seen.data and (is_stale or form.seen.data != str(booking.sequence)):
         (booking_card.say_answered if is_stale else booking_card.say_moved)(booking)
         return htmx.done(_stay(booking))
-    changed = _is_other(form, booking)
+    changed = booking_meanwhile.is_other(form, booking)
     return _show_card(booking, 422, changed_meanwhile=changed) if changed else None
 
 
@@ -289,11 +292,8 @@ def cancel(booking_id: int):
     if not form.validate():
         return _show_cancellation(booking, form, 422)
     with alone(booking):
-        changed = booking.status != "cancelled" and _is_other(form, booking)
-        if changed == "time" and booking.series:
-            return _show_cancellation(booking, form, 422, changed_meanwhile=changed)
-        if changed:
-            return _show_card(booking, 422, changed_meanwhile=changed)
+        if refused := _series_changed_meanwhile(booking, form):
+            return refused
         cancelled = booking.cancel(current_user, which=form.which.data)
     if cancelled:
         many = _(
@@ -308,18 +308,17 @@ def cancel(booking_id: int):
     return htmx.done(_stay(booking))
 
 
-def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
-    """Whether somebody set another status after the page with the button was opened."""
-    return bool(form.was.data) and form.was.data != booking.status
-
-
-def _is_other(form: StatusForm | CancelForm, booking: Booking) -> str:
-    """The change since the card with the button was opened: "status", or "time" (also for the
-    calendar); "" if there is none.
+def _series_changed_meanwhile(booking: Booking, form: CancelForm):
+    """The answer if the booking, or another one that would be cancelled with it, has changed since
+    the page with the button was opened; else None.
     """
-    if _is_stale(form, booking):
-        return "status"
-    return "" if form.shown.data in (None, "", str(booking.sequence)) else "time"
+    changed = booking.status != "cancelled" and booking_meanwhile.is_other(form, booking)
+    if changed and not (changed == "time" and booking.series):
+        return _show_card(booking, 422, changed_meanwhile=changed)
+    others = booking_meanwhile.others_changed(form, booking)
+    if changed or others:
+        return _show_cancellation(booking, form, 422, others, changed_meanwhile=changed or "")
+    return None
 
 
 @blueprint.post("/<int:booking_id>/undo")
@@ -362,7 +361,9 @@ def _show_card(booking: Booking, status: int = 200, **more):
     )
 
 
-def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200, **more):
+def _show_cancellation(
+    booking: Booking, form: CancelForm, status: int = 200, others: Sequence[str] = (), **more
+):
     card = booking_card.card(booking, **more)
     return htmx.show(
         "bookings/cancellation.html",
@@ -371,6 +372,8 @@ def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200, **
         card=card,
         form=form,
         colleagues=booking.reach(current_user, "all")[1],
+        since=AuditEntry.newest(booking.clinic),
+        others=others,
         **_behind(booking),
     )
 

@@ -28,7 +28,7 @@ from base.tables.audit import AuditEntry
 from people import presses
 from people.presses import Added
 
-from . import access, display, sync_words
+from . import access, display, sync_words, theirs
 from .forms import DayHours, Form, Money, Paragraph
 from .week_fields import WeekHours
 
@@ -203,6 +203,8 @@ class Merging(Form):
         )
         self.seen.opened = self.first_shown
         self.changed_by = _last_change(row) if self.differences else ""
+        if not self.differences and not self.saves_itself:
+            theirs.note(self.theirs)
         return not self.differences
 
     def _own(self, names: tuple[str, ...], mine: dict[str, Any]) -> tuple[str, ...]:

@@ -184,3 +184,48 @@ def test_two_clients_side_by_side_stand_under_their_name(pat, maya, series, othe
     form = edit(maya, series[0], patient=str(others[0].id))
     edit(pat, series[0], patient=str(others[1].id)).send(pat)
     assert "Client Theirs, saved now Zoe Other" in text(form.send(maya))
+
+
+# ---- cancelling more than one ----
+
+
+def hidden(answer) -> dict[str, str]:
+    found = re.findall(r'name="(was|shown|since)"\s+value="([^"]*)"', answer.get_data(as_text=True))
+    return dict(found)
+
+
+def cancel(browser, row, which, **seen):
+    return browser.post(f"/bookings/{row.id}/cancellation", data={"which": which, **seen})
+
+
+@pytest.mark.parametrize("does", ["moves", "gives another client", "has arrived"])
+def test_cancelling_all_names_first_what_a_colleague_changed_meanwhile(
+    pat, maya, series, others, does
+):
+    seen = hidden(maya.get(f"/bookings/{series[0].id}/cancellation"))
+    if does == "moves":
+        edit(pat, series[2], which="one", starts="14:00", ends="15:00").send(pat)
+    elif does == "gives another client":
+        edit(pat, series[2], which="one", patient=str(others[0].id)).send(pat)
+    else:
+        pat.post(f"/bookings/{series[2].id}/status", data={"status": "arrived"})
+    asked = cancel(maya, series[0], "all", **seen)
+    assert asked.status_code == 422 and "1 of these bookings was changed" in text(asked)
+    times = "14:00–15:00" if does == "moves" else "09:00–10:00"
+    assert f"Thursday 10 December, {times}" in text(asked)
+    assert {row.status for row in rows()} <= {"confirmed", "arrived"}
+    again = cancel(maya, series[0], "all", **hidden(asked))
+    assert "5 bookings are cancelled" in saved(maya, again)
+    assert {row.status for row in rows()} == {"cancelled"}
+
+
+@pytest.mark.parametrize("which", ["one", "following"])
+def test_what_is_not_cancelled_is_not_asked_about(pat, maya, series, which):
+    first = series[0] if which == "one" else series[2]
+    seen = hidden(maya.get(f"/bookings/{first.id}/cancellation"))
+    edit(pat, series[1], which="one", notes="Towel").send(pat)
+    edit(maya, series[3], which="one", notes="Mine").send(maya)
+    assert cancel(maya, first, which, **seen).status_code == 303
+    assert [row.status == "cancelled" for row in rows()] == [
+        row.id == first.id if which == "one" else row.id >= first.id for row in rows()
+    ]

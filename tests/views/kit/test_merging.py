@@ -534,7 +534,10 @@ def test_what_only_one_of_two_changed_is_kept_of_both(two, place):
     assert opened.put(**place.one).send(first).status_code == 303
     after_one = columns(place.fresh())
     assert after_one != columns(place.row)
-    assert opened_too.put(**place.two).send(second, headers=PARTIAL).status_code in (200, 204)
+    answer = opened_too.put(**place.two).send(second, headers=PARTIAL)
+    assert answer.status_code in (200, 204)
+    said = text(answer) + text(second.get(place.path))
+    assert "Kept from someone else, who changed it while you had it open" in said
     after_two = columns(place.fresh())
     changed = {name for name, value in after_one.items() if value != columns(place.row)[name]}
     assert changed and all(after_two[name] == after_one[name] for name in changed)

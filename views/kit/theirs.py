@@ -1,0 +1,27 @@
+"""What a colleague changed in a form while this person had it open, and what was therefore kept
+from the colleague unasked: each page that saves such a form says it.
+"""
+
+from collections.abc import Iterable
+
+from flask import flash, g
+
+from base.catalogue import _, listed
+
+
+def note(labels: Iterable[str]) -> None:
+    """Remember the labels of the fields for the answer of this request."""
+    g.setdefault("theirs", []).extend(labels)
+
+
+def say() -> None:
+    """Say it on the next page, if there is anything to say. Call it where the form was saved."""
+    labels = list(dict.fromkeys(g.pop("theirs", [])))
+    if labels:
+        flash(
+            _(
+                "Kept from someone else, who changed it while you had it open: {labels}.",
+                labels=listed(labels),
+            ),
+            "warning",
+        )
