@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from base.catalogue import _
+from base.seldom import Seldom
 from base.text import places
 from sync.feeds.wsgi import AT_ONCE, TakesWork
 
@@ -75,7 +76,7 @@ class Front:
     ):
         self._app, self._feeds, self._most = app, feeds, most
         self._lanes = [(lane.takes, _Queue(lane.threads)) for lane in lanes]
-        self._held = 0
+        self._held, self._seldom = 0, Seldom(log)
         self._threads = ThreadPoolExecutor(sum(lane.threads for lane in lanes), "page")
 
     def close(self) -> None:
@@ -114,7 +115,10 @@ class Front:
             except _TooSlow:
                 return _plain(408, _("This did not arrive in time. Go back and send it again."))
             except (OSError, _NoRoom) as error:  # the disk is full, or other bodies take too much
-                log.error("a request could not be kept: %s", type(error).__name__)
+                kind = type(error).__name__
+                self._seldom.say(
+                    logging.ERROR, kind, "a request could not be kept: {kind}", kind=kind
+                )
                 return _plain(
                     503,
                     _(

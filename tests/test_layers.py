@@ -26,7 +26,17 @@ ROOMS = {  # the same, inside the rooms
     "base": (
         {"catalogue", "feed_presets", "passwords", "scheduling", "slots", "vault"},
         {"outgoing"},
-        {"config", "copies", "day_names", "phones", "region", "sharing", "text", "working_time"},
+        {
+            "config",
+            "copies",
+            "day_names",
+            "phones",
+            "region",
+            "seldom",
+            "sharing",
+            "text",
+            "working_time",
+        },
         {"zones"},
         {"sql"},
         {"database"},

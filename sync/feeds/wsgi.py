@@ -22,6 +22,7 @@ from typing import Any
 
 from base import copies, scheduling
 from base.database import answer_within, database, is_doubtful
+from base.seldom import Seldom
 from base.text import places
 
 from . import shown
@@ -101,7 +102,7 @@ class FeedsApp:
     ):
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
-        self._bodies = Bodies()
+        self._bodies, self._seldom = Bodies(), Seldom(log)
         self._keeper = CopyKeeper(self._bodies)
 
     def __call__(
@@ -139,11 +140,9 @@ class FeedsApp:
                 fault = error
                 # a half-read statement would show this thread an old state of the database
                 database.manual_close()
-        log.error(
-            "a feed was not answered from the database: %s at %s",
-            type(fault).__name__,
-            places(fault),
-        )
+        kind, at = type(fault).__name__, places(fault)
+        line = "a feed was not answered from the database: {kind} at {at}"
+        self._seldom.say(logging.ERROR, f"{kind} {at}", line, kind=kind, at=at)
         if copy := copies.find(copies.place(*address)):
             return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
@@ -191,7 +190,7 @@ class CopyKeeper:
     """
 
     def __init__(self, bodies: Bodies, most: int = 10_000):
-        self._bodies, self._most = bodies, most
+        self._bodies, self._most, self._seldom = bodies, most, Seldom(log)
         # address → ETag, the clinic's revision, time, whether with its body
         self._seen: OrderedDict[tuple[str, str], tuple[str, int, float, bool]] = OrderedDict()
         self._too_large: OrderedDict[str, None] = OrderedDict()  # ETags
@@ -227,7 +226,9 @@ class CopyKeeper:
             if len(self._too_large) > self._most:
                 self._too_large.popitem(last=False)
         except Exception as error:  # the reader has its answer; only the copy failed
-            log.error("a copy was not kept: %s at %s", type(error).__name__, places(error))
+            kind, at = type(error).__name__, places(error)
+            line = "a copy was not kept: {kind} at {at}"
+            self._seldom.say(logging.ERROR, f"{kind} {at}", line, kind=kind, at=at)
         finally:
             self._waiting.release()
 

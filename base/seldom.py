@@ -1,0 +1,39 @@
+"""Log lines that every request would repeat while one fault lasts, such as a database that is away:
+the first at once, then one a minute.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+SECONDS = 60.0  # between two lines about the same fault
+
+
+class Seldom:
+    """Writes lines to a logger, for each fault at most one in `SECONDS`. `clock`: seconds that
+    never go back.
+    """
+
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic):
+        self._log, self._clock, self._lock = log, clock, threading.Lock()
+        # fault → reference of its latest line, when that was, how many were left out since
+        self._told: dict[str, tuple[str, float, int]] = {}
+
+    def say(self, level: int, fault: str, line: str, **values: object) -> str:
+        """Write the line, with `values` and `reference` by name, and the number of those that were
+        left out before it; or leave it out. Returns the reference of the line that stands for it.
+        `fault`: which fault it is; never anything that a request brings.
+        """
+        with self._lock:
+            at = self._clock()
+            reference, since, others = self._told.get(fault, ("", 0.0, 0))
+            if reference and at - since < SECONDS:
+                self._told[fault] = reference, since, others + 1
+                return reference
+            reference = secrets.token_hex(4)
+            self._told[fault] = reference, at, 0
+        more = f" ({others} more since the line before)" if others else ""
+        self._log.log(level, "%s%s", line.format(reference=reference, **values), more)
+        return reference
