@@ -19,10 +19,11 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings
 from base.database import connect_afresh, database, open_database, trouble, wait_at_most
 from base.outgoing import exchange
+from base.seldom import Seldom
 from base.sql import after_commit
 from base.tables import outbox
 from base.text import places
-from operate import chores, commands, keys, logs
+from operate import chores, commands, keys, logs, migrate
 from operate.front import Front, Lane
 from sync.connect import gateway
 from sync.feeds import feed, wsgi
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _wrap(app: Flask, settings: Settings) -> None:
     """Put the layers before the pages that answer or change a request first."""
+    app.extensions["seldom"] = Seldom(log)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # these commands may run anyway, each as far as possible
         app.wsgi_app = _answer_not_installed
@@ -131,6 +133,7 @@ def create_front() -> Front:
     """The application with everything that a web process puts before it."""
     app = create_app()
     keys.guard(app.config["SETTINGS"].secret_keys)
+    migrate.guard()
     wait_at_most(ANSWER_SECONDS)
     return Front(
         app.wsgi_app,
@@ -220,6 +223,13 @@ _GONE = (  # for a form whose row was deleted
 )
 
 _UNAVAILABLE = {  # fault of the database → heading, advice
+    "behind": (
+        lazy("Kalends is being updated"),
+        lazy(
+            "Its database is still that of the version before. Try again in a minute. If it stays"
+            " so, tell the server administrator to run: flask --app app migrate"
+        ),
+    ),
     "full": (
         lazy("The disk of the server is full"),
         (
@@ -252,14 +262,16 @@ RETRY_SECONDS = 30
 
 
 def _show_unavailable(error: Exception, why: str):
-    """Answer 503 without asking the database, which has just refused a question."""
-    reference = secrets.token_hex(4)
-    log.error(
-        "unavailable %s: database %s (%s) at %s",
-        reference,
+    """Answer 503 without asking the database, which has just refused a question. While that lasts,
+    all pages of a minute have the reference of one line of the log.
+    """
+    reference = current_app.extensions["seldom"].say(
+        logging.ERROR,
         why,
-        type(error).__name__,
-        places(error),
+        "unavailable %(reference)s: database %(why)s (%(kind)s) at %(places)s",
+        why=why,
+        kind=type(error).__name__,
+        places=places(error),
     )
     retry = {"Retry-After": str(RETRY_SECONDS)}
     if faults.is_visitor():

@@ -200,8 +200,8 @@ def is_doubtful() -> bool:
 
 
 def trouble(error: BaseException) -> str | None:
-    """The fault of the database itself behind this error: "full", "read-only", "busy" or "away";
-    None: the fault is another.
+    """The fault of the database itself behind this error: "behind" (this program), "full",
+    "read-only", "busy" or "away"; None: the fault is another.
 
     SQLite tells it only in words; PostgreSQL with an error code
     (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing if the
@@ -235,6 +235,7 @@ def _before(error: BaseException) -> Iterator[BaseException]:
 
 
 _WORDS = {
+    "behind": ("behind this program",),
     "full": ("database or disk is full", "no space left on device"),
     "read-only": ("readonly database", "read-only transaction"),
     "busy": ("database is locked", "database table is locked"),

@@ -22,9 +22,9 @@ class Seldom:
         self._told: dict[str, tuple[str, float, int]] = {}
 
     def say(self, level: int, fault: str, line: str, **values: object) -> str:
-        """Write the line, with `values` and `reference` by name, and the number of those that were
-        left out before it; or leave it out. Returns the reference of the line that stands for it.
-        `fault`: which fault it is; never anything that a request brings.
+        """Write the line, with `values` and `reference` by name (%(name)s), and the number of those
+        that were left out before it; or leave it out. Returns the reference of the line that stands
+        for it. `fault`: which fault it is; never anything that a request brings.
         """
         with self._lock:
             at = self._clock()
@@ -34,6 +34,9 @@ class Seldom:
                 return reference
             reference = secrets.token_hex(4)
             self._told[fault] = reference, at, 0
-        more = f" ({others} more since the line before)" if others else ""
-        self._log.log(level, "%s%s", line.format(reference=reference, **values), more)
+        log, said = self._log, line % (values | {"reference": reference})
+        if others:
+            log.log(level, "%s (%d more since the line before)", said, others)
+        else:
+            log.log(level, "%s", said)
         return reference

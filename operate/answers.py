@@ -4,7 +4,7 @@ from peewee import PeeweeException
 from playhouse.pool import MaxConnectionsExceeded
 
 import models
-from base.database import connect_afresh
+from base.database import connect_afresh, trouble
 
 
 def fault() -> str | None:
@@ -12,6 +12,6 @@ def fault() -> str | None:
     try:
         connect_afresh()
         models.database.execute_sql("SELECT 1")
-    except (PeeweeException, MaxConnectionsExceeded):
-        return "database unusable"
+    except (PeeweeException, MaxConnectionsExceeded) as error:
+        return f"database {'is behind' if trouble(error) == 'behind' else 'unusable'}"
     return None

@@ -117,7 +117,7 @@ class Front:
             except (OSError, _NoRoom) as error:  # the disk is full, or other bodies take too much
                 kind = type(error).__name__
                 self._seldom.say(
-                    logging.ERROR, kind, "a request could not be kept: {kind}", kind=kind
+                    logging.ERROR, kind, "a request could not be kept: %(kind)s", kind=kind
                 )
                 return _plain(
                     503,

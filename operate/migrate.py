@@ -175,6 +175,25 @@ def unfit() -> str:
     )
 
 
+class BehindProgram(OperationalError):
+    """The database is not opened while it is behind this program. Callers treat it as away."""
+
+
+def guard() -> None:
+    """Let this process open no connection while the database is behind this program, also where it
+    starts before the database does. Once `migrate` has run it works on by itself. A newer database
+    is fine: versions only add to it.
+    """
+    before = models.database.obj.guard
+
+    def compare() -> bool:
+        if state() == "behind":
+            raise BehindProgram("unable to open database: it is behind this program")
+        return before() if before else True
+
+    models.database.obj.guard = compare
+
+
 def migrate() -> list[str]:
     """Apply the missing migrations, each step in one transaction. Returns their names. Raises
     CannotMigrate.

@@ -34,12 +34,13 @@ FILES = {
     "sync/providers/microsoft/shapes.py": "names and filters of the provider's interface",
 }
 NOT_SAID = {
-    r"log\.\w+": "log lines: searched by the same words in every language",
+    r"log\.\w+|.*seldom('\])?\.say": "log lines: searched by the same words in every language",
     r"Check|SQL|execute(_sql)?|.*\.execute(_sql)?|.*\.for_update": "for the database",
     r"re\.\w+|.*\.startswith|.*\.endswith|.*\.split": "looked for, not said",
     r"(Value|Type|Runtime|Assertion|Lookup)Error": "for developers",
     r"vault\.derived": "what a key is derived for",
     r"(sqlite3|psycopg)\.\w+|OperationalError|WrongKey": "known by base/database by its words",
+    r"BehindProgram": "likewise",
     r"(AuthExpired|Gone|SyncTokenExpired|Unanswered|Unavailable|NoValue|late)": "for developers",
     r"_week|threading\.Thread|uuid\.uuid5|.*\.setdefault": "names and identifiers",
     r"blueprint\.\w+|start_response": "addresses and answers of the protocol",

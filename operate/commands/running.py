@@ -109,7 +109,13 @@ def _check_key() -> None:
 
 
 def _check_part() -> None:
-    """The first checks of a part that runs alone.
+    """The first checks of a part that runs alone. It then waits while the database is behind."""
+    _check_key_and_restore()
+    migrations.guard()
+
+
+def _check_key_and_restore() -> None:
+    """Compare the key, and finish a restore.
 
     It may start before the database does; the key is then compared once the database answers. If a
     restore was killed, the rest of the restore comes before any page or job.

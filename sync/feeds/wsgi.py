@@ -141,8 +141,13 @@ class FeedsApp:
                 # a half-read statement would show this thread an old state of the database
                 database.manual_close()
         kind, at = type(fault).__name__, places(fault)
-        line = "a feed was not answered from the database: {kind} at {at}"
-        self._seldom.say(logging.ERROR, f"{kind} {at}", line, kind=kind, at=at)
+        self._seldom.say(
+            logging.ERROR,
+            f"{kind} {at}",
+            "a feed was not answered from the database: %(kind)s at %(at)s",
+            kind=kind,
+            at=at,
+        )
         if copy := copies.find(copies.place(*address)):
             return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
@@ -227,8 +232,13 @@ class CopyKeeper:
                 self._too_large.popitem(last=False)
         except Exception as error:  # the reader has its answer; only the copy failed
             kind, at = type(error).__name__, places(error)
-            line = "a copy was not kept: {kind} at {at}"
-            self._seldom.say(logging.ERROR, f"{kind} {at}", line, kind=kind, at=at)
+            self._seldom.say(
+                logging.ERROR,
+                f"{kind} {at}",
+                "a copy was not kept: %(kind)s at %(at)s",
+                kind=kind,
+                at=at,
+            )
         finally:
             self._waiting.release()
 

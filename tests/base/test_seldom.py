@@ -10,7 +10,7 @@ def test_one_line_a_minute_with_the_number_of_the_others(caplog):
     seldom = Seldom(logging.getLogger("kalends"), lambda: at[0])
 
     def say(fault):
-        return seldom.say(logging.ERROR, fault, "unavailable {reference}: {why}", why=fault)
+        return seldom.say(logging.ERROR, fault, "unavailable %(reference)s: %(why)s", why=fault)
 
     first = [say("away") for _ in range(5)]
     full = say("full")  # another fault has its own line

@@ -129,6 +129,32 @@ def test_an_empty_database_is_behind_then_current_and_migrating_again_does_nothi
     assert migrate.migrate() == []
 
 
+def test_a_part_alone_waits_for_a_database_that_is_behind(migrated_app):
+    browser, name = migrated_app.test_client(), max(migrate.known())
+    models.database.connect(reuse_if_open=True)
+    models.database.execute_sql(f"DELETE FROM schema_migration WHERE name = '{name}'")
+    migrate.guard()
+    models.database.close()
+    try:
+        for path in ("/sign-in", "/readyz", "/book/linden/"):
+            answer = browser.get(path)
+            assert answer.status_code == 503 and answer.headers["Retry-After"]
+        assert "flask --app app migrate" in browser.get("/sign-in").get_data(as_text=True)
+        assert browser.get("/readyz").get_data(as_text=True) == "database is behind\n"
+    finally:
+        models.database.obj.guard, waiting = None, models.database.obj.guard
+        with models.database.connection_context():
+            models.database.execute_sql(
+                "INSERT INTO schema_migration (name, applied) VALUES"
+                f" ('{name}', '2026-01-01 00:00:00')"
+            )
+    models.database.obj.guard = waiting
+    assert browser.get("/readyz").status_code == 200
+    assert browser.get("/sign-in").status_code in (200, 303)
+    assert models.database.obj.guard is None
+    models.database.obj.close_all()
+
+
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty):
     migrate.migrate()
     models.database.execute_sql(

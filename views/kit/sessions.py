@@ -10,13 +10,14 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, Request, request, session
+from flask import Flask, Request, current_app, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SessionInterface, SessionMixin
 from peewee import PeeweeException
 
 from base import region, vault
 from base.database import now
+from base.seldom import Seldom
 from models import User
 from people.sessions import REMEMBERED, SEEN_EVERY, Session
 
@@ -32,7 +33,6 @@ UNATTENDED = {
     "two_way.status",
 }
 
-log = logging.getLogger("kalends")
 _tagged = TaggedJSONSerializer()
 
 
@@ -167,7 +167,9 @@ def _keep(session: PageSession, own: Session) -> None:
         if is_seen:
             own.see()
     except PeeweeException as error:
-        log.warning("session not kept: %s", type(error).__name__)
+        kind = type(error).__name__
+        seldom: Seldom = current_app.extensions["seldom"]
+        seldom.say(logging.WARNING, f"session {kind}", "session not kept: %(kind)s", kind=kind)
 
 
 def page_session() -> PageSession:

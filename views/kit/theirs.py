@@ -1,5 +1,5 @@
-"""What a colleague changed in a form while this person had it open, and what was therefore kept
-from the colleague unasked: each page that saves such a form says it.
+"""Fields that a colleague changed while this person had the form open, and that keep the
+colleague's values: each page that saves such a form names them.
 """
 
 from collections.abc import Iterable
