@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from base.scheduling import Span
-from models import Booking
+from models import Booking, Patient
 from tests.conftest import session_cookies
 
 # Pages are the same on both.
@@ -196,3 +196,13 @@ def test_sync_is_short_on_a_phone_until_something_is_set_up(enter, linden):
     expect(choice).to_be_visible()
     page.get_by_text("For your clients").first.click()
     expect(page.get_by_role("heading", name="For your clients")).to_be_visible()
+
+
+def test_a_long_name_leaves_ids_and_phones_on_one_line(enter, linden):
+    Patient.create(clinic=linden.clinic, first_name="Hubert Blaine " * 8, internal_id="K-7")
+    Patient.update(phone="+44 7700 900052").where(Patient.id == linden.patient.id).execute()
+    page = enter()
+    page.goto("/clients/")
+    row = page.locator("tr", has_text="+44 7700 900052")
+    for cell in (row.locator("code"), row.locator("[href^='tel:']")):
+        assert cell.evaluate("one => one.getClientRects().length") == 1
