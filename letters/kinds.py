@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
-from base import day_names, region, scheduling, vault
+from base import day_names, region, vault
 from base.bookings import client_letters
 from base.catalogue import _
 from base.tables.outbox import Letter
@@ -16,19 +16,17 @@ from free_times.earlier import offering
 from free_times.online.unmade import KIND as UNMADE
 from models import Clinic, User
 from people import guide_notes, own_zone, sync_together
-from people.credentials import OneTimeToken
 from people.email_addresses import AddressProof
-from people.guide_notes import GuideNote
-from people.mailed_codes import LASTS, MailedCode
+from people.mailed_codes import LASTS
 from sync.tables import account_names, mappings
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.tables.phases import PERSONAL
-from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.tables.unread import UnreadEvent
 from sync.two_way.standing.state import at_rest
 from sync.two_way.standing.states import LETTER, STOPPED
 
-from . import offer, reminders, to_clients, to_team, unmade_press
+from . import loading, offer, reminders, to_clients, to_team, unmade_press
 from .mail_text import Text, address, one_line, paragraph
 
 
@@ -43,20 +41,13 @@ def render(letter: Letter) -> Text | None:
 
 def _region(letter: Letter) -> region.Region | None:
     """The region for dates in it: the reader's, else the clinic's."""
-    number = letter.detail.get("reader", 0)
-    reader = User.get_or_none(User.id == number, User.clinic == letter.clinic_id)
-    told: User | Clinic | None = reader or letter.clinic
+    told: User | Clinic | None = loading.reader(letter) or letter.clinic
     return told.region if told else None
 
 
 def _one_time_token(letter: Letter) -> Text | None:
     """An invitation, or a link to set a new password."""
-    token = OneTimeToken.get_or_none(
-        OneTimeToken.user == letter.about,
-        OneTimeToken.purpose == letter.kind,
-        OneTimeToken.salt == letter.sequence,
-        OneTimeToken.expires_at > scheduling.utc_now(),
-    )
+    token = loading.one_time_token(letter)
     if token is None or not token.user.is_active or not (secret := token.secret):
         return None
     subject = {"invite": _("Your invitation to Kalends"), "reset": _("A new password for Kalends")}[
@@ -110,22 +101,14 @@ def _sign_up(letter: Letter) -> Text | None:
 
 def _proof(letter: Letter) -> tuple[AddressProof | None, str]:
     """The proof that a letter carries, and its secret; None if it is over or cannot be read."""
-    proof = AddressProof.get_or_none(
-        AddressProof.id == letter.about,
-        AddressProof.salt == letter.sequence,
-        AddressProof.expires_at > scheduling.utc_now(),
-    )
+    proof = loading.proof(letter)
     secret = proof.secret if proof and vault.opens(proof.sealed) else None
     return (proof, secret) if secret else (None, "")
 
 
 def _visitor_code(letter: Letter) -> Text | None:
     """The digits that a visitor types into the form of a clinic's page."""
-    row = MailedCode.get_or_none(
-        MailedCode.id == letter.about,
-        MailedCode.salt == letter.sequence,
-        MailedCode.expires_at > scheduling.utc_now(),
-    )
+    row = loading.code(letter)
     if row is None or not vault.opens(row.sealed):
         return None
     clinic = one_line(row.clinic.name)
@@ -140,10 +123,7 @@ def _visitor_code(letter: Letter) -> Text | None:
 
 def _reminder(letter: Letter) -> Text | None:
     """A request by an owner or manager that the person look at their account."""
-    account, asker = (
-        Account.get_or_none(Account.id == letter.about),
-        User.get_or_none(User.id == letter.detail["by"]),
-    )
+    account, asker = loading.account(letter), loading.person(letter, letter.detail["by"])
     if account is None or asker is None or not account.user.is_active:
         return None
     open_ones = Notice.account == account, Notice.settled_at.is_null()
@@ -163,10 +143,7 @@ def _ask(letter: Letter) -> Text | None:
     """A request by an owner to switch sync on, or a note that the owner made the person's first
     feed.
     """
-    person, asker = (
-        User.get_or_none(User.id == letter.about),
-        User.get_or_none(User.id == letter.detail["by"]),
-    )
+    person, asker = (loading.person(letter, id) for id in (letter.about, letter.detail["by"]))
     is_feed = letter.detail["deed"] == "link"
     if not (person and asker and person.is_active) or person.sync_allowed is not is_feed:
         return None
@@ -186,22 +163,16 @@ def _sync_trouble(letter: Letter) -> Text | None:
 
     Sent only while the episode of trouble lasts.
     """
-    account, to = (
-        Account.get_or_none(Account.id == letter.about),
-        User.get_or_none(User.id == letter.detail["reader"]),
-    )
-    since = datetime.fromisoformat(letter.detail["since"])
+    account, since = loading.account(letter), datetime.fromisoformat(letter.detail["since"])
     if not (
         account
-        and to
-        and to.is_active
         and account.user.is_active
         and at_rest(account) in LETTER
         and account.failing_since == since
     ):
         return None
-    is_own = to.id == account.user_id and account.health in PERSONAL
-    if not is_own and not to.is_owner:
+    to, is_own = _reader_of(letter, account, may_help=account.health in PERSONAL)
+    if to is None:
         return None
     owner = one_line(account.user.name)
     body = _body(
@@ -228,9 +199,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
 
     Sent only while the episode of trouble lasts.
     """
-    trouble = CalendarTrouble.get_or_none(
-        CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null()
-    )
+    trouble = loading.trouble(letter)
     if (
         trouble is None
         or trouble.since != datetime.fromisoformat(letter.detail["since"])
@@ -263,14 +232,11 @@ def _calendar_trouble(letter: Letter) -> Text | None:
 
 def _removal(letter: Letter) -> Text | None:
     """A letter: our events could not be deleted from an account within a day."""
-    account, to = (
-        Account.get_or_none(Account.id == letter.about),
-        User.get_or_none(User.id == letter.detail["reader"]),
-    )
-    if not (account and account.is_removing and to and to.is_active):
+    account = loading.account(letter)
+    if account is None or not account.is_removing:
         return None
-    is_own = to.id == account.user_id
-    if not is_own and not to.is_owner:
+    to, is_own = _reader_of(letter, account)
+    if to is None:
         return None
     since = datetime.fromisoformat(letter.detail["since"])
     provider = account_names.name_of(account, is_own)
@@ -289,9 +255,19 @@ def _removal(letter: Letter) -> Text | None:
     )
 
 
+def _reader_of(letter: Letter, account: Account, may_help: bool = True) -> tuple[User | None, bool]:
+    """The reader of a letter about an account, None if they may not know of it, and whether it is
+    written to them as their own. `may_help`: its person can do something about it; otherwise only
+    owners are told.
+    """
+    to = loading.reader(letter)
+    is_own = to is not None and to.id == account.user_id and may_help
+    return (to if to and (is_own or to.is_owner) else None), is_own
+
+
 def _guide_note(letter: Letter) -> Text | None:
     """A note about a guide of Help, for the person who runs Kalends."""
-    row = GuideNote.get_or_none(GuideNote.id == letter.about)
+    row = loading.guide_note(letter)
     address_now = vault.unseal(letter.sealed_to) if vault.opens(letter.sealed_to) else ""
     if row is None or address_now not in guide_notes.addresses(row.clinic):
         return None

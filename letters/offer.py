@@ -8,7 +8,7 @@ from free_times.earlier.offering import EarlierOffer
 from free_times.rules import OnlineSettings
 from models import Booking
 
-from . import to_clients, visits
+from . import loading, to_clients, visits
 from .mail_text import Text, address, one_line
 
 KIND = offering.KIND
@@ -16,11 +16,7 @@ KIND = offering.KIND
 
 def offered(letter: Letter) -> Text | None:
     """The offer, while it can be taken. None also at night: the offer ends before the morning."""
-    offer: EarlierOffer | None = (
-        offering.rows()
-        .where(EarlierOffer.id == letter.about, EarlierOffer.clinic == letter.clinic_id)
-        .get_or_none()
-    )
+    offer = loading.offer(letter)
     if offer is None or offering.why_ended(offer) or offering.is_night(offer.practitioner.zone):
         return None
     email = offer.entry.contact.email

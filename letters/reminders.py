@@ -26,7 +26,7 @@ from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Venue
 
-from . import to_clients, visits
+from . import loading, to_clients, visits
 from .mail_text import NotNow, Text, address, one_line, paragraph
 
 KIND = "reminder"
@@ -174,11 +174,7 @@ def wanted(
     letter: Letter, writes_about: Callable[[Booking], bool]
 ) -> tuple[Booking, Patient] | None:
     """The appointment and its client, if a reminder is still to be sent. Raises NotNow at night."""
-    booking: Booking | None = (
-        Booking.in_full()
-        .where(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
-        .get_or_none()
-    )
+    booking = loading.booking(letter, letter.about)
     rules = LetterSettings.of(letter.clinic).reminders
     if booking is None or not (_is_wanted(letter, rules, booking) and writes_about(booking)):
         return None

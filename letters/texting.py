@@ -22,7 +22,7 @@ from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic
 
-from . import reminders, to_clients
+from . import loading, reminders, to_clients
 from .mail_text import one_line
 from .sending import attempt
 from .smtp import LetterRefused
@@ -92,7 +92,7 @@ def _prepared(letter: Letter) -> Message | None:
 
 def _about(letter: Letter, settings: TextSettings) -> Message | None:
     """A message about changes of a client's bookings."""
-    client = to_clients.client_of(letter)
+    client = loading.client(letter)
     if client is None or not client.texts:
         return None
     found = to_clients.told(letter, client)

@@ -20,7 +20,7 @@ from models import Booking, Clinic, Patient, Practitioner
 from sync.events import visit
 from sync.events.event import Event, Face
 
-from . import itip, visits
+from . import itip, loading, visits
 from .mail_text import Text, address, ascii_domain, mailbox, one_line, paragraph
 
 HEADINGS = {  # the first line of each kind; the rest is in templates
@@ -57,7 +57,7 @@ WORDINGS = {  # the texts that a clinic may replace by its own, by kind
 
 def changed(letter: Letter) -> Text | None:
     """The letter about changes of a client's bookings. None if there is nothing left to report."""
-    client = client_of(letter)
+    client = loading.client(letter)
     settings = LetterSettings.of(letter.clinic_id)
     if client is None or not client.email:
         return None
@@ -67,14 +67,6 @@ def changed(letter: Letter) -> Text | None:
     made = made_of(rows[0][0])
     kind = kind_of(rows[0][1], made)
     return _text(letter, settings, client, kind, made, rows)
-
-
-def client_of(letter: Letter) -> Patient | None:
-    """The client to whom a letter goes: the record in use now."""
-    client = Patient.get_or_none(
-        Patient.id == letter.detail["client"], Patient.clinic == letter.clinic_id
-    )
-    return client and client.record_in_use
 
 
 def bookings_of(letter: Letter) -> Sequence[Booking]:

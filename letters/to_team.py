@@ -17,12 +17,12 @@ from base.tables.outbox import Letter
 from free_times.earlier import entries
 from free_times.online import made_online, requests, team_letters
 from free_times.online.team_letters import LOST, TeamLetters
-from models import Booking, Clinic, Practitioner, User
+from models import Booking, Clinic, User
 from people import own_zone
 from sync.feeds import owned
 from sync.tables import episodes, listed, runs
 
-from . import visits
+from . import loading, visits
 from .mail_text import Text, address, one_line
 
 MORNING, DIGEST = "morning", "digest"
@@ -41,8 +41,8 @@ SUBJECTS = {
 
 def visitor(letter: Letter) -> Text | None:
     """The letter about a visitor's action, while its result is unchanged."""
-    booking = Booking.get_or_none(Booking.id == letter.about, Booking.clinic == letter.clinic_id)
-    person = _reader(letter)
+    booking = loading.booking(letter, letter.about)
+    person = loading.reader(letter)
     deed = letter.detail["deed"]
     if booking is None or person is None or not _is_so(booking, deed, letter):
         return None
@@ -66,7 +66,7 @@ def lost(letter: Letter) -> Text | None:
     """The letter about bookings that were moved from the reader's calendar to a colleague's, while
     they are still there.
     """
-    person = _reader(letter)
+    person = loading.reader(letter)
     if person is None or not TeamLetters.of(person).lost:
         return None
     before = {row_id: facts for row_id, *facts in letter.detail["rows"]}
@@ -98,7 +98,7 @@ def _as_it_was(booking: Booking, calendar: int, starts: str, ends: str) -> Booki
     """The booking with its former time and calendar (id); it is not stored."""
     start, end = (datetime.fromisoformat(at) for at in (starts, ends))
     was = Booking(**booking.__data__ | {"starts_at": start, "ends_at": end})
-    was.practitioner = Practitioner.get_by_id(calendar)
+    was.practitioner = loading.calendar(booking.clinic_id, calendar) or booking.practitioner
     return was
 
 
@@ -118,13 +118,6 @@ def _is_so(booking: Booking, deed: str, letter: Letter) -> bool:
     if deed == "asked":
         return is_ahead and booking.status == "pending"
     return is_ahead and letter.sequence.startswith(f"{booking.sequence} ")
-
-
-def _reader(letter: Letter) -> User | None:
-    person: User | None = User.get_or_none(
-        User.id == letter.detail["reader"], User.clinic == letter.clinic_id, User.left_at.is_null()
-    )
-    return person
 
 
 def _line(booking: Booking, settings: LetterSettings, with_day: bool = False) -> str:
@@ -172,7 +165,7 @@ def _write(person: User, kind: str, day: str) -> None:
 
 def morning(letter: Letter) -> Text | None:
     """The day's appointments of one person; None on a day without any."""
-    person = _reader(letter)
+    person = loading.reader(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
     zone = own_zone.of(person)
@@ -196,7 +189,7 @@ def morning(letter: Letter) -> Text | None:
 
 def digest(letter: Letter) -> Text | None:
     """The week of an owner: events of the week, open tasks, and features that are not used."""
-    person = _reader(letter)
+    person = loading.reader(letter)
     if person is None or not person.is_owner or not TeamLetters.of(person).digest:
         return None
     at, clinic = scheduling.utc_now(), letter.clinic

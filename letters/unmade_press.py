@@ -12,10 +12,10 @@ from base.tables.outbox import Letter
 from free_times.online import made_online, names
 from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
-from models import Booking, Practitioner
+from models import Booking
 from sync.events import visit
 
-from . import to_clients, visits
+from . import loading, to_clients, visits
 from .mail_text import Text, address, one_line
 
 
@@ -25,11 +25,11 @@ def unmade(letter: Letter) -> Text | None:
     """
     detail, clinic = letter.detail, letter.clinic
     starts_at = datetime.fromisoformat(detail["starts"])
-    calendar = Practitioner.get_or_none(Practitioner.id == detail["calendar"])
+    calendar = loading.calendar(clinic.id, detail["calendar"])
     has_booked = detail["visitor"] and made_online.of_visit(detail["visitor"])
     if calendar is None or has_booked or starts_at <= scheduling.utc_now():
         return None
-    stays = Booking.get_or_none(Booking.id == detail["stays"]) if detail["stays"] else None
+    stays = loading.booking(letter, detail["stays"]) if detail["stays"] else None
     waits = stays is not None and stays.status == "pending" and stays.starts_at == starts_at
     if stays is not None and not waits and (stays.starts_at == starts_at or not stays.is_busy):
         return None

@@ -10,9 +10,10 @@ from base import day_names, region
 from base.bookings.client_letters import ClientFacts, LetterSettings
 from base.catalogue import _, ngettext
 from base.working_time import DAY
-from models import Booking, Clinic, Practitioner
+from models import Booking, Clinic
 from sync.events import visit
 
+from . import loading
 from .mail_text import one_line
 
 CLOCK_CHANGE = timedelta(hours=2)  # a day with a change is longer or shorter by this, at most
@@ -52,7 +53,7 @@ def as_known(booking: Booking, was: ClientFacts | None) -> Booking:
         return booking
     calendar = booking.practitioner
     if was.calendar != now.calendar:
-        calendar = Practitioner.get_by_id(was.calendar)
+        calendar = loading.calendar(booking.clinic_id, was.calendar) or calendar
     start, end = (datetime.fromisoformat(at) for at in (was.starts, was.ends))
     days = _days(start, end, calendar.zone) or (None, None)
     known = Booking(
@@ -142,7 +143,7 @@ def _was(was: ClientFacts | None, booking: Booking) -> str:
     if was is None:
         return ""
     parts, now = [_time_before(was, booking)], booking.practitioner
-    before = Practitioner.get_or_none(Practitioner.id == was.calendar)
+    before = loading.calendar(booking.clinic_id, was.calendar)
     if before is not None and before.user_id != now.user_id:
         parts.append(_("with {name}", name=one_line(before.user.name)))
     if before is not None and before.venue_id != now.venue_id:
