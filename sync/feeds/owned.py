@@ -1,6 +1,6 @@
 """Feeds for the pages of their owners, and the programs that read them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,6 +85,11 @@ def habits(user: User) -> dict[str, int | None]:
         .where(Feed.user == user, Feed.revoked_at.is_null(), FeedRead.family != "a browser")
     )
     return dict(tuples(rows.group_by(FeedRead.family)))
+
+
+def answering(user: User, feeds: Iterable[Feed]) -> list[Feed]:
+    """The feeds among these of a person that are answered, or would be if the person allowed it."""
+    return [feed for feed in feeds if not feed.is_stopped and not feed.lacks_role(user)]
 
 
 def still_answers(feed: Feed) -> bool:

@@ -275,9 +275,22 @@ class Account(Phased, Leased, Directed):
         if not self.sends or self.covers is None:
             return own if self.sends else []
         chosen = [row for row in rows if row.id in self.covers]
-        # a person who is no manager any more may not see colleagues' bookings anywhere
         mine = [row for row in own if row.id in self.covers] or own
-        return chosen if self.user.is_manager else mine
+        return chosen if self._may_cover_others else mine
+
+    @property
+    def _may_cover_others(self) -> bool:
+        """Whether calendars were chosen, colleagues' too: a person who is no manager any more may
+        not see the bookings of colleagues anywhere.
+        """
+        return self.covers is not None and bool(self.user.is_manager)
+
+    def covers_others(self) -> bool:
+        """Whether bookings of colleagues are sent there, so that each names its practitioner."""
+        if not self._may_cover_others:
+            return False
+        theirs = Practitioner.id.in_(self.covers), Practitioner.user != self.user_id
+        return bool(Practitioner.select().where(*theirs).exists())
 
 
 class RemoteCalendar(Base):

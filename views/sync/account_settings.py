@@ -109,7 +109,7 @@ class AccountSettingsForm(Merging):
 def settings_form(account: Account, **kwargs) -> AccountSettingsForm:
     """The form filled with the present settings, or with the request."""
     window, covers = f"{account.past_days} {account.future_days}", account.covers
-    own, wide = [row.id for row in own_calendars(account.user)], is_wide(account)
+    own, wide = [row.id for row in own_calendars(account.user)], account.covers_others()
     return AccountSettingsForm(
         account,
         data={
@@ -125,13 +125,6 @@ def settings_form(account: Account, **kwargs) -> AccountSettingsForm:
         },
         **kwargs,
     )
-
-
-def is_wide(account: Account) -> bool:
-    """Whether a manager chose calendars of the clinic instead of their own."""
-    if account.covers is None or not account.user.is_manager:
-        return False
-    return not set(account.covers) <= {row.id for row in own_calendars(account.user)}
 
 
 def own_calendars(user: User) -> list[Practitioner]:

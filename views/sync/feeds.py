@@ -283,8 +283,8 @@ def ask_rotation_of_all():
 
 
 def _rotatable() -> list[Feed]:
-    """One's own feeds that are answered, or would be answered if the person allowed it."""
-    return [feed for feed in owned.living(current_user) if not feed.lacks_role(current_user)]
+    """One's own feeds that can get new addresses."""
+    return owned.answering(current_user, owned.living(current_user))
 
 
 @blueprint.post("/rotation")

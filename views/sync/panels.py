@@ -38,7 +38,7 @@ from . import (
     status_words,
 )
 from . import two_way_words as words
-from .account_settings import chosen_of, is_wide, own_calendars
+from .account_settings import chosen_of, own_calendars
 
 
 class Naming(Form):
@@ -67,7 +67,7 @@ class Naming(Form):
         """The calendars whose bookings are sent; None: all of one's own, also if the form did not
         ask.
         """
-        if is_wide(self.account):
+        if self.account.covers_others():
             return self.account.covers
         return chosen_of(self.own) if self.own.data else None
 
@@ -274,7 +274,7 @@ def whose(account: Account) -> str:
     if account.covers is None:
         return ""
     rows = account.practitioners()
-    if is_wide(account):
+    if account.covers_others():
         return ngettext(
             "{count} calendar of the clinic", "{count} calendars of the clinic", len(rows)
         )
@@ -288,7 +288,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
     return {
         "form": _naming(account, refused, back),
         "due": panel["standing"].due,
-        "is_wide": is_wide(account),
+        "covers_others": account.covers_others(),
         "hides": account.hide_sensitive or current_user.hide_sensitive,
         "is_shared": starting.is_shared(account),
         # after a refused name the form asks for another one, whatever the last list held

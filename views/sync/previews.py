@@ -34,8 +34,7 @@ def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:
     """
     person = preview.as_if(user, identifier)
     found = [_connected(account, person, now) for account in accounts.sending(user)]
-    feeds = [feed for feed in owned.listed(user) if not feed.is_stopped]
-    for feed in [feed for feed in feeds if not feed.lacks_role(user)]:
+    for feed in owned.answering(user, owned.listed(user)):
         if len(found) == MOST:
             break
         events = preview.of_feed(feed, person, now, PREVIEWED)

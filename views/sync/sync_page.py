@@ -35,7 +35,6 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = preview.sample(user, now)
     feeds = owned.listed(user)
-    living = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
@@ -47,8 +46,8 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         },
         "allowed": user.clinic.allowed_identifiers(),
         "limited": sync_words.limited(user),
-        "answering": [feed for feed in living if not feed.lacks_role(user)],
-        "feeds": living,
+        "answering": owned.answering(user, feeds),
+        "feeds": [feed for feed in feeds if not feed.is_stopped],
         "stopped": [feed for feed in feeds if feed.is_stopped],
         "why_not": user.why_no_feeds(),
         "history": sync_words.changes(user, _HISTORY),

@@ -21,16 +21,8 @@ def choices(account: Account) -> Choices:
         preset["details"],
         TWO_WAY,
         hide_sensitive=account.hide_sensitive,
-        scope="clinic" if _shows_others(account) else "person",
+        scope="clinic" if account.covers_others() else "person",
     )
-
-
-def _shows_others(account: Account) -> bool:
-    """Whether bookings of colleagues are sent there, so that each names its practitioner."""
-    if account.covers is None or not account.user.is_manager:
-        return False
-    theirs = Practitioner.id.in_(account.covers), Practitioner.user != account.user_id
-    return bool(Practitioner.select().where(*theirs).exists())
 
 
 def rules(account: Account) -> str:
