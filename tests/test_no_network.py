@@ -10,12 +10,15 @@ import re
 import socket
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
 import external
+import flask
 import pages
+import peewee
 import pytest
 
 import models
@@ -128,6 +131,22 @@ def seen(monkeypatch):
     _look_out.seen = []
     yield _look_out.seen
     _look_out.seen = None
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What requests that only look write: endpoint and table."""
+    found: set[tuple[str | None, str]] = set()
+    execute = peewee.Database.execute_sql
+
+    def noted(self, sql, *args, **options):
+        change = re.match(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"', sql)
+        if change and flask.has_request_context() and flask.request.method == "GET":
+            found.add((flask.request.endpoint, change[1]))
+        return execute(self, sql, *args, **options)
+
+    monkeypatch.setattr(peewee.Database, "execute_sql", noted)
+    return found
 
 
 def test_the_look_out_sees_threads_of_requests_and_no_others(request):
@@ -292,7 +311,9 @@ def walk(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("who", ["olive", "pat", "nobody"])
-def test_no_route_and_no_action_connects_to_anybody(app, clinic, signed_in, seen, who):
+def test_no_route_and_no_action_connects_to_anybody_and_no_look_writes(
+    app, clinic, signed_in, seen, written, who
+):
     cookie = (
         "none" if who == "nobody" else signed_in(getattr(clinic, who)).get_cookie("kalends").value
     )
@@ -300,6 +321,7 @@ def test_no_route_and_no_action_connects_to_anybody(app, clinic, signed_in, seen
         app, clinic, cookie, partly=({}, {"HX-Request": "true"}) if who == "olive" else ({},)
     )
     assert seen == []
+    assert written == set()
     assert len(answers) > 100
     if who == "olive":
         assert {endpoint for endpoint in MUST_SUCCEED if not answers[endpoint] & ANSWERED} == set()
@@ -319,13 +341,15 @@ STATES = {
         "health_word": "NoMailbox",
     },
     "off": {"phase": "off"},
-    "old list": {"listed_at": None},
+    "old list": {"listed_at": datetime(2026, 11, 19, tzinfo=UTC)},
 }
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("state", STATES)
-def test_no_page_about_accounts_does_in_any_state_of_them(app, clinic, signed_in, seen, state):
+def test_no_page_about_accounts_does_in_any_state_of_them(
+    app, clinic, signed_in, seen, written, state
+):
     Account.update(STATES[state]).where(Account.id == clinic.account_id).execute()
     cookie = signed_in(clinic.olive).get_cookie("kalends").value
     walk(
@@ -338,6 +362,7 @@ def test_no_page_about_accounts_does_in_any_state_of_them(app, clinic, signed_in
         ({},),
     )
     assert seen == []
+    assert written == set()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

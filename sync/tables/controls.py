@@ -125,8 +125,13 @@ def is_list_old(account: Account) -> bool:
     return is_old and account.is_active and account.health == "ok"
 
 
+def list_anew(user: User) -> None:
+    """Have runs list the calendars of the person's accounts whose lists are old."""
+    for account in Account.of(user, "active"):
+        _list_anew(account)
+
+
 @transition
-def list_anew(account: Account) -> None:
-    """Have a run list the calendars now, if the list is old."""
+def _list_anew(account: Account) -> None:
     if is_list_old(account):
         account.put(listed_at=None, due_at=now())

@@ -1,7 +1,6 @@
 """The rows that a letter names are loaded in one place, each by its right."""
 
 import ast
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +44,7 @@ def test_every_such_call_is_seen(line):
 def rows(linden, clock):
     """One of each row that a letter may name, by loader."""
     source = external.source(linden.pat)
-    booking = booked(linden, datetime(2026, 11, 24, 10, tzinfo=UTC))
+    booking = booked(linden, clock)
     trouble = CalendarTrouble.create(
         clinic=linden.clinic, calendar=source, kind="calendar", reason="forbidden"
     )

@@ -79,9 +79,6 @@ def context(is_poll: bool = False, **more) -> dict:
     zone = sync_words.zone(access.calendars(), current_user)
     known = _known()
     accounts = [one.account for one in known]
-    for account in accounts:
-        if request.method == "GET" and not htmx.is_partial() and controls.is_list_old(account):
-            controls.list_anew(account)  # by a job: new calendars appear a moment later
     panels = [panel(one, zone, more.get("naming_form"), is_poll) for one in known]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     return {
@@ -117,6 +114,7 @@ def context(is_poll: bool = False, **more) -> dict:
         "providers": registry.PROVIDERS,
         "offered": _offered(),
         "swap": htmx.is_partial(),
+        "has_old_list": any(controls.is_list_old(account) for account in accounts),
         "words": sync_words,
         "is_busy": any(panel["status"].is_busy for panel in panels),
         **more,

@@ -68,6 +68,16 @@ def status():
     )
 
 
+@blueprint.post("/lists")
+@login_required
+def list_anew():
+    """Renew old lists of calendars, by jobs: an open page asks once. New calendars appear a moment
+    later.
+    """
+    controls.list_anew(current_user)
+    return ("", 204) if htmx.is_partial() else htmx.done(url_for("sync_settings.show"))
+
+
 @blueprint.get("/history")
 @login_required
 def history():

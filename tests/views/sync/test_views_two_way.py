@@ -332,11 +332,18 @@ class TestPanel:
         assert "Up to date." in page(pat) and "asks you" not in page(pat)
         assert (row(account).__data__, Notice.get().__data__) == before
 
-    def test_opening_the_page_renews_an_old_list_of_calendars(self, pat, world, account):
-        world.later(minutes=11)
-        page(pat, **HTMX)
+    @pytest.mark.parametrize(("headers", "status"), [({}, 303), (HTMX, 204)])
+    def test_an_open_page_has_an_old_list_of_calendars_renewed(
+        self, pat, world, account, headers, status
+    ):
+        lists = "/sync/accounts/lists"
+        assert lists not in page(pat)
+        pat.post(lists, headers=headers)
         assert row(account).listed_at
-        page(pat)
+        world.later(minutes=11)
+        assert lists in page(pat) and lists not in page(pat, **HTMX)
+        assert row(account).listed_at
+        assert pat.post(lists, headers=headers).status_code == status
         asked = row(account)
         assert asked.listed_at is None and asked.due_at == world.clock.now
         assert (world.run(account), row(account).listed_at)[1] == world.clock.now
