@@ -896,6 +896,14 @@ class Feed(Shown):
         return self.shows_others and not owner.is_manager
 
     @property
+    def lacks_consent(self) -> bool:
+        """Whether it is empty, since the colleague whose calendar it shows allows no bookings
+        outside.
+        """
+        is_of_another = self.scope == "practitioner" and self.shows_others
+        return is_of_another and not self.practitioner.user.sync_allowed
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it shows no bookings now, for good or for a while."""
         return self.revoked_at is not None or self.suspended_at is not None

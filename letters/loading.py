@@ -7,8 +7,8 @@ from base.tables.outbox import Letter
 from free_times.earlier import offering
 from free_times.earlier.offering import EarlierOffer
 from models import Booking, Patient, Practitioner, User
-from people.email_addresses import AddressProof
 from people.credentials import OneTimeToken
+from people.email_addresses import AddressProof
 from people.guide_notes import GuideNote
 from people.mailed_codes import MailedCode
 from sync.tables.accounts import Account

@@ -108,6 +108,7 @@ def _text(
     online = OnlineSettings.of(clinic)
     holder = rows[0][0].patient
     is_theirs = holder is not None and holder.record_in_use.id == client.id
+    has_bound = len(rows) == 1 and kind not in (*visits.OVER, "offered")
     facts = {
         "kind": kind,
         "heading": HEADINGS[kind] if len(rows) == 1 else OF_SEVERAL.get(kind, HEADINGS[kind]),
@@ -118,7 +119,7 @@ def _text(
         "by_client": letter.detail.get("by") == "client",
         "phone": one_line(online.phone),
         "rule": paragraph(online.cancellation) if kind not in visits.OVER else "",
-        "until": until(online, rows[0][0]) if len(rows) == 1 and kind not in visits.OVER else "",
+        "until": until(online, rows[0][0]) if has_bound else "",
         "answer_until": visits.moment(made.lapses_at, rows[0][0])
         if made and kind == "offered"
         else "",

@@ -9,6 +9,7 @@ from peewee import JOIN, fn
 
 from base import scheduling
 from base.database import database
+from base.tables import outbox
 from base.tables.outbox import Letter
 from models import Clinic, Feed, NoFeeds, Practitioner, User
 
@@ -25,13 +26,18 @@ class PersonLine:
 
     @property
     def may_be_asked(self) -> bool:
-        """Whether the person can be asked: their sync is off."""
-        return not self.person.sync_allowed
+        """Whether the person can be asked: their sync is off, and letters can be sent."""
+        return outbox.is_set_up() and not self.person.sync_allowed
 
     @property
     def may_get_feed(self) -> bool:
         """Whether the person has agreed, chosen how clients appear, and has no feed yet."""
         return bool(self.person.sync_allowed and self.person.identifier and not self.feed_count)
+
+    @property
+    def can_be_ticked(self) -> bool:
+        """Whether one of the two buttons does something for the person."""
+        return self.may_be_asked or self.may_get_feed
 
 
 def lines(clinic: Clinic) -> list[PersonLine]:

@@ -537,6 +537,46 @@ def test_every_bound_in_a_template_is_seen(source):
     assert BOUND.search(source)
 
 
+def rules_in(source: str) -> list[int]:
+    """Lines of a template where a condition is a rule: it compares with a word and asks for
+    something else as well, or with a number above 1.
+    """
+    tree, found = Environment(extensions=[Wrapped]).parse(source), []
+    for both in tree.find_all((jinja.And, jinja.Or)):
+        for side in (both.left, both.right):
+            given = [one.expr for one in side.ops] if isinstance(side, jinja.Compare) else []
+            if any(isinstance(getattr(one, "value", None), str) for one in given):
+                found.append(side.lineno)
+    for compared in tree.find_all(jinja.Compare):
+        numbers = [getattr(one.expr, "value", 0) for one in compared.ops]
+        if any(isinstance(number, int) and number > 1 for number in numbers):
+            found.append(compared.lineno)
+    return found
+
+
+def test_a_template_decides_nothing():
+    """It may choose words by one state. A rule has a name, in the room where such rules live."""
+    found = {path.relative_to(TOP).as_posix(): rules_in(path.read_text()) for path in PAGES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('{% if row.kind == "own" and row.may_change %}', [1]),
+        ('{% if is_open or row.kind != "own" %}', [1]),
+        ('{% if a and (b or row.kind == "own") %}', [1]),
+        ('<p>{{ "x" if one and row.kind == "own" }}</p>', [1]),
+        ("{% if rows|length > 5 %}", [1]),
+        ('{% if row.kind == "own" %}', []),
+        ("{% if rows|length > 1 and row.is_open %}", []),
+        ("{% if row.is_mine and row.is_open %}", []),
+    ],
+)
+def test_every_rule_in_a_template_is_seen(source, found):
+    assert rules_in(source) == found
+
+
 def test_a_template_asks_few_questions():
     """More stand for several things that a reader looks for: each has a file of its own."""
     asked = {

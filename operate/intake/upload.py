@@ -174,6 +174,11 @@ class Import(Base):
         return self.phase in self.RUNNING
 
     @property
+    def is_checked_again(self) -> bool:
+        """Whether it is being imported, and all lines were checked again before that."""
+        return self.phase == "importing" and self.done == self.total
+
+    @property
     def is_kept_waiting(self) -> bool:
         """Whether it should run and no worker has begun for so long that a person should know."""
         waited = now() - self.created_at

@@ -342,6 +342,11 @@ class RemoteCalendar(Base):
         indexes = ((("account", "calendar_id"), True),)
 
     @property
+    def is_source(self) -> bool:
+        """Whether it is read to block time."""
+        return bool(self.role == "source")
+
+    @property
     def made_id(self) -> str:
         """Its id at the provider. Raises ValueError for our calendar while it is not made yet."""
         if self.calendar_id is None:

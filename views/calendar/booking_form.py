@@ -176,6 +176,11 @@ class BookingForm(Times):
         }
 
     @property
+    def is_new_by_text(self) -> bool:
+        """Whether a client is added because the typed text found none."""
+        return self.patient.data == "new" == self.matched.data
+
+    @property
     def doubles(self) -> list[Patient]:
         """Existing clients that may be the same person as the one to be added."""
         return doubles.likely(access.clinic(), **self.new_client) if self.new_client else []
@@ -250,7 +255,7 @@ class BookingForm(Times):
 
     def validate(self, **kwargs) -> bool:
         """Check each field, then the combinations of fields."""
-        if self.patient.data == "new" == self.matched.data and self.found:
+        if self.is_new_by_text and self.found:
             self.let_go()  # saved before the page had searched for the latest text
         if self.patient.data != "new":
             self.phone.process_errors = self.email.process_errors = []  # of nobody

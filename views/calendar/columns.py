@@ -46,7 +46,7 @@ class Block:
     end: str = ""
     lane: str | None = None
     sequence: int = 0  # of a booking: a move sends it, as the version that the person saw
-    is_elsewhere: bool = False  # a booking in another calendar of the person
+    may_move: bool = False  # a booking of this calendar, which the signed-in person may change
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
             _detail(item, calendar),
             booking_id=item.id,
             sequence=item.sequence,
-            is_elsewhere=item.practitioner_id != calendar.id,
+            may_move=item.practitioner_id == calendar.id and access.may_book(calendar),
             **place,
         )
     is_own, is_free = calendar.user_id == current_user.id, item.busy == "free"

@@ -28,6 +28,7 @@ WORDS = {
     "last_name": lazy("last name"),
     "notes": lazy("notes"),
 }
+COMPARED = ("name", "internal_id", "phone", "email")
 
 
 class MergeForm(Form):
@@ -134,6 +135,7 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
         form=form,
         changed=changed,
         words=WORDS,
+        columns=[one for one in COMPARED if one != "internal_id" or client.clinic.internal_ids],
         differ=merges.differences(client, other),
         bookings=clients.count_of(other),
     )

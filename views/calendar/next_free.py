@@ -251,7 +251,7 @@ def _line(free: FreeTime, form: WishForm, patient: Patient | None) -> FreeLine:
 
 
 def _who(calendar: Practitioner, form: WishForm) -> str:
-    several = len(form.venue.choices) > 2 and not form.venue.data
+    several = form.venue.has_several and not form.venue.data
     return f"{calendar.user.name}, {calendar.venue.name}" if several else calendar.user.name
 
 

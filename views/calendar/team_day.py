@@ -143,6 +143,7 @@ def page(day: date | None = None) -> dict | None:
         "zones_differ": len(zones) > 1,
         "one_zone": len({column.calendar.venue.zone_name for column in shown}) < 2,
         "statuses": [s for s in (*STATUSES, "external", "away") if s in statuses],
+        "has_legend": bool(statuses),
         "steps": (day - timedelta(days=1), day + timedelta(days=1)),
         "bookable": _bookable(shown, calendars),
     }

@@ -157,6 +157,8 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "steps": STEPS[view],
         "calendars": switcher(),
         "statuses": [s for s in (*STATUSES, "external", "away") if s in shown],
+        "has_legend": bool(shown) and view != "agenda",
+        "is_empty": not shown and view != "agenda" and access.may_book(calendar),
         "more_calendars": menu.menu_calendars()[1],
         "says_zone": places.zone_differs(calendar),
         "may_book": access.may_book(calendar),

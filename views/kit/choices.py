@@ -50,6 +50,11 @@ class _ListedChoice(SelectField):
     def choices(self, choices: Pairs | Mapping[str, Pairs] | None) -> None:
         SelectField.choices.fset(self, paired(choices))
 
+    @property
+    def has_several(self) -> bool:
+        """Whether there are several to choose from, besides an entry for any of them."""
+        return sum(bool(one.value) for one in self.choices or ()) > 1
+
 
 class Several(_ListedChoice, SelectMultipleField):
     """A field for several choices of a list; the page draws the boxes."""

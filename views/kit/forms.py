@@ -49,6 +49,11 @@ class Form(FlaskForm):
     class Meta(FlaskForm.Meta):
         csrf_class = _PageToken
 
+    @property
+    def errors_id(self) -> str:
+        """The id of the summary of its errors in the page."""
+        return "errors"
+
     def fault(self, name: str, sentence: str) -> None:
         """Add an error to the field `name`."""
         self[name].errors = [*self[name].errors, sentence]

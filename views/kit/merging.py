@@ -108,6 +108,12 @@ class Merging(Form):
         self.theirs: list[str] = []
         self.changed_by = ""
 
+    @property
+    def errors_id(self) -> str:
+        """The id of the summary of its errors: one of its own for each of several in a page."""
+        name: str = self.seen.name
+        return "errors" if name == "seen" else f"errors-{name}"
+
     def stored(self) -> list[str]:
         """The names of the fields that contain what is stored."""
         return [

@@ -14,6 +14,7 @@ from sync.two_way.standing.state import Standing
 from views.kit.forms import arg_int
 
 SIZE = 50  # lines a page
+FEW = 5  # lines that are shown unfolded
 _HOW = {
     "moved": lazy("It has another time in {name}."),
     "edited": lazy("Its text is different in {name}."),
@@ -62,6 +63,11 @@ def listed(standing: Standing) -> ListPage | None:
     name = registry.of(standing.account.kind).name
     lines = [_line(one, bookings.get(one.booking_id), name) for one in some]
     return ListPage(lines, number, len(every), SIZE)
+
+
+def is_open(page: ListPage | None) -> bool:
+    """Whether the list is shown unfolded: it is short, or the person turns its pages."""
+    return page is not None and (page.total <= FEW or page.number > 1)
 
 
 def _line(one: Difference, booking: Booking | None, name: str) -> ListedDifference:

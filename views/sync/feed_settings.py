@@ -86,8 +86,13 @@ class FeedSettings(BusySettings):
         if not self.pattern:
             raise ValidationError(_("Choose at least one part for the title"))
 
+    @property
+    def kept_inside(self) -> set[str]:
+        """The details that the clinic lets nobody show."""
+        return set() if current_user.clinic.notes_may_leave else {"notes"}
+
     def validate_details(self, field):
-        if "notes" in field.data and not current_user.clinic.notes_may_leave:
+        if self.kept_inside & set(field.data):
             raise ValidationError(_("Your clinic keeps notes inside Kalends"))
 
     def validate_preset(self, field):

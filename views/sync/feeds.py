@@ -137,6 +137,7 @@ def _context(**more) -> dict:
         "stopped": [f for f in own if f.is_stopped],
         "examples": examples,
         "why_not": current_user.why_no_feeds(),
+        "has_plan": access.clinic().allows("feed"),
         "others": _shown_by_others(),
         "calendars": access.calendars(),
         "addresses": feed_address,

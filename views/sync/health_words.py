@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask_login import current_user
+
 from base import scheduling
 from base.catalogue import _, ngettext
 from models import Feed, Practitioner, User
@@ -32,7 +34,8 @@ NEW = timedelta(days=2)
 
 @dataclass(frozen=True)
 class PersonRow:
-    """One line of the board. `helps`: "resync", "ask" (the person must act) or "" (nothing to do).
+    """One line of the board. `helps`: "resync", "ask" (the person must act), "review" (the reader
+    must act), "end" (a departure), "guide" (of Help) or "" (nothing to do).
     `asked_at`: when the person was last asked. `left_outside`: how many of our events the account
     may leave outside if its departure is ended now.
     """
@@ -182,6 +185,8 @@ def of_account(one: Overview, zone: ZoneInfo) -> PersonRow:
     """The account's state, in words for people who look after the clinic."""
     standing, account = one.standing, one.standing.account
     helps = HELPS.get(standing.state, "")
+    if helps == "ask" and account.user_id == current_user.id:
+        helps = "review"
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
     return PersonRow(
         account.user,
@@ -243,7 +248,7 @@ def _of_feeds(user: User, feeds: list[Feed]) -> PersonRow:
         return PersonRow(user, what, "off", _("Not answering"), why)
     found = [_of_feed(feed) for feed in feeds]
     badge, state, why = min(found, key=lambda one: WEIGHT[one[0]])
-    return PersonRow(user, what, badge, state, why)
+    return PersonRow(user, what, badge, state, why, helps="guide" if badge == "waiting" else "")
 
 
 def _of_feed(feed: Feed) -> tuple[str, str, str]:

@@ -112,6 +112,7 @@ def context(is_poll: bool = False, **more) -> dict:
         "by_kind": {account.kind: account for account in accounts},
         "key": key(panels, notices),
         "providers": registry.PROVIDERS,
+        "modes": ("one_way", *registry.PROVIDERS),
         "offered": _offered(),
         "swap": htmx.is_partial(),
         "has_old_list": any(controls.is_list_old(account) for account in accounts),
@@ -227,6 +228,7 @@ def panel(
         "reach": words.reach(calendars, zone) if provider.reads_only and not is_poll else "",
         "product": provider.product,
         "may_read": may_read,
+        "may_start": _may_start(account, may_read),
         "reached": [row for row in sources if row.role == "source" or may_read[row.id]],
         "skipped": known.skipped,
         "differing": None if is_poll else difference_words.listed(standing),
@@ -239,11 +241,20 @@ def panel(
         ),
         "whose": "" if is_poll else whose(account),
     }
+    found["shows_differing"] = difference_words.is_open(found["differing"])
     found["shows_sources"] = _shows_sources(found)
     found["first_to_block"] = _first_to_block(found)
     if account.may_begin:
         found |= _to_begin(account, found, naming_form)
     return found
+
+
+def _may_start(account: Account, may_read: dict[int, bool]) -> set[int]:
+    """Ids of the calendars that can be read from now on. `may_read`: by id, whether the clinic
+    allows it.
+    """
+    is_possible = account.reads and not state.barred(account)
+    return {number for number, may in may_read.items() if may and is_possible}
 
 
 def _shows_sources(panel: dict) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from base.catalogue import _
 from models import User
 from sync.events.event import Event
+from sync.events.face import BUSY
 from sync.feeds import owned, preview
 from sync.tables import account_names
 from sync.tables import listed as accounts
@@ -26,6 +27,11 @@ class Pane:
     heading: str
     events: list[Event]
     note: str
+
+    @staticmethod
+    def is_dim(event: Event) -> bool:
+        """Whether an event tells a reader nothing: it is cancelled, or says "Busy" alone."""
+        return event.status == "cancelled" or event.face.title == BUSY.title
 
 
 def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:

@@ -45,11 +45,14 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
             for key in IDENTIFIERS
         },
         "allowed": user.clinic.allowed_identifiers(),
+        "identifying": ["internal_id"] if user.clinic.internal_ids else [],
         "limited": sync_words.limited(user),
         "answering": owned.answering(user, feeds),
         "feeds": [feed for feed in feeds if not feed.is_stopped],
         "stopped": [feed for feed in feeds if feed.is_stopped],
         "why_not": user.why_no_feeds(),
+        # without consent there is nothing to make, only what was made before
+        "shows_feeds": user.why_no_feeds() != "opt_in" or bool(feeds),
         "history": sync_words.changes(user, _HISTORY),
         "zone": sync_words.zone(access.calendars(), user),
         "addresses": feed_address,

@@ -73,6 +73,8 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
         "may_move": managing.may_move(page, made),
         "until": managing.until(page, made),
         "is_over": booking.ends_at < scheduling.utc_now(),
+        "terms": "" if made.answer == "offered" else page.settings.cancellation,
+        "is_ahead": pages.is_ahead(booking),
         "way": way,
         "google_url": visit.google_url(*entry),
         "outlook_url": visit.outlook_url(*entry),
