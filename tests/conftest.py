@@ -24,6 +24,7 @@ from types import SimpleNamespace
 import argon2
 import explained
 import hypothesis
+import jinja2
 import peewee
 import psycopg
 import pytest
@@ -360,6 +361,8 @@ def migrated_app(settings):
     app = create_app(settings)
     app.test_client_class = CarefulClient
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    # What a page or letter shows or asks was given to it; in use, a wrong name is nothing shown.
+    app.jinja_env.undefined = jinja2.StrictUndefined
     # Whoever wants reads written flushes it: nothing happens behind a test's back.
     app.wsgi_app.reads = ReadLog(delay_seconds=3600)
     migrate.migrate()
