@@ -166,6 +166,7 @@ ROOMS = {  # the same, inside the rooms
         {
             "booking_check",
             "booking_meanwhile",
+            "booking_offer",
             "moves",
             "next_free",
             "patients",

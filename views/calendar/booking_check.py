@@ -1,34 +1,29 @@
-"""The part of the page beside the form of a booking: conflicts, and the next free time."""
+"""The part of the page beside the form of a booking: its conflicts, in words."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from flask import url_for
 from flask_login import current_user
 
-from base import scheduling, slots
+from base import scheduling
 from base.bookings.clashes import Clash, SlotTaken
-from base.bookings.series import going_along
 from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _
 from base.scheduling import BadTime, Span
-from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from base.working_time import Stretch
-from free_times import busy, finding, question_rows, why
+from free_times import why
 from free_times.online import holds
 from models import Booking, Practitioner
-from views.kit import access, display
+from views.kit import display
 
-from . import booking_words, columns, why_words
+from . import booking_offer, booking_words, columns, why_words
 from .booking_form import BookingForm
+from .booking_offer import Together
 
 MOST_SAID = 3  # conflicts of one time, at most
-MINUTE = timedelta(minutes=1)
-SOON = timedelta(minutes=5)  # an offered time must still be in the future when it is pressed
-DAYS_AHEAD = 14
 
 
 @dataclass(frozen=True)
@@ -69,13 +64,13 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     words += [_off(stretch, form.practitioner, day) for stretch in taken.away]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [_("And {count} more.", count=len(words) - MOST_SAID)]
-    asked = _Together.of(form, spans).count
+    asked = Together.of(form, spans).count
     dates = (
         [(_date(clash, form), " ".join(_what(clash))) for clash in taken.clashes]
         if asked > 1
         else []
     )
-    offer = _offer(form, spans) if words and not first.all_day else None
+    offer = booking_offer.offer(form, spans) if words and not first.all_day else None
     keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
     return Obstacle(
         _heading(taken, form) if words else "",
@@ -92,7 +87,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
 
 def _own_spans(form: BookingForm, spans: list[Span]) -> list[Span]:
     """The spans; if a series moves, also those of its other bookings in this person's calendars."""
-    together, first = _Together.of(form, spans), spans[0]
+    together, first = Together.of(form, spans), spans[0]
     if not form.booking or first == form.booking.span:
         return spans
     try:
@@ -110,8 +105,8 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
     first = spans[0]
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
         return []
-    wish, moving = _wish(form, first), _Together.of(form, spans).moving
-    (found,) = why.reasons([wish], first.starts_at, _step(), but=moving)
+    wish, moving = booking_offer.wish_of(form, first), Together.of(form, spans).moving
+    (found,) = why.reasons([wish], first.starts_at, booking_offer.step(), but=moving)
     day = scheduling.local_day(first.starts_at, form.practitioner.zone)
     return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
 
@@ -136,7 +131,7 @@ def _why_url(form: BookingForm, first: Span) -> str:
     if first.all_day:
         return ""
     local = first.starts_at.astimezone(form.practitioner.zone)
-    minutes = -(-first.duration // MINUTE)
+    minutes = -(-first.duration // booking_offer.MINUTE)
     return url_for(
         "why.show",
         calendar=form.practitioner.id,
@@ -181,54 +176,6 @@ def _change(form: BookingForm) -> dict:
         else {}
     )
     return {"which": form.which.data or "one", "practitioner": form.practitioner, **status}
-
-
-@dataclass(frozen=True)
-class _Together:
-    """Bookings that are made or moved together: the `reached` ones of a series, or the days of a
-    new series counted from its first.
-    """
-
-    form: BookingForm
-    reached: list[Booking]
-    days: list[int]
-
-    @classmethod
-    def of(cls, form: BookingForm, spans: list[Span]) -> "_Together":
-        if form.booking:
-            return cls(form, form.booking.reach(current_user, form.which.data or "one")[0], [])
-        zone = form.practitioner.zone
-        return cls(
-            form,
-            [],
-            [
-                (
-                    scheduling.local_day(span.starts_at, zone)
-                    - scheduling.local_day(spans[0].starts_at, zone)
-                ).days
-                for span in spans
-            ],
-        )
-
-    @property
-    def moving(self) -> set[int]:
-        """The ids of bookings that would leave their time."""
-        return (
-            {row.id for row in (self.form.booking, *going_along(self.form.booking, self.reached))}
-            if self.form.booking
-            else set()
-        )
-
-    @property
-    def count(self) -> int:
-        return len(self.moving) or len(self.days)
-
-    def targets(self, first: Span) -> Iterator[tuple[Practitioner, Span]]:
-        """The calendar and span of each booking if the first begins there. Raises BadTime."""
-        there = self.form.practitioner
-        if self.form.booking:
-            return self.form.booking.targets(self.reached, first, there)
-        return ((there, scheduling.shifted(first, there.zone, ahead)) for ahead in self.days)
 
 
 def _heading(taken: SlotTaken, form: BookingForm) -> str:
@@ -301,84 +248,6 @@ def _calendar(event: ExternalEvent) -> str:
         if event.calendar.is_primary
         else _("your calendar {calendar}", calendar=event.calendar.name)
     )
-
-
-def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
-    """The next free time of that length, in words and as "2026-11-20T15:20 50". It is in the
-    future, free for all bookings of a series, and fits the clinic's steps.
-    """
-    zone, wanted = form.practitioner.zone, spans[0]
-    after = max(wanted.starts_at, scheduling.utc_now() + SOON)
-    together = _Together.of(form, spans)
-    if together.count > 1:
-        start = _free_for_all(together, wanted, after)
-    else:
-        start = finding.next_free(_wish(form, wanted), after, DAYS_AHEAD, _step(), together.moving)
-    if start is None:
-        return None
-    span = Span(start, start + wanted.duration)
-    return (
-        display.brief(span, zone, form.day.data),
-        f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // MINUTE}",
-    )
-
-
-def _wish(form: BookingForm, wanted: Span) -> finding.Wish:
-    """A visit of this length, with the gap that its service keeps free."""
-    minutes = -(-wanted.duration // MINUTE)
-    if form.terms:
-        return finding.Wish.of(form.terms, form.chosen_service, minutes)
-    return finding.Wish(form.practitioner, minutes)
-
-
-def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetime | None:
-    """The first start from `after` on, in working time of the next two weeks, at which every
-    booking of the series is free.
-    """
-    practitioner, spare = together.form.practitioner, timedelta(days=DAYS_AHEAD + 1)
-    try:
-        asked = list(together.targets(wanted))
-    except BadTime:
-        return None
-    later = after - wanted.starts_at  # for a series in the past, no time before now is offered
-    start, end = (
-        min(span.starts_at for __, span in asked) + later - spare,
-        max(span.ends_at for __, span in asked) + later + spare,
-    )
-    calendars = {calendar.id: calendar for calendar, __ in asked}
-    wish = _wish(together.form, wanted)
-    gaps = wish.before, wish.after
-    taken = scheduling.BusyTimes(
-        {
-            its: busy.busy_times(one.user_id, start, end, one.zone, together.moving, gaps)
-            for its, one in calendars.items()
-        }
-    )
-    starts = _starts(practitioner, after, wanted.duration)
-    length = wanted.duration
-    return scheduling.first_free(
-        starts,
-        lambda at: (
-            (calendar.id, span) for calendar, span in together.targets(Span(at, at + length))
-        ),
-        taken,
-    )
-
-
-def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
-    """Every start in the working time of two weeks, in the clinic's steps from the opening hour,
-    that leaves enough time for that length.
-    """
-    until = after + timedelta(days=DAYS_AHEAD)
-    hours = question_rows.openings_of(time_off.rota(practitioner, after, until), after, until)
-    need = slots.Need(length // timedelta(microseconds=1))
-    rules = slots.SlotRules(_step() * slots.MINUTE)
-    return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))
-
-
-def _step() -> int:
-    """Minutes between offered times."""
-    return access.clinic().step_minutes
 
 
 def _at_other(row: Booking, calendar: Practitioner) -> str:

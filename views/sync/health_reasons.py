@@ -7,7 +7,7 @@ from sync.providers import registry
 from sync.two_way.standing.state import Standing
 from sync.two_way.standing.states import State
 
-from . import connect_words, reading_words, status_words
+from . import connect_words, outside_words, reading_words, status_words
 
 
 def why(standing: Standing, zone: ZoneInfo) -> str:
@@ -26,7 +26,7 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
             return _(
                 "{name} stopped sync. {unfinished}",
                 name=name,
-                unfinished=status_words.unfinished(standing, zone, is_own=False),
+                unfinished=outside_words.unfinished(standing, zone, is_own=False),
             )
         case State.REMOVING:
             return _(
@@ -38,7 +38,7 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
             return _(
                 "{provider} is not set up on this server now. Nothing goes there, and {old_times}",
                 provider=provider,
-                old_times=status_words.old_times(standing, is_own=False),
+                old_times=outside_words.old_times(standing, is_own=False),
             )
         case State.LISTING:
             return _("{name} has just connected {provider}.", name=name, provider=provider)
@@ -57,7 +57,7 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
                 "The clinic’s plan has no sync with {provider}. Nothing goes there, and"
                 " {old_times}",
                 provider=provider,
-                old_times=status_words.old_times(standing, is_own=False),
+                old_times=outside_words.old_times(standing, is_own=False),
             )
         case State.NOT_ALLOWED:
             return _("{name} has switched sync off.", name=name)
