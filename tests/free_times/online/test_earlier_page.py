@@ -151,6 +151,12 @@ def test_where_the_clinic_does_not_let_clients_ask(visitor, page, linden, letter
     assert answer.status_code in (409, 422) and WaitingEntry.select().count() == 0
 
 
+def test_who_waits_for_a_person_of_two_venues_chooses_between_them(visitor, page):
+    asked = {"service": "shoulder", "with": "quinn-linden"}
+    shown = text_of(visitor.get(f"{page.path}/waiting-list", query_string=asked))
+    assert "Quinn Linden, Linden Street" in shown and "Quinn Linden, Harbour House" in shown
+
+
 def test_the_time_that_is_offered_is_shown_to_no_other_visitor(visitor, page, app, clock, offered):
     other = app.test_client(use_cookies=False)
     asked = {"service": "shoulder", "venue": "linden-street", "from": "2026-11-25", **PAT}
