@@ -322,6 +322,15 @@ def settings(database_url, tmp_path_factory):
     )
 
 
+class NotGiven(jinja2.StrictUndefined):
+    """A name that a page or letter was not given. To show, compare or count it is a fault; in
+    use, nothing is shown then. A shared part may ask whether it was given.
+    """
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class CarefulClient(FlaskClient):
     """A test client that looks at every cookie it is sent, and at the colours of every page.
 
@@ -361,8 +370,7 @@ def migrated_app(settings):
     app = create_app(settings)
     app.test_client_class = CarefulClient
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
-    # What a page or letter shows or asks was given to it; in use, a wrong name is nothing shown.
-    app.jinja_env.undefined = jinja2.StrictUndefined
+    app.jinja_env.undefined = NotGiven
     # Whoever wants reads written flushes it: nothing happens behind a test's back.
     app.wsgi_app.reads = ReadLog(delay_seconds=3600)
     migrate.migrate()

@@ -140,5 +140,5 @@ def _page(calendar: Practitioner, status: int = 200, **more) -> tuple[str, int]:
         free=free,
         when=lambda row: display.brief(row, calendar.zone, date.min),
         CANCEL=CANCEL,
-        **more,
+        **{"to": None, **more},
     ), status

@@ -114,6 +114,7 @@ def context(is_poll: bool = False, **more) -> dict:
         "providers": registry.PROVIDERS,
         "modes": ("one_way", *registry.PROVIDERS),
         "offered": _offered(),
+        "mode": None,
         "swap": htmx.is_partial(),
         "has_old_list": any(controls.is_list_old(account) for account in accounts),
         "words": sync_words,
@@ -205,7 +206,6 @@ def panel(
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
     provider = registry.of(account.kind)
     is_at_rest = account.is_naming or account.is_leaving
-    may_read = {row.id: calendar_list.may_read(row, account.clinic) for row in sources}
     found = {
         "account": account,
         "standing": standing,
@@ -227,19 +227,15 @@ def panel(
         "reads_only": provider.reads_only,
         "reach": words.reach(calendars, zone) if provider.reads_only and not is_poll else "",
         "product": provider.product,
-        "may_read": may_read,
-        "may_start": _may_start(account, may_read),
-        "reached": [row for row in sources if row.role == "source" or may_read[row.id]],
         "skipped": known.skipped,
         "differing": None if is_poll else difference_words.listed(standing),
         "open_notices": known.notices,
         "left_out": [] if is_poll else words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
-        "blocking": blocked.blocking(
-            row for row in sources if row.role == "source" and not is_poll
-        ),
+        "blocking": blocked.blocking(row for row in sources if row.is_source and not is_poll),
         "whose": "" if is_poll else whose(account),
+        **_readable(account, sources),
     }
     found["shows_differing"] = difference_words.is_open(found["differing"])
     found["shows_sources"] = _shows_sources(found)
@@ -249,12 +245,17 @@ def panel(
     return found
 
 
-def _may_start(account: Account, may_read: dict[int, bool]) -> set[int]:
-    """Ids of the calendars that can be read from now on. `may_read`: by id, whether the clinic
-    allows it.
+def _readable(account: Account, sources: list[RemoteCalendar]) -> dict:
+    """The calendars there: by id, whether the clinic lets each be read; the ids of those whose
+    reading can begin now; and those that are read, or may be.
     """
+    may_read = {row.id: calendar_list.may_read(row, account.clinic) for row in sources}
     is_possible = account.reads and not state.barred(account)
-    return {number for number, may in may_read.items() if may and is_possible}
+    return {
+        "may_read": may_read,
+        "may_start": {number for number, may in may_read.items() if may and is_possible},
+        "reached": [row for row in sources if row.is_source or may_read[row.id]],
+    }
 
 
 def _shows_sources(panel: dict) -> bool:
@@ -272,7 +273,7 @@ def _first_to_block(panel: dict) -> RemoteCalendar | None:
     """The calendar to read first where none is read, although busy times should block booking: the
     main one, else any.
     """
-    is_read = any(row.role == "source" for row in panel["sources"])
+    is_read = any(row.is_source for row in panel["sources"])
     if is_read or panel["barred"] or not panel["account"].reads:
         return None
     return next(iter(sorted(panel["reached"], key=lambda row: not row.is_primary)), None)

@@ -90,8 +90,9 @@ def test_letters(accounts, linden, app):
     for reader, names in ((linden.pat, NAMES), (linden.olive, TO_OTHERS)):
         for account, name in zip(accounts, names, strict=True):
             detail = {"reader": reader.id, "since": account.failing_since.isoformat()}
+            row = Letter(clinic=linden.clinic, about=account.id, detail=detail)
             with app.app_context():
-                letter = kinds.KINDS["sync_trouble"](Letter(about=account.id, detail=detail))
+                letter = kinds.KINDS["sync_trouble"](row)
             assert name in " ".join(letter.body.split()), letter.body
 
 
