@@ -133,15 +133,22 @@ def seen(monkeypatch):
     _look_out.seen = None
 
 
+# what no look is without: the session itself, and the count of wrong secrets in addresses
+OF_ANY_LOOK = {"session", "throttle", "security_event"}
+
+
 @pytest.fixture
 def written(monkeypatch):
-    """What requests that only look write: endpoint and table."""
+    """What requests that only look write: endpoint and table. The way back from a provider is a
+    look by its method alone.
+    """
     found: set[tuple[str | None, str]] = set()
     execute = peewee.Database.execute_sql
 
     def noted(self, sql, *args, **options):
         change = re.match(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"', sql)
-        if change and flask.has_request_context() and flask.request.method == "GET":
+        looks = flask.has_request_context() and flask.request.method == "GET"
+        if looks and change and change[1] not in OF_ANY_LOOK:
             found.add((flask.request.endpoint, change[1]))
         return execute(self, sql, *args, **options)
 
@@ -321,7 +328,7 @@ def test_no_route_and_no_action_connects_to_anybody_and_no_look_writes(
         app, clinic, cookie, partly=({}, {"HX-Request": "true"}) if who == "olive" else ({},)
     )
     assert seen == []
-    assert written == set()
+    assert {(where, what) for where, what in written if where != "connect.arrive"} == set()
     assert len(answers) > 100
     if who == "olive":
         assert {endpoint for endpoint in MUST_SUCCEED if not answers[endpoint] & ANSWERED} == set()
@@ -382,7 +389,8 @@ def test_no_page_about_accounts_does_in_any_state_of_them(
     ],
 )
 def test_no_decision_does(app, clinic, signed_in, seen, kind):
-    Notice.update(kind=kind, calendar=clinic.source_id).where(
+    told = {**clinic.notice.detail, "count": 3}
+    Notice.update(kind=kind, calendar=clinic.source_id, detail=told).where(
         Notice.id == clinic.notice_id
     ).execute()
     cookie = signed_in(clinic.olive).get_cookie("kalends").value

@@ -16,6 +16,7 @@ from jinja2 import nodes as jinja
 
 from tests.sentences import CALLS, SPEAKING, outside, parsed
 from tests.test_layers import nodes, sources
+from views.kit import form_tokens
 from views.kit.display import STYLESHEETS, Wrapped
 from views.visitor import pages
 
@@ -25,6 +26,9 @@ FILES = [
     *sorted((TOP / "static").glob("*.css")),
     *sorted((TOP / "static").glob("*.js")),
 ]
+
+
+PAGES = [path for path in FILES if path.suffix in (".html", ".txt")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TOP).as_posix())
@@ -230,15 +234,19 @@ def test_names_are_those_of_the_glossary():
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_each_address_in_a_template_is_one_of_ours(app):
+def test_each_address_in_a_template_or_a_program_is_one_of_ours(app):
+    rooms = ("views/", "letters/")
+    speaking = [path for path in sources() if path.relative_to(TOP).as_posix().startswith(rooms)]
     named = {
-        name
-        for path in (TOP / "templates").rglob("*")
-        if path.is_file()
-        for name in re.findall(r"url_for\(\s*[\"']([a-z_]+\.[a-z_]+)[\"']", path.read_text())
+        (path.name, name)
+        for path in (*PAGES, *speaking)
+        for name in re.findall(
+            r"\b(?:url_for|address)\(\s*[\"']([a-z_]+\.[a-z_]+)[\"']", path.read_text()
+        )
     }
-    assert len(named) > 100
-    assert named - {*app.view_functions} == set()
+    assert len(named) > 300
+    assert [one for one in sorted(named) if one[1] not in app.view_functions] == []
+    assert form_tokens.EXEMPT - {*app.blueprints} == set()
 
 
 def kinds(path: Path) -> Iterator[str]:
@@ -487,9 +495,6 @@ def broken_tags(source: str) -> list[int]:
         if "\n" in tag.group(1) and (is_apart or not words or words[0] not in MAY_GO_ON):
             found.append(source.count("\n", 0, tag.start()) + 1)
     return found
-
-
-PAGES = [path for path in FILES if path.suffix in (".html", ".txt")]
 
 
 def test_a_tag_of_a_template_stands_in_one_line():

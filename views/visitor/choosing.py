@@ -257,7 +257,7 @@ def _listing(picked: Picked) -> str:
     """The address of the waiting list's form; "" if the clinic does not let clients ask."""
     page = picked.page
     is_open = EarlierSettings.of(page.clinic).visitors_ask
-    return url_for("listing.show", name=page.name, **picked.said(form="")) if is_open else ""
+    return url_for("joining.show", name=page.name, **picked.said(form="")) if is_open else ""
 
 
 def days_from(

@@ -71,7 +71,7 @@ def _page(
         challenge=proofs.challenge(_visitor(page, visit)),
         by_mail=gate.may_mail(details.details("")),
         back=url_for("choosing.free", name=page.name, **picked.said()),
-        target=url_for("listing.add", name=page.name),
+        target=url_for("joining.add", name=page.name),
     )
 
 

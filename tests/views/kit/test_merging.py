@@ -390,7 +390,7 @@ APART = {
     "choosing": "a visitor's questions: what is pressed leads to the next, and changes no row",
     "details": "a visitor's form makes one booking, whoever else changes what",
     "managed": "a visitor's own booking: each press says the time it wants",
-    "listing": "a visitor's form makes one entry",
+    "joining": "a visitor's form makes one entry",
     "asking": "what suits one client: theirs alone, the newest wish counts",
     "earlier": "a client with the link of an offer: each press sets one thing",
     "waiting_list": "each press names a time or an end; the newest wish counts",
