@@ -1,18 +1,23 @@
 """Calendar programs that others wrote, each with a calendar of a CalDAV server: vdirsyncer with
-khal.
+khal, and Thunderbird without windows.
 
 `Door` lets them in without a password, so that each needs nothing but an address. What a program
 writes lies in a folder of the test. A program shows its events as `Shown`.
 """
 
+import contextlib
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +25,10 @@ import httpx
 from caldav_servers import SECRET, USER
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 MINUTE = "%Y-%m-%d %H:%M"
 ONE_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+ALL_DAY = 8  # Thunderbird's flag of an event
 
 
 class Shown(NamedTuple):
@@ -142,7 +148,7 @@ class Khal:
         """Add an event to the files."""
         self._run("khal", "-c", self.folder / "khal", "new", "-a", "ours", starts, ends, title)
 
-    def shown(self, first: str, days: int) -> list[Shown]:
+    def shown(self, first: str, days: int, wanted: Collection[Shown] = ()) -> list[Shown]:
         """What stands in the calendar from this day on."""
         self.sync()
         fields = ("start-long", "end-long", "title")
@@ -150,3 +156,69 @@ class Khal:
         lines = self._run("khal", "-c", self.folder / "khal", "list", *told, first, f"{days}d")
         rows = [row for line in lines.splitlines() for row in json.loads(line)]
         return sorted(Shown(*(row[field] for field in fields)) for row in rows)
+
+
+class Thunderbird:
+    """Thunderbird without windows, begun anew for each look: it then reads its calendars."""
+
+    name = "Thunderbird"
+    program = Path("/usr/bin/thunderbird")
+
+    def __init__(self, folder: Path, address: str):
+        self.folder = folder
+        own = "calendar.registry.11111111-2222-4333-8444-555555555555"
+        settings = {
+            f"{own}.type": "caldav",
+            f"{own}.uri": address,
+            f"{own}.name": "Ours",
+            f"{own}.cache.enabled": True,
+            f"{own}.calendar-main-in-composite": True,
+            "calendar.timezone.local": "UTC",
+            "calendar.timezone.useSystemTimezone": False,
+            "app.update.enabled": False,
+            "datareporting.policy.dataSubmissionEnabled": False,
+            "mail.provider.suppress_dialog_on_startup": True,
+            "mail.shell.checkDefaultClient": False,
+            "mailnews.start_page.enabled": False,
+            "network.manage-offline-status": False,
+            "network.proxy.type": 0,
+        }
+        lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in settings.items()]
+        (folder / "user.js").write_text("\n".join(lines) + "\n")
+
+    def shown(self, first: str, days: int, wanted: Collection[Shown] = ()) -> list[Shown]:
+        """What it keeps of the calendar, as soon as that is `wanted`, or when patience ends."""
+        told = [str(self.program), "--headless", "--no-remote", "--profile", str(self.folder)]
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        with (self.folder / "log").open("ab") as log:
+            running = subprocess.Popen(
+                told, env={**alone(self.folder), "MOZ_HEADLESS": "1"}, stdout=log, stderr=log
+            )
+        try:
+            while (rows := self._kept()) != sorted(wanted) and time.monotonic() < ends_at:
+                time.sleep(0.2)
+        finally:
+            running.terminate()
+            running.wait(PATIENCE_SECONDS)
+        return rows
+
+    def _kept(self) -> list[Shown]:
+        """It locks its cache: a copy is read."""
+        wanted = "SELECT event_start, event_end, flags, title FROM cal_events"
+        copy = self.folder / "copy.sqlite"
+        try:
+            for end in ("", "-wal"):
+                shutil.copy(f"{self.folder}/calendar-data/cache.sqlite{end}", f"{copy}{end}")
+            with contextlib.closing(sqlite3.connect(copy)) as cache:
+                return sorted(shown_from(*row) for row in cache.execute(wanted))
+        except (OSError, sqlite3.Error):  # not made yet, or being written
+            return []
+
+
+def shown_from(starts: int, ends: int, flags: int, title: str) -> Shown:
+    """A row of Thunderbird's cache, in microseconds since 1970, the end exclusive."""
+    if flags & ALL_DAY:
+        days = [datetime.fromtimestamp(at / 1e6, UTC) for at in (starts, ends - 1)]
+        return Shown(*(f"{day:%Y-%m-%d}" for day in days), title)
+    at = [datetime.fromtimestamp(moment / 1e6, UTC) for moment in (starts, ends)]
+    return Shown(*(f"{moment:{MINUTE}}" for moment in at), title)

@@ -2,7 +2,7 @@
 at each CalDAV server: after creating, moving and cancelling, and in a series.
 
 vdirsyncer with khal at Radicale and Xandikos; with ALL_CALDAV_SERVERS=1 at every server that is
-installed.
+installed, and Thunderbird as well.
 """
 
 from datetime import UTC, timedelta
@@ -11,11 +11,12 @@ import pytest
 from caldav_account_world import World, at, quiet  # noqa: F401 (a fixture)
 from caldav_installed import EVERY, installed
 from caldav_servers import SERVERS
-from foreign_clients import MINUTE, Khal, Shown, door
+from foreign_clients import MINUTE, Khal, Shown, Thunderbird, door
 
 from base import scheduling
 from base.scheduling import Span
 from models import Booking
+from tests.conftest import lacking
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FIRST, DAYS = "2026-11-20", 60
@@ -40,6 +41,13 @@ def world(linden, clock, running):
     running.requests.clear()
 
 
+@pytest.fixture(params=[Khal, *([Thunderbird] if EVERY else ())])
+def program(request):
+    if request.param is Thunderbird and not Thunderbird.program.exists():
+        lacking("Thunderbird", "apt-get install thunderbird")
+    return request.param
+
+
 def book(world, *spans):
     fields = {"patient": world.linden.patient, "service": world.linden.service}
     return Booking.book(world.linden.calendar, spans, world.user, allow_overlap=True, **fields)
@@ -62,7 +70,7 @@ def later(booking, **time):
     return Span(booking.starts_at + by, booking.ends_at + by)
 
 
-def test_a_foreign_program_sees_what_is_booked_and_adds_an_event_beside(world, tmp_path):
+def test_a_foreign_program_sees_what_is_booked_and_adds_an_event_beside(world, program, tmp_path):
     zone, first = world.linden.street.zone, world.book(days=3)
     cancelled, moved = world.book(days=4), world.book(days=5)
     day = moved.starts_at.date() + timedelta(days=9)
@@ -70,16 +78,18 @@ def test_a_foreign_program_sees_what_is_booked_and_adds_an_event_beside(world, t
     series = book(world, *(later(first, hours=2, weeks=week) for week in range(4)))
     account = world.start()
     with door(world.server) as origin:
-        there = Khal(tmp_path, origin + account.destination.calendar_id)
+        there = program(tmp_path, origin + account.destination.calendar_id)
         assert len(expected()) == 8
-        assert there.shown(FIRST, DAYS) == expected()
-        there.add(*LUNCH)
+        assert there.shown(FIRST, DAYS, expected()) == expected()
+        added = [LUNCH] if program is Khal else []
+        for one in added:
+            there.add(*one)
         moved.change(world.user, later(moved, days=1, hours=3))
         cancelled.set_status("cancelled", world.user)
         series[1].change(world.user, later(series[1], hours=1), which="following")
         series[3].cancel(world.user, which="one")
         account = world.settle(world.run(account), 2)
         assert len(expected()) == 6
-        assert there.shown(FIRST, DAYS) == expected(LUNCH)
+        assert there.shown(FIRST, DAYS, expected(*added)) == expected(*added)
         account = world.assert_still(account)
-        assert len(world.listed(account)) == 7
+        assert len(world.listed(account)) == 6 + len(added)
