@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from base import vault
@@ -11,7 +12,7 @@ from base.database import database
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 from sync.providers import registry
-from sync.providers.errors import ProviderError, ScopeMissing, Unanswered
+from sync.providers.errors import AuthExpired, ProviderError, ScopeMissing, Unanswered
 from sync.tables import starting
 from sync.tables.accounts import Account
 
@@ -73,6 +74,14 @@ def sign_in(
     return starting.connect(
         user, kind, name[:254], vault.seal(login), (), None, place=place, known=known
     )
+
+
+def typed(account: Account) -> tuple[str, str]:
+    """Address and name as the person typed them; both empty where the login cannot be opened."""
+    way = registry.of(account.kind).by_password
+    with suppress(AuthExpired):
+        return way.user_of(gateway.opened_login(account.sealed)) if way else ("", "")
+    return "", ""
 
 
 def follow(user: User, kind: str, address: str, known: Account | None = None) -> Account:

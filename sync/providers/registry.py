@@ -35,6 +35,7 @@ from .microsoft.scopes import scopes as microsoft_scopes
 from .microsoft.shapes import provisional_id
 from .published.adapter import ONLY, Published
 from .published.signing_in import PublishedSignIn
+from .values import Asked
 
 
 class Scopes(Protocol):
@@ -55,6 +56,7 @@ class PasswordSignIn(Protocol):
     asks_address: bool  # of the server; else it is known
     passwords: str  # the page that makes a password for programs; "" if there is none
     steps: str  # the steps there, in words
+    asked: Asked  # what is typed here
     lacks: str  # what this server cannot do, in words; ""
 
     def written(self, address: str, user: str, secret: str, zone_name: str) -> str:

@@ -3,13 +3,33 @@
 import hashlib
 import hmac
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from base.catalogue import lazy
 from base.text import clean
 from sync.events.event import Mark
 
 TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person types to sign in, in words. `address`: of the server, with its hint.
+    `is_for_programs`: the password is made for programs, and can be deleted alone.
+    """
+
+    address: str = lazy("Address of the server, or your e-mail address")
+    address_hint: str = lazy(
+        "Such as cloud.example.org, or the CalDAV address from the settings of your calendar."
+    )
+    user: str = lazy("User name, often your e-mail address")
+    password: str = lazy("App password")
+    is_for_programs: bool = True
+
+
+ASKED = Asked()
 
 
 def digest(mark: Mark, secret: bytes) -> bytes:

@@ -22,11 +22,13 @@ NO_ADDRESS = lazy("This is no address. Write an e-mail address, or one such as c
 
 
 class Password(Form):
-    address = Line(lazy("Address of the server, or your e-mail address"), 500)
-    user = Line(lazy("User name, often your e-mail address"), 254, lazy("Write your user name"))
+    """Its labels are those of the service: `values.Asked`."""
+
+    address = Line("", 500)
+    user = Line("", 254, lazy("Write your user name"))
     # never shown again: see `views.kit.signing_in.SECRET_FIELDS`
     password = PasswordField(
-        lazy("App password"),
+        "",
         [Needed(lazy("Write or paste the password")), Length(max=500)],
         render_kw={"autocomplete": "off"},
     )
@@ -40,6 +42,8 @@ class Password(Form):
     def __init__(self, kind: str, known: Account | None, *args, **kwargs):
         super().__init__(*args, **kwargs)
         way = registry.of(kind).by_password
+        for name in ("address", "user", "password"):
+            self[name].label.text = getattr(way.asked, name)
         if known or not way.asks_address:
             del self.address
         if known:
@@ -58,6 +62,10 @@ def show(
     existing one.
     """
     row, known = registry.of(kind), used(account)
+    if form is None:
+        typed = arrival.typed(account) if account else ("", "")
+        before = dict(zip(("address", "user"), typed, strict=True))
+        form = Password(kind, known, formdata=None, data=before)
     return htmx.show(
         "sync/password.html",
         "sync/_password.html",
@@ -66,7 +74,7 @@ def show(
         way=row.by_password,
         known=known,
         account=account,
-        form=form or Password(kind, known, formdata=None),
+        form=form,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from base.catalogue import lazy
+from sync.providers.values import ASKED, Asked
 
 SERVICE = "_caldavs._tcp"  # with TLS; without it a password would travel unencrypted
 WELL_KNOWN = "/.well-known/caldav"  # RFC 6764, 5
@@ -17,9 +18,9 @@ HOSTS_OF_DOMAIN = ("", "caldav.", "dav.", "cloud.")
 @dataclass(frozen=True)
 class CalDavService:
     """One service. `url`: the first address to ask; "": the person types an address. `passwords`:
-    the page that makes a password for programs. `steps`: the steps on it. `lacks`: what the
-    service cannot do. `is_hosted`: it has many users and is asked at a slow pace.
-    `is_widespread`: many people use it, so pages name it first.
+    the page that makes a password for programs. `steps`: the steps on it. `asked`: what is typed
+    here. `lacks`: what the service cannot do. `is_hosted`: it has many users and is asked at a slow
+    pace. `is_widespread`: many people use it, so pages name it first.
     """
 
     key: str
@@ -29,6 +30,7 @@ class CalDavService:
     url: str = ""
     passwords: str = ""
     steps: str = ""
+    asked: Asked = ASKED
     lacks: str = ""
     is_hosted: bool = True
     is_widespread: bool = False
@@ -56,6 +58,7 @@ SERVICES = {
                 " Two-factor sign-in must be on. Changing your Apple password ends it, and you"
                 " connect again."
             ),
+            Asked(user=lazy("E-mail address of your Apple account")),
             domains=("icloud.com", "me.com", "mac.com"),
             is_widespread=True,
         ),
@@ -67,6 +70,7 @@ SERVICES = {
             "https://caldav.fastmail.com/.well-known/caldav",
             "https://app.fastmail.com/settings/security/apps",
             lazy("Make a new app password there, with access to calendars."),
+            Asked(user=lazy("Your Fastmail address")),
             domains=("fastmail.com", "fastmail.fm"),
         ),
         CalDavService(
@@ -80,6 +84,11 @@ SERVICES = {
                 "In Nextcloud open Settings, then Security, and make an app password at the end of"
                 " the page."
             ),
+            Asked(
+                lazy("Address of your Nextcloud"),
+                lazy("As in your browser, such as cloud.example.org."),
+                lazy("Your user name in Nextcloud"),
+            ),
             is_hosted=False,
         ),
         CalDavService(
@@ -92,6 +101,11 @@ SERVICES = {
             lazy(
                 "Make an application-specific password there. Then open the settings of your"
                 " calendar in Zoho and copy its CalDAV address."
+            ),
+            Asked(
+                lazy("CalDAV address of your calendar"),
+                lazy("From the settings of that calendar in Zoho."),
+                lazy("Your Zoho address"),
             ),
             lazy(
                 "Zoho gives programs one calendar at a time, and makes none for them: make a"
@@ -109,6 +123,11 @@ SERVICES = {
                 "With two-factor sign-in, make an application password there. Otherwise use your"
                 " password."
             ),
+            Asked(
+                user=lazy("Your mailbox.org address"),
+                password=lazy("Application password, or your password"),
+                is_for_programs=False,
+            ),
             domains=("mailbox.org",),
         ),
         CalDavService(
@@ -119,6 +138,11 @@ SERVICES = {
             "https://posteo.de:8443/",
             "",
             lazy("Use the password of your Posteo account."),
+            Asked(
+                user=lazy("Your Posteo address"),
+                password=lazy("Password of your Posteo account"),
+                is_for_programs=False,
+            ),
             lazy("Posteo makes no calendars for programs: make one for bookings in Posteo first."),
             domains=("posteo.de", "posteo.net"),
         ),

@@ -22,6 +22,7 @@ class CalDavSignIn:
         self.service = service
         self.asks_address = not service.url
         self.passwords, self.steps, self.lacks = service.passwords, service.steps, service.lacks
+        self.asked = service.asked
 
     def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
         known_servers.beginnings(self.service, address or user)

@@ -6,6 +6,7 @@ import json
 from base.outgoing import exchange
 from base.outgoing.line import Client
 from sync.providers.errors import AuthExpired
+from sync.providers.values import ASKED
 
 from .fetching import https
 
@@ -14,6 +15,7 @@ class PublishedSignIn:
     """See `registry.PasswordSignIn`. There is no name, and no server to find."""
 
     asks_address, passwords, steps, lacks = True, "", "", ""
+    asked = ASKED
 
     def written(self, address: str, user: str, secret: str, zone_name: str) -> str:
         """The login: the address, and the clock of times without a zone. Raises ValueError."""

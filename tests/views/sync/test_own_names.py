@@ -51,6 +51,8 @@ def give(pat, row, name):
 def test_a_name_of_ones_own_stands_wherever_that_of_the_file_stood(pat, row):
     page, list_page = f"/sync/calendars/{row.id}", "/sync/"
     assert TOLD in text_of(pat.get(page)) and TOLD in text_of(pat.get(list_page))
+    assert f"the name that the calendar gives itself, “{TOLD}”." in text_of(pat.get(page))
+    assert "One is missing?" not in text_of(pat.get(list_page))  # an address has one
     assert give(pat, row, f"  {OWN} ").status_code == 303
     assert names(row) == (OWN, TOLD)
     assert OWN in text_of(pat.get(page)) and OWN in text_of(pat.get(list_page))

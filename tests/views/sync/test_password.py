@@ -2,6 +2,9 @@
 shown.
 """
 
+import html
+import re
+
 import httpx
 import pytest
 from caldav_servers import SECRET, USER, Server
@@ -51,6 +54,36 @@ def test_the_page_says_where_the_password_is_made_and_asks_nobody(pat, server):
     assert "makes none for them" in pat.get("/connect/caldav-zoho/departure").get_data(as_text=True)
     assert pat.get("/connect/google/departure").status_code == 404
     assert server.app.requests == []
+
+
+@pytest.mark.parametrize(
+    ("service", "asked"),
+    [
+        ("apple", ["E-mail address of your Apple account", "App password"]),
+        ("zoho", ["CalDAV address of your calendar", "Your Zoho address", "App password"]),
+        ("posteo", ["Your Posteo address", "Password of your Posteo account"]),
+        ("nextcloud", ["Address of your Nextcloud", "Your user name in Nextcloud", "App password"]),
+    ],
+)
+def test_each_service_asks_in_its_own_words(pat, service, asked):
+    body = pat.get(f"/connect/caldav-{service}/departure").text
+    form = body.split('id="password-form"')[1]
+    labels = re.findall(r"<label[^>]*>([^<]*)</label>", form)
+    assert [html.unescape(one).strip() for one in labels] == asked
+    assert ("delete it" in form) == ("App password" in asked)
+    assert "/help/two-way-caldav" in body
+
+
+def test_what_was_typed_comes_back_to_be_corrected_but_never_the_password(pat, server):
+    send(pat, address="cloud.test", user="robbin", password="hunter2")
+    account = Account.get()
+    first_list.read(account.id)
+    assert "Nextcloud is not syncing yet; see above." in text_of(pat.get(f"/sync/?mode={KIND}"))
+    page = pat.get(f"/connect/{KIND}/departure?account={account.id}").text
+    assert 'value="cloud.test"' in page and 'value="robbin"' in page and "hunter2" not in page
+    Account.update(sealed="of another key").execute()
+    page = pat.get(f"/connect/{KIND}/departure?account={account.id}").text
+    assert 'name="user"' in page and "robbin" not in page
 
 
 def test_signing_in_asks_no_server_and_a_job_follows(pat, linden, server):
