@@ -27,7 +27,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 PATIENCE_SECONDS = 240
 MINUTE = "%Y-%m-%d %H:%M"
-ONE_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+ONE_HOP = {  # headers that are not passed on: here each answer is unpacked
+    *("connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding")
+}
 ALL_DAY = 8  # Thunderbird's flag of an event
 
 
@@ -55,14 +57,15 @@ def door(server) -> Iterator[str]:
         sent = {
             name.removeprefix("HTTP_").replace("_", "-"): value
             for name, value in environ.items()
-            if value and (name.startswith("HTTP_") or name in ("CONTENT_TYPE", "HTTP_HOST"))
+            if value and (name.startswith("HTTP_") or name == "CONTENT_TYPE")
         }
+        sent["ACCEPT-ENCODING"] = "identity"
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         answer = http.request(
             environ["REQUEST_METHOD"],
             server.origin + environ["REQUEST_URI"],
             content=body,
-            headers={**sent, "Accept-Encoding": "identity"},
+            headers=sent,
         )
         told = [(name, value) for name, value in answer.headers.items() if name not in ONE_HOP]
         start_response(f"{answer.status_code} Told", told)
