@@ -16,8 +16,8 @@ TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person types to sign in, in words. `address`: of the server, with its hint.
-    `is_for_programs`: the password is made for programs, and can be deleted alone.
+    """Labels of the fields that a person fills in to sign in. `address`: of the server, with its
+    hint. `is_for_programs`: the password is made for programs, and can be deleted alone.
     """
 
     address: str = lazy("Address of the server, or your e-mail address")

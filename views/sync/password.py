@@ -22,7 +22,7 @@ NO_ADDRESS = lazy("This is no address. Write an e-mail address, or one such as c
 
 
 class Password(Form):
-    """Its labels are those of the service: `values.Asked`."""
+    """The form for signing in, labelled in the words of the service (`values.Asked`)."""
 
     address = Line("", 500)
     user = Line("", 254, lazy("Write your user name"))

@@ -268,7 +268,8 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "external": external,
         "out_of_reach": {account.id: stray_events.out_of_reach(account) for account in accounts},
         "account_id": account_id,
-        "may_leave_events": goal != "new-start" and bool(accounts),
+        "may_leave_events": goal != "new-start"
+        and not all(registry.of(account.kind).reads_only for account in accounts),
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
         "feeds": owned.count(current_user),

@@ -1,14 +1,16 @@
 """Sentences about connected accounts. They only word facts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import day_names, scheduling
-from base.catalogue import _, lazy, ngettext, paragraph
+from base.catalogue import _, lazy, listed, ngettext, paragraph
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
+from sync.providers import registry
+from sync.providers.registry import ProviderRow
 from sync.tables import account_names, mappings, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
@@ -278,3 +280,35 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
             max=f"{max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f}",
         ),
     )
+
+
+def so_far(connected: Mapping[str, str], kind: str) -> str:
+    """The sentence about a provider with an account: which providers have begun (`connected`, their
+    names by kind), or that this one has not.
+    """
+    if kind not in connected:
+        return _("{name} is not syncing yet; see above.", name=registry.of(kind).name)
+    return ngettext(
+        "{names} is connected; see above.",
+        "{names} are connected; see above.",
+        len(connected),
+        names=listed(connected.values()),
+    )
+
+
+def forgetting(provider: ProviderRow) -> str:
+    """The sentence about our access to an account that is disconnected."""
+    way, removal, company = provider.by_password, provider.removal, provider.company
+    if provider.reads_only:
+        return _("We forget the address.")
+    if way and not way.asked.is_for_programs:
+        return _("We forget the password.")
+    if way:
+        return _("We forget the password; delete it there as well, in {place}.", place=removal)
+    if removal:
+        return _(
+            "We forget {company}’s permission; withdraw it there as well, at {place}.",
+            company=company,
+            place=removal,
+        )
+    return _("{company}’s permission is given back.", company=company)

@@ -161,9 +161,13 @@ def test_several_addresses_are_read_each_once(linden, clock, outside):
     assert [row.calendar.account_id for row in ExternalEvent.select()] == [first.id]
 
 
-def test_disconnecting_asks_nobody_and_leaves_nothing(linden, clock, outside):
+def test_disconnecting_asks_nobody_and_leaves_nothing(linden, clock, outside, signed_in):
     outside.publish(answer(calendar(event())))
     account = follow(linden, outside)
+    page = signed_in(linden.pat).get(f"/sync/accounts/{account.id}/disconnection")
+    asked = text_of(page).partition("Disconnect?")[2].partition("Leave it as it is")[0]
+    assert "We forget the address." in asked and "1 event that came from" in asked
+    assert not any(word in asked for word in ("password", "of ours", "we created"))
     outside.publish(answer(b"", "410 Gone"))
     ending.leave(account, linden.pat, "disconnect")
     run.run(account.id)

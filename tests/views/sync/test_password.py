@@ -12,10 +12,11 @@ from caldav_sync_world import CalDavSyncWorld
 from online_world import text_of
 
 from sync.connect import gateway
+from sync.providers import registry
 from sync.tables import starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import first_list
-from views.sync import connect_words
+from views.sync import connect_words, two_way_words
 
 KIND = "caldav-nextcloud"
 
@@ -72,6 +73,20 @@ def test_each_service_asks_in_its_own_words(pat, service, asked):
     assert [html.unescape(one).strip() for one in labels] == asked
     assert ("delete it" in form) == ("App password" in asked)
     assert "/help/two-way-caldav" in body
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("caldav-posteo", "We forget the password."),
+        (KIND, "We forget the password; delete it there as well, in the settings of"),
+        ("microsoft", "We forget Microsoft’s permission; withdraw it there as well, at"),
+        ("google", "Google’s permission is given back."),
+        ("published", "We forget the address."),
+    ],
+)
+def test_what_becomes_of_access_is_said_for_each_way_in(kind, said):
+    assert two_way_words.forgetting(registry.of(kind)).startswith(said)
 
 
 def test_what_was_typed_comes_back_to_be_corrected_but_never_the_password(pat, server):
