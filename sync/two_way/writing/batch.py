@@ -299,14 +299,16 @@ class Batch:
 
 
 def _is_undone(step: Write, answer: RemoteEvent, former: MappingRow | None) -> bool:
-    """Whether a good answer shows other times than were written, or the event as it was before. If
-    it says so several times, it is believed: some servers change what they are given.
+    """Whether a good answer shows other times than were written, or the event as it was before. A
+    text as before is believed if a new version has it several times: some servers change what
+    they are given. Other times, or the version from before, are never believed.
     """
-    if former is not None and former.tries >= SURE:
-        return False
     shows, asked = fingerprint(answer), wanted(step.event)
-    is_as_before = former is not None and shows == former.fingerprint != asked
-    return is_as_before or shows.partition(" ")[0] != asked.partition(" ")[0]
+    if shows.partition(" ")[0] != asked.partition(" ")[0]:
+        return True
+    if former is None or not shows == former.fingerprint != asked:
+        return False
+    return answer.etag in ("", former.etag) or former.tries < SURE
 
 
 def is_fault(error: ProviderError | None) -> bool:

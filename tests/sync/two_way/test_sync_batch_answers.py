@@ -156,7 +156,7 @@ class Loses(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 2, 5])
 @pytest.mark.parametrize("does", ["move", "hide"])
 def test_a_change_that_was_answered_and_not_done_is_repeated(world, does, times):
     world.user.change_sync(identifier="full_name")
@@ -173,7 +173,7 @@ def test_a_change_that_was_answered_and_not_done_is_repeated(world, does, times)
         world.user.change_sync(identifier="none")
     world.run(account)
     assert MappingRow.get().problem == "unchanged"  # nobody refused it
-    for minutes in (7, 12):
+    for minutes in (7, 12, 25, 45, 85):
         world.later(minutes=minutes)
         world.run(account)
     assert not loses.events
