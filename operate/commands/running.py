@@ -135,8 +135,9 @@ def _check_key_and_restore() -> None:
         except processes.AlreadyRuns:
             why = _("it is still at work, or another part finishes it")
         finally:
-            if not models.database.is_closed():
-                models.database.close()
+            # no connection may be shared with processes that are forked later: they would go on in
+            # each other's transactions
+            models.database.obj.close_all()
         if attempt == 0:
             say(_("A restore is not finished, and {why}. Waiting for it.", why=why))
         time.sleep(1)
@@ -271,8 +272,6 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
 def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
     """Run the web server alone."""
     _check_part()
-    # no connection may be shared with the processes that are forked now
-    models.database.obj.close_all()
     try:
         status = web_server.serve(
             listening or web_server.listen(own_settings().host, own_settings().port),

@@ -14,6 +14,7 @@ from peewee import SqliteDatabase
 import models
 from base.database import is_sqlite, open_database
 from operate import migrate
+from operate.commands import running
 
 # ---- what the database holds ----
 
@@ -153,6 +154,16 @@ def test_a_part_alone_waits_for_a_database_that_is_behind(migrated_app):
     assert browser.get("/sign-in").status_code in (200, 303)
     assert models.database.obj.guard is None
     models.database.obj.close_all()
+
+
+def test_a_part_keeps_no_connection_that_its_forks_would_share(migrated_app):
+    models.database.obj.close_all()
+    try:
+        with migrated_app.app_context():
+            running._check_part()
+        assert not models.database.obj._connections and not models.database.obj._in_use
+    finally:
+        models.database.obj.guard = None
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty):
