@@ -146,7 +146,7 @@ def create_front() -> Front:
 
 
 def _connect() -> None:
-    region.begin()
+    region.write_for()
     if (
         request.blueprint not in ("probes", "metrics", "installing")
         and request.endpoint != "static"
@@ -155,7 +155,7 @@ def _connect() -> None:
 
 
 def _disconnect(error: BaseException | None) -> None:
-    region.begin()
+    region.write_for()
     if not database.is_closed() and not database.in_transaction():
         database.close()
 

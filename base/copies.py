@@ -88,7 +88,7 @@ def place(feed_uuid: str, token: str) -> str:
     )
 
 
-def keep(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
+def keep_copy(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
     """Keep a body that was read when the clinic's newest revision was `clinic_rev`.
 
     Returns whether it is kept. Raises TooLarge.
@@ -122,7 +122,7 @@ def extend(key: str) -> bool:
     return _asked("expire", key, KEPT_SECONDS) not in (0, False)
 
 
-def find(key: str) -> Copy | None:
+def find_copy(key: str) -> Copy | None:
     """The copy, if there is one that our keys open."""
     sealed = _asked("get", key)
     try:

@@ -38,7 +38,7 @@ _DEFAULT = Region()
 current: ContextVar[Region] = ContextVar("region", default=_DEFAULT)
 
 
-def begin(chosen: Region | None = None) -> None:
+def write_for(chosen: Region | None = None) -> None:
     """Write for this region from now on in this thread; None: for the default one."""
     current.set(chosen or _DEFAULT)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import region, scheduling
 
 
-def find(text: str) -> str | None:
+def find_zone(text: str) -> str | None:
     """The zone of this name, city or short name; None if there is none, or several."""
     if scheduling.is_zone(text):
         return text

@@ -83,7 +83,7 @@ def run() -> None:
 def _connect(user: User, address: str) -> Account:
     exchange.set_up(read_allowed(ALLOWED))
     account = arrival.sign_in(user, KIND, address, ROBIN, SECRET)
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     starting.start(Account.get_by_id(account.id), user, "Kalends bench", "Europe/London")
     return Account.get_by_id(account.id)
 

@@ -84,7 +84,7 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
     migrate.migrate()
     link, _ = clinics.fill(1, BOOKINGS)
     key = environment["KALENDS_SECRET_KEY"]
-    found = feeds.check(
+    found = feeds.check_address(
         [key],
         str(link.uuid),
         feeds.token(key, str(link.uuid), link.salt),

@@ -74,7 +74,7 @@ class Outside:
             for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()
         }
         account = arrival.arrive(user, self.kind, out, query)
-        first_list.read(account.id)
+        first_list.read_list(account.id)
         starting.start(account, user, "Kalends bench", "Europe/London")
         if sources:
             for row in account.calendars.where(RemoteCalendar.is_primary):

@@ -73,9 +73,9 @@ def book(history: History, chance: random.Random) -> None:
         chosen_time.hold(page, ticket, ticket.nonce)
     who = Details(f"Visitor {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     as_request = chance.random() < 0.3
-    made = making.take(page, ticket, who, as_request=as_request)
+    made = making.book_once(page, ticket, who, as_request=as_request)
     if chance.random() < 0.2:
-        assert making.take(page, ticket, who, as_request=as_request).id == made.id
+        assert making.book_once(page, ticket, who, as_request=as_request).id == made.id
 
 
 def wait(history: History, chance: random.Random) -> None:
@@ -85,7 +85,7 @@ def wait(history: History, chance: random.Random) -> None:
     page, ticket = _chosen(history, chance)
     who = Details(f"Waiting {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     sent = SentForm(who, {}, reads_mail=True)
-    hold = waiting.begin(page, ticket, sent, ticket.nonce)
+    hold = waiting.hold_and_wait(page, ticket, sent, ticket.nonce)
     if chance.random() < 0.5:
         waiting.finish(page, ticket, sent, waiting.outcome_of(page, ticket, hold))
     else:

@@ -14,7 +14,7 @@ from base.tables.time_off import TimeOff
 from models import Practitioner, Service
 
 from .offers import ServiceTerms
-from .question_rows import Working, barring, read
+from .question_rows import Working, barring, read_rows
 from .rules import OnlineRules, OnlineSettings
 from .turns import at_one_time
 
@@ -87,7 +87,7 @@ def free_times(
         return
     takes_turns = proposes and len(wishes) > 1
     with_shares = takes_turns and start < end
-    working = read(
+    working = read_rows(
         [wish.calendar for wish in wishes],
         start,
         end,

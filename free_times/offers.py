@@ -90,7 +90,7 @@ def _there(own: Offer | None) -> Offer | None:
     return own if own is not None and own.id is not None else None
 
 
-def rows(service: Service) -> dict[int, Offer]:
+def offers_of(service: Service) -> dict[int, Offer]:
     """The calendars' own rows, by calendar."""
     return {row.practitioner_id: row for row in Offer.select().where(Offer.service == service)}
 
@@ -118,7 +118,7 @@ def set_offers(
     as they are.
     """
     with alone(service):
-        there = rows(service)
+        there = offers_of(service)
         for calendar, values in own.items():
             row = there.get(calendar)
             if values is None:

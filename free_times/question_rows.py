@@ -45,7 +45,7 @@ class Working:
     full: list[FromTo] = field(default_factory=list)  # days at the limit of online bookings
 
 
-def read(
+def read_rows(
     calendars: Sequence[Practitioner],
     start: datetime,
     end: datetime,

@@ -13,7 +13,7 @@ from base.working_time import DAY, Stretch
 from models import Booking
 
 from .finding import Wish
-from .question_rows import Working, read
+from .question_rows import Working, read_rows
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def reasons(
     longest = timedelta(minutes=max((wish.minutes for wish in wishes), default=0))
     calendars = [wish.calendar for wish in wishes]
     own = [wish.rules for wish in wishes]
-    working = read(calendars, at - DAY, at + longest + DAY, but=but, rules=own, with_sources=True)
+    working = read_rows(
+        calendars, at - DAY, at + longest + DAY, but=but, rules=own, with_sources=True
+    )
     since = earliest or (scheduling.utc_now() if any(own) else at)
     found = [
         hindrances(

@@ -307,7 +307,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
 def _day(at: datetime, reader: User) -> str:
     """The day of an instant in the zone and the format of the letter's reader: 20 November."""
     with region.using(reader.region):
-        return day_names.plain(at.astimezone(own_zone.of(reader)), year=False)
+        return day_names.plain(at.astimezone(own_zone.zone_in_letters(reader)), year=False)
 
 
 def _body(template: str, **context: object) -> str:

@@ -70,7 +70,7 @@ def client(letter: Letter) -> Patient | None:
 
 def offer(letter: Letter) -> EarlierOffer | None:
     """The offer of an earlier time that a letter makes."""
-    rows = offering.rows().where(
+    rows = offering.full_offers().where(
         EarlierOffer.id == letter.about, EarlierOffer.clinic == letter.clinic_id
     )
     found: EarlierOffer | None = rows.get_or_none()

@@ -35,7 +35,7 @@ class Queue:
     last_failed: int = 0  # the id of the newest
 
 
-def of(clinic: Clinic) -> dict[str, Queue]:
+def queues_of(clinic: Clinic) -> dict[str, Queue]:
     """The clinic's two queues, by name: for e-mails and for its text messages."""
     names = MAIL, texts.queue_of(clinic.id)
     found = {name: Queue() for name in names}

@@ -95,7 +95,7 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
     client = loading.client(letter)
     if client is None or not client.texts:
         return None
-    found = to_clients.told(letter, client)
+    found = to_clients.bookings_in(letter, client)
     kept = [
         (booking, kind)
         for booking, due, was in found

@@ -61,7 +61,7 @@ def changed(letter: Letter) -> Text | None:
     settings = LetterSettings.of(letter.clinic_id)
     if client is None or not client.email:
         return None
-    rows = [one for one in told(letter, client) if settings.writes_about(one[0])]
+    rows = [one for one in bookings_in(letter, client) if settings.writes_about(one[0])]
     if not rows:
         return None
     made = made_of(rows[0][0])
@@ -75,7 +75,7 @@ def bookings_of(letter: Letter) -> Sequence[Booking]:
     return Booking.of_ids(letter.clinic_id, ids)
 
 
-def told(letter: Letter, client: Patient) -> list[tuple[Booking, str, ClientFacts | None]]:
+def bookings_in(letter: Letter, client: Patient) -> list[tuple[Booking, str, ClientFacts | None]]:
     """The contents of the letter, by booking: the booking, its change, and the state that the
     client knows. A booking that the client no longer has is described as they knew it.
     """

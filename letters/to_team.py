@@ -149,7 +149,7 @@ def write_due() -> None:
 
 
 def _write_where_due(choice: TeamLetters, at: datetime) -> None:
-    local = at.astimezone(own_zone.of(choice.user))
+    local = at.astimezone(own_zone.zone_in_letters(choice.user))
     if not AT <= local.time() < LATEST:
         return
     day = local.date().isoformat()
@@ -168,7 +168,7 @@ def morning(letter: Letter) -> Text | None:
     person = loading.reader(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
-    zone = own_zone.of(person)
+    zone = own_zone.zone_in_letters(person)
     day = datetime.fromisoformat(letter.detail["day"]).date()
     if scheduling.local_day(scheduling.utc_now(), zone) != day:
         return None

@@ -69,7 +69,7 @@ def refresh_holidays() -> None:
 
 def check_overlaps() -> None:
     """Look for bookings that overlap, once a day."""
-    in_turn(overlap_check.check, timedelta(days=1))
+    in_turn(overlap_check.check_clinics, timedelta(days=1))
 
 
 SWEPT = (intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse)

@@ -42,14 +42,14 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
             (
                 _(
                     "{company} is the imitation that comes with Kalends.",
-                    company=registry.of(kind).company,
+                    company=registry.row_of(kind).company,
                 )
                 if known.is_sandbox
                 else (
                     _(
                         "{company} is set up. Register there this redirect URI,"
                         " exactly: {base_url}/connect/{kind}",
-                        company=registry.of(kind).company,
+                        company=registry.row_of(kind).company,
                         base_url=settings.base_url,
                         kind=kind,
                     )
@@ -58,7 +58,7 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
         )
     said = ""
     if real:
-        is_well, said = _registrable(settings.base_url, [registry.of(kind) for kind in real])
+        is_well, said = _registrable(settings.base_url, [registry.row_of(kind) for kind in real])
         yield is_well, said
         yield _live(settings)
     yield from (finding for finding in _not_set_up(settings) if finding[1] != said)
@@ -209,7 +209,7 @@ def _locked_out(accounts: list[Account]) -> Iterator[str]:
             whose=whose,
         )
     for kind in sorted({account.kind for account in stuck if _is_testing(account)}):
-        row = registry.of(kind)
+        row = registry.row_of(kind)
         yield (
             _(
                 "{company} ended access about seven days after it was given. The project is"
@@ -227,7 +227,7 @@ def _refused(accounts: list[Account]) -> Iterator[str]:
         (account.kind, account.health_word) for account in accounts if account.health == "operator"
     }
     for kind, word in sorted(words):
-        row = registry.of(kind)
+        row = registry.row_of(kind)
         yield (
             _(
                 "{company} refuses this Kalends as a whole ({word}). Check its client id and"
@@ -249,7 +249,7 @@ def _opens(account: Account) -> bool:
 
 def _is_testing(account: Account) -> bool:
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    return registry.of(account.kind).ends_as_on_trial(days)
+    return registry.row_of(account.kind).ends_as_on_trial(days)
 
 
 def _count(accounts: list[Account]) -> str:

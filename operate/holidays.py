@@ -40,7 +40,7 @@ def regions(country: str) -> dict[str, str]:
     return dict(sorted(named.items(), key=lambda pair: pair[1]))
 
 
-def of(country: str, region: str, first: date, last: date) -> dict[date, str]:
+def public_holidays(country: str, region: str, first: date, last: date) -> dict[date, str]:
     """The public holidays from `first` to `last` and their names, in English if the package has
     them in English. Empty for an unknown country.
     """
@@ -64,7 +64,7 @@ def choose(venue: Venue, country: str, region: str, actor: User | None) -> None:
         _refresh(venue)
 
 
-def listed(venue: Venue) -> list[DatedHours]:
+def coming_holidays(venue: Venue) -> list[DatedHours]:
     """The venue's holidays of the year ahead, by date."""
     return list(DatedHours.select().where(*_ahead(venue)).order_by(DatedHours.day))
 
@@ -72,7 +72,7 @@ def listed(venue: Venue) -> list[DatedHours]:
 def tick(venue: Venue, days: set[date], actor: User | None) -> None:
     """Close the venue on these of its holidays and on no others."""
     with alone(venue):
-        for row in listed(venue):
+        for row in coming_holidays(venue):
             if row.counts != (row.day in days):
                 row.counts = row.day in days
                 row.save(only=[DatedHours.counts])
@@ -92,8 +92,10 @@ def _refresh_alone(venue: Venue) -> None:
 
 def _refresh(venue: Venue) -> None:
     today = scheduling.local_day(scheduling.utc_now(), venue.zone)
-    wanted = of(venue.country, venue.region, today, today + AHEAD) if venue.country else {}
-    there = {row.day: row for row in listed(venue)}
+    wanted = (
+        public_holidays(venue.country, venue.region, today, today + AHEAD) if venue.country else {}
+    )
+    there = {row.day: row for row in coming_holidays(venue)}
     every = DatedHours.select().where(DatedHours.venue == venue, DatedHours.is_holiday)
     unticked = {row.name for row in every if not row.counts}
     for day, row in there.items():

@@ -99,7 +99,7 @@ def guard(keys: Sequence[str]) -> None:
     database.obj.guard = compare
 
 
-def check(keys: Sequence[str]) -> str:
+def check_keys(keys: Sequence[str]) -> str:
     """The state; it is remembered if the keys certainly belong to this database."""
     found = state(keys)
     if found in ("ours", "new"):

@@ -16,7 +16,7 @@ MOST_KEPT = 20  # pairs of bookings that are stored by id, for either kind
 log = logging.getLogger("kalends.overlaps")
 
 
-def check() -> int:
+def check_clinics() -> int:
     """Check every clinic, and store the result with it. Returns how many clinics failed."""
     return faulty.each("overlaps", Clinic.select(), _check)
 

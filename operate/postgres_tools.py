@@ -42,7 +42,7 @@ def refusing(error: type[Exception]) -> Iterator[None]:
         raise error(str(refusal)) from None
 
 
-def check() -> None:
+def check_tools() -> None:
     """Raise ToolRefused if a backup cannot be made."""
     if shutil.which("pg_dump") is None:
         raise ToolRefused(_("pg_dump is not installed here. {client}", client=_CLIENT))

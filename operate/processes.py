@@ -78,7 +78,7 @@ def _redis(settings) -> Iterator[dict[str, ProcessPart]]:
         return
     with redis_server.embedded_redis(settings) as redis:
         part = ProcessPart(
-            lambda: redis_server.begin(settings),
+            lambda: redis_server.start_redis(settings),
             _each_second(lambda: redis_server.answers(settings)),
             gives_signs=True,
             child=redis,
@@ -86,7 +86,7 @@ def _redis(settings) -> Iterator[dict[str, ProcessPart]]:
         )
         yield {"redis": part}
         if part.child not in (None, redis):
-            redis_server.end(part.child)
+            redis_server.end_redis(part.child)
 
 
 def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:

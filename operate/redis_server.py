@@ -20,7 +20,7 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
     """Redis on a socket that only we can open, within the block. Its queue survives a restart.
     Raises CannotStart.
     """
-    redis = begin(settings)
+    redis = start_redis(settings)
     try:
         for __ in range(200):
             if redis.poll() is not None:
@@ -35,10 +35,10 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
             time.sleep(0.05)
         yield redis
     finally:
-        end(redis)
+        end_redis(redis)
 
 
-def begin(settings) -> subprocess.Popen:
+def start_redis(settings) -> subprocess.Popen:
     """Start it. Raises CannotStart if its folder cannot be used."""
     address = Path(settings.redis_url.removeprefix("unix://"))
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def answers(settings) -> bool:
         return False
 
 
-def end(redis: Child) -> None:
+def end_redis(redis: Child) -> None:
     """Stop it, and wait until it has ended."""
     redis.terminate()
     try:

@@ -13,7 +13,7 @@ def users(clinic: Clinic | int, ids: Collection[int] | None = None) -> dict[int,
     return dict(tuples(User.select(User.id, User.name).where(User.clinic == clinic, *among)))
 
 
-def rows(table: Any, clinic: Clinic) -> dict[int, str]:
+def names_of_rows(table: Any, clinic: Clinic) -> dict[int, str]:
     """The names of the clinic's rows of a table that has names, by id."""
     return dict(tuples(table.select(table.id, table.name).where(table.clinic == clinic)))
 

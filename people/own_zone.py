@@ -12,7 +12,7 @@ def among(calendars: Iterable[Practitioner], user: User) -> ZoneInfo:
     return first.zone if first else ZoneInfo("UTC")
 
 
-def of(user: User) -> ZoneInfo:
+def zone_in_letters(user: User) -> ZoneInfo:
     """The zone of times in letters to the person."""
     return among(Practitioner.listed(user.clinic), user)
 

@@ -68,7 +68,7 @@ class World:
     def sign_in(self, secret=SECRET, kind=KIND):
         known = Account.at(self.user, kind)
         account = arrival.sign_in(self.user, kind, self.server.address, USER, secret, known)
-        first_list.read(account.id)
+        first_list.read_list(account.id)
         return Account.get_by_id(account.id)
 
     def start(self, sources=()):
@@ -118,7 +118,7 @@ class World:
         """Where calendars are made."""
         account = self.sign_in()
         assert account.health == "ok", account.health_word
-        (home,) = login.read(gateway.opened_login(account.sealed)).homes
+        (home,) = login.read_login(gateway.opened_login(account.sealed)).homes
         return urlsplit(home).path
 
     def put(self, calendar, name, lines):

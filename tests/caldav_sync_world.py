@@ -111,7 +111,7 @@ class CalDavSyncWorld(SyncWorld):
 
     def connect(self, user=None, email=None, *granted):
         account = self.arrive(user)
-        first_list.read(account.id)
+        first_list.read_list(account.id)
         return Account.get_by_id(account.id)
 
 

@@ -172,7 +172,7 @@ class World:
 class GoogleWorld(World):
     """Robin's account at the sandbox Google, with a destination calendar of ours."""
 
-    row, first_sync_requests, restores_deleted = registry.of("google"), 30, True
+    row, first_sync_requests, restores_deleted = registry.row_of("google"), 30, True
     promises_ids_of_its_own = True
 
     def __init__(self):
@@ -194,7 +194,7 @@ class GoogleWorld(World):
             f"{BASE_URL}/o/oauth2/v2/auth",
             f"{BASE_URL}/token",
             f"{BASE_URL}/revoke",
-            registry.of("google").oauth_extra,
+            registry.row_of("google").oauth_extra,
         )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()
@@ -323,7 +323,7 @@ class GoogleWorld(World):
 class MicrosoftWorld(World):
     """Robin's mailbox at the sandbox Graph, with a destination calendar of ours."""
 
-    row, first_sync_requests = registry.of("microsoft"), 80
+    row, first_sync_requests = registry.row_of("microsoft"), 80
 
     def __init__(self):
         self.clock = SimpleNamespace(now=NOW)
@@ -348,7 +348,7 @@ class MicrosoftWorld(World):
             graph_seed.CLIENT_SECRET,
             f"{login}/authorize",
             f"{login}/token",
-            extra=registry.of("microsoft").oauth_extra,
+            extra=registry.row_of("microsoft").oauth_extra,
         )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()

@@ -713,11 +713,11 @@ def test_rotation_gives_a_new_salt_and_forgets_the_readers(linden, link, clock):
 def test_a_stopped_link_stays_on_the_list_until_it_is_cleared(linden, link, clock):
     other = Feed.generate(linden.pat, "other", linden.pat, scope="person")
     link.revoke(linden.pat)
-    assert [feed.id for feed in owned.listed(linden.pat)] == [other.id, link.id] and list(
+    assert [feed.id for feed in owned.feeds_of(linden.pat)] == [other.id, link.id] and list(
         owned.living(linden.pat)
     ) == [other]
     link.clear()
-    assert [feed.id for feed in owned.listed(linden.pat)] == [other.id] and again(
+    assert [feed.id for feed in owned.feeds_of(linden.pat)] == [other.id] and again(
         link
     ).revoked_at == clock.now
 

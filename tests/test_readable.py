@@ -249,6 +249,52 @@ def test_each_address_in_a_template_or_a_program_is_one_of_ours(app):
     assert form_tokens.EXEMPT - {*app.blueprints} == set()
 
 
+# A function of a module is called by its module's name or by its own: both must say what it does.
+SAYS_NOTHING = {
+    *("ask", "find", "check", "of", "read", "take", "note", "begin"),
+    *("told", "said", "one", "rows"),
+}
+PARTS_OF_A_PROVIDER = {"adapter", "channels", "contents", "errors", "fetching", "registration"} | {
+    *("scopes", "shapes", "signing_in", "writing"),
+}
+
+
+def answers_a_request(node: ast.FunctionDef) -> bool:
+    """Whether Flask calls it for an address or a command: its name is that of the address."""
+    return any(
+        getattr(one, "attr", "") in {"get", "post", "route", "command"}
+        for decorator in node.decorator_list
+        for one in ast.walk(decorator)
+    )
+
+
+def test_a_function_is_named_after_what_it_asks_finds_or_checks():
+    found = [
+        f"{path.relative_to(TOP)}: {node.name}"
+        for path in PROGRAMS
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and node.name in SAYS_NOTHING
+        and not answers_a_request(node)
+    ]
+    assert found == []
+
+
+def test_a_file_name_stands_for_one_thing():
+    """It may come again as a part that each provider has, and once in views: the page about it."""
+    places: dict[str, list[str]] = {}
+    for path in PROGRAMS:
+        if path.stem != "__init__":
+            places.setdefault(path.stem, []).append(path.relative_to(TOP).parts[0])
+    twice_named = {
+        name: rooms
+        for name, rooms in places.items()
+        if name not in PARTS_OF_A_PROVIDER
+        and (rooms.count("views") > 1 or len(rooms) - rooms.count("views") > 1)
+    }
+    assert len(places) > 250 and twice_named == {}
+
+
 def kinds(path: Path) -> Iterator[str]:
     """The classes that a module makes, also inside of others, and its names for types."""
     for node in nodes(path):

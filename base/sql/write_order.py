@@ -113,12 +113,12 @@ class InTurn:
         database: Any = self
         try:
             how = f"BEGIN {lock_type or database._lock_type}"
-            begin(self._turns, database.connection(), how)
+            begin_statement(self._turns, database.connection(), how)
         except sqlite3.OperationalError as error:
             raise OperationalError(*error.args) from error
 
 
-def begin(turns: ThreadTurns, connection: sqlite3.Connection, statement: str) -> None:
+def begin_statement(turns: ThreadTurns, connection: sqlite3.Connection, statement: str) -> None:
     """Begin a transaction that writes, when it is this thread's turn and nobody else writes.
 
     Tries at equal intervals for as long as the connection would wait (`busy_timeout`). Raises

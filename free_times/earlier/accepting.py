@@ -59,7 +59,7 @@ def _free(offer: EarlierOffer) -> FreeTime | None:
     return matching.free_at(offer.entry, settings, chance, offer.visit, by_hand)
 
 
-def ask(offer: EarlierOffer) -> Certainty:
+def ask_about_offer(offer: EarlierOffer) -> Certainty:
     """Find out, after the press, whether the time is known to be free outside. ASKING: a worker is
     on it, and the hold stays. Call it outside of a transaction. Raises OfferGone.
     """
@@ -70,7 +70,7 @@ def ask(offer: EarlierOffer) -> Certainty:
     page = page_of(offer)
     if not page.settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask(offer.practitioner.user_id, waiting.bound(page))
+    outcome = live.ask_calendars(offer.practitioner.user_id, waiting.bound(page))
     if outcome == Certainty.ASKING:
         with alone(offer):
             if offer.phase != "open":
@@ -89,13 +89,13 @@ def outcome_of(offer: EarlierOffer) -> Certainty | None:
     return freshness.outcome(user_id, offer.pressed_at, waiting.bound(page_of(offer)))
 
 
-def take(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:
+def book_offered(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:
     """Book the offered time for its client, and give up their old one. A second press returns the
     same booking. Raises OfferGone. Raises CannotCheck if a calendar outside could not be asked and
     the clinic lets nobody book then; nothing is changed in that case.
     """
     with alone(offer):
-        entry = entries.rows().where(WaitingEntry.id == offer.entry_id).get()
+        entry = entries.full_entries().where(WaitingEntry.id == offer.entry_id).get()
         offer.entry = entry
         if offer.phase == "taken" and entry.booking is not None:
             return entry.booking
@@ -232,7 +232,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
     second press returns the same booking. Raises OfferGone.
     """
     with alone(entry):
-        entry = entries.rows().where(WaitingEntry.id == entry.id).get()
+        entry = entries.full_entries().where(WaitingEntry.id == entry.id).get()
         booking = entry.booking
         if entry.ended_because == "taken" and booking and booking.starts_at == chance.starts_at:
             return booking
@@ -272,14 +272,14 @@ def finish_unattended() -> None:
     asked.
     """
     late = EarlierOffer.pressed_at <= scheduling.utc_now() - LEFT_AFTER
-    left = offering.rows().where(late, EarlierOffer.phase == "open")
+    left = offering.full_offers().where(late, EarlierOffer.phase == "open")
     faulty.each("earlier_times", left, _finish_one, most=MOST)
 
 
 def _finish_one(offer: EarlierOffer) -> None:
     outcome = outcome_of(offer)
     try:
-        take(
+        book_offered(
             offer,
             Certainty.UNANSWERED if outcome == Certainty.ASKING else outcome or Certainty.FRESH,
         )
@@ -292,7 +292,7 @@ def _tell(offer: EarlierOffer) -> None:
     with alone(offer):
         if offer.pressed_at is None or offer.phase == "taken":
             return
-        entry = entries.rows().where(WaitingEntry.id == offer.entry_id).get()
+        entry = entries.full_entries().where(WaitingEntry.id == offer.entry_id).get()
         pressed_at, starts_at = offer.pressed_at, offer.starts_at
         stop_asking(offer)
         unmade.tell(

@@ -242,7 +242,7 @@ class Wanted:
         }
 
 
-def rows() -> "ModelSelect[WaitingEntry]":
+def full_entries() -> "ModelSelect[WaitingEntry]":
     """Entries with all rows that pages and letters show with them, in one query."""
     return (
         WaitingEntry.select(WaitingEntry, Booking, Practitioner, Venue, Service, Patient)
@@ -259,7 +259,7 @@ def rows() -> "ModelSelect[WaitingEntry]":
 def waiting(clinic: Clinic) -> "ModelSelect[WaitingEntry]":
     """The clinic's entries, the longest waiting first."""
     where = WaitingEntry.clinic == clinic, WaitingEntry.phase == "waiting"
-    return rows().where(*where).order_by(WaitingEntry.created_at, WaitingEntry.id)
+    return full_entries().where(*where).order_by(WaitingEntry.created_at, WaitingEntry.id)
 
 
 def count_taken(clinic: Clinic, since: datetime) -> int:
@@ -271,7 +271,9 @@ def count_taken(clinic: Clinic, since: datetime) -> int:
 def of_booking(booking: Booking) -> WaitingEntry | None:
     """The entry whose client would give up this appointment."""
     return (
-        rows().where(WaitingEntry.booking == booking, WaitingEntry.phase == "waiting").get_or_none()
+        full_entries()
+        .where(WaitingEntry.booking == booking, WaitingEntry.phase == "waiting")
+        .get_or_none()
     )
 
 
@@ -290,7 +292,9 @@ def may_wait(booking: Booking) -> bool:
 
 def made_before(clinic: Clinic, key: uuid.UUID) -> WaitingEntry | None:
     """The entry that the form with this key has made already."""
-    return rows().where(WaitingEntry.uuid == key, WaitingEntry.clinic == clinic).get_or_none()
+    return (
+        full_entries().where(WaitingEntry.uuid == key, WaitingEntry.clinic == clinic).get_or_none()
+    )
 
 
 def token(entry: WaitingEntry) -> str:
@@ -298,13 +302,13 @@ def token(entry: WaitingEntry) -> str:
     return vault.derived(_PURPOSE, f"{entry.uuid}")[0]
 
 
-def find(key: str, given: str) -> WaitingEntry | None:
+def find_entry(key: str, given: str) -> WaitingEntry | None:
     """The entry behind a link; None for every kind of refusal, after the same query."""
     try:
         wanted = uuid.UUID(key)
     except ValueError:
         wanted = uuid.UUID(int=0)
-    row: WaitingEntry | None = rows().where(WaitingEntry.uuid == wanted).get_or_none()
+    row: WaitingEntry | None = full_entries().where(WaitingEntry.uuid == wanted).get_or_none()
     good = [
         secrets.compare_digest(one.encode(), given.encode())
         for one in vault.derived(_PURPOSE, f"{wanted}")

@@ -93,7 +93,7 @@ def _end_offers(clinic: Clinic) -> int:
 
 def _open(clinic: Clinic) -> "ModelSelect[EarlierOffer]":
     where = EarlierOffer.clinic == clinic, EarlierOffer.phase == "open"
-    return offering.rows().where(*where)
+    return offering.full_offers().where(*where)
 
 
 def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:

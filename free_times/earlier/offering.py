@@ -94,7 +94,7 @@ def _candidates(key: object) -> list[str]:
     return vault.derived("an earlier time", f"{key}")
 
 
-def rows() -> "ModelSelect[EarlierOffer]":
+def full_offers() -> "ModelSelect[EarlierOffer]":
     """Offers with entry, appointment, service and calendar at hand."""
     return (
         EarlierOffer.select(EarlierOffer, WaitingEntry, Booking, Service, Practitioner, Venue, User)
@@ -113,20 +113,20 @@ def rows() -> "ModelSelect[EarlierOffer]":
 def latest(waiting: Collection[WaitingEntry], most: int) -> dict[int, list[EarlierOffer]]:
     """The last offers to each entry, by its id, the newest first. One query."""
     found: dict[int, list[EarlierOffer]] = defaultdict(list)
-    mine = rows().where(EarlierOffer.entry.in_([one.id for one in waiting]))
+    mine = full_offers().where(EarlierOffer.entry.in_([one.id for one in waiting]))
     for offer in mine.order_by(EarlierOffer.id.desc()):
         if len(found[offer.entry_id]) < most:
             found[offer.entry_id].append(offer)
     return found
 
 
-def find(key: str, given: str) -> EarlierOffer | None:
+def find_offer(key: str, given: str) -> EarlierOffer | None:
     """The offer behind a link; None for every kind of refusal, after the same query."""
     try:
         wanted = uuid.UUID(key)
     except ValueError:
         wanted = uuid.UUID(int=0)
-    row: EarlierOffer | None = rows().where(EarlierOffer.uuid == wanted).get_or_none()
+    row: EarlierOffer | None = full_offers().where(EarlierOffer.uuid == wanted).get_or_none()
     good = [secrets.compare_digest(one.encode(), given.encode()) for one in _candidates(wanted)]
     return row if row is not None and any(good) else None
 
@@ -218,7 +218,7 @@ def make(
     if is_night(zone):
         raise AtNight
     with alone(entry):
-        entry = entries.rows().where(WaitingEntry.id == entry.id).get()
+        entry = entries.full_entries().where(WaitingEntry.id == entry.id).get()
         if not entry.is_waiting or entry.why_over() or not is_mailed(entry):
             raise CannotOffer
         if _has_open(entry) or (actor is None and _had_today(entry, zone) >= MOST_A_DAY):
@@ -263,7 +263,7 @@ def _had_today(entry: WaitingEntry, zone: ZoneInfo) -> int:
         (Patient.id == client) | (Patient.merged_into == client)
     )
     whose = WaitingEntry.patient.in_(records) if client else WaitingEntry.sealed != ""
-    lately = rows().where(
+    lately = full_offers().where(
         EarlierOffer.clinic == entry.clinic_id,
         EarlierOffer.made_at >= today,
         EarlierOffer.phase != "unsent",

@@ -33,7 +33,7 @@ class TooMany(Exception):
     """The address or number has as many future appointments as may be booked online."""
 
 
-def take(
+def book_if_admitted(
     page: OnlinePage,
     ticket: Ticket,
     details: Details,
@@ -45,14 +45,14 @@ def take(
     looked: str = "",
     judged: FreeTime | None = None,
 ) -> OnlineBooking:
-    """Book the time as `making.take` does, in one transaction that also uses up the proof.
+    """Book the time as `making.book_once` does, in one transaction that also uses up the proof.
 
     `proof`: the answer of the visitor's browser. `reads_mail`: the visitor has typed the code that
     went to the address. `may_mail`: a code can go there. Without any of them it is a request to the
     clinic. `judged`: the free time, if the caller has just checked every rule.
 
-    Raises NeedsCode, TooMany, and what `making.take` raises; then nothing is booked, and the proof
-    can be used again.
+    Raises NeedsCode, TooMany, and what `making.book_once` raises; then nothing is booked, and the
+    proof can be used again.
     """
     found = proofs.nonce_of(proof, ticket.visitor)  # slow, so before the lock
     judged = judged or making.judge(page, ticket)

@@ -36,7 +36,7 @@ class NotOffered(Exception):
     """The time is no longer offered: the offer was withdrawn, changed, answered, or has ended."""
 
 
-def ask(made: OnlineBooking, starts_at: datetime | None) -> Certainty:
+def ask_about_proposed(made: OnlineBooking, starts_at: datetime | None) -> Certainty:
     """Find out, after the press, whether the time that the page showed is known to be free outside.
     ASKING: a worker is on it, and the press is kept. Raises NotOffered. Call it outside of a
     transaction.
@@ -48,7 +48,7 @@ def ask(made: OnlineBooking, starts_at: datetime | None) -> Certainty:
         raise NotOffered
     if not settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask(made.booking.practitioner.user_id, waiting.bound_of(settings))
+    outcome = live.ask_calendars(made.booking.practitioner.user_id, waiting.bound_of(settings))
     if outcome == Certainty.ASKING:
         with alone(made.booking):
             _refresh(made)

@@ -27,7 +27,7 @@ def token(booking: Booking) -> str:
     return vault.derived(_PURPOSE, whose.named(str(booking.uuid), booking))[0]
 
 
-def find(uuid: str, given: str) -> Booking | None:
+def find_by_letter(uuid: str, given: str) -> Booking | None:
     """The booking behind a link; None for every kind of refusal, after the same query."""
     wanted = uuid_of(uuid)
     row: Booking | None = Booking.in_full().where(Booking.uuid == wanted).get_or_none()

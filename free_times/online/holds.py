@@ -115,7 +115,7 @@ def stop_asking(hold: Hold) -> bool:
     return bool(Hold.update(asked_at=None).where(*waits).execute())
 
 
-def of(visitor: str) -> Hold | None:
+def last_hold(visitor: str) -> Hold | None:
     """The last hold of the visit, even if it ran out."""
     return Hold.get_or_none(Hold.visitor == visitor)
 

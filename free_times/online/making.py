@@ -102,7 +102,7 @@ def judge(page: OnlinePage, ticket: Ticket) -> FreeTime | None:
         return None
 
 
-def take(
+def book_once(
     page: OnlinePage,
     ticket: Ticket,
     details: Details,

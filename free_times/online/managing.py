@@ -58,7 +58,7 @@ def uuid_of(text: str) -> UUID:
         return UUID(int=0)
 
 
-def find(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, bool]:
+def find_by_token(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, bool]:
     """The booking behind a link of this clinic, and whether the link is the one from before the
     booking was moved. (None, False) for every kind of refusal: the same query and the same
     comparison whatever the answer.
@@ -188,7 +188,7 @@ def needs_approval(page: OnlinePage, made: OnlineBooking) -> bool:
     )
 
 
-def ask(
+def ask_about_move(
     page: OnlinePage,
     made: OnlineBooking,
     starts_at: datetime,
@@ -208,7 +208,7 @@ def ask(
         raise JustTaken
     if not page.settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask(made.booking.practitioner.user_id, waiting.bound(page))
+    outcome = live.ask_calendars(made.booking.practitioner.user_id, waiting.bound(page))
     if outcome == Certainty.ASKING:
         _hold(page, made, starts_at, origin)
     return outcome
@@ -241,7 +241,7 @@ def outcome_of(page: OnlinePage, made: OnlineBooking) -> tuple[datetime, Certain
     """The time of a waiting move, and the outcome of asking the calendars outside; None if no move
     waits.
     """
-    hold = holds.of(visit_of(made))
+    hold = holds.last_hold(visit_of(made))
     if hold is None or hold.asked_at is None:
         return None
     return hold.starts_at, waiting.outcome(page, hold, made.booking.practitioner.user_id)

@@ -50,7 +50,7 @@ def suggested(text: str, fallback: str = "clinic") -> str:
     return joined if len(joined) > 1 else fallback
 
 
-def find(name: str) -> tuple[PageName, OnlineSettings] | None:
+def find_page(name: str) -> tuple[PageName, OnlineSettings] | None:
     """The page name, as somebody typed it, with its clinic and the clinic's settings. None if no
     page has it, or its page is switched off. One query in each case.
     """

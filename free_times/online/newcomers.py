@@ -50,7 +50,7 @@ def are_added_online() -> Function:
     return fn.EXISTS(_added().where(Booking.patient == Patient.id))
 
 
-def check(client: Patient, actor: User) -> list[int]:
+def mark_checked(client: Patient, actor: User) -> list[int]:
     """Note that the record was checked: it is a separate client, or was merged. Returns the ids
     that it unmarked, for `uncheck`; none if it was checked already.
     """
@@ -67,6 +67,6 @@ def check(client: Patient, actor: User) -> list[int]:
 
 
 def uncheck(clinic: Clinic, ids: Sequence[int]) -> None:
-    """Mark again what `check` returned."""
+    """Mark again what `mark_checked` returned."""
     rows = OnlineBooking.update(is_to_check=True)
     rows.where(OnlineBooking.clinic == clinic, OnlineBooking.id.in_(ids)).execute()

@@ -57,7 +57,7 @@ def _open() -> "ModelSelect[OnlineBooking]":
     return OnlineBooking.select().join(Booking).where(_RUNS, Booking.status == "pending")
 
 
-def of(booking: Booking) -> OnlineBooking | None:
+def request_of(booking: Booking) -> OnlineBooking | None:
     """The request of this booking; None if it is none, or was answered."""
     return _open().where(OnlineBooking.booking == booking).get_or_none()
 
@@ -67,7 +67,7 @@ def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Change
     ChangedMeanwhile if `seen` is not the booking's sequence any more.
     """
     with alone(made.booking) as booking:
-        if of(booking) is None:
+        if request_of(booking) is None:
             return None
         if seen not in (None, booking.sequence):
             raise ChangedMeanwhile
@@ -101,7 +101,7 @@ def offer(
     answered meanwhile. Raises SlotTaken, and ChangedMeanwhile as `decline` does.
     """
     with alone(made.booking) as booking:
-        if of(booking) is None:
+        if request_of(booking) is None:
             return None
         if seen not in (None, booking.sequence):
             raise ChangedMeanwhile

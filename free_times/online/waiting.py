@@ -36,7 +36,7 @@ class CannotCheck(Exception):
 @dataclass(frozen=True)
 class SentForm:
     """The form that a visitor sent to book: the cleaned details, the texts as `typed`, and the
-    replacement for a proof (see `admission.take`).
+    replacement for a proof (see `admission.book_if_admitted`).
     """
 
     details: Details
@@ -46,7 +46,7 @@ class SentForm:
     may_mail: bool = False
 
 
-def ask(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
+def ask_about_time(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
     """Find out whether the ticket's time is known to be free outside now; returns also the free
     time by all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a
     transaction.
@@ -54,7 +54,7 @@ def ask(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
     _service, free = making.still_free(page, ticket)
     if not page.settings.may_block_outside:
         return Certainty.FRESH, free
-    return live.ask(free.wish.calendar.user_id, bound(page)), free
+    return live.ask_calendars(free.wish.calendar.user_id, bound(page)), free
 
 
 def outcome_of(page: OnlinePage, ticket: Ticket, hold: Hold) -> Certainty:
@@ -65,7 +65,9 @@ def outcome_of(page: OnlinePage, ticket: Ticket, hold: Hold) -> Certainty:
     user_id = free.wish.calendar.user_id
     found = outcome(page, hold, user_id)
     if found == Certainty.ASKING and user_id != hold.practitioner.user_id:
-        live.ask(user_id, bound(page))  # anyone will do, and another practitioner is free now
+        live.ask_calendars(
+            user_id, bound(page)
+        )  # anyone will do, and another practitioner is free now
     return found
 
 
@@ -80,7 +82,7 @@ def outcome(page: OnlinePage, hold: Hold, user_id: int) -> Certainty:
     if found != Certainty.UNANSWERED or not is_late or hold.expires_at <= at:
         return found
     holds.ask_again(hold)
-    return live.ask(user_id, bound(page))
+    return live.ask_calendars(user_id, bound(page))
 
 
 def bound(page: OnlinePage) -> timedelta | None:
@@ -96,12 +98,12 @@ def bound_of(settings: OnlineSettings) -> timedelta | None:
     return None if minutes is None else timedelta(minutes=minutes)
 
 
-def begin(
+def hold_and_wait(
     page: OnlinePage, ticket: Ticket, sent: SentForm, origin: str, judged: FreeTime | None = None
 ) -> Hold:
     """Store the sent form and hold the time, without the limits of holds. `judged`: the free time
-    from `ask` (None: not looked for); under the clinic's lock only rows that take time are read
-    again. Raises JustTaken.
+    from `ask_about_time` (None: not looked for); under the clinic's lock only rows that take time
+    are read again. Raises JustTaken.
     """
     now = scheduling.utc_now()
     with database.atomic():
@@ -109,7 +111,7 @@ def begin(
         service, _terms = making.offered(page, ticket)
         free = judged and making.unless_taken(ticket, judged)
         free = free or making.still_free(page, ticket)[1]
-        before = holds.of(ticket.visitor)
+        before = holds.last_hold(ticket.visitor)
         return holds.keep(
             free.wish.calendar,
             service,
@@ -124,7 +126,7 @@ def begin(
 
 def waits(ticket: Ticket) -> Hold | None:
     """The hold of a visit that waits for an answer."""
-    hold = holds.of(ticket.visitor)
+    hold = holds.last_hold(ticket.visitor)
     return hold if hold and hold.asked_at else None
 
 
@@ -139,7 +141,7 @@ def typed_with(ticket: Ticket) -> Mapping[str, str]:
     """The texts that the visitor typed, if the form was sent a while ago and could not
     be booked.
     """
-    hold = holds.of(ticket.visitor)
+    hold = holds.last_hold(ticket.visitor)
     try:
         return sent_with(hold).typed if hold and hold.sealed else {}
     except vault.CannotOpen:
@@ -161,14 +163,14 @@ def finish(
     *,
     is_late: bool = False,
 ) -> OnlineBooking:
-    """Book, as the outcome and the clinic's choice allow. `judged`: as in `admission.take`.
-    `is_late`: the press was so long ago that the clinic must confirm it in any case. Raises
-    CannotCheck, and what `admission.take` raises.
+    """Book, as the outcome and the clinic's choice allow. `judged`: as in
+    `admission.book_if_admitted`. `is_late`: the press was so long ago that the clinic must confirm
+    it in any case. Raises CannotCheck, and what `admission.book_if_admitted` raises.
     """
     choice = page.settings.when_stale if outcome == Certainty.UNANSWERED else ""
     if choice == "close":
         raise CannotCheck
-    return admission.take(
+    return admission.book_if_admitted(
         page,
         ticket,
         sent.details,

@@ -104,7 +104,7 @@ def _keep_before_update() -> None:
 def _check_key() -> None:
     """Refuse to continue with a secret key that does not belong to this database."""
     models.database.connect(reuse_if_open=True)
-    if keys.check(own_settings().secret_keys) == "another":
+    if keys.check_keys(own_settings().secret_keys) == "another":
         raise click.ClickException(keys.OF_ANOTHER)
 
 

@@ -132,7 +132,7 @@ def _importing(
     return _IMPORTING[sheet.kind](clinic, begun, takes_overlaps)
 
 
-def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
+def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     """Store an uploaded file and start its check. If it is large, only its first lines are read
     here; a worker does the rest. Raises UnreadableFile.
     """

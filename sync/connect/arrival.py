@@ -62,7 +62,7 @@ def sign_in(
     no request: the first list of its calendars finds the server and tries the password, once. An
     account in use keeps its address and name. Raises ValueError for a text that is no address.
     """
-    way = registry.of(kind).by_password
+    way = registry.row_of(kind).by_password
     if way is None:
         raise KeyError(kind)
     if known and not known.is_unused:
@@ -78,7 +78,7 @@ def sign_in(
 
 def typed(account: Account) -> tuple[str, str]:
     """Address and name as the person typed them; both empty where the login cannot be opened."""
-    way = registry.of(account.kind).by_password
+    way = registry.row_of(account.kind).by_password
     with suppress(AuthExpired):
         return way.user_of(gateway.opened_login(account.sealed)) if way else ("", "")
     return "", ""
@@ -89,7 +89,7 @@ def follow(user: User, kind: str, address: str, known: Account | None = None) ->
     on. A `known` account then reads this address instead of its earlier one. Sends no request.
     Raises ValueError with a sentence for a wrong address, or one that another account reads.
     """
-    way = registry.of(kind).by_password
+    way = registry.row_of(kind).by_password
     if way is None:
         raise KeyError(kind)
     if known and known.phase == "leaving":
@@ -109,7 +109,7 @@ def follow(user: User, kind: str, address: str, known: Account | None = None) ->
         account = starting.connect(
             user, kind, host, vault.seal(login), (), None, place=place, known=known or there
         )
-        starting.follow(account, user, registry.of(kind).only_calendar, host, zone_name)
+        starting.follow(account, user, registry.row_of(kind).only_calendar, host, zone_name)
     return account
 
 

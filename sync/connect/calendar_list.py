@@ -119,7 +119,7 @@ def may_write(calendar: RemoteCalendar, account: Account) -> bool:
     """Whether bookings may go to this calendar: one that we made earlier, or one of the person's
     own except the main one, if the clinic allows it or none can be made there.
     """
-    may_choose = account.clinic.sync_existing or registry.of(account.kind).offers_own
+    may_choose = account.clinic.sync_existing or registry.row_of(account.kind).offers_own
     return calendar.is_ours or (
         may_choose and calendar.access == "owner" and not calendar.is_primary
     )

@@ -71,7 +71,7 @@ def poll_seconds(kind: str) -> int:
     """The seconds between two regular reads of a calendar of this provider, which come up to a
     quarter earlier or later.
     """
-    return max(_setup.poll_seconds, registry.of(kind).poll_seconds)
+    return max(_setup.poll_seconds, registry.row_of(kind).poll_seconds)
 
 
 def kinds() -> tuple[str, ...]:
@@ -111,7 +111,7 @@ def sign_in(kind: str, http: Client | None = None) -> OAuth:
         known.authorize_url,
         known.token_url,
         known.revoke_url,
-        registry.of(kind).oauth_extra,
+        registry.row_of(kind).oauth_extra,
     )
     return OAuth(application, http or _http(kind), scheduling.utc_now)
 
@@ -130,7 +130,7 @@ def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
 def in_a_hurry(kind: str, longest_seconds: float = HURRIED_SECONDS) -> Client:
     """An HTTP client with short time-outs, for requests while a person waits."""
     transport = _setup.transport and _setup.transport(kind)
-    if registry.of(kind).has_own_address:
+    if registry.row_of(kind).has_own_address:
         return exchange.client(longest_seconds, transport=transport)
     return http_client(transport, HURRIED, longest_seconds)
 
@@ -140,7 +140,7 @@ def open_account(account: Account, http: Client | None = None) -> Provider:
     the provider nothing yet. A refresh token that was refused is not tried again.
     """
     http = http or _http(account.kind)
-    if by_password := registry.of(account.kind).by_password:
+    if by_password := registry.row_of(account.kind).by_password:
         return providers.open_provider(
             account.kind, http, lambda _stale: _at_pace(account, by_password, http), ""
         )
@@ -262,7 +262,7 @@ def _http(kind: str) -> Client:
     """One client for each process: a forked worker must not share its parent's connections. A
     second one is for addresses that people entered.
     """
-    is_typed = registry.of(kind).has_own_address
+    is_typed = registry.row_of(kind).has_own_address
     make = exchange.client if is_typed else http_client
     if _setup.transport:
         return make(transport=_setup.transport(kind))

@@ -26,7 +26,7 @@ def revoke(account: Account) -> None:
     """Revoke the access, unless a colleague uses the same account, whose access would end too.
     Until it is done, the encrypted credentials are kept apart from the account's row.
     """
-    if registry.of(account.kind).by_password:  # there is no access to revoke
+    if registry.row_of(account.kind).by_password:  # there is no access to revoke
         return
     others = Account.select().where(
         Account.kind == account.kind, Account.email == account.email, Account.id != account.id

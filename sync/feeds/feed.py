@@ -93,7 +93,7 @@ class Check:
         )
 
 
-def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Check | None:
+def check_address(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Check | None:
     """The feed of an address, or None for every kind of refusal. One query, whatever the answer."""
     row = database.execute_sql(*_check_query(feed_uuid)).fetchone()
     salt = row[1] if row else ""

@@ -36,7 +36,7 @@ def has_identifier(user: User) -> bool:
     return bool(living(user).where(Feed.identifier.is_null(False)).exists())
 
 
-def listed(user: User) -> list[Feed]:
+def feeds_of(user: User) -> list[Feed]:
     """The person's own feeds, active ones first, newest on top, each with calendar and readers
     (last one first).
     """

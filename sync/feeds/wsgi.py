@@ -26,7 +26,7 @@ from base.seldom import Seldom
 from base.text import places
 
 from . import shown
-from .feed import PREFIX, Check, check
+from .feed import PREFIX, Check, check_address
 from .readers import ReadLog
 
 log = logging.getLogger("kalends.feed")
@@ -131,7 +131,7 @@ class FeedsApp:
                     # query
                     if database.is_closed():
                         database.connect(reuse_if_open=True)
-                    found = check(self._keys, *address, now)
+                    found = check_address(self._keys, *address, now)
                     return self._found(environ, found, now, address) if found else _REFUSED
             except TakesWork:
                 raise
@@ -148,7 +148,7 @@ class FeedsApp:
             kind=kind,
             at=at,
         )
-        if copy := copies.find(copies.place(*address)):
+        if copy := copies.find_copy(copies.place(*address)):
             return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
@@ -225,7 +225,7 @@ class CopyKeeper:
                 body = self._bodies.find(found.etag) or _rendered_here(found)
             if body:
                 copy = copies.Copy(found.etag, found.revision, body)
-                copies.keep(key, found.clinic_id, found.clinic_rev, copy)
+                copies.keep_copy(key, found.clinic_id, found.clinic_rev, copy)
         except copies.TooLarge:
             self._too_large[found.etag] = None
             if len(self._too_large) > self._most:

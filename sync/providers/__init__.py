@@ -16,9 +16,9 @@ def open_provider(kind: str, http: Client, access_token: AccessToken, api_url: s
 
     Sends no request yet. Raises KeyError for a kind we do not know.
     """
-    return registry.of(kind).adapter(http, access_token, api_url)
+    return registry.row_of(kind).adapter(http, access_token, api_url)
 
 
 def scopes(kind: str, existing: bool = False, shared: bool = False) -> tuple[str, ...]:
     """The scopes to ask the account's owner for: see `registry.ProviderRow.scopes`."""
-    return registry.of(kind).scopes(existing, shared)
+    return registry.row_of(kind).scopes(existing, shared)

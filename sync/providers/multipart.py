@@ -64,7 +64,7 @@ def _call(call: Call) -> str:
     return "\r\n".join(lines) + ("" if call.body is None else json.dumps(call.body))
 
 
-def read(content_type: str, content: bytes, count: int) -> list[CallAnswer | None]:
+def read_parts(content_type: str, content: bytes, count: int) -> list[CallAnswer | None]:
     """The answers in the order of the calls; None for one that cannot be read. If some are missing
     before the end, the order of the others tells nothing: only those that name their call count.
     """

@@ -328,7 +328,7 @@ KINDS = tuple(PROVIDERS)
 endpoints.know(*(row.registration for row in PROVIDERS.values() if row.registration))
 
 
-def of(kind: str) -> ProviderRow:
+def row_of(kind: str) -> ProviderRow:
     """The row of a provider. Raises KeyError for a kind we do not know."""
     return PROVIDERS[kind]
 

@@ -21,7 +21,7 @@ def name_of(account: Account, is_own: bool = True) -> str:
     calendar; others get an address instead. No name contains the address of a published calendar,
     which is a secret.
     """
-    name = str(registry.of(account.kind).name)
+    name = str(registry.row_of(account.kind).name)
     if not _has_siblings(account) and not (is_own and _is_named(account)):
         return name
     return _("{name} ({account})", name=name, account=whose(account, is_own))
@@ -54,7 +54,7 @@ def know(accounts: Iterable[Account]) -> None:
         one.id: one
         for group in groups.values()
         for one in group
-        if registry.of(one.kind).reads_only
+        if registry.row_of(one.kind).reads_only
     }
     if not nameable:
         return
@@ -65,7 +65,7 @@ def know(accounts: Iterable[Account]) -> None:
 
 
 def _plain(account: Account, is_own: bool) -> str:
-    if registry.of(account.kind).reads_only:
+    if registry.row_of(account.kind).reads_only:
         return (_called(account)[0] if is_own else "") or account.email
     host = urlsplit(account.place).hostname or ""
     domain = account.email.rpartition("@")[2].lower()
@@ -94,7 +94,7 @@ def _names(account_ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
 
 def _is_named(account: Account) -> bool:
     """Whether it is a published calendar to which its person gave a name."""
-    return registry.of(account.kind).reads_only and _called(account)[1] is not None
+    return registry.row_of(account.kind).reads_only and _called(account)[1] is not None
 
 
 def _has_siblings(account: Account) -> bool:
@@ -103,7 +103,7 @@ def _has_siblings(account: Account) -> bool:
 
 def _siblings(account: Account) -> list[Account]:
     """All accounts of the same person with this provider, this one included."""
-    if not registry.of(account.kind).takes_several:
+    if not registry.row_of(account.kind).takes_several:
         return [account]
     known = vars(account)
     if "siblings" not in known:

@@ -82,7 +82,7 @@ def _turn(account: Account, direction: str) -> None:
 
 
 @transition
-def ask(account: Account, because: str, actor: User | None = None) -> None:
+def ask_for_run(account: Account, because: str, actor: User | None = None) -> None:
     """Ask for a run now: "check" (the person pressed), "resync" (read everything again and
     compare).
     """

@@ -12,7 +12,7 @@ from models import User
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow, left_outside
 from .notices import Notice
-from .starting import begin
+from .starting import begin_afresh
 
 FURTHER = ("restart", "off", "disconnect")  # each goal ends more than the one before it
 
@@ -113,7 +113,7 @@ def finish(account: Account, calendar_gone: bool) -> None:
         account.delete_instance()
         return
     if account.goal == "restart":
-        begin(account)
+        begin_afresh(account)
         return
     RemoteCalendar.delete().where(
         RemoteCalendar.account == account, RemoteCalendar.role == "destination"

@@ -48,7 +48,7 @@ def connect(
     If a person may have several, `known` is the existing one. Its calendars are not listed yet.
     """
     user.clinic.lock()
-    row = known if registry.of(kind).takes_several else Account.at(user, kind)
+    row = known if registry.row_of(kind).takes_several else Account.at(user, kind)
     if row and (row.email.lower(), row.place) != (email.lower(), place):
         if not row.is_unused:
             raise OtherAccount(row.email)
@@ -136,7 +136,7 @@ def start(
         is_ours=bool(was and was.is_ours),
     )
     account.put(direction=direction, covers=covers)
-    begin(account)
+    begin_afresh(account)
     account.user.change_sync(mode="two_way")
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
 
@@ -157,7 +157,7 @@ def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name
     RemoteCalendar.create(**facts, role="destination", name="", calendar_id=None)
     RemoteCalendar.create(**facts, role="source", name=name, calendar_id=calendar_id)
     account.put(direction="in")
-    begin(account)
+    begin_afresh(account)
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
 
 
@@ -192,7 +192,7 @@ def in_use(account: Account, calendar_ids: Iterable[str]) -> set[str]:
     return {row.made_id for row in rows}
 
 
-def begin(account: Account) -> None:
+def begin_afresh(account: Account) -> None:
     """Make a fresh start: delete all mappings. Events that exist are found by their mark."""
     MappingRow.delete().where(MappingRow.account == account).execute()
     # their events are not known here any more: the next reading is a first one

@@ -50,7 +50,7 @@ def ask_for_calendars(account: Account) -> None:
 
 def wake(account_id: int) -> bool:
     """Run the job now. False: Redis is away, and the next sweep does it."""
-    return jobs.enqueue("now", read, account_id)
+    return jobs.enqueue("now", read_list, account_id)
 
 
 def sweep() -> None:
@@ -58,10 +58,10 @@ def sweep() -> None:
     have died.
     """
     for account in due():
-        jobs.enqueue("sync", read, account.id)
+        jobs.enqueue("sync", read_list, account.id)
 
 
-def read(account_id: int) -> None:
+def read_list(account_id: int) -> None:
     """Job: list the account's calendars, or store why that failed."""
     if not due().where(Account.id == account_id).exists():
         return

@@ -37,7 +37,7 @@ SECONDS = 4.5  # seconds to read; the rest of the wait is for the way there and 
 _LEASE_TRIED_EVERY = 0.05  # seconds
 
 
-def ask(user_id: int, bound: timedelta | None = None) -> Certainty:
+def ask_calendars(user_id: int, bound: timedelta | None = None) -> Certainty:
     """Make sure that the calendars of a person (id) are known as they are now, if any was read
     longer ago than the clinic's limit: see `freshness.of_people`.
 
@@ -47,11 +47,11 @@ def ask(user_id: int, bound: timedelta | None = None) -> Certainty:
     if known != Certainty.ASKING:
         return known
     seconds = -1 if bound is None else int(bound.total_seconds())
-    is_queued = jobs.enqueue("now", read, user_id, seconds)
+    is_queued = jobs.enqueue("now", read_calendars, user_id, seconds)
     return Certainty.ASKING if is_queued else Certainty.UNANSWERED
 
 
-def read(user_id: int, bound_seconds: int = -1) -> None:
+def read_calendars(user_id: int, bound_seconds: int = -1) -> None:
     """Job of the queue `now`: read each calendar of the person that was read longer ago than the
     limit (seconds; -1: the usual one).
     """

@@ -197,14 +197,14 @@ class _Round:
             make(self.context, destination)
         # a first filling may be long: busy times are read before it, and stay up to date
         if not account.synced_rev:
-            mirror.read(self.reader)
+            mirror.read_due(self.reader)
             channel_upkeep.keep_open(self.context, ("source",))
         if destination.calendar_id is not None:
             self._send(destination)
         self._note_excess(rules)
         text_removal.remove(self.context)
         guests.tell(self.context)
-        mirror.read(self.reader)
+        mirror.read_due(self.reader)
         channel_upkeep.keep_open(self.context)
         with self.context.writing():
             double_bookings.end_doubles(account)

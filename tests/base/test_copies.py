@@ -209,7 +209,7 @@ def test_a_store_that_is_away_costs_one_short_wait(link, process):
     client = process()
     assert read(client, link).status_code == 200
     settle(client)
-    assert copies.find("x") is None and not copies.void(1, 1)
+    assert copies.find_copy("x") is None and not copies.void(1, 1)
     assert time.monotonic() < copies._again_at
     copies.open_copies(None)
 

@@ -55,7 +55,7 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
         connection = _connection(path)
         for _ in range(EACH):
             before = len(begun)
-            write_order.begin(queue, connection, "BEGIN IMMEDIATE")
+            write_order.begin_statement(queue, connection, "BEGIN IMMEDIATE")
             waited.append(len(begun) - before)
             begun.append(number)
             connection.execute("INSERT INTO one VALUES (?)", (number,))
@@ -77,11 +77,11 @@ def test_a_writer_of_another_process_is_waited_for_and_no_longer_than_allowed(tm
     other.execute("BEGIN IMMEDIATE")
     mine.execute("PRAGMA busy_timeout = 20")
     with pytest.raises(sqlite3.OperationalError, match="database is locked"):
-        write_order.begin(queue, mine, "BEGIN IMMEDIATE")
+        write_order.begin_statement(queue, mine, "BEGIN IMMEDIATE")
     assert mine.execute("PRAGMA busy_timeout").fetchone() == (20,)
     mine.execute("PRAGMA busy_timeout = 10000")
     threading.Timer(0.02, other.execute, ("COMMIT",)).start()
-    write_order.begin(queue, mine, "BEGIN IMMEDIATE")
+    write_order.begin_statement(queue, mine, "BEGIN IMMEDIATE")
     assert mine.in_transaction
 
 
@@ -109,8 +109,8 @@ def test_a_thread_that_gives_up_leaves_the_queue():
 def test_a_fault_while_beginning_leaves_the_turn(tmp_path):
     queue, connection = ThreadTurns(10), _connection(tmp_path / "some.db")
     with pytest.raises(sqlite3.OperationalError, match="syntax"):
-        write_order.begin(queue, connection, "BEGIN AT ONCE")
-    write_order.begin(queue, connection, "BEGIN IMMEDIATE")
+        write_order.begin_statement(queue, connection, "BEGIN AT ONCE")
+    write_order.begin_statement(queue, connection, "BEGIN IMMEDIATE")
     assert connection.in_transaction
     assert connection.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
 

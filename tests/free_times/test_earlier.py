@@ -84,10 +84,10 @@ def test_a_freed_time_is_offered_and_taken_and_the_old_one_let_go(
     assert "Wednesday 25 November 2026" in text
     assert look(clock, 1) == [offer] and letters.send() == []
     uid, sequence = mine.uuid, mine.sequence
-    took = accepting.take(EarlierOffer.get())
+    took = accepting.book_offered(EarlierOffer.get())
     assert took.id == mine.id and took.starts_at == offer.starts_at and took.uuid == uid
     assert took.sequence == sequence + 1 and Booking.select().count() == 2
-    assert accepting.take(EarlierOffer.get()).id == mine.id, "a second press"
+    assert accepting.book_offered(EarlierOffer.get()).id == mine.id, "a second press"
     assert EarlierOffer.get().phase == "taken" and WaitingEntry.get().ended_because == "taken"
     assert Hold.select().count() == 0
     (told,) = letters.send()
@@ -134,9 +134,9 @@ def test_to_all_at_once_one_gets_it_and_the_other_stays_on_the_list(
     one, other = look(clock)
     assert one.visit == other.visit and one.starts_at == other.starts_at == freed.starts_at
     assert len(letters.send()) == 2
-    accepting.take(other)
+    accepting.book_offered(other)
     with pytest.raises(OfferGone):
-        accepting.take(EarlierOffer.get_by_id(one.id))
+        accepting.book_offered(EarlierOffer.get_by_id(one.id))
     assert [row.phase for row in EarlierOffer.select().order_by(EarlierOffer.id)] == [
         "gone",
         "taken",
@@ -172,7 +172,7 @@ def test_what_ends_an_offer(linden, clock, letters, freed_for_two, client, end):
         "freed no more": lambda: freed.undo_status(linden.olive),
     }[end]()
     with pytest.raises(OfferGone):
-        accepting.take(EarlierOffer.get())
+        accepting.book_offered(EarlierOffer.get())
     offers = look(clock, 1)
     assert offers[0].phase == "gone"
     is_left = end in ("moved", "freed no more")
@@ -233,7 +233,7 @@ def test_with_anyone_and_never_with_another_than_asked(linden, clock, letters, l
     waits(linden, mine, calendars=[], venue=linden.street)
     freed.cancel(linden.olive)
     (offer,) = look(clock, 1)
-    took = accepting.take(offer)
+    took = accepting.book_offered(offer)
     assert took.practitioner == linden.colleague_calendar and took.id == mine.id
     clock.now += team_letters.TOGETHER
     (lost,) = (one for one in letters.send() if one["To"] == "pat@linden.test")
@@ -253,7 +253,7 @@ def test_time_off_that_is_taken_back_and_other_hours_free_a_time(linden, clock, 
     assert offer.starts_at == datetime(2026, 11, 25, 9, tzinfo=UTC)
     off.bring_back(linden.pat)
     with pytest.raises(OfferGone):
-        accepting.take(offer)
+        accepting.book_offered(offer)
 
 
 def test_whose_address_cannot_be_written_to_is_passed_over(linden, clock, letters, freed_for_two):
@@ -304,7 +304,7 @@ def test_merged_clients_get_one_letter_at_the_address_that_stands(
     merges.merge(kept, linden.patient, linden.olive, [])
     (offer,) = look(clock)
     assert [one["To"] for one in letters.send()] == ["new@client.test"]
-    assert accepting.take(offer).patient == kept
+    assert accepting.book_offered(offer).patient == kept
 
 
 def test_leaving_the_list_ends_the_offer(linden, clock, letters, freed_for_two):
@@ -313,7 +313,7 @@ def test_leaving_the_list_ends_the_offer(linden, clock, letters, freed_for_two):
     accepting.leave(first)
     accepting.leave(first)
     with pytest.raises(OfferGone):
-        accepting.take(offer)
+        accepting.book_offered(offer)
     assert [one.phase for one in look(clock, 1)] == ["gone", "open"]
 
 
@@ -341,12 +341,12 @@ def test_a_client_without_an_appointment_whom_the_team_put_on_the_list(
     freed.cancel(linden.olive)
     (offer,) = look(clock, 1)
     with pytest.raises(CannotCheck):  # it could not become a request
-        accepting.take(offer, Certainty.UNANSWERED)
-    took = accepting.take(offer)
+        accepting.book_offered(offer, Certainty.UNANSWERED)
+    took = accepting.book_offered(offer)
     assert took.patient == linden.patient and took.starts_at == freed.starts_at
     told = letters.send()[-1].get_body(("plain",)).get_content()
     assert "You are booked" in told
-    assert accepting.take(EarlierOffer.get()).id == took.id
+    assert accepting.book_offered(EarlierOffer.get()).id == took.id
     assert WaitingEntry.get().booking == took and not WaitingEntry.get_by_id(entry.id).is_waiting
 
 

@@ -36,7 +36,7 @@ def test_one_of_several_simultaneous_presses_gets_the_time(linden, clock, letter
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
     news.offer()
-    offers = list(offering.rows())
+    offers = list(offering.full_offers())
     assert len(offers) == WAITING and {one.starts_at for one in offers} == {freed.starts_at}
     outcomes = []
 
@@ -44,7 +44,9 @@ def test_one_of_several_simultaneous_presses_gets_the_time(linden, clock, letter
         def once(n):
             if n == 0:
                 try:
-                    outcomes.append(accepting.take(offering.find(str(offer.uuid), _way(offer))).id)
+                    outcomes.append(
+                        accepting.book_offered(offering.find_offer(str(offer.uuid), _way(offer))).id
+                    )
                 except OfferGone:
                     outcomes.append(None)
 

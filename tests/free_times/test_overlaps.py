@@ -263,7 +263,7 @@ def test_the_nightly_check_counts_both_kinds(book, linden, stranger, clock):
     Booking.update(starts_at=NINE + HOUR, ends_at=NINE + HOUR * 2).where(
         Booking.id == three.id
     ).execute()
-    nightly.check()
+    nightly.check_clinics()
     clinic = Clinic.get_by_id(linden.clinic.id)
     assert clinic.overlaps_checked_at == clock.now
     assert clinic.overlaps == {

@@ -343,26 +343,26 @@ def test_before_an_update_what_is_there_is_kept(server):
 
 def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
     migrate.migrate()
-    assert keys.check([OTHER]) == "new" and keys.check([KEY]) == "new"
+    assert keys.check_keys([OTHER]) == "new" and keys.check_keys([KEY]) == "new"
     founding.found("Linden", "Europe/London", "Olive", "olive@linden.test")
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "another")
-    assert keys.check([OTHER, KEY]) == "ours"  # a rotation
-    assert keys.check([OTHER]) == "ours"  # and its end
+    assert (keys.check_keys([KEY]), keys.check_keys([OTHER])) == ("ours", "another")
+    assert keys.check_keys([OTHER, KEY]) == "ours"  # a rotation
+    assert keys.check_keys([OTHER]) == "ours"  # and its end
 
 
 def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server):
     make(models.database, EARLIER[1])
     migrate.migrate()
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("unproved", "unproved")
+    assert (keys.check_keys([KEY]), keys.check_keys([OTHER])) == ("unproved", "unproved")
     Account.update(sealed=vault.seal("{}")).where(Account.id == 1).execute()
     vault.open_vault([OTHER])
-    assert keys.check([OTHER]) == "another"
+    assert keys.check_keys([OTHER]) == "another"
     vault.open_vault([KEY])
-    assert keys.check([KEY]) == "ours"
+    assert keys.check_keys([KEY]) == "ours"
     Account.update(sealed="").execute()
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "another")
+    assert (keys.check_keys([KEY]), keys.check_keys([OTHER])) == ("ours", "another")
     keys.accept([OTHER])
-    assert (keys.check([KEY]), keys.check([OTHER])) == ("another", "ours")
+    assert (keys.check_keys([KEY]), keys.check_keys([OTHER])) == ("another", "ours")
 
 
 @on_sqlite_alone

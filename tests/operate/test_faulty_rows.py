@@ -257,7 +257,7 @@ CASES = {
     forgetting: chores.clean_up,
     old_files: chores.clean_up,
     late_copies: Clinic.void_late,
-    checked_overlaps: overlap_check.check,
+    checked_overlaps: overlap_check.check_clinics,
     reminded: reminders.write_due,
     morning_lists: to_team.write_due,
     in_trouble: trouble.tell,
@@ -294,7 +294,7 @@ ROW_BY_ROW = {function for function, _seconds in chores.PERIODIC} | {
     *chores.SWEPT,
     *chores.OLD,
     *chores.OLD_ROW_BY_ROW,
-    overlap_check.check,
+    overlap_check.check_clinics,
     ResetRequest.answer_all,
     revoking.retry,
 }

@@ -195,7 +195,9 @@ def stay(booking: Booking, came: dict[str, str]) -> str:
     return places.address(booking.practitioner, day, came)
 
 
-def said(booking: Booking, came: dict[str, str], text: str, **more: object) -> dict[str, object]:
+def message_about(
+    booking: Booking, came: dict[str, str], text: str, **more: object
+) -> dict[str, object]:
     """The message for the next page about the booking, with a link if that page does not show it.
     `more`: the button that undoes the change.
     """
@@ -210,7 +212,7 @@ def say_undone(
     several; and which others stay as they are.
     """
     is_one = len(undone) == 1 and booking in undone
-    flash(said(booking, came, one if is_one else many))
+    flash(message_about(booking, came, one if is_one else many))
     if left := booking_words.left_alone(undone, _("Not taken back")):
         flash(" ".join(left), "warning")
     held.say(undone)
@@ -236,7 +238,7 @@ def say_made_before(rows: Sequence[Booking]) -> None:
 def say_moved(booking: Booking) -> None:
     """Say on the next page that somebody (the client or the team) changed its time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
-    flash(said(booking, places.came_from(), sentence), "warning")
+    flash(message_about(booking, places.came_from(), sentence), "warning")
 
 
 def say_answered(booking: Booking) -> None:
@@ -245,7 +247,7 @@ def say_answered(booking: Booking) -> None:
         "This request was answered meanwhile. It is {status} now.",
         status=display.STATUS_NAMES[booking.status].lower(),
     )
-    flash(said(booking, places.came_from(), sentence), "warning")
+    flash(message_about(booking, places.came_from(), sentence), "warning")
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:

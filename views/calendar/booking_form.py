@@ -300,7 +300,7 @@ class BookingForm(Times):
         return self.new_client["name"] if self.new_client else _("No client")
 
     def is_as_stored(self) -> bool:
-        return bool(self.booking) and self.times() == of(self.booking).times()
+        return bool(self.booking) and self.times() == filled_form(self.booking).times()
 
     def columns(self) -> dict:
         """Client, service, rate and notes for the row. On a new booking an empty rate is the
@@ -358,7 +358,7 @@ def blank(
     return BookingForm(practitioner, formdata=None, data=values)
 
 
-def of(booking: Booking) -> BookingForm:
+def filled_form(booking: Booking) -> BookingForm:
     """The form for changing a booking, filled from it."""
     zone = booking.practitioner.zone
     values = _shared(booking) | {

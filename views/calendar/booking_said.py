@@ -51,5 +51,5 @@ def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     """Say the sentence on the next page, with a button that undoes this change and no later one."""
     undo = url_for("bookings.undo", booking_id=booking.id)
     came = places.came_from()
-    flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))
+    flash(booking_card.message_about(booking, came, sentence, undo=undo, change=changed.entry))
     held.say(changed)

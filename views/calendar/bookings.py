@@ -140,7 +140,7 @@ def show(booking_id: int):
 @blueprint.get("/<int:booking_id>/edit")
 @login_required
 def edit(booking_id: int):
-    form = booking_form.of(access.booking_to_change(booking_id))
+    form = booking_form.filled_form(access.booking_to_change(booking_id))
     booking_page.wish(form)
     return booking_page.show(form)
 
@@ -183,7 +183,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     time.
     """
     before = form.seen.data
-    is_merged = form.merge(booking_form.of(booking), booking)
+    is_merged = form.merge(booking_form.filled_form(booking), booking)
     if booking_meanwhile.must_ask(form, booking, before) or not is_merged:
         return None
     if (span := form.span()) is None:

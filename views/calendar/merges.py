@@ -89,7 +89,7 @@ def merge(patient_id: int):
     try:
         with alone(client):
             done = merges.merge(client, other, current_user, form.take)
-            done.keep(checked=newcomers.check(client, current_user))
+            done.keep(checked=newcomers.mark_checked(client, current_user))
     except merges.CannotMerge:
         flash(_("These two are one record already."))
     else:

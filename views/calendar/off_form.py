@@ -211,7 +211,7 @@ def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
     )
 
 
-def of(row: TimeOff, calendar: Practitioner) -> OffForm:
+def filled_off_form(row: TimeOff, calendar: Practitioner) -> OffForm:
     """The form filled with the stored values."""
     walls = {
         name: time.fromisoformat(wall)

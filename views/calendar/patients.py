@@ -251,7 +251,7 @@ def bring_back(patient_id: int):
 def check(patient_id: int):
     """Confirm that somebody who booked online is a separate client."""
     client = access.client_to_change(patient_id)
-    if newcomers.check(client, current_user):
+    if newcomers.mark_checked(client, current_user):
         flash(_("Checked: this is a new client."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 

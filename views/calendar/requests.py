@@ -100,7 +100,7 @@ def _load(booking_id: int) -> OnlineBooking | None:
     """The request of this booking, if the person may answer it; None if it is no longer a
     request.
     """
-    return requests.of(access.booking_to_change(booking_id))
+    return requests.request_of(access.booking_to_change(booking_id))
 
 
 @blueprint.post("/<int:booking_id>/decline")
@@ -157,7 +157,7 @@ def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> Non
 
 
 def _said(booking: Booking, sentence: str, **more: object) -> dict[str, object]:
-    return booking_card.said(booking, places.came_from(), sentence, **more)
+    return booking_card.message_about(booking, places.came_from(), sentence, **more)
 
 
 def _times(made: OnlineBooking, notice: str = "", status: int = 200):

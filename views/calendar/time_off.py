@@ -86,7 +86,7 @@ def create():
 @login_required
 def edit(off_id: int):
     row = access.time_off_to_change(off_id)
-    form = off_form.of(row, _calendar(row))
+    form = off_form.filled_off_form(row, _calendar(row))
     form.find_bookings(row.off)
     return _show(form)
 
@@ -100,7 +100,7 @@ def update(off_id: int):
         return _show(form, 422)
     saved = form.store(
         row,
-        lambda now: off_form.of(now, form.practitioner),
+        lambda now: off_form.filled_off_form(now, form.practitioner),
         lambda: form.off() and row.change(current_user, **form.columns()),
     )
     if not saved or form.errors:

@@ -51,7 +51,7 @@ class HolidaysForm(Merging):
     closed = Ticks(lazy("Closed on"))
 
     def __init__(self, venue: Venue, **kwargs):
-        rows = holidays.listed(venue)
+        rows = holidays.coming_holidays(venue)
         ticked = [row.day.isoformat() for row in rows if row.counts]
         super().__init__(**({"data": {"closed": ticked}} | kwargs))
         self.closed.choices = [
@@ -168,7 +168,7 @@ def choose_country(venue_id: int):
         if form.country.data
         else _("{venue} keeps no public holidays.", venue=venue.name)
     )
-    _say_outside(venue, {row.day for row in holidays.listed(venue) if row.counts})
+    _say_outside(venue, {row.day for row in holidays.coming_holidays(venue) if row.counts})
     return htmx.done(_address(venue))
 
 

@@ -48,7 +48,7 @@ def create():
     if form.validate():
         try:
             raw = form.file.data.read(intake.MOST_BYTES + 1) if form.file.data else b""
-            row = intake.begin(access.clinic(), current_user, form.kind.data, raw)
+            row = intake.begin_import(access.clinic(), current_user, form.kind.data, raw)
             return htmx.done(url_for("imports.show", import_id=row.id))
         except intake.UnreadableFile as error:
             form.fault("file", str(error) if form.file.data else _("Choose a file."))

@@ -34,7 +34,7 @@ def by_service() -> dict[int, str]:
 
 
 @contextmanager
-def said() -> Iterator[None]:
+def naming_lost_times() -> Iterator[None]:
     """Compare before and after a change, and name on the next page the services that lost all free
     times by it.
     """

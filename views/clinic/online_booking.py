@@ -137,7 +137,7 @@ def show():
 
 @blueprint.post("/")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def update():
     clinic, form = access.clinic(), OnlineForm()
     if form.validate():

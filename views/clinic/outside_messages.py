@@ -13,7 +13,7 @@ from views.kit import display
 
 
 @contextmanager
-def said(owner: Practitioner | Venue) -> Iterator[None]:
+def counting_outside(owner: Practitioner | Venue) -> Iterator[None]:
     """Compare before and after a change, and say on the next page how many bookings of the
     calendar, or of the venue, are outside the working hours because of it.
     """

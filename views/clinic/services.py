@@ -208,7 +208,7 @@ def edit(service_id: int):
 
 @blueprint.post("/<int:service_id>")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def update(service_id: int):
     service = access.service_to_change(service_id)
     form = ServiceForm(obj=service)
@@ -236,20 +236,20 @@ def update(service_id: int):
 def people(service_id: int):
     """The page with the calendars that offer the service."""
     service, calendars = access.service_to_change(service_id), access.calendars()
-    form = OffersForm.opened(calendars, service, offers.rows(service))
+    form = OffersForm.opened(calendars, service, offers.offers_of(service))
     return render_template("services/people.html", form=form, service=service, calendars=calendars)
 
 
 @blueprint.post("/<int:service_id>/people")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def set_people(service_id: int):
     service, calendars = access.service_to_change(service_id), access.calendars()
     form = OffersForm.of(calendars)()
     if form.validate():
         saved = form.store(
             service,
-            lambda row: OffersForm.opened(calendars, row, offers.rows(row)),
+            lambda row: OffersForm.opened(calendars, row, offers.offers_of(row)),
             lambda: offers.set_offers(
                 service, current_user, form.who.data == "everyone", form.own(calendars)
             ),

@@ -240,7 +240,7 @@ def edit_venue(venue_id: int):
 
 @blueprint.post("/venues/<int:venue_id>")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def update_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     form = VenueForm(obj=venue)
@@ -267,7 +267,7 @@ def update_venue(venue_id: int):
 
 
 def _change(venue: Venue, values: dict) -> None:
-    with outside_messages.said(venue):
+    with outside_messages.counting_outside(venue):
         venue.change(current_user, **values)
 
 

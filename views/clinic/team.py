@@ -133,7 +133,7 @@ def show(user_id: int):
 
 @blueprint.post("/<int:user_id>")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def update(user_id: int):
     person = access.person_to_manage(user_id)
     parts = request.form.getlist("parts") or ["person"]
@@ -248,7 +248,7 @@ def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, Hou
         )
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
-            with outside_messages.said(calendar):
+            with outside_messages.counting_outside(calendar):
                 calendar.set_hours(current_user, one.hours.data)
         calendar.set_online(current_user, **one.online())
 
@@ -280,7 +280,7 @@ def _hand_over_token(person: User, purpose: str, is_new: bool = True) -> None:
 
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
 @manager_required
-@no_times.said()
+@no_times.naming_lost_times()
 def set_hours(user_id: int, calendar_id: int):
     return _save(access.calendar_of_managed(user_id, calendar_id).user, [f"c{calendar_id}"])
 

@@ -24,10 +24,10 @@ def privacy():
 def _facts() -> dict:
     """The server's address, and the providers that can be connected here."""
     here = set(gateway.kinds())
-    signed_in_there = [kind for kind in registry.KINDS if not registry.of(kind).by_password]
+    signed_in_there = [kind for kind in registry.KINDS if not registry.row_of(kind).by_password]
     shown = [kind for kind in signed_in_there if kind in here] or signed_in_there
     return {
         "base_url": current_app.config["SETTINGS"].base_url,
-        "companies": [registry.of(kind).company for kind in shown],
+        "companies": [registry.row_of(kind).company for kind in shown],
         "is_signed_in": current_user.is_authenticated,
     }

@@ -116,14 +116,14 @@ def _try(form: SignIn, kept: str):
     user = email_addresses.person_at(form.email.data)
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
-        identity.note("braked", user)
+        identity.note_event("braked", user)
         return _told_to_wait(form, kept, wait)
     right = (user or User()).check_password(form.password.data)
     if right and user.is_active:
         brake.succeeded()
         identity.sign_in(user, form.remember.data)
         return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
-    identity.note("refused", user)
+    identity.note_event("refused", user)
     return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
 
 
@@ -181,7 +181,7 @@ def accept(secret: str):
     token = OneTimeToken.find(secret[:100])
     if token is None:
         brakes.slow_down("link", brakes.network(), brakes.TOKENS)
-        identity.note("link_refused", None)
+        identity.note_event("link_refused", None)
         return _used_up()
     form = SetPassword()
     form.password.own = token.user.own_words
@@ -248,7 +248,7 @@ def sign_up(secret: str):
     is_open = current_app.config["SETTINGS"].signup_open
     if proof is None or proof.user or not is_open:
         brakes.slow_down("link", brakes.network(), brakes.TOKENS)
-        identity.note("link_refused", None)
+        identity.note_event("link_refused", None)
         return _used_up()
     return _found_clinic(Welcome(), is_open, proof)
 
@@ -348,7 +348,7 @@ def end_session(session_id: int):
     if row.id == session.row.id:
         return sign_out()
     row.end()
-    identity.note("session_ended", current_user)
+    identity.note_event("session_ended", current_user)
     flash(_("That browser is signed out."))
     return htmx.done(url_for("auth.profile"))
 
@@ -357,7 +357,7 @@ def end_session(session_id: int):
 @login_required
 def sign_out_everywhere():
     current_user.sign_out_everywhere()
-    identity.note("everywhere", current_user)
+    identity.note_event("everywhere", current_user)
     identity.sign_out()
     flash(_("You are signed out on every device."))
     return redirect(url_for("auth.sign_in"), 303)

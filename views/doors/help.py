@@ -278,7 +278,7 @@ def _ways() -> list[tuple[str, str]]:
     """The providers that can be synced both ways here, each with its page. Several may share a page
     and a name.
     """
-    rows = [registry.of(kind) for kind in gateway.kinds()]
+    rows = [registry.row_of(kind) for kind in gateway.kinds()]
     both = [row.help for row in rows if not row.reads_only]
     return list(dict.fromkeys((str(one.among), one.page) for one in both))
 

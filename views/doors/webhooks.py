@@ -22,7 +22,7 @@ def call(kind: str, channel):
     """Pass on a call with the right secret. The adapter knows the answer that the provider expects,
     also while a channel is being opened.
     """
-    webhook = registry.of(kind).webhook if kind in gateway.kinds() else None
+    webhook = registry.row_of(kind).webhook if kind in gateway.kinds() else None
     if webhook is None:
         abort(404)
     token = webhook.handshake(request.args)

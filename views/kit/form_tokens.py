@@ -58,7 +58,7 @@ class FormToken:
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(check)
+    app.before_request(check_request)
     app.jinja_env.globals["csrf_token"] = issue
 
 
@@ -93,7 +93,7 @@ def sent() -> FormToken | None:
         return None
 
 
-def check() -> Response | None:
+def check_request() -> Response | None:
     """Before every request: None to go on, or the answer of refusal."""
     if (
         request.method in SAFE_METHODS

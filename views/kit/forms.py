@@ -180,7 +180,7 @@ class Zone(Line):
     def process_formdata(self, valuelist: Any) -> None:
         super().process_formdata(valuelist)
         if self.data:
-            self.data = zones.find(self.data) or ""
+            self.data = zones.find_zone(self.data) or ""
             if not self.data:
                 raise ValueError(_("Write a city, such as London, and choose one from the list"))
 

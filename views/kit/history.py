@@ -247,7 +247,8 @@ def _names(clinic: Clinic) -> dict[str, dict[Any, Any]]:
     )
     phrases = {
         table._meta.table_name: {
-            row: phrase.format(name=name) for row, name in named.rows(table, clinic).items()
+            row: phrase.format(name=name)
+            for row, name in named.names_of_rows(table, clinic).items()
         }
         for table, phrase in tables
     }

@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
 
 def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
     """Begin a new session that keeps nothing of an earlier one, and remember the browser."""
-    note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
+    note_event("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
     page_session().begin(user, remember, devices.label())
     login_user(user)
     for name in ("_user_id", "_id", "_fresh"):  # the session's row has the person
@@ -46,13 +46,13 @@ def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
 def sign_out() -> None:
     """End this session, on the server too."""
     if current_user.is_authenticated:
-        note("signed_out", current_user)
+        note_event("signed_out", current_user)
     page_session().end()
     logout_user()
     form_tokens.renew()
 
 
-def note(kind: str, user: User | None) -> None:
+def note_event(kind: str, user: User | None) -> None:
     """Note a security event about signing in, for the owner of the clinic concerned."""
     SecurityEvent.note(
         kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label()

@@ -210,7 +210,7 @@ class Merging(Form):
         self.seen.opened = self.first_shown
         self.changed_by = _last_change(row) if self.differences else ""
         if not self.differences and not self.saves_itself:
-            theirs.note(self.theirs)
+            theirs.note_labels(self.theirs)
         return not self.differences
 
     def _own(self, names: tuple[str, ...], mine: dict[str, Any]) -> tuple[str, ...]:

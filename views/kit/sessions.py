@@ -185,5 +185,5 @@ def reader(__: Request) -> User | None:
     if row is None:
         return None
     user: User = row.user
-    region.begin(user.region)
+    region.write_for(user.region)
     return user

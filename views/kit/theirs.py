@@ -9,7 +9,7 @@ from flask import flash, g
 from base.catalogue import _, listed
 
 
-def note(labels: Iterable[str]) -> None:
+def note_labels(labels: Iterable[str]) -> None:
     """Remember the labels of the fields for the answer of this request."""
     g.setdefault("theirs", []).extend(labels)
 

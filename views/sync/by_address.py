@@ -31,13 +31,13 @@ def show(
         "sync/published.html",
         "sync/_published.html",
         status,
-        provider=registry.of(kind),
+        provider=registry.row_of(kind),
         known=known,
         form=form or PublishedForm(formdata=None),
     )
 
 
-def take(kind: str, known: Account | None) -> Response:
+def connect_address(kind: str, known: Account | None) -> Response:
     """Store the address, and start the job that reads it."""
     form = PublishedForm()
     if not form.validate():

@@ -40,9 +40,9 @@ def begin(kind: str):
     if refusal:
         flash(refusal, "warning")
         return _back(kind)
-    if registry.of(kind).reads_only:
+    if registry.row_of(kind).reads_only:
         return by_address.show(kind, account)
-    if registry.of(kind).by_password:
+    if registry.row_of(kind).by_password:
         return password.show(kind, account)
     # an account that was never used is replaced
     known = account.email if account and not account.is_unused else ""
@@ -62,15 +62,16 @@ def begin(kind: str):
 @login_required
 def sign_in(kind: str):
     """The page that asks for a name and a password, if the provider needs them."""
-    if kind not in gateway.kinds() or not registry.of(kind).by_password:
+    if kind not in gateway.kinds() or not registry.row_of(kind).by_password:
         abort(404)
     account = _meant(kind)
     refusal = _refusal(kind, account)
     if refusal:
         flash(refusal, "warning")
         return _back(kind)
-    taking = by_address.take if registry.of(kind).reads_only else password.take
-    return taking(kind, account)
+    if registry.row_of(kind).reads_only:
+        return by_address.connect_address(kind, account)
+    return password.connect_with_password(kind, account)
 
 
 @blueprint.get("/<kind>")
@@ -79,7 +80,7 @@ def arrive(kind: str):
     """The address to which the provider sends the person back. Its query must not stay in an
     address of ours, so every answer redirects.
     """
-    if kind not in gateway.kinds() or registry.of(kind).by_password:
+    if kind not in gateway.kinds() or registry.row_of(kind).by_password:
         abort(404)
     sent = _sent(kind, request.args.get("state", ""))
     refusal = _refusal(kind, Account.at(current_user, kind))
@@ -98,7 +99,7 @@ def arrive(kind: str):
 
 def _meant(kind: str) -> Account | None:
     """The account that is to be connected again; None for another one."""
-    if kind not in registry.PROVIDERS or not registry.of(kind).takes_several:
+    if kind not in registry.PROVIDERS or not registry.row_of(kind).takes_several:
         return Account.at(current_user, kind)
     account_id = request.args.get("account", type=int)
     if account_id is None:
@@ -116,7 +117,7 @@ def _chose_another(kind: str, email: str):
 
 def _not_connected(kind: str, error: ProviderError):
     word = type(error).__name__
-    why = connect_words.refusal(word, registry.of(kind).name, error.reason)
+    why = connect_words.refusal(word, registry.row_of(kind).name, error.reason)
     stays = connect_words.stays_allowed(kind) if word in connect_words.AFTER_CONSENT else ""
     flash(paragraph(_("Not connected. {why}", why=why), stays), "warning")
     arrival.note_missing(current_user, kind, word)
@@ -193,7 +194,7 @@ def _refusal(kind: str, known: Account | None) -> str | None:
     why = state.barred_from(kind, current_user.clinic, current_user)
     if why == State.NOT_SET_UP:
         abort(404)
-    name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
+    name, base = registry.row_of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if why == State.NO_PLAN:
         return connect_words.out_of_reach(why, name)
     is_unfinished = known is not None and known.is_unfinished
@@ -205,7 +206,7 @@ def _refusal(kind: str, known: Account | None) -> str | None:
         return _(
             "We are still removing our events in {name}. Connect again in a moment.", name=name
         )
-    if request.host != base.netloc and not registry.of(kind).by_password:
+    if request.host != base.netloc and not registry.row_of(kind).by_password:
         return _(
             "Open Kalends at {geturl} and connect there: {name} knows only that address.",
             geturl=base.geturl(),

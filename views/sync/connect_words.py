@@ -142,7 +142,7 @@ def stays_allowed(kind: str) -> str:
     """A sentence about access that a person has just given and that is not used, where only they
     can take it back; "": we do it for them.
     """
-    provider = registry.of(kind)
+    provider = registry.row_of(kind)
     if not provider.removal or provider.by_password:
         return ""
     return _(

@@ -52,7 +52,7 @@ class ListedDifference:
     button: str
 
 
-def listed(standing: Standing) -> ListPage | None:
+def differences_page(standing: Standing) -> ListPage | None:
     """A page of an account's differences, 50 at a time; None: there are none. One query."""
     every, number = standing.differences, arg_int(request.args.get("page"), 1)
     if not every:
@@ -60,7 +60,7 @@ def listed(standing: Standing) -> ListPage | None:
     number = max(1, min(number, -(-len(every) // SIZE)))
     some = every[(number - 1) * SIZE :][:SIZE]
     bookings = differences.bookings(standing.account, some)
-    name = registry.of(standing.account.kind).name
+    name = registry.row_of(standing.account.kind).name
     lines = [_line(one, bookings.get(one.booking_id), name) for one in some]
     return ListPage(lines, number, len(every), SIZE)
 

@@ -127,7 +127,7 @@ def _new_form(**kwargs) -> NewFeed:
 
 def _context(**more) -> dict:
     """The values for the page of feeds."""
-    own, subject = owned.listed(current_user), preview.sample(current_user, scheduling.utc_now())
+    own, subject = owned.feeds_of(current_user), preview.sample(current_user, scheduling.utc_now())
     examples = {
         feed.id: face(subject, Policy.of(current_user, current_user.clinic, feed)).title
         for feed in own

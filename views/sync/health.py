@@ -42,7 +42,7 @@ def resync(account_id: int):
     account = sync_access.account_to_manage(account_id)
     if why := two_way_words.barred(account):
         return _done(why)
-    controls.ask(account, "resync", current_user)
+    controls.ask_for_run(account, "resync", current_user)
     return _done(
         _(
             "{user}’s {provider} calendar is being read again and compared. Nothing is doubled.",
@@ -114,7 +114,7 @@ def ask_resync():
 def resync_all():
     ready = _ready()
     for account in ready:
-        controls.ask(account, "resync", current_user)
+        controls.ask_for_run(account, "resync", current_user)
     return _done(
         ngettext(
             "{calendars} is being read again and compared.",
@@ -143,13 +143,13 @@ def _context() -> dict:
         [one for one in known if not (one.archived or one.venue.archived)], current_user
     )
     board = many.overviews(clinic, {user.id: user for user, _own in people})
-    rows = health_words.rows(people, board, zone)
+    rows = health_words.person_rows(people, board, zone)
     return {
         "rows": rows,
         "summary": health_words.summary(rows),
         "parts": health_parts.parts(clinic, board, zone),
         "has_accounts": any(state.may_run(one.standing.account) for one in board),
-        "overlaps": overlaps.of(clinic),
+        "overlaps": overlaps.overlaps_of(clinic),
         "zone": zone,
     }
 

@@ -41,7 +41,7 @@ class HealthPart:
 def parts(clinic: Clinic, board: Sequence[Overview], zone: ZoneInfo) -> list[HealthPart]:
     """All lines. `board`: the rows of the clinic's accounts, read already."""
     standings = [one.standing for one in board]
-    waiting = queues.of(clinic)
+    waiting = queues.queues_of(clinic)
     return [
         _waiting(standings),
         _queue(),

@@ -12,7 +12,7 @@ from . import connect_words, outside_words, reading_words, status_words
 
 def why(standing: Standing, zone: ZoneInfo) -> str:
     """The account's trouble and what happens next, or a sentence that all is well."""
-    provider = registry.of(standing.account.kind).name
+    provider = registry.row_of(standing.account.kind).name
     return _while_stopped(standing, provider, zone) or _while_synced(standing, provider)
 
 

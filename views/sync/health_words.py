@@ -58,7 +58,7 @@ class PersonRow:
 
     @property
     def provider(self) -> registry.ProviderRow | None:
-        return registry.of(self.account.kind) if self.account else None
+        return registry.row_of(self.account.kind) if self.account else None
 
     @property
     def ask_words(self) -> str:
@@ -69,7 +69,7 @@ class PersonRow:
         return _("Ask {name} to decide", name=name)
 
 
-def rows(
+def person_rows(
     people: Sequence[tuple[User, list[Practitioner]]],
     overviews: Sequence[Overview],
     zone: ZoneInfo,

@@ -23,7 +23,7 @@ def left(standing: Standing) -> str:
         "One event stays in {name} as it is.",
         "{count} events stay in {name} as they are.",
         count,
-        name=registry.of(standing.account.kind).name,
+        name=registry.row_of(standing.account.kind).name,
     )
     if not showing.is_more_outside(standing.account):
         return stays
@@ -44,7 +44,7 @@ def unfinished(standing: Standing, zone: ZoneInfo, is_own: bool = True) -> str:
     account's own person sees names of calendars.
     """
     account, count = standing.account, standing.left_outside
-    name = registry.of(account.kind).name
+    name = registry.row_of(account.kind).name
     left = (
         ngettext(
             "Up to {count} of our events is still there.",

@@ -30,7 +30,7 @@ class Overlaps:
     agreed: list[tuple[str, Side, Side]]
 
 
-def of(clinic: Clinic) -> Overlaps | None:
+def overlaps_of(clinic: Clinic) -> Overlaps | None:
     """The overlaps of the clinic; None before the first check. One query if there are any."""
     if clinic.overlaps_checked_at is None:
         return None

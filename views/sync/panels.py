@@ -104,7 +104,7 @@ def context(is_poll: bool = False, **more) -> dict:
         "change_words": change_words,
         "is_connected": any(not account.is_off for account in accounts),
         "connected": {
-            account.kind: registry.of(account.kind).name
+            account.kind: registry.row_of(account.kind).name
             for account in accounts
             if account.has_begun
         },
@@ -204,7 +204,7 @@ def panel(
     """
     account, standing, calendars = known.account, known.standing, known.calendars
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
-    provider = registry.of(account.kind)
+    provider = registry.row_of(account.kind)
     is_at_rest = account.is_naming or account.is_leaving
     found = {
         "account": account,
@@ -228,7 +228,7 @@ def panel(
         "reach": words.reach(calendars, zone) if provider.reads_only and not is_poll else "",
         "product": provider.product,
         "skipped": known.skipped,
-        "differing": None if is_poll else difference_words.listed(standing),
+        "differing": None if is_poll else difference_words.differences_page(standing),
         "open_notices": known.notices,
         "left_out": [] if is_poll else words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
@@ -264,7 +264,7 @@ def _shows_sources(panel: dict) -> bool:
     """
     account, destination = panel["account"], panel["destination"]
     is_filled = destination is not None and destination.read_at is not None
-    needs_none = panel["barred"] or registry.of(account.kind).reads_only
+    needs_none = panel["barred"] or registry.row_of(account.kind).reads_only
     is_synced = account.has_begun
     return bool(panel["sources"] and is_synced and (is_filled or needs_none))
 

@@ -41,7 +41,7 @@ class Password(Form):
 
     def __init__(self, kind: str, known: Account | None, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        way = registry.of(kind).by_password
+        way = registry.row_of(kind).by_password
         for name in ("address", "user", "password"):
             self[name].label.text = getattr(way.asked, name)
         if known or not way.asks_address:
@@ -61,7 +61,7 @@ def show(
     """The page that asks for the name and password of a new account, or for the password of an
     existing one.
     """
-    row, known = registry.of(kind), used(account)
+    row, known = registry.row_of(kind), used(account)
     if form is None:
         typed = arrival.typed(account) if account else ("", "")
         before = dict(zip(("address", "user"), typed, strict=True))
@@ -78,7 +78,7 @@ def show(
     )
 
 
-def take(kind: str, known: Account | None) -> Response:
+def connect_with_password(kind: str, known: Account | None) -> Response:
     """Store the typed values, and start the job that tries them."""
     form = Password(kind, used(known))
     if not form.validate():

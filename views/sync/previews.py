@@ -40,7 +40,7 @@ def panes(user: User, identifier: str | None, now: datetime) -> list[Pane]:
     """
     person = preview.as_if(user, identifier)
     found = [_connected(account, person, now) for account in accounts.sending(user)]
-    for feed in owned.answering(user, owned.listed(user)):
+    for feed in owned.answering(user, owned.feeds_of(user)):
         if len(found) == MOST:
             break
         events = preview.of_feed(feed, person, now, PREVIEWED)

@@ -63,7 +63,7 @@ class Trouble:
 def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
     """The troubles of the account's calendars, by calendar."""
     found: dict[int, list[Trouble]] = {}
-    provider = registry.of(standing.account.kind).name
+    provider = registry.row_of(standing.account.kind).name
     for calendar in standing.gone:
         words = _(
             "{since} it was deleted in {provider}, or is no longer shared with you.",
@@ -186,7 +186,7 @@ def in_short(standing: Standing) -> tuple[str, str]:
     part. Names no calendar.
     """
     gone, closed = standing.gone, standing.closed
-    provider = registry.of(standing.account.kind).name
+    provider = registry.row_of(standing.account.kind).name
     if len(closed) + len(gone) > 1:
         return (
             _("Calendars cannot be read"),

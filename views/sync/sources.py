@@ -108,7 +108,7 @@ def update(calendar_id: int):
 @login_required
 def rename(calendar_id: int):
     row, form = sync_access.source_of_mine(calendar_id), Name(prefix=_NAMING)
-    if not registry.of(row.account.kind).reads_only:
+    if not registry.row_of(row.account.kind).reads_only:
         abort(404)  # other providers have a page on which their calendars are named
     if not form.validate() or not form.store(
         row, Name.of, lambda: sources.give_name(row, current_user, form.name.data)
@@ -144,7 +144,7 @@ def _show(
         blocking=sources.blocking([row])[row.id],
         troubles=reading_words.of_account(Standing(row.account), zone).get(row.id, []),
         name=account_names.name_of(row.account),
-        provider=registry.of(row.account.kind),
+        provider=registry.row_of(row.account.kind),
         fresh=_freshness(row),
         online=OnlineSettings.of(row.account.clinic),
         most=MOST_SHOWN,

@@ -117,7 +117,7 @@ def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
 
 
 def _sentence(standing: Standing, zone: ZoneInfo) -> str:
-    name = registry.of(standing.account.kind).name
+    name = registry.row_of(standing.account.kind).name
     said = _while_stopped(standing, name, zone) or _while_synced(standing, name)
     return paragraph(said, outside_words.left(standing))
 

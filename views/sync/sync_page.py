@@ -34,7 +34,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     )
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = preview.sample(user, now)
-    feeds = owned.listed(user)
+    feeds = owned.feeds_of(user)
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),

@@ -146,7 +146,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
     fault.
     """
     into = form.into.data or ""
-    if not into and registry.of(account.kind).makes_calendars:
+    if not into and registry.row_of(account.kind).makes_calendars:
         return None
     row = sync_access.calendar_of_account(account, arg_int(into))
     if row is None or not calendar_list.may_write(row, account):
@@ -176,7 +176,7 @@ def act(account_id: int, what: str):
     elif what == "resumption":
         controls.resume(account, current_user)
     elif account.is_active:
-        controls.ask(account, what, current_user)
+        controls.ask_for_run(account, what, current_user)
     elif what == "check":
         first_list.ask_for_calendars(account)
     return sync_page.changed(said, f"account-{account.id}")
@@ -227,7 +227,7 @@ def update(account_id: int):
 def _with_settings(account_id: int) -> Account:
     """One of one's own accounts to which bookings are sent, or could be."""
     account = sync_access.account_of_mine(account_id)
-    return abort(404) if registry.of(account.kind).reads_only else account
+    return abort(404) if registry.row_of(account.kind).reads_only else account
 
 
 def _show_settings(account: Account, form: AccountSettingsForm, status: int = 200) -> Response:
@@ -269,7 +269,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "out_of_reach": {account.id: stray_events.out_of_reach(account) for account in accounts},
         "account_id": account_id,
         "may_leave_events": goal != "new-start"
-        and not all(registry.of(account.kind).reads_only for account in accounts),
+        and not all(registry.row_of(account.kind).reads_only for account in accounts),
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
         "feeds": owned.count(current_user),

@@ -287,7 +287,7 @@ def so_far(connected: Mapping[str, str], kind: str) -> str:
     names by kind), or that this one has not.
     """
     if kind not in connected:
-        return _("{name} is not syncing yet; see above.", name=registry.of(kind).name)
+        return _("{name} is not syncing yet; see above.", name=registry.row_of(kind).name)
     return ngettext(
         "{names} is connected; see above.",
         "{names} are connected; see above.",

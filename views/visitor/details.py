@@ -252,9 +252,9 @@ def _send(page: OnlinePage, ticket: Ticket, said: Details):
     """Book it, or show the waiting page while calendars outside are asked."""
     try:
         sent = gate.sent(ticket, said, dict(pages.typed()))
-        outcome, judged = waiting.ask(page, ticket)
+        outcome, judged = waiting.ask_about_time(page, ticket)
         if outcome == Certainty.ASKING:
-            waiting.begin(page, ticket, sent, _origin(), judged)
+            waiting.hold_and_wait(page, ticket, sent, _origin(), judged)
             way = url_for("wait.show", name=page.name, form=ticket.text, zone=_zone() or None)
             return redirect(way, 303)
     except NeedsCode:

@@ -24,7 +24,7 @@ from . import pages
 
 blueprint = Blueprint("earlier", __name__, url_prefix="/earlier")
 _WAY, _LIST = "/<uuid>/<token>", "/list/<uuid>/<token>"
-_offered, _listed = pages.by_link(offering.find), pages.by_link(entries.find)
+_offered, _listed = pages.by_link(offering.find_offer), pages.by_link(entries.find_entry)
 
 
 @blueprint.get(f"{_WAY}/")
@@ -98,7 +98,7 @@ def _booking_url(booking: Booking) -> str:
 @_offered
 def take(offer: EarlierOffer):
     try:
-        outcome = accepting.ask(offer)
+        outcome = accepting.ask_about_offer(offer)
     except OfferGone:
         return _page(offer, status=409)
     if outcome == Certainty.ASKING:
@@ -122,9 +122,11 @@ def wait(offer: EarlierOffer):
 
 def _carry_out(offer: EarlierOffer, outcome: Certainty):
     try:
-        accepting.take(offer, outcome)
+        accepting.book_offered(offer, outcome)
     except OfferGone:
-        return _page(offering.find(str(offer.uuid), offering.token(offer)) or offer, status=409)
+        return _page(
+            offering.find_offer(str(offer.uuid), offering.token(offer)) or offer, status=409
+        )
     except CannotCheck:
         accepting.stop_asking(offer)
         notice = _(

@@ -164,7 +164,7 @@ def accept(page: OnlinePage, made: OnlineBooking):
     """Take the other time that the clinic offered."""
     at: datetime | None = given.instant(request.form.get("time", ""))
     try:
-        outcome = answering.ask(made, at)
+        outcome = answering.ask_about_proposed(made, at)
     except NotOffered:
         return _not_offered(page, made)
     if outcome == Certainty.ASKING:
@@ -261,7 +261,7 @@ def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
         return _move_page(page, made)
     origin = brakes.key("hold", brakes.network())
     try:
-        outcome = managing.ask(page, made, at, origin, _shown())
+        outcome = managing.ask_about_move(page, made, at, origin, _shown())
     except ChangedMeanwhile:
         return _changed(page, made)
     except TooLate:

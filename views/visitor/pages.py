@@ -39,7 +39,7 @@ def with_page(view: Callable) -> Callable:
 
     @wraps(view)
     def shown(name: str, **kwargs):
-        found = names.find(name)
+        found = names.find_page(name)
         if found is None:
             return _closed(name)
         row, settings = found
@@ -61,7 +61,7 @@ def by_link(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
             row = find(uuid, token)
             if row is None:
                 return missing()
-            region.begin(row.clinic.region)
+            region.write_for(row.clinic.region)
             return view(row)
 
         return shown
@@ -103,15 +103,15 @@ def with_any_link(view: Callable) -> Callable:
 
     @wraps(view)
     def shown(name: str, uuid: str, token: str, **kwargs):
-        found = names.find(name)
+        found = names.find_page(name)
         if found is None or found[0].until is not None:
             found = names.of_booking(managing.uuid_of(uuid))
-            if found is None or managing.find(found[0].clinic, uuid, token)[0] is None:
+            if found is None or managing.find_by_token(found[0].clinic, uuid, token)[0] is None:
                 return missing()
             if found[0].name != name.lower():
                 return _led_on(found[0].name, {"uuid": uuid, "token": token, **kwargs})
         row, settings = found
-        made, is_old = managing.find(row.clinic, uuid, token)
+        made, is_old = managing.find_by_token(row.clinic, uuid, token)
 
         def opened(page: OnlinePage, **kwargs):
             return no_link(page) if made is None else view(page, made, is_old=is_old, **kwargs)
@@ -132,7 +132,7 @@ def no_link(page: OnlinePage, is_old: bool = False) -> Response:
 
 
 def _on(view: Callable, row: names.PageName, settings: OnlineSettings, kwargs: dict):
-    region.begin(row.clinic.region)
+    region.write_for(row.clinic.region)
     g.visited = OnlinePage.of(row.clinic, row.name, settings)
     return view(g.visited, **kwargs)
 

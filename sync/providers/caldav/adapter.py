@@ -21,7 +21,7 @@ from sync.providers.values import zone
 from sync.providers.wire import AccessToken
 from sync.providers.writing import carried_out
 
-from . import calendars, composing, reading, sync_tokens
+from . import composing, dav_calendars, reading, sync_tokens
 from .fetching import Resource, fetch, get
 from .http import Dav
 from .reading import Read
@@ -55,16 +55,16 @@ class CalDav(Polled):
     # ---- calendars ----
 
     def calendars(self) -> list[ListedCalendar]:
-        return calendars.calendars(self._dav)
+        return dav_calendars.calendars(self._dav)
 
     def calendar(self, calendar_id: str) -> ListedCalendar:
-        return calendars.calendar(self._dav, calendar_id)
+        return dav_calendars.calendar(self._dav, calendar_id)
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> ListedCalendar:
-        return calendars.create(self._dav, name, description)
+        return dav_calendars.create(self._dav, name, description)
 
     def delete_calendar(self, calendar_id: str) -> None:
-        calendars.delete(self._dav, calendar_id)
+        dav_calendars.delete(self._dav, calendar_id)
 
     # ---- reading ----
 
@@ -98,7 +98,7 @@ class CalDav(Polled):
             read = self._last[calendar_id] = reading.whole(self._dav, calendar_id, at)
             return read
         place = sync_tokens.place_of(self._dav.login.origin, calendar_id)
-        token = sync_tokens.read(sync_token, place, at)
+        token = sync_tokens.read_token(sync_token, place, at)
         return reading.changes(self._dav, calendar_id, token, at)
 
     def _whole(self, calendar_id: str) -> Read:
@@ -187,7 +187,7 @@ class CalDav(Polled):
         if known or not is_on_clock:
             return found
         # a time without a zone needs the calendar's, which is asked for once
-        told = calendars.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
+        told = dav_calendars.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
         self._zones[calendar_id] = zone(told)
         return _parsed(resource, Whose(self._zones[calendar_id], self._me), window)[0]
 

@@ -14,7 +14,7 @@ from sync.providers.parsing import etag as sound_etag
 from sync.providers.writing import OF_ANY_LOOK
 
 from . import hrefs, xml
-from .calendars import stands
+from .dav_calendars import stands
 from .http import Dav
 from .refusals import error_of
 
@@ -56,7 +56,7 @@ def _chunk(dav: Dav, calendar_id: str, names: Sequence[str]) -> dict[str, Fetche
     if len(names) == 1:
         return {names[0]: _alone(dav, calendar_id, names[0])}
     try:
-        found = told(calendar_id, _multiget(dav, calendar_id, names))
+        found = fetched_by_id(calendar_id, _multiget(dav, calendar_id, names))
     except OF_ANY_LOOK:
         raise
     except ProviderError as error:
@@ -78,7 +78,7 @@ def _multiget(dav: Dav, calendar_id: str, names: Sequence[str]) -> xml.Multistat
     return dav.multistatus("REPORT", calendar_id, xml.multiget(paths), "1")
 
 
-def told(calendar_id: str, answer: xml.Multistatus) -> dict[str, Fetched]:
+def fetched_by_id(calendar_id: str, answer: xml.Multistatus) -> dict[str, Fetched]:
     """The events of an answer, and the names that it calls missing. Events without data are left
     out.
     """

@@ -39,7 +39,7 @@ class Dav:
         """The account's login. Raises AuthExpired if it cannot be decrypted."""
         if self._login is None:
             try:
-                self._login = login.read(self._access_token(None))
+                self._login = login.read_login(self._access_token(None))
             except ValueError:
                 raise AuthExpired("no login") from None
         return self._login

@@ -67,7 +67,7 @@ class Login:
         return json.dumps(asdict(self))
 
 
-def read(text: str) -> Login:
+def read_login(text: str) -> Login:
     """The login that `written` made. Raises ValueError for anything else."""
     try:
         told = json.loads(text)

@@ -17,8 +17,8 @@ from sync.providers.errors import (
 )
 
 from . import hrefs, sync_tokens, xml
-from .calendars import stands
-from .fetching import ETAG, Fetched, Resource, fetch, told
+from .dav_calendars import stands
+from .fetching import ETAG, Fetched, Resource, fetch, fetched_by_id
 from .http import Dav
 from .sync_tokens import CalDavToken
 
@@ -120,7 +120,7 @@ def _since(dav: Dav, calendar_id: str, token: CalDavToken) -> Read:
     read, untold = Read(token), dict[str, str]()
     for portion in _portions(dav, calendar_id, token.told, with_data=True):
         _refused(calendar_id, portion)
-        read.take(told(calendar_id, portion))
+        read.take(fetched_by_id(calendar_id, portion))
         for item in portion.items:
             name = hrefs.event_name(calendar_id, item.href)
             if not name or name in read.resources:

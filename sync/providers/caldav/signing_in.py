@@ -37,25 +37,25 @@ class CalDavSignIn:
         return new.written()
 
     def with_secret(self, text: str, secret: str) -> str:
-        return replace(login.read(text), secret=secret.strip(), homes=()).written()
+        return replace(login.read_login(text), secret=secret.strip(), homes=()).written()
 
     def user_of(self, text: str) -> tuple[str, str]:
-        opened = login.read(text)
+        opened = login.read_login(text)
         return opened.typed, opened.user
 
     def at_pace(self, text: str, halvings: int) -> str:
-        return replace(login.read(text), halvings=halvings).written()
+        return replace(login.read_login(text), halvings=halvings).written()
 
     def place_of(self, text: str) -> str:
-        opened = login.read(text)
+        opened = login.read_login(text)
         begin = opened.url or known_servers.beginnings(self.service, opened.typed or opened.user)[0]
         return hrefs.origin(begin)[:260]
 
     def is_complete(self, text: str) -> bool:
-        return bool(login.read(text).homes)
+        return bool(login.read_login(text).homes)
 
     def completed(self, http: Client, text: str) -> tuple[str, str]:
-        opened = login.read(text)
+        opened = login.read_login(text)
         typed = "" if self.service.url and not opened.typed else opened.typed or opened.user
         begin = known_servers.beginnings(self.service, typed)
         found = discovery.discover(http, opened, _searched(begin, known_servers.domain_of(typed)))

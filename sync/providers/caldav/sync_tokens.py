@@ -66,7 +66,7 @@ class CalDavToken:
         )
 
 
-def read(text: str, place: str, at: datetime) -> CalDavToken:
+def read_token(text: str, place: str, at: datetime) -> CalDavToken:
     """The token of this calendar. Raises SyncTokenExpired for any other, and if everything was last
     read a day ago.
     """

@@ -25,8 +25,8 @@ from sync.providers.parsing import etag as sound_etag
 from sync.providers.writing import OF_ANY_CALL
 
 from . import composing, xml
-from .calendars import stands
-from .fetching import CALENDAR_TYPE, Resource, address, fetch, get, told
+from .dav_calendars import stands
+from .fetching import CALENDAR_TYPE, Resource, address, fetch, fetched_by_id, get
 from .http import Dav
 from .refusals import error_of
 
@@ -140,7 +140,7 @@ class CalDavWriter:
             if isinstance(error, OF_ANY_CALL):
                 raise
             return None
-        for one in told(self._calendar_id, answer).values():
+        for one in fetched_by_id(self._calendar_id, answer).values():
             if isinstance(one, Resource) and self._read(one).mark == mark:
                 return one
         return None

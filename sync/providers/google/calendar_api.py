@@ -94,7 +94,9 @@ class CalendarApi:
             "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}
         )
         self._refuse(answer)
-        parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
+        parts = multipart.read_parts(
+            answer.headers.get("Content-Type", ""), answer.content, len(calls)
+        )
         return [part or Unanswered("no part") for part in parts]
 
 

@@ -144,7 +144,7 @@ class Graph:
         """The answers to one batch. Raises the error of a batch that was refused as a whole."""
         document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
         with reading():
-            answers = json_batch.read(document, len(calls))
+            answers = json_batch.read_answers(document, len(calls))
         return [answer or Unanswered("no answer in the batch") for answer in answers]
 
 

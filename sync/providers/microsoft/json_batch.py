@@ -29,7 +29,7 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def read(document: dict[str, Any], count: int) -> list[CallAnswer | None]:
+def read_answers(document: dict[str, Any], count: int) -> list[CallAnswer | None]:
     """The answers in the order of the calls, in any order of arrival.
 
     None for one that cannot be read. Raises KeyError, TypeError.

@@ -82,7 +82,7 @@ class Published(Polled):
         if digest == token.digest:
             return Delta((), frozenset(), _token(answer, at, token).written(), False)
         try:
-            found = contents.read(text, window, zone, token.sample, token.by_time)
+            found = contents.read_contents(text, window, zone, token.sample, token.by_time)
         except TooMuch as error:
             raise ProviderError(f"many_{error}") from None
         self._seen = {one.remote_id: one for one in found.events}

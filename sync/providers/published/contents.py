@@ -80,7 +80,7 @@ def digest(text: str) -> str:
     return _short(_VOLATILE.sub("", _UNFOLDED.sub("", text)), 32)
 
 
-def read(
+def read_contents(
     text: str, window: Window, zone: tzinfo, before: dict[str, str], by_time: bool = False
 ) -> DocumentEvents:
     """The events within the window; times without a zone are on the clock of `zone`.

@@ -67,7 +67,7 @@ class Away:
         )
 
 
-def of(account: Account, window: Window) -> Away:
+def sent_time_off(account: Account, window: Window) -> Away:
     """The time off of the account's person that is or was sent: one query."""
     last = _last(window)
     rows = TimeOff.select().where(

@@ -33,7 +33,7 @@ NIGHT_MINUTES = 300  # after midnight: the time over which the comparisons are s
 # ---- doubts ----
 
 
-def note(account: Account, uids: Iterable[str]) -> None:
+def note_doubts(account: Account, uids: Iterable[str]) -> None:
     """Store that one answer said that the events of these mappings do not exist. Call it inside the
     account's lease. The wait grows while answers contradict each other.
     """

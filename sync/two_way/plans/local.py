@@ -194,7 +194,7 @@ def count_away(account: Account, uids: Sequence[str]) -> int:
 
 
 def _away(account: Account) -> away.Away:
-    return away.of(account, window(account))
+    return away.sent_time_off(account, window(account))
 
 
 def _bookings(

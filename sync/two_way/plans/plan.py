@@ -54,7 +54,7 @@ from sync.events.event import (
 )
 from sync.events.fingerprint import fingerprint, span, times, wanted
 
-from .sorting import Reading, read
+from .sorting import Reading, sort_delta
 
 _ORDER = (
     (DeleteRemote,),
@@ -80,7 +80,7 @@ def plan(
     not in it nothing is done. `approved`: a person has agreed to the steps that law 5 stops.
     """
     known = {mapping.uid: mapping for mapping in mappings}
-    reading = read(remote, known.values(), terms.installation, terms.account, terms.settled)
+    reading = sort_delta(remote, known.values(), terms.installation, terms.account, terms.settled)
     steps = [
         step for uid in local for step in _decide(uid, local[uid], known.get(uid), reading, terms)
     ]

@@ -51,7 +51,7 @@ class Reading:
         )
 
 
-def read(
+def sort_delta(
     delta: Delta,
     mappings: Iterable[EventMapping],
     installation: str,

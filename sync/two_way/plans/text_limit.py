@@ -140,7 +140,7 @@ def id_of(event: RemoteEvent) -> str:
     return event.series_id or event.remote_id
 
 
-def note(account: Account, calendar_id: str, seen: Sequence[RemoteEvent]) -> None:
+def note_excess(account: Account, calendar_id: str, seen: Sequence[RemoteEvent]) -> None:
     """Note the events among these that show more than they may. `seen`: events of ours that no plan
     writes. Call it inside the account's lease.
     """

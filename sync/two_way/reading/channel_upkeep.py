@@ -116,7 +116,7 @@ def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channe
     """The channel with a later end; None if the provider cannot extend it, or no longer
     knows it.
     """
-    life = registry.of(context.account.kind).channel_life
+    life = registry.row_of(context.account.kind).channel_life
     try:
         kept = outside.renew(_as_kept(channel), scheduling.utc_now() + life)
     except Gone:
@@ -132,7 +132,7 @@ def _prolong(context: RunContext, outside: Channels, channel: Channel) -> Channe
 def _open(context: RunContext, outside: Channels, calendar: RemoteCalendar, base: str) -> Channel:
     """A new channel. Its row is stored first, since the first call may come before the answer."""
     account = context.account
-    life = registry.of(account.kind).channel_life
+    life = registry.row_of(account.kind).channel_life
     with context.writing():
         # rows prepared for channels that were never opened
         Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()

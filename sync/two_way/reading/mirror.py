@@ -16,7 +16,7 @@ from .pull import Reader, same
 SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" counts after so many tries in so long a time
 
 
-def read(reader: Reader) -> None:
+def read_due(reader: Reader) -> None:
     """Read all calendars that are due. Raises OutOfTime."""
     CalendarTrouble.wait(reader.account)
     for source in _due(reader):
@@ -162,7 +162,7 @@ def _write(
         if delta.complete and calendar.read_at is not None:
             Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
-            stray_events.note(reader.account, calendar, delta)
+            stray_events.note_strays(reader.account, calendar, delta)
         double_bookings.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
         incoming.remember_unread(calendar, delta)
         change.store_doubts()

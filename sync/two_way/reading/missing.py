@@ -70,7 +70,7 @@ def _gone_since(context: RunContext, destination: RemoteCalendar, asked: list[st
         looks = context.provider.look(destination.made_id, asked)
         if context.provider.keeps_ids and any(looks.values()):
             for calendar in stray_events.elsewhere(context.account, context.provider.calendars()):
-                moved = stray_events.find(context, calendar.calendar_id)
+                moved = stray_events.find_marked(context, calendar.calendar_id)
                 looks |= dict.fromkeys(looks.keys() & moved.keys())
     except OF_THE_ACCOUNT:
         raise

@@ -122,7 +122,11 @@ class Reader:
                 pass
             else:
                 is_second = unrolled and not self.is_urgent and second_reading.is_due(calendar)
-                ids = second_reading.told(self.context, calendar, kept) if is_second else None
+                ids = (
+                    second_reading.ids_at_second(self.context, calendar, kept)
+                    if is_second
+                    else None
+                )
                 if ids is None or ids <= second_reading.known(calendar, delta):
                     self._proved |= set() if ids is None else {calendar.id}
                     return delta, kept

@@ -93,7 +93,7 @@ def _seek_all(context: RunContext, pages: KeptPages, row: RemoteCalendar, name: 
     found, sought_at = None, scheduling.utc_now()
     try:
         with pages.of(row, "search all"):
-            found = stray_events.listed(context, row.made_id)
+            found = stray_events.find_in_full_list(context, row.made_id)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
@@ -134,10 +134,10 @@ def seek(
     the calendar's row and raised; a list without an end is not tried again for a week.
     """
     if row is None:
-        return stray_events.find(context, calendar_id, is_quick)
+        return stray_events.find_marked(context, calendar_id, is_quick)
     try:
         with pages.of(row, "search"):
-            return stray_events.find(context, calendar_id, is_quick)
+            return stray_events.find_marked(context, calendar_id, is_quick)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:

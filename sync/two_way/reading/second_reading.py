@@ -60,7 +60,7 @@ def before(calendar: RemoteCalendar, regular: datetime) -> datetime:
     return regular if at is None or at <= scheduling.utc_now() else min(at, regular)
 
 
-def told(context: RunContext, calendar: RemoteCalendar, window: Window) -> set[str] | None:
+def ids_at_second(context: RunContext, calendar: RemoteCalendar, window: Window) -> set[str] | None:
     """The ids of a calendar's events within a window; None if they are unknown now."""
     try:
         installation = context.account.clinic.installation

@@ -43,7 +43,7 @@ PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next sear
 # ---- finding ----
 
 
-def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
+def note_strays(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
     """Store the strays in a pull of a calendar, inside the caller's transaction."""
     found = _by_id(account, delta.changed, calendar.is_ours)
     told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones | delta.relisted
@@ -61,7 +61,7 @@ def out_of_reach(account: Account) -> list[str]:
     """The names of calendars that others share with the account for writing, and that its consent
     does not let us search: an event of ours may be there.
     """
-    row = registry.of(account.kind)
+    row = registry.row_of(account.kind)
     wider = set(row.scopes(shared=True)) - set(row.scopes())
     if wider <= set(account.scopes.split()):
         return []
@@ -69,7 +69,9 @@ def out_of_reach(account: Account) -> list[str]:
     return [name for (name,) in tuples(RemoteCalendar.select(RemoteCalendar.name).where(*shared))]
 
 
-def find(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
+def find_marked(
+    context: RunContext, calendar_id: str, is_quick: bool = True
+) -> dict[str, RemoteEvent]:
     """This account's events in another calendar, by the id of the whole event. `is_quick`: use the
     provider's own filter.
     """
@@ -78,7 +80,7 @@ def find(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[s
     return _ours(context.account, calendar_id, marked)
 
 
-def listed(context: RunContext, calendar_id: str) -> dict[str, RemoteEvent]:
+def find_in_full_list(context: RunContext, calendar_id: str) -> dict[str, RemoteEvent]:
     """This account's events in another calendar, found in a full list without a filter: the filters
     of some providers omit events.
     """
@@ -130,7 +132,7 @@ def remember(
         reference = found[key].own_mark.reference
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
-    text_limit.note(account, calendar_id, list(found.values()))
+    text_limit.note_excess(account, calendar_id, list(found.values()))
     if gone := [key for key in kept if key not in found and (told is None or key in told)]:
         for table in (Stray, Excess):
             table.delete().where(
@@ -239,9 +241,9 @@ def _clear(
     """
     calendar_id, name = some[0].calendar_id, some[0].name
     try:
-        found = find(context, calendar_id)
+        found = find_marked(context, calendar_id)
         if {row.remote_id for row in some} - found.keys():
-            found |= listed(context, calendar_id)
+            found |= find_in_full_list(context, calendar_id)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:

@@ -34,7 +34,7 @@ def in_menu(account: Account) -> tuple[AccountAction, ...]:
     if not account.has_begun:
         return leaving
     is_barred = state.barred(account) is not None
-    if registry.of(account.kind).reads_only:
+    if registry.row_of(account.kind).reads_only:
         own = (
             (AccountAction.RESYNC, AccountAction.PAUSE)
             if account.is_active

@@ -129,7 +129,7 @@ def put_back(notice: Notice) -> None:
     """Undo the change outside."""
     with _deciding(notice, "put-back") as account:
         _write_again(account, notice)
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def _write_again(account: Account, notice: Notice) -> None:
@@ -147,7 +147,7 @@ def remove_guests(notice: Notice) -> None:
         MappingRow.update(**none).where(
             MappingRow.account == account, MappingRow.uid == notice.topic.partition(" ")[2]
         ).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def approve(notice: Notice) -> None:
@@ -161,7 +161,7 @@ def approve(notice: Notice) -> None:
         if notice.is_of_whole:
             mine = RemoteCalendar.account == account, RemoteCalendar.role == "destination"
             RemoteCalendar.update(sync_token=None).where(*mine).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def keep_outside(notice: Notice) -> None:
@@ -176,7 +176,7 @@ def keep_outside(notice: Notice) -> None:
             {*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])}
         )
         Account.update(kept_copies=kept).where(Account.id == account.id).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def decide_stray(notice: Notice, decided: str) -> None:
@@ -186,7 +186,7 @@ def decide_stray(notice: Notice, decided: str) -> None:
     with _deciding(notice, f"{decided}-stray") as account:
         mine = Stray.account == account, Stray.id == notice.detail["stray"]
         Stray.update(decided=decided, problem="").where(*mine).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def accept_empty(notice: Notice) -> None:
@@ -194,7 +194,7 @@ def accept_empty(notice: Notice) -> None:
     with _deciding(notice, "believe") as account:
         unread = {"may_empty": True, "due_at": None, "sync_token": None}
         RemoteCalendar.update(**unread).where(RemoteCalendar.id == notice.calendar_id).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
 
 
 def keep_source(notice: Notice) -> None:

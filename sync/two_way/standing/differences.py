@@ -59,10 +59,10 @@ class Differing:
     @cached_property
     def differences(self) -> list[Difference]:
         """The differences outside that stay until a person has them put right."""
-        return of([self.account.id])[self.account.id]
+        return differences_of([self.account.id])[self.account.id]
 
 
-def of(accounts: Collection[int]) -> dict[int, list[Difference]]:
+def differences_of(accounts: Collection[int]) -> dict[int, list[Difference]]:
     """The differences of these accounts (ids), the latest booking first. Two queries at most,
     whatever their number.
     """
@@ -98,14 +98,16 @@ def put_right(account: Account, uid: str) -> bool:
     """
     with database.atomic():
         account.clinic.lock()
-        one = next((row for row in of([account.id])[account.id] if row.uid == uid), None)
+        one = next(
+            (row for row in differences_of([account.id])[account.id] if row.uid == uid), None
+        )
         if one is None or not one.can_be_put_right:
             return False
         columns = {"problem": "", "retry_at": None} if one.why == Why.KEPT else {"wanted": ""}
         MappingRow.update(**columns).where(
             MappingRow.account == account, MappingRow.uid == uid
         ).execute()
-        controls.ask(account, "check")
+        controls.ask_for_run(account, "check")
         return True
 
 

@@ -116,8 +116,8 @@ def too_old(user_id: int, bound: timedelta | None = None) -> list[Freshness]:
 
 def outcome(user_id: int, since: datetime, bound: timedelta | None = None) -> Certainty:
     """The result of asking this person's calendars, for somebody who waits `since` an instant.
-    Reads only: `live.ask` begins it. After too long a wait the result is UNANSWERED, unless the
-    calendars are still within the bound.
+    Reads only: `live.ask_calendars` begins it. After too long a wait the result is UNANSWERED,
+    unless the calendars are still within the bound.
     """
     at = scheduling.utc_now()
     counts = max(since, at - COUNTS)

@@ -42,7 +42,7 @@ def barred_from(kind: str, clinic: Clinic, user: User) -> State | None:
     """
     if kind not in gateway.kinds():
         return State.NOT_SET_UP
-    if not clinic.allows(registry.of(kind).feature):
+    if not clinic.allows(registry.row_of(kind).feature):
         return State.NO_PLAN
     return None if user.sync_allowed else State.NOT_ALLOWED
 
@@ -225,7 +225,7 @@ class Standing(Differing):
     @property
     def has_channels(self) -> bool:
         """Whether the provider reports changes by itself."""
-        return registry.of(self.account.kind).has_channels
+        return registry.row_of(self.account.kind).has_channels
 
     @property
     def may_be_live(self) -> bool:
@@ -247,7 +247,7 @@ class Standing(Differing):
 
     def proves(self, channel: Channel) -> bool:
         """Whether messages are known to come by this open channel."""
-        return registry.of(self.account.kind).calls_first or channel.called_at is not None
+        return registry.row_of(self.account.kind).calls_first or channel.called_at is not None
 
     @property
     def ended_as_on_trial(self) -> bool:
@@ -265,7 +265,7 @@ def are_live() -> Expression:
 def ended_as_on_trial(account: Account) -> bool:
     """Whether access ended as long after consent as it does for an unpublished application."""
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    return registry.of(account.kind).ends_as_on_trial(days)
+    return registry.row_of(account.kind).ends_as_on_trial(days)
 
 
 def columns() -> tuple[Node, ...]:

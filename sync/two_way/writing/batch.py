@@ -163,7 +163,7 @@ class Batch:
         if isinstance(step, CreateRemote | Recreate) and not mapping.remote_id:
             mapping = replace(
                 mapping,
-                remote_id=registry.of(self.account.kind).new_id(
+                remote_id=registry.row_of(self.account.kind).new_id(
                     marks.mark(self.account, mapping), self.context.secret
                 ),
             )
@@ -251,7 +251,7 @@ class Batch:
             isinstance(error, Gone) and not creates
         ):
             if mapping.phase != "stale":
-                doubts.note(self.account, [mapping.uid])
+                doubts.note_doubts(self.account, [mapping.uid])
         elif isinstance(error, Gone):
             self.outcome.trouble = self.outcome.trouble or error
         elif not isinstance(error, Unsent):

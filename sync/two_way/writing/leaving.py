@@ -62,7 +62,7 @@ def leave(context: RunContext, pages: KeptPages) -> None:
     for channel in list(Channel.select().where(Channel.account == account)):
         channel_upkeep.close(context.provider, channel)
     # nothing of ours is there if nothing is sent
-    removes = account.removes and not registry.of(account.kind).reads_only
+    removes = account.removes and not registry.row_of(account.kind).reads_only
     gone = _Removal(context, pages).carry_out() if removes else False
     account.refresh()  # somebody may have chosen a goal that ends more by now
     if account.goal == "disconnect":

@@ -127,7 +127,7 @@ class Sender:
         left = [event for event in ours if text_limit.id_of(event) not in done]
         if left:
             with self.context.writing():
-                text_limit.note(self.account, destination.made_id, left)
+                text_limit.note_excess(self.account, destination.made_id, left)
 
     def _send_unseen(self, destination: RemoteCalendar) -> None:
         """Write the changes here although our calendar cannot be read now: the answer to each write

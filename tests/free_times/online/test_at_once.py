@@ -22,7 +22,7 @@ from models import Booking, Service
 
 
 def page_of(name="linden") -> OnlinePage:
-    row, settings = names.find(name)
+    row, settings = names.find_page(name)
     return OnlinePage.of(row.clinic, row.name, settings)
 
 
@@ -87,7 +87,7 @@ def test_fifty_for_overlapping_times_of_two_services(linden, page, clock):
     shown = page_of()
 
     def press(n, one):
-        return lambda: making.take(shown, one, Details(f"Visitor {n}", f"v{n}@visitor.test"))
+        return lambda: making.book_once(shown, one, Details(f"Visitor {n}", f"v{n}@visitor.test"))
 
     came = all_at_once([press(n, one) for n, one in enumerate(tickets)])
     made = [one for one in came if isinstance(one, OnlineBooking)]
@@ -107,7 +107,7 @@ def test_one_form_ten_times_at_once_is_one_booking(linden, page, clock):
     at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     one, shown = ticket(linden, page[0], at, anyone=True), page_of()
     details = Details("Nora Visitor", "nora@visitor.test")
-    came = all_at_once([lambda: making.take(shown, one, details)] * 10)
+    came = all_at_once([lambda: making.book_once(shown, one, details)] * 10)
     assert len({made.id for made in came}) == 1 and Booking.select().count() == 1
 
 
@@ -142,7 +142,7 @@ def takes_none(linden, at):
 def full_day(linden, at):
     linden.calendar.set_online(None, takes_online=True, takes_new_online=True, online_most=1)
     later = ticket(linden, linden.service, at + timedelta(hours=3))
-    making.take(page_of(), later, Details("Ola Other", "ola@visitor.test"))
+    making.book_once(page_of(), later, Details("Ola Other", "ola@visitor.test"))
 
 
 def left(linden, at):
@@ -202,7 +202,9 @@ def test_bookings_and_events_that_block_nothing_stay_agreed(linden, page, clock)
     at = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     OnlineSettings.get().change(None, outside_blocks=False)
     busy_outside(linden, at)
-    made = making.take(page_of(), ticket(linden, page[0], at), Details("Nora", "n@visitor.test"))
+    made = making.book_once(
+        page_of(), ticket(linden, page[0], at), Details("Nora", "n@visitor.test")
+    )
     assert Agreement.of([made.booking_id])[made.booking_id]
 
 
@@ -210,7 +212,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
     nine = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     shown = page_of()
     first = [
-        making.take(
+        making.book_once(
             shown,
             ticket(linden, page[0], nine + timedelta(hours=n)),
             Details(f"First {n}", f"f{n}@visitor.test"),
@@ -227,7 +229,7 @@ def test_bookings_moves_and_holds_at_once_leave_no_overlap(linden, page, clock):
 
     def take(n):
         one = ticket(linden, page[n % 2], target + timedelta(minutes=5 * n))
-        return lambda: making.take(shown, one, Details(f"Second {n}", f"s{n}@visitor.test"))
+        return lambda: making.book_once(shown, one, Details(f"Second {n}", f"s{n}@visitor.test"))
 
     def by_staff():
         return Booking.book(linden.calendar, [Span(target, target + timedelta(hours=1))], None)

@@ -318,7 +318,7 @@ def test_a_clinic_that_confirms_by_hand_gets_a_request(visitor, page, linden, le
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
     news.offer()
-    accepting.take(EarlierOffer.get())
+    accepting.book_offered(EarlierOffer.get())
     assert Booking.get(Booking.online).status == "pending"
 
 
@@ -386,7 +386,7 @@ def test_a_client_whom_the_team_booked_asks_from_the_link_in_a_letter(
     freed.cancel(linden.olive)
     clock.now += MINUTE
     news.offer()
-    assert accepting.take(EarlierOffer.get()).starts_at == freed.starts_at
+    assert accepting.book_offered(EarlierOffer.get()).starts_at == freed.starts_at
     joining.ask_for(Booking.get_by_id(booking.id), Wanted(), linden.olive)
     assert "Leave the waiting list" in text_of(visitor.get(f"{way}earlier"))
     assert visitor.post(f"{way}earlier", data={"leave": "1"}).status_code == 303

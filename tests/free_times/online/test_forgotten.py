@@ -125,7 +125,7 @@ def cancelled_after_it_was_only_offered(world):
 
 
 def cancelled_while_another_time_is_offered(world):
-    made = requests.of(the_booking())
+    made = requests.request_of(the_booking())
     later = made.booking.starts_at + timedelta(days=1)
     at = next(requests.other_times(made, later, later + timedelta(days=7))).starts_at
     requests.offer(made, at, world.linden.maya)
@@ -174,7 +174,7 @@ def cancelled_once_the_confirmation_was_taken_back(world):
 def lapsed_with_a_merge_taken_back(world):
     known = Patient.add(world.linden.clinic, None, first_name="Nora", last_name="Visitor")
     done = merges.merge(known, the_booking().patient, world.linden.maya, ())
-    done.keep(unchecked=newcomers.check(known, world.linden.maya))
+    done.keep(unchecked=newcomers.mark_checked(known, world.linden.maya))
     merges.undo(done, world.linden.maya)
     newcomers.uncheck(world.linden.clinic, done.facts["unchecked"])
     lapsed(world)

@@ -76,7 +76,7 @@ def test_where_the_two_differ_somebody_chooses(visitor, page, maya, linden):
 
 def test_known_clients_and_cancelled_bookings_need_no_check(visitor, page, maya, linden):
     book(visitor, page.path)
-    newcomers.check(newcomer(), linden.maya)
+    newcomers.mark_checked(newcomer(), linden.maya)
     book(visitor, page.path, at=5)  # the same e-mail and name
     assert Booking.select().count() == 2 and not newcomers.waiting(linden.clinic)
     book(visitor, page.path, TYPED | {"name": "Other Person", "email": "other@visitor.test"}, at=9)
@@ -91,7 +91,7 @@ def test_a_merge_that_is_undone_leaves_the_client_to_be_checked_again(visitor, p
     gone = newcomer()
     checked = TYPED | {"name": "Other Person", "email": "other@visitor.test"}
     book(visitor, page.path, checked, at=9)
-    newcomers.check(Patient.get(Patient.email == checked["email"]), linden.maya)
+    newcomers.mark_checked(Patient.get(Patient.email == checked["email"]), linden.maya)
     pressed(maya, f"/clients/{gone.id}", f"/{known.id}/merge")
     assert not newcomers.waiting(linden.clinic)
     undo = pressed(maya, f"/clients/{known.id}", "/merge/undo")

@@ -89,7 +89,7 @@ def test_confirming_asks_once_more_whether_the_time_is_free(made, maya, visitor,
     assert of(made).status == "pending"
     event.delete_instance()
     assert maya.post(confirm, data=said).status_code == 303
-    assert of(made).status == "confirmed" and requests.of(of(made)) is None
+    assert of(made).status == "confirmed" and requests.request_of(of(made)) is None
     assert "You are booked" in text_of(visitor.get(made.link))
     assert "to answer" not in text_of(maya.get("/calendar/team")).replace(
         "0 requests to answer", ""
@@ -112,7 +112,7 @@ def test_declining_frees_the_time_and_can_be_undone(made, maya, visitor):
     page = maya.get("/calendar/team").text
     assert "Declined: " in page and f"/bookings/{made.booking_id}/undo" in page
     assert maya.post(f"/bookings/{made.booking_id}/undo").status_code == 303
-    assert of(made).status == "pending" and requests.of(of(made))
+    assert of(made).status == "pending" and requests.request_of(of(made))
     assert "Request sent" in text_of(visitor.get(made.link))
     # and a second press of a page that is old
     maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
@@ -419,7 +419,7 @@ def test_a_confirmation_taken_back_after_the_end_is_a_request_with_an_end(
         of(made).change(None, of(made).span, status="pending")
     chores.sweep()
     row = OnlineBooking.get()
-    assert of(made).status == "pending" and requests.of(of(made))
+    assert of(made).status == "pending" and requests.request_of(of(made))
     assert row.approve_by == clock.now + timedelta(hours=24)
     assert "1 request to answer" in text_of(maya.get("/calendar/team"))
     clock.now += timedelta(hours=24)
@@ -441,7 +441,7 @@ def test_what_took_place_is_no_request_again(made, maya, clock, linden, signed_i
     chores.sweep()
     signed_in(linden.maya).post(f"/bookings/{made.booking_id}/undo")
     chores.sweep()
-    assert of(made).status == "pending" and requests.of(of(made)) is None
+    assert of(made).status == "pending" and requests.request_of(of(made)) is None
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_what_was_read_long_before_somebody_looks_is_asked_once_more(
     look(visitor, answer)
     assert Booking.select().count() == 0 and Hold.get().sealed
     look(visitor, answer)  # it is being asked: nobody asks twice
-    assert len(jobs.of(live.read)) == 1
+    assert len(jobs.of(live.read_calendars)) == 1
     jobs.work()
     world.later(seconds=9)
     look(visitor, answer)
@@ -361,7 +361,7 @@ def test_without_an_answer_nothing_is_booked_where_the_clinic_closes(
 def test_who_cannot_be_asked_makes_nobody_wait(visitor, page, jobs, world):
     Account.update(health="reconnect").execute()
     answer = press(visitor, page)
-    assert "/booking/" in answer.location and jobs.of(live.read) == []
+    assert "/booking/" in answer.location and jobs.of(live.read_calendars) == []
     assert (Booking.get().status, OnlineBooking.get().looked) == ("pending", "pending")
 
 
@@ -369,15 +369,15 @@ def test_who_cannot_be_asked_makes_nobody_wait(visitor, page, jobs, world):
 def test_where_events_outside_block_nothing_nobody_is_asked(visitor, page, jobs, world):
     OnlineSettings.update(outside_blocks=False).execute()
     answer = press(visitor, page)
-    assert "/booking/" in answer.location and jobs.of(live.read) == []
+    assert "/booking/" in answer.location and jobs.of(live.read_calendars) == []
     assert Booking.get().status == "confirmed"
 
 
 @ONE
 def test_what_was_read_just_now_is_not_asked(visitor, page, jobs, world):
     world.run(world.account)
-    live.read(world.user.id)
-    assert "/booking/" in press(visitor, page).location and jobs.of(live.read) == []
+    live.read_calendars(world.user.id)
+    assert "/booking/" in press(visitor, page).location and jobs.of(live.read_calendars) == []
 
 
 @ONE
@@ -576,14 +576,14 @@ def test_a_move_is_a_request_where_the_clinic_confirms(visitor, page, jobs, worl
 @ON_SQLITE
 def test_only_one_of_many_waiting_moves_holds_the_time(page, jobs, world, linden, clock):
     """Each would keep the others from it: then nobody had it."""
-    row, settings = names.find("linden")
+    row, settings = names.find_page("linden")
     shown = OnlinePage.of(row.clinic, row.name, settings)
     monday = clock.now.replace(hour=9, minute=0) + timedelta(days=3)
     minutes, price = linden.service.duration_minutes, linden.service.price_cents
     chosen = {"clinic": row.clinic.id, "service": linden.service.id, "minutes": minutes}
     chosen |= {"calendar": linden.calendar.id, "anyone": False, "price_cents": price}
     made = [
-        making.take(
+        making.book_once(
             shown,
             Ticket.issue(starts_at=monday + timedelta(hours=n), **chosen),
             making.Details(f"Visitor {n}", f"v{n}@visitor.test"),
@@ -594,7 +594,7 @@ def test_only_one_of_many_waiting_moves_holds_the_time(page, jobs, world, linden
 
     def ask(one, n):
         try:
-            came.append(managing.ask(shown, one, target, f"origin {n}"))
+            came.append(managing.ask_about_move(shown, one, target, f"origin {n}"))
         except making.JustTaken:
             came.append(None)
 

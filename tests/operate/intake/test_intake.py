@@ -240,7 +240,7 @@ def test_formulas_stay_text_and_go_out_harmless(linden):
         b"first_name,last_name,email,phone\n=1+1,@SUM(A1),bad,+44 7700"
         b" 900001\n\t=cmd|x,-2,bad,\n'=2+2,,,\n"
     )
-    row = intake.begin(linden.clinic, linden.olive, "clients", text)
+    row = intake.begin_import(linden.clinic, linden.olive, "clients", text)
     intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     lines = list(csv.reader(io.StringIO(intake.bad_lines(row).removeprefix("\ufeff"))))
@@ -476,7 +476,7 @@ def test_the_example_could_be_imported_as_it_is(linden, clock, kind):
 
 
 def sent(linden, text: str, kind: str = "clients") -> Import:
-    row = intake.begin(linden.clinic, linden.olive, kind, text.encode())
+    row = intake.begin_import(linden.clinic, linden.olive, kind, text.encode())
     intake.check_file(row.id)
     return Import.get_by_id(row.id)
 
@@ -546,7 +546,7 @@ def test_importing_asks_again_if_the_clinic_changed_since_the_check(linden):
 
 
 def test_a_file_that_was_thrown_away_meanwhile_stays_out(linden):
-    row = intake.begin(linden.clinic, linden.olive, "clients", MIXED.encode())
+    row = intake.begin_import(linden.clinic, linden.olive, "clients", MIXED.encode())
     assert row.advance(("checking",), "discarded", linden.olive)
     intake.check_file(row.id)
     intake.import_good_lines(row.id)
@@ -554,7 +554,7 @@ def test_a_file_that_was_thrown_away_meanwhile_stays_out(linden):
 
 
 def test_a_fault_of_ours_ends_as_failed_without_a_name_in_the_log(linden, caplog):
-    row = intake.begin(linden.clinic, linden.olive, "clients", b"first_name\nSecret\n")
+    row = intake.begin_import(linden.clinic, linden.olive, "clients", b"first_name\nSecret\n")
     Import.update(choices={"columns": ["of another shape"]}).where(Import.id == row.id).execute()
     intake.check_file(row.id)
     assert fresh(row).phase == "failed"
@@ -619,7 +619,7 @@ def test_a_hundred_thousand_lines_are_checked_and_taken(big):
         f"{n // 2 % 24:02d}:{n % 2 * 30:02d},30\n"
         for n in range(100_000)
     )
-    row = intake.begin(big, None, "bookings", bookings.encode())
+    row = intake.begin_import(big, None, "bookings", bookings.encode())
     intake.check_file(row.id)
     assert fresh(row).bad == len(
         [n for n in range(100_000) if _skipped(day + timedelta(days=n // 48), n)]

@@ -586,14 +586,17 @@ def test_what_was_said_of_one_program_s_columns_is_kept_from_another_s(signed_in
         "Start At,End At,Staff Member,Treatment,Location,Colour\n2027-03-13 09:00,2027-03-13"
         " 09:30,Pat Linden,,Linden Street,red\n"
     )
-    row = intake.begin(linden.clinic, linden.maya, "bookings", jane.encode())
+    row = intake.begin_import(linden.clinic, linden.maya, "bookings", jane.encode())
     data = {
         f"column-{n}": one["meaning"] or "" for n, one in enumerate(row.problems["ask"]["columns"])
     }
     assert manager.post(f"/settings/imports/{row.id}/meanings", data=data).status_code == 303
     assert Import.get_by_id(row.id).choices["columns"]["location"] == "venue"
-    assert intake.begin(linden.clinic, linden.maya, "bookings", jane.encode()).phase == "checking"
-    outlook = intake.begin(linden.clinic, linden.maya, "bookings", OUTLOOK.encode())
+    assert (
+        intake.begin_import(linden.clinic, linden.maya, "bookings", jane.encode()).phase
+        == "checking"
+    )
+    outlook = intake.begin_import(linden.clinic, linden.maya, "bookings", OUTLOOK.encode())
     assert {one["heading"]: one["meaning"] for one in outlook.problems["ask"]["columns"]}[
         "Location"
     ] == "notes"
@@ -604,7 +607,7 @@ def test_what_was_said_of_one_program_s_columns_is_kept_from_another_s(signed_in
 
 
 def test_a_column_without_a_name_is_asked_about(linden):
-    row = intake.begin(
+    row = intake.begin_import(
         linden.clinic,
         linden.maya,
         "clients",
@@ -614,13 +617,15 @@ def test_a_column_without_a_name_is_asked_about(linden):
         -1
     ] == ["Allergic to latex"]
     assert (
-        intake.begin(
+        intake.begin_import(
             linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,,\n"
         ).phase
         == "checking"
     )
     late = "first_name,\n" + "Ada,\n" * 100 + "Bo,Allergic to latex\n"
-    assert intake.begin(linden.clinic, linden.maya, "clients", late.encode()).phase == "mapping"
+    assert (
+        intake.begin_import(linden.clinic, linden.maya, "clients", late.encode()).phase == "mapping"
+    )
     assert (
         "the 2. without a name"
         in intake.report_on(open_text("clients", late), linden.clinic).notes[0]["sentence"]
@@ -632,7 +637,7 @@ STRANGE = "Behandler,Wann,Um,Bis,Farbe\nPat Linden,2027-03-13,09:00,10:00,rot\n"
 
 def test_strange_columns_are_asked_about_once(signed_in, linden):
     manager = signed_in(linden.maya)
-    row = intake.begin(linden.clinic, linden.maya, "bookings", STRANGE.encode())
+    row = intake.begin_import(linden.clinic, linden.maya, "bookings", STRANGE.encode())
     page = manager.get(f"/settings/imports/{row.id}").text
     assert (
         Import.get_by_id(row.id).phase == "mapping"
@@ -662,7 +667,7 @@ def test_strange_columns_are_asked_about_once(signed_in, linden):
     intake.check_file(row.id)
     assert (Import.get_by_id(row.id).phase, Import.get_by_id(row.id).good) == ("checked", 1)
     assert ColumnMeaning.of(linden.clinic, "bookings")["farbe"] == ""
-    again = intake.begin(linden.clinic, linden.maya, "bookings", STRANGE.encode())
+    again = intake.begin_import(linden.clinic, linden.maya, "bookings", STRANGE.encode())
     intake.check_file(again.id)
     assert Import.get_by_id(again.id).phase == "checked"
     assert manager.post(f"/settings/imports/{again.id}/questions").status_code == 303
@@ -670,7 +675,7 @@ def test_strange_columns_are_asked_about_once(signed_in, linden):
 
 
 def test_a_colleague_s_calendar_of_another_clinic_is_no_answer(signed_in, linden, stranger):
-    row = intake.begin(
+    row = intake.begin_import(
         linden.clinic, linden.maya, "bookings", b"date,start,end\n2027-03-13,09:00,10:00\n"
     )
     theirs = stranger.practitioners.get().id
@@ -693,7 +698,7 @@ def test_a_colleague_s_calendar_of_another_clinic_is_no_answer(signed_in, linden
 
 def test_overlaps_are_taken_on_the_page(signed_in, linden):
     manager = signed_in(linden.maya)
-    row = intake.begin(linden.clinic, linden.maya, "bookings", OVERLAPPING.encode())
+    row = intake.begin_import(linden.clinic, linden.maya, "bookings", OVERLAPPING.encode())
     intake.check_file(row.id)
     assert "Take overlapping lines as they are" in manager.get(f"/settings/imports/{row.id}").text
     manager.post(f"/settings/imports/{row.id}/checks", data={"overlaps": "yes"})
@@ -713,7 +718,7 @@ def test_overlaps_are_taken_on_the_page(signed_in, linden):
 )
 def test_importing_a_file_twice_finds_every_line_already_there(linden, kind, text):
     first, second = (
-        intake.begin(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2)
+        intake.begin_import(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2)
     )
     for row in (first, second):
         intake.check_file(row.id)
@@ -746,13 +751,15 @@ def test_importing_a_file_twice_finds_every_line_already_there(linden, kind, tex
 )
 def test_what_can_be_no_list_is_refused_before_it_is_taken_apart(linden, raw, sentence):
     with pytest.raises(intake.UnreadableFile, match=sentence):
-        intake.begin(linden.clinic, linden.maya, "clients", raw)
+        intake.begin_import(linden.clinic, linden.maya, "clients", raw)
     assert not Import.select().exists()
 
 
 def test_a_large_file_is_counted_by_a_worker(linden, monkeypatch):
     monkeypatch.setattr(intake, "_AT_ONCE", 100)
-    row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name\n" + b"Ada\nBo\n" * 100)
+    row = intake.begin_import(
+        linden.clinic, linden.maya, "clients", b"first_name\n" + b"Ada\nBo\n" * 100
+    )
     assert (row.phase, row.total) == ("checking", 0)
     intake.check_file(row.id)
     assert Import.get_by_id(row.id).total == 200
@@ -760,9 +767,9 @@ def test_a_large_file_is_counted_by_a_worker(linden, monkeypatch):
 
 def test_a_clinic_has_few_files_waiting(linden):
     for n in range(Import.MOST_OPEN):
-        intake.begin(linden.clinic, linden.maya, "clients", f"first_name\nAda{n}\n".encode())
+        intake.begin_import(linden.clinic, linden.maya, "clients", f"first_name\nAda{n}\n".encode())
     with pytest.raises(intake.UnreadableFile, match="files wait already"):
-        intake.begin(linden.clinic, linden.maya, "clients", b"first_name\nBo\n")
+        intake.begin_import(linden.clinic, linden.maya, "clients", b"first_name\nBo\n")
 
 
 def test_looking_from_above_counts_nothing():

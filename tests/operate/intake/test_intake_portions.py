@@ -69,7 +69,7 @@ def at(n: int) -> Span:
 
 
 def accepted(linden, text: str, kind: str = "bookings", takes_overlaps: bool = False) -> Import:
-    row = intake.begin(linden.clinic, linden.olive, kind, text.encode())
+    row = intake.begin_import(linden.clinic, linden.olive, kind, text.encode())
     intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     if takes_overlaps:

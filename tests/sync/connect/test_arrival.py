@@ -83,7 +83,7 @@ def connect(pat, world, **changes):
 def look():
     models.database.connect(reuse_if_open=True)
     for account in Account.select():
-        first_list.read(account.id)
+        first_list.read_list(account.id)
 
 
 def page(pat, path="/sync/") -> str:

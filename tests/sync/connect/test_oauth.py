@@ -42,7 +42,7 @@ APPLICATION = Application(
     "http://sandbox/o/oauth2/v2/auth",
     "http://sandbox/token",
     "http://sandbox/revoke",
-    registry.of("google").oauth_extra,
+    registry.row_of("google").oauth_extra,
 )
 
 

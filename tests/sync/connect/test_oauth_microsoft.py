@@ -43,7 +43,7 @@ def application(secret=CLIENT_SECRET):
         secret,
         f"{LOGIN}/authorize",
         f"{LOGIN}/token",
-        extra=registry.of("microsoft").oauth_extra,
+        extra=registry.row_of("microsoft").oauth_extra,
     )
 
 

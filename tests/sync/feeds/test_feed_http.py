@@ -323,7 +323,7 @@ def test_a_feed_answers_to_the_roles_that_its_row_allows(linden, clock, shown, k
     feed.save(force_insert=True)
     User.update(role=role).where(User.id == linden.pat.id).execute()
     given = feeds.token(KEY, str(feed.uuid), feed.salt)
-    found = feeds.check([KEY], str(feed.uuid), given, clock.now)
+    found = feeds.check_address([KEY], str(feed.uuid), given, clock.now)
     owner = User.get_by_id(linden.pat.id)
     assert (found is None) == feed.lacks_role(owner)
     assert feed.lacks_role(owner) == (

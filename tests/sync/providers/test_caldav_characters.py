@@ -449,7 +449,7 @@ def test_a_domain_says_in_dns_where_its_calendars_are(how, typed):
         if "cloud" in found and typed == "example.org":  # guessed for e-mail addresses alone
             transport.places = ("example.org:443",)
             found = "example.org:443"
-        made = login.read(way.completed(http, begun)[0])
+        made = login.read_login(way.completed(http, begun)[0])
     assert made.homes and transport.asked[-1] == found
     if found.startswith("p1"):
         assert set(transport.asked) == {"example.org:443", found}
@@ -481,7 +481,7 @@ def test_a_server_of_the_clinics_own_is_asked_without_a_pace(key, allowed, is_ho
         way = CalDavSignIn(known_servers.SERVICES[key])
         begun = way.written("https://dav.test/", ROBIN, SECRET, "UTC")
         assert not way.is_complete(begun)
-        found = login.read(way.completed(http, begun)[0])
+        found = login.read_login(way.completed(http, begun)[0])
     finally:
         exchange.set_up(before)
     assert found.is_hosted is is_hosted
@@ -498,7 +498,7 @@ def test_a_server_of_the_clinics_own_is_asked_without_a_pace(key, allowed, is_ho
 def test_each_time_that_a_server_says_too_much_it_is_asked_half_as_fast(is_hosted, paces):
     told = Login("", ROBIN, SECRET, is_hosted=is_hosted).written()
     at_pace = CalDavSignIn(known_servers.SERVICES["other"]).at_pace
-    found = [login.read(at_pace(told, halvings)) for halvings in range(5)]
+    found = [login.read_login(at_pace(told, halvings)) for halvings in range(5)]
     assert [(one.connections, one.seconds_between) for one in found] == paces
 
 

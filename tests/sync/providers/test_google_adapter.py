@@ -729,7 +729,9 @@ def part(content_id, status, body="{}"):
     ],
 )
 def test_answers_of_a_batch_find_their_calls(parts, statuses):
-    answers = multipart.read("multipart/mixed; boundary=b", ("".join(parts) + "--b--").encode(), 3)
+    answers = multipart.read_parts(
+        "multipart/mixed; boundary=b", ("".join(parts) + "--b--").encode(), 3
+    )
     assert [answer and answer.status for answer in answers] == statuses
     assert {answer.headers["retry-after"] for answer in answers if answer} <= {"9"}
 

@@ -608,12 +608,12 @@ def test_calls_of_a_batch_do_not_wait_for_one_another():
 )
 def test_answers_of_a_batch_find_their_calls(responses, statuses):
     assert [
-        answer and answer.status for answer in json_batch.read({"responses": responses}, 3)
+        answer and answer.status for answer in json_batch.read_answers({"responses": responses}, 3)
     ] == statuses
 
 
 def test_headers_of_an_answer_are_found_in_any_letters():
-    (answer,) = json_batch.read(
+    (answer,) = json_batch.read_answers(
         {"responses": [{"id": "0", "status": 429, "headers": {"retry-after": 7}}]}, 1
     )
     assert error_of(answer.status, answer.body, answer.headers).retry_after_seconds == 7

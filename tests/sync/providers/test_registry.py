@@ -151,9 +151,9 @@ def test_what_a_row_names_is_there(row):
 )
 def test_google_is_in_each_plan_and_all_others_in_pro(linden, plan, kinds):
     linden.clinic.change_plan(plan, linden.olive)
-    assert {kind for kind in registry.KINDS if linden.clinic.allows(registry.of(kind).feature)} == (
-        kinds
-    )
+    assert {
+        kind for kind in registry.KINDS if linden.clinic.allows(registry.row_of(kind).feature)
+    } == (kinds)
 
 
 def test_plans_and_settings_name_no_other_providers():
@@ -172,5 +172,5 @@ def test_plans_and_settings_name_no_other_providers():
 
 @pytest.mark.parametrize(("days", "is_trial"), [(None, False), (5, False), (6, True), (8, True)])
 def test_access_that_ends_after_a_week_points_to_an_unpublished_application(days, is_trial):
-    assert registry.of("google").ends_as_on_trial(days) is is_trial
-    assert not registry.of("microsoft").ends_as_on_trial(days)
+    assert registry.row_of("google").ends_as_on_trial(days) is is_trial
+    assert not registry.row_of("microsoft").ends_as_on_trial(days)

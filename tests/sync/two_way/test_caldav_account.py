@@ -69,7 +69,7 @@ def test_a_wrong_password_is_tried_once_and_then_said(world):
     tried = len(world.server.requests)
     world.clock.now += timedelta(hours=5)
     first_list.sweep()
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     assert len(world.server.requests) == tried <= 2
     account = world.sign_in()
     assert (account.health, account.email, account.phase) == ("ok", "robin@dav.test", "naming")

@@ -60,7 +60,7 @@ class Person:
     def sign_in(self):
         known = Account.at(self.user, "caldav")
         account = arrival.sign_in(self.user, "caldav", f"https://{HOST}/", USER, SECRET, known)
-        first_list.read(account.id)
+        first_list.read_list(account.id)
         return Account.get_by_id(account.id)
 
     def begin(self):

@@ -49,7 +49,7 @@ def asked(monkeypatch):
 def test_bookings_go_on_though_the_list_never_ends(world, asked):
     account = world.start(sources=[world.source()])
     requests = asked()
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     Account.update(listed_at=None).where(Account.id == account.id).execute()
     booking = world.book()
     for _ in range(4):
@@ -64,11 +64,11 @@ def test_a_new_account_with_such_a_list_is_looked_at_seldom(world, asked):
     requests = asked()
     first_list.ask_for_calendars(account)
     for _ in range(20):
-        first_list.read(account.id)
+        first_list.read_list(account.id)
         world.later(minutes=5)
     row = Account.get_by_id(account.id)
     assert row.health == "waiting" and 0 < len(requests) <= MOST
     assert row.wait_until - world.clock.now > timedelta(hours=4)
     first_list.ask_for_calendars(row)  # a person may always try again
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     assert MOST < len(requests) <= 2 * MOST

@@ -57,7 +57,10 @@ def lists(world, since):
 
 
 def test_what_was_just_read_is_fresh_and_nobody_is_asked(world, account, queued):
-    assert live.ask(world.user.id) == Certainty.FRESH and queued.of(live.read) == []
+    assert (
+        live.ask_calendars(world.user.id) == Certainty.FRESH
+        and queued.of(live.read_calendars) == []
+    )
     assert [one.is_live for one in freshness.of_people([world.user.id])[world.user.id]] == [True]
 
 
@@ -65,7 +68,7 @@ def test_after_two_minutes_the_calendar_is_asked_with_one_request(world, account
     add(world)
     world.later(seconds=130)
     before, since = len(world.sandbox.requests), world.clock.now
-    assert live.ask(world.user.id) == Certainty.ASKING
+    assert live.ask_calendars(world.user.id) == Certainty.ASKING
     assert freshness.outcome(world.user.id, since) == Certainty.ASKING
     queued.work()
     assert len(lists(world, before)) == 1
@@ -116,14 +119,20 @@ def test_what_may_not_be_asked_is_said_at_once(world, account, queued, bar):
     else:
         Account.update(wait_until=world.clock.now + timedelta(minutes=5)).execute()
     before = len(world.sandbox.requests)
-    assert live.ask(world.user.id) == Certainty.UNANSWERED and queued.of(live.read) == []
-    live.read(world.user.id)
+    assert (
+        live.ask_calendars(world.user.id) == Certainty.UNANSWERED
+        and queued.of(live.read_calendars) == []
+    )
+    live.read_calendars(world.user.id)
     assert len(world.sandbox.requests) == before
 
 
 @ONE
 def test_without_a_calendar_outside_everything_is_fresh(world, linden, queued):
-    assert live.ask(linden.quinn.id) == Certainty.FRESH and queued.of(live.read) == []
+    assert (
+        live.ask_calendars(linden.quinn.id) == Certainty.FRESH
+        and queued.of(live.read_calendars) == []
+    )
 
 
 @ONE
@@ -132,7 +141,7 @@ def test_a_calendar_that_is_gone_is_not_waited_for(world, account):
     RemoteCalendar.update(gone_since=world.clock.now).where(
         RemoteCalendar.role == "source"
     ).execute()
-    assert live.ask(world.user.id) == Certainty.FRESH
+    assert live.ask_calendars(world.user.id) == Certainty.FRESH
 
 
 @pytest.mark.parametrize("fault", ["throttled", "fault", "away"])
@@ -141,10 +150,13 @@ def test_a_refusal_is_said_kept_to_and_not_asked_again_at_once(world, account, q
     world.later(seconds=130)
     world.sandbox.faults.fail(path=world.lists, **world.passing[fault])
     since = world.clock.now
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert freshness.outcome(world.user.id, since) == Certainty.UNANSWERED
     before = len(world.sandbox.requests)
-    assert live.ask(world.user.id) == Certainty.UNANSWERED and queued.of(live.read) == []
+    assert (
+        live.ask_calendars(world.user.id) == Certainty.UNANSWERED
+        and queued.of(live.read_calendars) == []
+    )
     assert len(world.sandbox.requests) == before
     if fault == "throttled":
         assert Account.get_by_id(account.id).wait_until > since
@@ -156,7 +168,7 @@ def test_a_refusal_is_said_kept_to_and_not_asked_again_at_once(world, account, q
 def test_access_that_ended_is_told_as_always(world, account):
     world.later(hours=2)  # the access token has ended, too
     world.revoke()
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert Account.get_by_id(account.id).health == "reconnect"
     assert "reconnect" in world.notices(account)
 
@@ -165,12 +177,12 @@ def test_no_answer_in_time_is_no_trouble_of_the_account(world, account):
     world.later(seconds=130)
     world.sandbox.faults.reset(path=world.lists)
     since = world.clock.now
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert freshness.outcome(world.user.id, since) == Certainty.UNANSWERED
     row = Account.get_by_id(account.id)
     assert (row.health, row.wait_until, row.failures) == ("ok", None, 0)
     world.later(seconds=20)
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert freshness.too_old(world.user.id) == []
 
 
@@ -189,7 +201,7 @@ def test_without_a_queue_nobody_waits(world, account, monkeypatch):
     world.later(seconds=130)
     monkeypatch.setattr(live.jobs, "_redis", None)
     monkeypatch.setattr(live.jobs, "_again_at", float("inf"))
-    assert live.ask(world.user.id) == Certainty.UNANSWERED
+    assert live.ask_calendars(world.user.id) == Certainty.UNANSWERED
 
 
 @ONE
@@ -208,7 +220,7 @@ def test_a_run_that_has_the_lease_reads_it(world, account, monkeypatch):
 
     monkeypatch.setattr(live.time, "sleep", other_worker)
     before = len(world.sandbox.requests)
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert len(world.sandbox.requests) == before
     Account.let_go(account.id, holder)
     assert freshness.too_old(world.user.id) == []
@@ -220,7 +232,7 @@ def test_a_lease_that_never_comes_free_is_no_answer(world, account, monkeypatch)
     Account.take(account.id)
     monkeypatch.setattr(live, "SECONDS", 0.05)
     since = world.clock.now
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert freshness.outcome(world.user.id, since) == Certainty.UNANSWERED
 
 
@@ -229,7 +241,7 @@ def test_two_looks_and_a_run_at_once_leave_one_of_each_event(world, account):
     add(world)
     world.later(seconds=130)
     for _ in range(2):
-        live.read(world.user.id)
+        live.read_calendars(world.user.id)
         run.run(account.id)
     assert world.mirrored(account) == ["Dentist"]
 
@@ -243,7 +255,7 @@ def test_a_wake_up_during_a_reading_is_kept(world, account, queued):
             Account.wake(account.id, "person")
 
     world.watch(somebody_asks)
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert queued.of(work.woken) == [(account.id,)]
 
 
@@ -258,7 +270,7 @@ def test_a_calendar_that_is_turned_off_meanwhile_blocks_nothing(world, account):
             sources.turn_off(calendar, world.user)
 
     world.watch(turned_off)
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert world.mirrored(account) == []
     assert freshness.too_old(world.user.id) == []
 
@@ -273,7 +285,7 @@ def test_a_calendar_that_is_suddenly_empty_is_no_answer(world, account):
             world.robin.delete(event["id"], world.source())
     world.later(seconds=130)
     since = world.clock.now
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert len(world.mirrored(account)) == 3
     assert freshness.outcome(world.user.id, since) == Certainty.UNANSWERED
     assert ExternalEvent.select().count() == 3
@@ -294,7 +306,7 @@ def test_several_calendars_are_asked_at_the_same_time(world, account):
             both.wait()
 
     world.watch(meet)
-    live.read(world.user.id)
+    live.read_calendars(world.user.id)
     assert not both.broken
     assert freshness.outcome(world.user.id, since) == Certainty.FRESH
 

@@ -183,7 +183,7 @@ class TestTwoPeople:
         if marks_are_old:
             forget_accounts(world, shared)
         for account in accounts:
-            controls.ask(account, "resync")
+            controls.ask_for_run(account, "resync")
         writes = world.writes()
         world.poll()
         world.poll()
@@ -195,7 +195,7 @@ class TestTwoPeople:
         if marks_are_old:
             forget_accounts(world, shared)
         MappingRow.delete().where(MappingRow.account == pat).execute()
-        controls.ask(pat, "resync")
+        controls.ask_for_run(pat, "resync")
         writes = world.writes()
         world.poll()
         assert world.writes() == writes and by_person(world, shared) == BOTH
@@ -251,7 +251,7 @@ def test_another_installations_events_are_external_and_stay(world, both):
                 event["_properties"][name] = event["_properties"][name].replace(
                     world.linden.clinic.installation, "another"
                 )
-    controls.ask(pat, "resync")
+    controls.ask_for_run(pat, "resync")
     world.poll()
     assert len(world.mirrored(pat)) == 4
     ending.leave(pat, world.linden.pat, "disconnect", True)
@@ -314,13 +314,13 @@ def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is
     Account.update(searched_at=None).execute()
     writes = world.writes()
     world.poll(pat)
-    controls.ask(pat, "resync")
+    controls.ask_for_run(pat, "resync")
     world.run(pat)
     world.later(hours=21)
     world.run(pat)
     assert world.writes() == writes and world.notices(pat) == []
     MappingRow.delete().execute()  # and a fresh start finds them again
-    controls.ask(pat, "resync")
+    controls.ask_for_run(pat, "resync")
     world.run(pat)
     assert world.writes() == writes
     world.assert_in_step(pat)

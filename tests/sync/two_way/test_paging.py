@@ -62,7 +62,7 @@ def test_a_long_read_in_slices_reads_each_page_once_and_ends(world, account):
 def test_a_long_reading_ends_in_spite_of_repeated_requests(world, account):
     slices = 0
     while slices < 60 and run(account.id, 1e-9):
-        controls.ask(Account.get_by_id(account.id), "check")
+        controls.ask_for_run(Account.get_by_id(account.id), "check")
         slices += 1
     assert slices < 60 and len(world.mirrored(account)) == 2 * PAGES - 1
 
@@ -198,11 +198,11 @@ def test_a_resync_uses_no_page_that_was_read_before_it(world, account, checks):
         run(account.id, 1e-9)
     assert ReadPage.select().exists()
     reword(world, "Secret 00")
-    controls.ask(Account.get_by_id(account.id), "resync")
+    controls.ask_for_run(Account.get_by_id(account.id), "resync")
     presses = 0
     while run(account.id, 1e-9):
         if checks and presses < PAGES:  # who presses without end keeps the calendar due without end
-            controls.ask(Account.get_by_id(account.id), "check")
+            controls.ask_for_run(Account.get_by_id(account.id), "check")
             presses += 1
     assert "Silently" in world.mirrored(account) and len(world.mirrored(account)) == 2 * PAGES - 1
     assert not ReadPage.select().exists()
@@ -216,7 +216,7 @@ def test_a_resync_that_is_pressed_during_a_read_reads_all_of_it_again(world, acc
         is_list = request.method == "GET" and world.source() in unquote(request.url.path)
         if moment == "after" and is_list and next(lists) == until:
             pressed.append(reword(world, "Secret 00"))
-            controls.ask(Account.get_by_id(account.id), "resync")
+            controls.ask_for_run(Account.get_by_id(account.id), "resync")
 
     world.watch(look)
     world.run(account)

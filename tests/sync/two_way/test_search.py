@@ -68,7 +68,7 @@ def test_a_long_search_goes_on_where_its_slice_ended(world, account, monkeypatch
         world.copy(world.event_of_home(account, booking), place)
     world.sandbox.page_cap = 2
     asked = searches(world, monkeypatch, places[0])
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     assert in_slices(account) > COPIES // 2
     pages = COPIES // 2 + 1
     # once to search, by filter and by list, and once more before they are taken away
@@ -95,7 +95,7 @@ def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
             "@odata.nextLink": f"{host}/{ideas}/more?page={len(asked)}",
         },
     )
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     in_slices(account)
     for _ in range(5):
         world.later(hours=21)
@@ -115,7 +115,7 @@ def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
 
 def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, account, monkeypatch):
     ideas = world.robin.add_calendar("Ideas")
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     world.run(account)
     world.robin.drag(
         world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)

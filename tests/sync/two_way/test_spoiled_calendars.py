@@ -234,7 +234,7 @@ def dav(linden, clock):
     reader = Reader(linden, clock, there)
     there.put(OWN, "team.ics", f"{HEAD}{GOOD}END:VCALENDAR\r\n")
     account = arrival.sign_in(reader.user, "caldav", f"https://{HOST}/", USER, SECRET, None)
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     reader.account = Account.get_by_id(account.id)
     starting.start(reader.account, reader.user, "Kalends", "Europe/London")
     turn_on(RemoteCalendar.get(RemoteCalendar.name == "Own"), reader.user)

@@ -38,7 +38,7 @@ def source(account) -> RemoteCalendar:
 def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
-        for call in registry.of(world.kind).webhook.calls(headers, body):
+        for call in registry.row_of(world.kind).webhook.calls(headers, body):
             channel_upkeep.called(world.kind, address.rsplit("/", 1)[1], call)
     world.messages.clear()
 
@@ -112,7 +112,7 @@ def test_what_a_person_asks_for_during_a_read_is_done_after_it(world, account, a
     def act():
         at = world.clock.now + timedelta(days=2)
         world.robin.add("Late", at, at + timedelta(hours=1))
-        controls.ask(Account.get(), ask, world.user)
+        controls.ask_for_run(Account.get(), ask, world.user)
 
     for number in range(12):
         ExternalEvent.delete().execute()

@@ -268,11 +268,11 @@ def test_a_resync_and_a_fresh_start_double_nothing(world, account):
     noon, weeks = lunch(world), leave(world)
     world.run(account)
     everything = [(noon, [noon.first_on]), (weeks, [weeks.first_on])]
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     world.run(account)
     assert_in_step(world, account, everything)
     MappingRow.delete().execute()  # as after a restore: what bears our mark is adopted
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     world.run(account)
     assert_in_step(world, account, everything)
 

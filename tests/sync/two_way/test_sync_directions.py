@@ -78,7 +78,7 @@ def test_only_out_during_a_read_leaves_nothing_of_it_behind(world, account, mome
         turn(world, account, "both")
         at = world.clock.now + HOUR * (50 + number)
         world.robin.add(f"In ours {number}", at, at + HOUR, world.destination(account))
-        controls.ask(Account.get_by_id(account.id), "resync")
+        controls.ask_for_run(Account.get_by_id(account.id), "resync")
         asked = iter(range(99))
 
         def look(when, request, asked=asked, number=number):

@@ -65,7 +65,7 @@ def leave_behind(world, account, booking):
 def test_a_resync_takes_away_what_was_left_behind_and_called_gone(world, account):
     leave_behind(world, account, Booking.select().first())
     world.poll(account)
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
 
@@ -74,7 +74,7 @@ def test_a_resync_adopts_what_was_called_gone_and_is_to_be_there(world, account)
     booking = Booking.select().first()
     MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
     before = world.event_of(account, booking)["id"]
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
     assert world.event_of(account, booking)["id"] == before and world.notices(account) == []
@@ -212,12 +212,12 @@ def test_an_unreadable_event_of_ours_still_exists(world, account):
     booking = Booking.select().first()
     events, key = kept(world, account, booking)
     start = events[key].pop("start")
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     MappingRow.update(doubted_at=world.clock.now).where(MappingRow.booking == booking).execute()
     world.run(account)
     assert MappingRow.get(MappingRow.booking == booking).phase == "synced"
     events[key]["start"] = start
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
 
@@ -256,7 +256,7 @@ def test_what_was_just_written_is_not_missed_in_lists_that_lag(world, number):
     account = world.start()
     for seconds in (10, 25, 40, 60, 120, 240):
         world.later(seconds=seconds)
-        controls.ask(Account.get_by_id(account.id), "resync", world.user)
+        controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
         world.run(account)
         assert sum(map(len, world.standing(account).values())) == number
         assert world.notices(account) == []

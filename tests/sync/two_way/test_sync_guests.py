@@ -61,7 +61,7 @@ def test_guests_are_reported_once_and_nothing_is_written(world, account, invited
     writes = world.writes()
     for _ in range(3):
         world.poll(account)
-    controls.ask(account, "resync")
+    controls.ask_for_run(account, "resync")
     world.run(account)
     assert world.writes() == writes and guests(world, account, invited) == [ANA]
     notice = open_notice()

@@ -72,7 +72,7 @@ def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_
         world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
     )
     if is_known:
-        controls.ask(account, "resync")
+        controls.ask_for_run(account, "resync")
         world.sandbox.faults.fail(
             403, world.refusal(403), method="DELETE", path=f"{re.escape(ideas)}/events/", times=None
         )
@@ -92,7 +92,7 @@ def test_a_list_that_leaves_out_a_stray_leaves_none_behind(world, is_known, monk
     )
     if is_known:
         world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", times=None)
-        controls.ask(account, "resync")
+        controls.ask_for_run(account, "resync")
         world.run(account)
         world.sandbox.faults.clear()
         assert Stray.select().exists()
@@ -121,7 +121,7 @@ def test_a_calendar_that_cannot_be_looked_into_keeps_a_departure_open_for_a_pers
     )
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path=f"{re.escape(closed)}{LISTS}", times=None)
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     world.run()
     leave(world, account)
     for _ in range(10):

@@ -41,7 +41,7 @@ def ids(world, account):
 
 def read_anew(world, account):
     """A complete reading of our calendar, and a few looks after it."""
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     for minutes in (0, 1, 5, 20):
         world.later(minutes=minutes)
         world.run(account)

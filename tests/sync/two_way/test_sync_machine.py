@@ -101,7 +101,7 @@ class TwoWaySync(RuleBasedStateMachine):
         self.crash_at = crash and list(crash)
         for _ in range(8):
             with suppress(Crash):
-                first_list.read(self.account.id)
+                first_list.read_list(self.account.id)
             if Account.get_by_id(self.account.id).listed_at:
                 break
             self.crash_at = None
@@ -398,7 +398,7 @@ class TwoWaySync(RuleBasedStateMachine):
 
     @rule()
     def resync(self):
-        controls.ask(Account.get_by_id(self.account.id), "resync")
+        controls.ask_for_run(Account.get_by_id(self.account.id), "resync")
 
     def settle_leaving(self):
         self.world.sandbox.faults.clear()

@@ -235,7 +235,7 @@ def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
         RemoteCalendar.id == source(account).id
     ).execute()
     for _ in range(6):
-        controls.ask(Account.get_by_id(account.id), "check", world.user)
+        controls.ask_for_run(Account.get_by_id(account.id), "check", world.user)
         world.poll(account)
     assert (
         1000 <= len(asked) <= 1001
@@ -259,7 +259,7 @@ def test_bookings_go_out_though_our_own_calendar_has_no_end(world, account):
     first.cancel(world.user)
     third = world.book(days=5)
     for _ in range(4):
-        controls.ask(Account.get_by_id(account.id), "check", world.user)
+        controls.ask_for_run(Account.get_by_id(account.id), "check", world.user)
         world.poll(account)
     standing = world.standing(account)
     assert {str(row.uuid) for row in (second, third)} <= standing.keys() and str(

@@ -270,7 +270,7 @@ def test_a_person_can_confirm_that_external_events_in_our_calendar_are_gone(worl
     for one in ids:
         world.robin.delete(one, world.destination(account))
     controls.resume(account, world.user)
-    controls.ask(account, "resync", world.user)
+    controls.ask_for_run(account, "resync", world.user)
     world.run(account)
     assert len(world.mirrored(account)) == 4
     decisions.accept_empty(Notice.get(Notice.kind == "source_empty"))

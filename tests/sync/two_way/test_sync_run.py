@@ -345,7 +345,7 @@ def test_events_that_people_keep_in_our_calendar_take_their_time_and_are_never_t
     world.poll(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
     world.assert_in_step(account)
-    controls.ask(account, "resync")
+    controls.ask_for_run(account, "resync")
     world.run(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
     assert [
@@ -507,7 +507,7 @@ def test_a_round_that_finds_little_new_asks_little_of_the_database(world, readin
 
 def test_the_history_names_what_was_asked_for_once_alone(world, account):
     world.book(days=2)
-    controls.ask(account, "resync", account.user)
+    controls.ask_for_run(account, "resync", account.user)
     world.run(account)
     world.book(days=3)
     world.poll(account)
@@ -519,7 +519,7 @@ def test_the_history_names_what_was_asked_for_once_alone(world, account):
 
 def test_the_history_has_a_line_for_a_resync_that_found_nothing(world, account):
     world.run(account)
-    controls.ask(account, "resync", account.user)
+    controls.ask_for_run(account, "resync", account.user)
     world.run(account)
     latest = SyncRun.select().order_by(SyncRun.id.desc()).get()
     assert (latest.because, latest.counts, latest.error) == ("resync", {}, "")

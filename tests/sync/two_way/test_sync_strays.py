@@ -77,7 +77,7 @@ def test_a_resync_finds_it_at_once(world, account, other, minutes, is_shown):
         world.sandbox.deleted_items_found = True
     world.later(minutes=minutes)
     drag(world, account, other)
-    controls.ask(account, "resync")
+    controls.ask_for_run(account, "resync")
     world.run(account)
     world.assert_in_step(account)
 
@@ -89,7 +89,7 @@ def test_what_was_just_written_is_let_be_where_a_resync_cannot_look(
     reason = world.refusal(status) or "refused"
     world.sandbox.faults.fail(status, reason, method="GET", path="/events/[^/]+$", times=None)
     before = everywhere(world, account)
-    controls.ask(account, "resync")
+    controls.ask_for_run(account, "resync")
     with monkeypatch.context() as told:
         lie(told, None, lambda items: items[::2])
         world.run(account)

@@ -50,7 +50,7 @@ def without(name):
 
 def anew(world, account):
     """All of it is read again."""
-    controls.ask(Account.get_by_id(account.id), "resync", world.user)
+    controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     return world.run(account)
 
 

@@ -208,7 +208,7 @@ def test_a_refused_change_wakes_nobody(world, queue, started):
 
 def test_what_a_person_asks_of_an_account_wakes_it(world, queue, started):
     for ask in (
-        lambda: controls.ask(started, "check"),
+        lambda: controls.ask_for_run(started, "check"),
         lambda: controls.change(started, world.user, lock_sign=True),
         lambda: ending.leave(started, world.user, "off"),
         lambda: ending.end_now(started, world.user),
@@ -224,7 +224,7 @@ def test_what_a_person_asks_of_an_account_wakes_it(world, queue, started):
 def test_an_account_that_was_just_connected_is_looked_at(world, queue):
     account = world.connect()
     assert [job.args[:2] for job in Queue("now", connection=queue).jobs] == [
-        ("sync.two_way.first_list.read", account.id)
+        ("sync.two_way.first_list.read_list", account.id)
     ]
 
 

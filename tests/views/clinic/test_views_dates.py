@@ -247,7 +247,9 @@ def choose(browser, venue, country: str, region=""):
 def test_a_country_closes_the_venue_on_its_holidays_of_a_year(maya, linden):
     assert choose(maya, linden.street, "GB").status_code == 303
     assert choose(maya, linden.street, "GB", "SCT").status_code == 303
-    named = {row.day: row.name for row in holidays.listed(Venue.get_by_id(linden.street.id))}
+    named = {
+        row.day: row.name for row in holidays.coming_holidays(Venue.get_by_id(linden.street.id))
+    }
     assert "Andrew" in named[date(2026, 11, 30)]
     assert min(named) >= date(2026, 11, 20) and max(named) <= date(2027, 11, 20)
     christmas = date(2026, 12, 25)
@@ -269,7 +271,9 @@ def test_an_unticked_holiday_is_open_and_stays_so(maya, linden, clock):
     clock.now += timedelta(days=300)
     holidays.refresh()
     holidays.refresh()
-    rows = {row.day: row.counts for row in holidays.listed(Venue.get_by_id(linden.street.id))}
+    rows = {
+        row.day: row.counts for row in holidays.coming_holidays(Venue.get_by_id(linden.street.id))
+    }
     assert rows[date(2028, 1, 6)] is False and rows[date(2028, 1, 1)] is True
 
 
@@ -278,7 +282,7 @@ def test_another_country_takes_the_holidays_of_the_first_away(maya, linden):
     choose(maya, linden.street, "PL", "BY")  # the region of the first is none of the second
     venue = Venue.get_by_id(linden.street.id)
     assert (venue.country, venue.region) == ("PL", "")
-    assert "Independence Day" in " ".join(row.name for row in holidays.listed(venue))
+    assert "Independence Day" in " ".join(row.name for row in holidays.coming_holidays(venue))
     choose(maya, linden.street, "")
     assert DatedHours.select().count() == 0
     assert hours(linden.calendar, date(2026, 12, 25)) == [["09:00", "17:00"]]
@@ -293,8 +297,8 @@ def test_hours_written_down_for_a_holiday_go_before_it(maya, linden):
 def test_a_country_without_a_list_is_refused_and_closes_nothing(maya, linden, clock):
     answer = choose(maya, linden.street, "ZZ")
     assert answer.status_code == 422 and "Choose one from the list" in text(answer)
-    assert holidays.of("ZZ", "", MONDAY, MONDAY) == {} == holidays.regions("ZZ")
-    assert holidays.of("DE", "nowhere", MONDAY, date(2027, 11, 1)) == {}
+    assert holidays.public_holidays("ZZ", "", MONDAY, MONDAY) == {} == holidays.regions("ZZ")
+    assert holidays.public_holidays("DE", "nowhere", MONDAY, date(2027, 11, 1)) == {}
     Venue.update(country="ZZ").where(Venue.id == linden.street.id).execute()
     holidays.refresh()  # a country that a later release no longer knows
     assert DatedHours.select().count() == 0
@@ -308,7 +312,9 @@ def test_two_people_tick_at_once(maya, linden):
     days = [value for name, value in first.fields if name == "closed"]
     first.put(closed=days[1:]).send(maya)
     assert second.put(closed=days[:-1]).send(maya).status_code == 422
-    assert [row.counts for row in holidays.listed(Venue.get_by_id(linden.street.id))].count(0) == 1
+    assert [
+        row.counts for row in holidays.coming_holidays(Venue.get_by_id(linden.street.id))
+    ].count(0) == 1
 
 
 def test_every_country_can_be_chosen_and_has_a_name():

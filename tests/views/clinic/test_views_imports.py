@@ -33,7 +33,7 @@ def send(browser, content: str | bytes, kind: str = "clients", **kwargs):
 
 def checked(linden, content: str, kind: str = "clients") -> Import:
     """An import whose check is done."""
-    row = intake.begin(linden.clinic, linden.maya, kind, content.encode())
+    row = intake.begin_import(linden.clinic, linden.maya, kind, content.encode())
     intake.check_file(row.id)
     return Import.get_by_id(row.id)
 
@@ -107,7 +107,7 @@ def test_a_practitioner_may_do_none_of_it(signed_in, linden):
 
 
 def test_another_clinics_import_is_not_there(signed_in, linden, stranger):
-    theirs = intake.begin(stranger.clinic, stranger, "clients", MIXED.encode())
+    theirs = intake.begin_import(stranger.clinic, stranger, "clients", MIXED.encode())
     intake.check_file(theirs.id)
     browser = signed_in(linden.olive)
     for path in (f"{theirs.id}", f"{theirs.id}/bad-lines.csv"):
@@ -124,7 +124,7 @@ def test_another_clinics_import_is_not_there(signed_in, linden, stranger):
 
 
 def test_a_running_check_counts_and_asks_again_by_itself(manager, linden):
-    row = intake.begin(linden.clinic, linden.maya, "clients", GOOD.encode())
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", GOOD.encode())
     row.progress(1)
     part = text_of(manager.get(f"/settings/imports/{row.id}", headers=PARTIAL))
     assert part.lstrip().startswith(f'<section id="import-{row.id}"')
@@ -361,7 +361,7 @@ def test_the_command_refuses_a_file_of_no_use_in_a_sentence(command, linden):
 
 def test_a_file_that_nobody_begins_to_check_says_so_after_a_while(signed_in, linden, clock):
     manager = signed_in(linden.maya)
-    row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name\nAnna\n")
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", b"first_name\nAnna\n")
     assert "Nobody has begun yet" not in manager.get(f"/settings/imports/{row.id}").text
     clock.now += timedelta(seconds=31)
     assert "Nobody has begun yet" in manager.get(f"/settings/imports/{row.id}").text

@@ -100,4 +100,4 @@ def test_questions_ask_nothing_more_where_accounts_know_each_other(accounts, lin
     rows = list(Account.of(linden.pat))
     account_names.know(rows)
     assert tuple(map(account_names.name_of, rows)) == NAMES
-    assert {registry.of(row.kind).name for row in rows} == {"Nextcloud", "Published calendar"}
+    assert {registry.row_of(row.kind).name for row in rows} == {"Nextcloud", "Published calendar"}

@@ -58,7 +58,7 @@ def test_what_runs_is_on_and_can_be_deactivated(signed_in, linden, world):
     world.start()
     Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     found = apps(pat)
-    assert f"On {registry.of('google').pitch}"[:3] in found["google"]
+    assert f"On {registry.row_of('google').pitch}"[:3] in found["google"]
     assert "robin.hale@gmail.example. Up to date." in found["google"]
     assert "Deactivate" in found["google"] and "Activate" not in found["google"]
     assert "1 link of yours." in found["links"] and "Manage links" in found["links"]

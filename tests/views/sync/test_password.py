@@ -86,13 +86,13 @@ def test_each_service_asks_in_its_own_words(pat, service, asked):
     ],
 )
 def test_what_becomes_of_access_is_said_for_each_way_in(kind, said):
-    assert two_way_words.forgetting(registry.of(kind)).startswith(said)
+    assert two_way_words.forgetting(registry.row_of(kind)).startswith(said)
 
 
 def test_what_was_typed_comes_back_to_be_corrected_but_never_the_password(pat, server):
     send(pat, address="cloud.test", user="robbin", password="hunter2")
     account = Account.get()
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     assert "Nextcloud is not syncing yet; see above." in text_of(pat.get(f"/sync/?mode={KIND}"))
     page = pat.get(f"/connect/{KIND}/departure?account={account.id}").text
     assert 'value="cloud.test"' in page and 'value="robbin"' in page and "hunter2" not in page
@@ -107,14 +107,14 @@ def test_signing_in_asks_no_server_and_a_job_follows(pat, linden, server):
     assert answer.status_code == 303 and answer.location.endswith(f"#account-{account.id}")
     assert server.app.requests == [] and SECRET not in account.sealed
     assert "asking Nextcloud which calendars" in pat.get("/sync/").get_data(as_text=True)
-    first_list.read(account.id)
+    first_list.read_list(account.id)
     body = pat.get("/sync/").get_data(as_text=True)
     assert "robin@cloud.test" in body and "Start sync" in body and SECRET not in body
 
 
 def test_a_wrong_password_is_said_with_the_way_to_another_try(pat, server):
     send(pat, password="wrong")
-    first_list.read(Account.get().id)
+    first_list.read_list(Account.get().id)
     body = pat.get("/sync/").get_data(as_text=True)
     assert connect_words.refusal("WrongPassword", "Nextcloud").replace("’", "’") in body
     assert f"/connect/{KIND}/departure" in body
@@ -141,7 +141,7 @@ def test_a_person_may_connect_several_and_each_stays(pat, linden, server):
     send(pat)
     send(pat, kind="caldav", address="https://dav.test/")
     for account in Account.select():
-        first_list.read(account.id)
+        first_list.read_list(account.id)
     assert {(row.kind, row.health) for row in Account.select()} == {(KIND, "ok"), ("caldav", "ok")}
 
 
@@ -150,7 +150,7 @@ def test_two_of_one_kind_are_told_apart_and_corrected_one_by_one(pat, linden, se
     send(pat, address="https://cloud.two.test/", password="wrong")
     one, two = Account.select().order_by(Account.id)
     for account in (one, two):
-        first_list.read(account.id)
+        first_list.read_list(account.id)
     body = pat.get("/sync/").get_data(as_text=True)
     assert f"/connect/{KIND}/departure?account={two.id}" in body
     assert f"account={one.id}" in pat.get(f"/connect/{KIND}/departure?account={one.id}").get_data(
@@ -158,7 +158,7 @@ def test_two_of_one_kind_are_told_apart_and_corrected_one_by_one(pat, linden, se
     )
     send(pat, account=two.id, address="https://cloud.two.test/")
     two = Account.select().order_by(Account.id.desc()).get()
-    first_list.read(two.id)
+    first_list.read_list(two.id)
     assert [
         (row.email, row.place, row.health) for row in Account.select().order_by(Account.id)
     ] == [
@@ -173,15 +173,15 @@ def test_two_of_one_kind_are_told_apart_and_corrected_one_by_one(pat, linden, se
 def test_an_account_that_is_not_synced_is_connected_again_in_its_place(pat, server, phase):
     send(pat)
     first = Account.get()
-    first_list.read(first.id)
+    first_list.read_list(first.id)
     Account.update(phase=phase, health="reconnect", health_word="AuthExpired").execute()
     kept = Account.get().sealed
     assert "Connect another account" in text_of(pat.get(f"/sync/?mode={KIND}"))
     send(pat)
     for account in list(Account.select()):
-        first_list.read(account.id)
+        first_list.read_list(account.id)
     again = Account.get()
-    first_list.read(again.id)
+    first_list.read_list(again.id)
     again = Account.get()
     assert (Account.select().count(), again.id, again.health) == (1, first.id, "ok")
     assert again.sealed != kept and again.phase == phase
@@ -189,12 +189,12 @@ def test_an_account_that_is_not_synced_is_connected_again_in_its_place(pat, serv
 
 def test_the_same_account_is_not_connected_twice(pat, linden, server):
     send(pat)
-    first_list.read(Account.get().id)
+    first_list.read_list(Account.get().id)
     Account.update(phase="active").execute()
     send(pat)
     send(pat, kind="caldav", address="https://cloud.test/robin/")
     for again in list(Account.select().order_by(Account.id))[1:]:
-        first_list.read(again.id)
+        first_list.read_list(again.id)
     words = [row.health_word for row in Account.select().order_by(Account.id)]
     assert words == ["", "ConnectedTwice", "ConnectedTwice"]
     assert "You connected this account already" in pat.get("/sync/").get_data(as_text=True)
@@ -229,7 +229,7 @@ def test_only_an_account_of_ones_own_is_corrected(pat, linden, server, signed_in
 def test_an_address_in_a_private_network_is_refused_with_the_way_out(pat, server):
     gateway.set_up(gateway.GatewaySetup(secret=b"secret", by_password=True))
     send(pat, address="https://127.0.0.1:9/")
-    first_list.read(Account.get().id)
+    first_list.read_list(Account.get().id)
     account = Account.get()
     assert (account.health, account.health_word) == ("reconnect", "PrivateServer")
     assert "KALENDS_PRIVATE_HOSTS" in pat.get("/sync/").get_data(as_text=True)

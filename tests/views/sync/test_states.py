@@ -385,7 +385,7 @@ def test_what_stands_differently_is_said_listed_and_put_right(
 @pytest.mark.parametrize("how", SAME)
 def test_what_agrees_is_not_listed(how, account, clock):
     SAME[how](account, clock.now)
-    assert differences.of([account.id]) == {account.id: []}
+    assert differences.differences_of([account.id]) == {account.id: []}
 
 
 def test_letters_are_written_of_what_the_page_says(case, app, letters, linden, clock):

@@ -458,7 +458,7 @@ def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, lind
     Booking.book(
         linden.calendar, [Span(at + hour / 2, at + 2 * hour)], linden.pat, allow_overlap=True
     )
-    overlap_check.check()
+    overlap_check.check_clinics()
     said = text_of(olive.get("/health/"))
     assert "0 overlaps nobody agreed to" in said
     assert "1 upcoming that somebody agreed to" in said and "Małgorzata Wójcik, " in said
@@ -469,7 +469,7 @@ def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, lind
         ends_at=at + 3 * hour,
         status="confirmed",
     )
-    overlap_check.check()
+    overlap_check.check_clinics()
     answer = olive.get("/health/")
     assert "1 overlap nobody agreed to" in text_of(answer)
     assert f'href="/bookings/{sneaked.id}' in answer.text

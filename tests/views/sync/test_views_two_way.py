@@ -83,7 +83,7 @@ class TestConnecting:
         back = world.sandbox.site.test_client().post("/o/oauth2/v2/auth", data=form)
         answer = pat.get(urlsplit(back.headers["Location"])._replace(scheme="", netloc="").geturl())
         for account in Account.select():
-            first_list.read(account.id)
+            first_list.read_list(account.id)
         return answer
 
     def test_a_person_who_allows_it_names_the_calendar_next(self, pat, world):
@@ -1068,7 +1068,7 @@ class TestLeaving:
         )  # fmt: skip
         address = f"/sync/accounts/{account.id}/disconnection"
         assert "We may not search Our team" in page(pat, address)
-        Account.update(scopes=" ".join(registry.of("google").scopes(shared=True))).execute()
+        Account.update(scopes=" ".join(registry.row_of("google").scopes(shared=True))).execute()
         assert "We may not search" not in page(pat, address)
         Account.update(scopes="").execute()
         RemoteCalendar.update(access="reader").where(RemoteCalendar.id == shared.id).execute()
