@@ -228,9 +228,11 @@ def _refused(answer: httpx.Response) -> set[str]:
 
 
 def delete(dav: Dav, calendar_id: str) -> None:
-    """Delete a calendar, skipping the trash bin if there is one. A missing one counts
-    as deleted.
+    """Delete a calendar, skipping the trash bin if there is one. A missing one counts as deleted.
+    Raises Forbidden also where the server deletes no calendar at all.
     """
     answer = dav.send("DELETE", calendar_id, headers={"X-NC-CalDAV-No-Trashbin": "1"})
+    if answer.status_code in (405, 501):
+        raise Forbidden("cannot_delete", answer.status_code)
     if answer.status_code >= 300 and answer.status_code not in (404, 410):
         raise error_of(answer)

@@ -131,6 +131,21 @@ def test_who_leaves_keeps_or_removes_ours_and_never_others(
     assert not Account.select().exists() and there.ours() == []
 
 
+@pytest.mark.parametrize("status", [403, 405, 501])
+def test_a_calendar_that_may_not_be_deleted_is_emptied(world, status):
+    for day in range(1, 4):
+        world.book(days=day)
+    account, there = in_a_calendar_of_ours(world, False)
+    refused = status, [], b""
+    world.server.faults.append(
+        lambda method, path: refused if (method, path) == ("DELETE", there.path) else None
+    )
+    ending.leave(account, world.user, "disconnect", True)
+    account = world.settle(account)
+    world.server.faults.clear()
+    assert account is None and there.stands and there.ours() == []
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_starting_over_and_one_way_and_back_leave_each_once(world, place):
     for day in range(1, 4):
