@@ -17,6 +17,7 @@ from sync.providers.errors import AuthExpired, ProviderError, Unanswered, Unavai
 from sync.providers.wire import AccessToken
 
 from . import hrefs, login, xml
+from .challenge import Digest, is_digest_alone
 from .login import Login
 from .refusals import error_of
 from .spacing import TURNS, AccountTurns
@@ -33,6 +34,7 @@ class Dav:
     def __init__(self, http: Client, access_token: AccessToken, turns: AccountTurns = TURNS):
         self._http, self._access_token, self._turns = http, access_token, turns
         self._login: Login | None = None
+        self._digest: Digest | None = None  # of a server that takes no Basic
 
     @property
     def login(self) -> Login:
@@ -111,14 +113,34 @@ class Dav:
         sent = dict(headers or {})
         if content is not None:
             sent["Content-Type"] = content_type
+        refusal = None
+        if self._digest is None:
+            answer = self._exchanged(method, url, content, sent, is_basic=True)
+            if not is_digest_alone(answer):
+                return answer
+            refusal, self._digest = answer, Digest(self.login.user, self.login.secret)
+
+        def send(signed: dict[str, str]) -> httpx.Response:
+            return self._exchanged(method, url, content, sent | signed)
+
+        return self._digest.ask(method, url, send, refusal)
+
+    def _exchanged(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        is_basic: bool = False,
+    ) -> httpx.Response:
         self._turns.wait((self.login.origin, self.login.user), self.login.seconds_between)
         try:
             return exchange(
                 self._http,
                 method,
                 url,
-                login=(self.login.user, self.login.secret),
-                headers=sent,
+                login=(self.login.user, self.login.secret) if is_basic else None,
+                headers=headers,
                 content=content,
                 largest_octets=LARGEST_OCTETS,
                 redirects=0,
