@@ -65,8 +65,7 @@ def _when(offer: EarlierOffer) -> dict:
     zone = offer.practitioner.zone
     return {
         "day": _near(offer.starts_at, zone),
-        "clock": region.clock_in(offer.starts_at, zone),
-        "ends": region.clock_in(offer.ends_at, zone),
+        "times": region.between_in(offer.starts_at, offer.ends_at, zone),
     }
 
 

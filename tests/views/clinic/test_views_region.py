@@ -95,6 +95,7 @@ def test_visitors_and_their_letters_follow(app, linden, clock, letters, american
     assert times in found.text and times in found.html
     for said in (shown, found.text, found.html):
         assert until in said and f"{start:%B} {start.day}" in said
+    assert times in shown
 
 
 def test_a_clinic_begins_as_is_usual_where_it_is(linden):
