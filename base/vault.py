@@ -70,6 +70,11 @@ def derived(purpose: str, text: str) -> list[str]:
     return [base64.urlsafe_b64encode(digest).decode().rstrip("=") for digest in found]
 
 
+def hash_of(secret: str) -> str:
+    """The hash that is stored of a random secret, or of a long text that is to be short."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
 def _key(secret: str) -> bytes:
     """A key for this purpose only.
 

@@ -6,8 +6,6 @@ If the reason for a letter is gone, the function of its kind returns None, and i
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flask import current_app
-
 from base import day_names, region, vault
 from base.bookings import client_letters
 from base.catalogue import _
@@ -27,7 +25,7 @@ from sync.two_way.standing.state import at_rest
 from sync.two_way.standing.states import LETTER, STOPPED
 
 from . import loading, offer, reminders, to_clients, to_team, unmade_press
-from .mail_text import Text, address, one_line, paragraph
+from .mail_text import Text, address, filled, one_line, paragraph
 
 
 def render(letter: Letter) -> Text | None:
@@ -55,7 +53,7 @@ def _one_time_token(letter: Letter) -> Text | None:
     ]
     clinic = one_line(token.user.clinic.name)
     days = round((token.expires_at - letter.created_at).total_seconds() / 86400)
-    body = _body(
+    body = filled(
         letter.kind,
         name=one_line(token.user.name),
         clinic=clinic,
@@ -75,7 +73,7 @@ def _address(letter: Letter) -> Text | None:
         or User.select().where(User.email == proof.email).exists()
     ):
         return None
-    body = _body(
+    body = filled(
         "address",
         name=one_line(proof.user.name),
         address=address("auth.confirm_address", secret=secret),
@@ -95,7 +93,9 @@ def _sign_up(letter: Letter) -> Text | None:
     is_known = User.select().where(User.email == proof.email).exists()
     place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=secret)
     return Text(
-        proof.email, _("Your clinic in Kalends"), _body("sign_up", is_known=is_known, address=place)
+        proof.email,
+        _("Your clinic in Kalends"),
+        filled("sign_up", is_known=is_known, address=place),
     )
 
 
@@ -112,7 +112,7 @@ def _visitor_code(letter: Letter) -> Text | None:
     if row is None or not vault.opens(row.sealed):
         return None
     clinic = one_line(row.clinic.name)
-    body = _body(
+    body = filled(
         "visitor_code",
         code=row.digits[0].decode(),
         clinic=clinic,
@@ -129,7 +129,7 @@ def _reminder(letter: Letter) -> Text | None:
     open_ones = Notice.account == account, Notice.settled_at.is_null()
     if not Notice.select().where(Notice.kind == "sync_reminder", *open_ones).exists():
         return None
-    body = _body(
+    body = filled(
         "sync_reminder",
         name=one_line(account.user.name),
         asker=one_line(asker.name),
@@ -147,7 +147,7 @@ def _ask(letter: Letter) -> Text | None:
     is_feed = letter.detail["deed"] == "link"
     if not (person and asker and person.is_active) or person.sync_allowed is not is_feed:
         return None
-    body = _body(
+    body = filled(
         "sync_ask",
         name=one_line(person.name),
         asker=one_line(asker.name),
@@ -175,7 +175,7 @@ def _sync_trouble(letter: Letter) -> Text | None:
     if to is None:
         return None
     owner = one_line(account.user.name)
-    body = _body(
+    body = filled(
         "sync_trouble",
         name=one_line(to.name),
         owner=owner,
@@ -210,7 +210,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     if not account.user.is_active or at_rest(account) in STOPPED:
         return None
     count = UnreadEvent.select().where(UnreadEvent.calendar == trouble.calendar).count()
-    body = _body(
+    body = filled(
         "calendar_trouble",
         name=one_line(account.user.name),
         provider=account_names.name_of(account),
@@ -240,7 +240,7 @@ def _removal(letter: Letter) -> Text | None:
         return None
     since = datetime.fromisoformat(letter.detail["since"])
     provider = account_names.name_of(account, is_own)
-    body = _body(
+    body = filled(
         "removal",
         name=one_line(to.name),
         owner=one_line(account.user.name),
@@ -272,7 +272,7 @@ def _guide_note(letter: Letter) -> Text | None:
     if row is None or address_now not in guide_notes.addresses(row.clinic):
         return None
     person = row.user if row.user and row.user.is_active else None
-    body = _body(
+    body = filled(
         "guide_note",
         name=one_line(person.name) if person else "",
         clinic=one_line(row.clinic.name),
@@ -308,7 +308,3 @@ def _day(at: datetime, reader: User) -> str:
     """The day of an instant in the zone and the format of the letter's reader: 20 November."""
     with region.using(reader.region):
         return day_names.plain(at.astimezone(own_zone.zone_in_letters(reader)), year=False)
-
-
-def _body(template: str, **context: object) -> str:
-    return current_app.jinja_env.get_template(f"mail/{template}.txt").render(**context)

@@ -87,3 +87,8 @@ def address(endpoint: str, **values: str) -> str:
     """
     base_url: str = current_app.config["SETTINGS"].base_url
     return base_url + current_app.url_map.bind("").build(endpoint, values)
+
+
+def filled(template: str, **facts: object) -> str:
+    """The text of a letter from its template."""
+    return current_app.jinja_env.get_template(f"mail/{template}.txt").render(**facts)

@@ -6,8 +6,6 @@ A client appears by the internal ID; by name if the clinic chose so.
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 
-from flask import current_app
-
 from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.bookings.statuses import FREE_STATUSES
@@ -23,7 +21,7 @@ from sync.feeds import owned
 from sync.tables import episodes, listed, runs
 
 from . import loading, visits
-from .mail_text import Text, address, one_line
+from .mail_text import Text, address, filled, one_line
 
 MORNING, DIGEST = "morning", "digest"
 AT = time(6, 30)  # by the clock of the person's venue, for both
@@ -50,7 +48,7 @@ def visitor(letter: Letter) -> Text | None:
     if not TeamLetters.of(person).wants(deed, person, is_own):
         return None
     zone = booking.practitioner.zone
-    body = _body(
+    body = filled(
         "visitor",
         name=one_line(person.name),
         deed=deed,
@@ -81,7 +79,7 @@ def lost(letter: Letter) -> Text | None:
     if not rows:
         return None
     settings = LetterSettings.of(letter.clinic)
-    body = _body(
+    body = filled(
         "lost",
         name=one_line(person.name),
         rows=[
@@ -177,7 +175,7 @@ def morning(letter: Letter) -> Text | None:
     if not rows:
         return None
     settings = LetterSettings.of(letter.clinic)
-    body = _body(
+    body = filled(
         MORNING,
         name=one_line(person.name),
         day=visits.day(start + timedelta(hours=12), zone),
@@ -194,7 +192,7 @@ def digest(letter: Letter) -> Text | None:
         return None
     at, clinic = scheduling.utc_now(), letter.clinic
     counts = {name: count(clinic, at) for name, count in _COUNTS.items()}
-    body = _body(
+    body = filled(
         DIGEST,
         name=one_line(person.name),
         clinic=one_line(clinic.name),
@@ -257,7 +255,3 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     MORNING: morning,
     DIGEST: digest,
 }
-
-
-def _body(template: str, **context: object) -> str:
-    return current_app.jinja_env.get_template(f"mail/{template}.txt").render(**context)

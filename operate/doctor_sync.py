@@ -14,6 +14,7 @@ from base.catalogue import _, listed, ngettext
 from base.config.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
+from sync.two_way.standing import state
 
 INVENTED = (
     "local",
@@ -208,7 +209,7 @@ def _locked_out(accounts: list[Account]) -> Iterator[str]:
             count=_count(stuck),
             whose=whose,
         )
-    for kind in sorted({account.kind for account in stuck if _is_testing(account)}):
+    for kind in sorted({account.kind for account in stuck if state.ended_as_on_trial(account)}):
         row = registry.row_of(kind)
         yield (
             _(
@@ -245,11 +246,6 @@ def _opens(account: Account) -> bool:
     except vault.CannotOpen:
         return False
     return True
-
-
-def _is_testing(account: Account) -> bool:
-    days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    return registry.row_of(account.kind).ends_as_on_trial(days)
 
 
 def _count(accounts: list[Account]) -> str:

@@ -1,6 +1,5 @@
 """Other ways to sign in than the password: one-time links; and the limit on guesses."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -50,7 +49,7 @@ class OneTimeToken(Base):
             expires_at=scheduling.utc_now() + timedelta(days=days),
         )
         secret = token._candidates()[0]
-        token.secret_hash = cls._hash(secret)
+        token.secret_hash = vault.hash_of(secret)
         token.save()
         if by_mail:
             Letter.write(user.clinic, purpose, user, token.salt, user.email)
@@ -77,7 +76,7 @@ class OneTimeToken(Base):
             (
                 candidate
                 for candidate in self._candidates()
-                if self._hash(candidate) == self.secret_hash
+                if vault.hash_of(candidate) == self.secret_hash
             ),
             None,
         )
@@ -89,7 +88,7 @@ class OneTimeToken(Base):
     def find(cls, secret: str) -> "OneTimeToken | None":
         """The unused link with this secret, if it has not expired."""
         found = cls.get_or_none(
-            cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now()
+            cls.secret_hash == vault.hash_of(secret), cls.expires_at > scheduling.utc_now()
         )
         return found if found and found.user.is_active else None
 
@@ -105,10 +104,6 @@ class OneTimeToken(Base):
             return None
         self.user.set_password(password, self.user)
         return self.user
-
-    @staticmethod
-    def _hash(secret: str) -> str:
-        return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class ResetRequest(Base):

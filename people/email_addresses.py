@@ -3,7 +3,6 @@
 A person proves an address by pressing a link that was sent to it.
 """
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,7 +57,7 @@ class AddressProof(Base):
             salt=secrets.token_hex(16),
             expires_at=now() + LASTS,
         )
-        row.secret_hash = _hash(row._candidates()[0])
+        row.secret_hash = vault.hash_of(row._candidates()[0])
         row.save()
         details: dict[str, Any] = {"reader": user.id} if user else {}
         Letter.write(
@@ -78,7 +77,9 @@ class AddressProof(Base):
     @property
     def secret(self) -> str | None:
         """The secret of the link; None if the key from which it follows is no longer known."""
-        return next((one for one in self._candidates() if _hash(one) == self.secret_hash), None)
+        return next(
+            (one for one in self._candidates() if vault.hash_of(one) == self.secret_hash), None
+        )
 
     def _candidates(self) -> list[str]:
         return vault.derived("address proof", self.salt)
@@ -86,7 +87,7 @@ class AddressProof(Base):
     @classmethod
     def find(cls, secret: str) -> "AddressProof | None":
         """The unused link with this secret, if it has not expired."""
-        row = cls.get_or_none(cls.secret_hash == _hash(secret), cls.expires_at > now())
+        row = cls.get_or_none(cls.secret_hash == vault.hash_of(secret), cls.expires_at > now())
         return (
             row
             if row and vault.opens(row.sealed) and (row.user is None or row.user.is_active)
@@ -133,10 +134,6 @@ class AddressProof(Base):
     def clean_up(cls, at: datetime) -> None:
         """Delete links that ended long ago."""
         cls.delete().where(cls.expires_at < at - WITHIN).execute()
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def person_at(email: str) -> User | None:

@@ -1,12 +1,12 @@
 """Sessions of people who signed in: one row each, so that the server can end any of them."""
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
+from base import vault
 from base.database import Base, InstantField, database, is_sqlite, now
 from models import Clinic, User
 
@@ -41,7 +41,7 @@ class Session(Base):
         secret = secrets.token_urlsafe(32)
         row = cls.create(
             user=user,
-            secret_hash=_hash(secret),
+            secret_hash=vault.hash_of(secret),
             epoch=user.epoch,
             remembered=remembered,
             device=device,
@@ -83,7 +83,7 @@ class Session(Base):
             cls.select(cls, User, Clinic)
             .join(User)
             .join(Clinic)
-            .where(cls.secret_hash == _hash(secret), cls.epoch == User.epoch)
+            .where(cls.secret_hash == vault.hash_of(secret), cls.epoch == User.epoch)
             .get_or_none()
         )
         return row if row and row.user.is_active and row.lives else None
@@ -112,7 +112,3 @@ class Session(Base):
             (cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)
         )
         cls.delete().where(old).execute()
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -637,3 +637,53 @@ def test_a_template_asks_few_questions():
         for path in PAGES
     }
     assert {path: count for path, count in asked.items() if count > 15} == {}
+
+
+def written_twice(paths: list[Path]) -> dict[str, list[str]]:
+    """Lists and functions of modules that stand in two places, word for word but for their names
+    and docstrings: the name in each place.
+    """
+    places: dict[str, list[str]] = {}
+    for path in paths:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                parts, least = node.body[ast.get_docstring(node) is not None :], 260
+                said = [ast.unparse(node.args), *map(ast.dump, parts)]
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
+                node.value, ast.Dict | ast.Tuple | ast.List | ast.Set
+            ):
+                least, said = 120, [ast.dump(node.value)]
+            else:
+                continue
+            if len(text := " ".join(said)) > least:
+                name = getattr(node, "name", "") or ast.unparse(node).partition(" =")[0]
+                places.setdefault(text, []).append(f"{path.name}: {name}")
+    return {found[0]: found for found in places.values() if len(found) > 1}
+
+
+def test_nothing_is_written_twice():
+    assert written_twice([path for path in PROGRAMS if "sandbox" not in path.parts]) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (
+            "def a(x):\n    return [y.name for y in x if y.name and y.is_open and y.kind == 'own']",
+            'def b(x):\n    """Said."""\n'
+            "    return [y.name for y in x if y.name and y.is_open and y.kind == 'own']",
+            2,
+        ),
+        (
+            "NAMES = {'one': 'first', 'two': 'second', 'three': 'third'}",
+            "WORDS = {'one': 'first', 'two': 'second', 'three': 'third'}",
+            2,
+        ),
+        ("def a(x):\n    return x + 1", "def b(x):\n    return x + 1", 0),
+    ],
+)
+def test_the_search_finds_what_is_written_twice(tmp_path, one, other, found):
+    (tmp_path / "one.py").write_text(one)
+    (tmp_path / "other.py").write_text(other)
+    twins = written_twice([tmp_path / "one.py", tmp_path / "other.py"])
+    assert sum(map(len, twins.values())) == found

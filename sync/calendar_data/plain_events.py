@@ -3,17 +3,15 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from base.text import clean
-from sync.events.event import Mark, RemoteEvent
+from sync.events.event import EARLIEST, LATEST, Mark, RemoteEvent
 
 from .documents import instant, moment
 
 TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
-# earlier and later times count as these, so that every sum with them is safe
-EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 _KINDS = {
     "FREE": "free",

@@ -1,7 +1,11 @@
 """The vocabulary of sync: plain values, standard library only."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+# Earlier and later times count as these, so that every sum with them is safe (`datetime` ends with
+# the year 9999).
+EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from sync.events.event import Mark, RemoteEvent, Unread
+from sync.events.event import EARLIEST, LATEST, Mark, RemoteEvent, Unread
 
 from .errors import Endless, Unavailable, Unreadable
 from .values import plain, zone
 
-# Earlier and later times count as these, so that every sum with them is safe (`datetime` ends with
-# the year 9999).
+# Earlier and later days count as these: see `EARLIEST`.
 FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
-EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 ID_LENGTH, ETAG_LENGTH = 1200, 300
 MOST_PAGES = 1000
 MOST_LIST_PAGES = 50  # pages of a list of calendars or channels, each with hundreds

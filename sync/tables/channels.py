@@ -1,12 +1,12 @@
 """Push channels, through which providers tell us about changes."""
 
-import hashlib
 import secrets
 import uuid
 from datetime import datetime
 
 from peewee import BooleanField, CharField, ForeignKeyField
 
+from base import vault
 from base.database import Base, InstantField, now
 from models import Clinic
 
@@ -41,9 +41,4 @@ class Channel(Base):
         """
         secret = secrets.token_urlsafe(32)
         ours = {"clinic": calendar.clinic_id, "account": calendar.account_id, "calendar": calendar}
-        return cls.create(**ours, secret_hash=hash_of(secret), expires_at=expires_at), secret
-
-
-def hash_of(secret: str) -> str:
-    """The hash that is stored of a channel's secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+        return cls.create(**ours, secret_hash=vault.hash_of(secret), expires_at=expires_at), secret

@@ -60,7 +60,7 @@ def move(booking_id: int):
         return _ask(booking, there, moved.span, moved.ask)
     if moved.changed:
         _say_moved(booking, moved)
-    return htmx.done(_back(booking))
+    return htmx.done(booking_card.back(booking, places.came_from()))
 
 
 class _Moved(NamedTuple):
@@ -198,8 +198,4 @@ def _why(error: BadTime) -> str:
 
 def _leave(booking: Booking, sentence: str):
     flash(sentence, "warning")
-    return htmx.done(_back(booking))
-
-
-def _back(booking: Booking) -> str:
-    return booking_card.back(booking, places.came_from())
+    return htmx.done(booking_card.back(booking, places.came_from()))

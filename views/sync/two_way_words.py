@@ -83,13 +83,6 @@ WHAT = (
     ("stopped", lazy("stopped")),
     ("held", lazy("stopped")),
 )
-BUSY_NAMES = {
-    "busy": lazy("Busy"),
-    "free": lazy("Free"),
-    "tentative": lazy("Tentative"),
-    "away": lazy("Away"),
-    "elsewhere": lazy("Working elsewhere"),
-}
 
 
 def time_left(run: SyncRun) -> str:
@@ -218,7 +211,7 @@ def stands_at(notice: Notice, zone: ZoneInfo) -> str:
 
 def why(event: ExternalEvent, rules: dict) -> str:
     """Why an event blocks booking or not."""
-    kind = BUSY_NAMES[event.busy].lower()
+    kind = display.BUSY_NAMES[event.busy].lower()
     if event.busy == "free":
         return _("marked free there, so it does not block")
     if not rules.get(event.busy):

@@ -7,14 +7,14 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from base import scheduling
+from base import scheduling, vault
 from base.database import database
 from sync.connect import gateway
 from sync.providers import registry
 from sync.providers.base import ChannelCall, Channels, OpenChannel, Provider
 from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.tables.channels import Channel, hash_of
+from sync.tables.channels import Channel
 from sync.tables.pace import ToldChange, is_known
 from sync.two_way.worker.context import RunContext
 
@@ -188,7 +188,7 @@ def called(kind: str, uuid: str, call: ChannelCall) -> bool:
     )
     by_id = call.channel_id and rows.where(Channel.channel_id == call.channel_id).first()
     row = by_id or rows.where(Channel.uuid == uuid).first()
-    if row is None or not hmac.compare_digest(hash_of(call.secret), row.secret_hash):
+    if row is None or not hmac.compare_digest(vault.hash_of(call.secret), row.secret_hash):
         return False
     with database.atomic():  # the account first, as in every run
         if call.what != "opened":

@@ -6,13 +6,12 @@ from datetime import timedelta
 
 from peewee import JOIN, fn
 
-from base import scheduling
+from base import scheduling, vault
 from base.bookings.statuses import FREE_STATUSES
 from base.tables.bulk import portions, tuples
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.tables.channels import hash_of
 from sync.tables.notices import Notice
 
 from .incoming import SPARE
@@ -130,7 +129,7 @@ def _clash(event: ExternalEvent, booking: Booking) -> str:
     """The identity of a double booking, the same when the event was read again into another row."""
     return (
         f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()}"
-        f" {hash_of(event.remote_id)[:12]}"
+        f" {vault.hash_of(event.remote_id)[:12]}"
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
+from base import vault
 from base.tables.bulk import tuples
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
@@ -27,7 +28,6 @@ from sync.providers.errors import (
     Unsent,
 )
 from sync.tables.accounts import SURE, Account, RemoteCalendar
-from sync.tables.channels import hash_of
 from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
@@ -297,7 +297,7 @@ def _ask(account: Account) -> None:
     asked = [row for row in rows if row.uid in unknown and not row.decided][:MOST_ASKED]
     still_open = list(Notice.open_of(account).where(Notice.kind == "stray_unknown"))
     topics = {
-        row.id: f"stray {hash_of(f'{row.calendar_id} {row.remote_id}')[:24]}" for row in asked
+        row.id: f"stray {vault.hash_of(f'{row.calendar_id} {row.remote_id}')[:24]}" for row in asked
     }
     for notice in still_open:
         if notice.topic not in topics.values():
@@ -313,7 +313,7 @@ def _ask(account: Account) -> None:
 
 
 def _topic(calendar_id: str) -> str:
-    return f"stray {hash_of(calendar_id)[:12]}"
+    return f"stray {vault.hash_of(calendar_id)[:12]}"
 
 
 def _settle(account: Account) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sync_world import WORLDS
 
 import models
+from base import vault
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking, Clinic, User
@@ -18,7 +19,7 @@ from sync.connect import gateway
 from sync.providers.base import ChannelCall
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.tables.channels import Channel, hash_of
+from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
@@ -450,7 +451,7 @@ def test_a_refresh_under_way_does_not_overwrite_a_new_consent(world, account):
 @pytest.mark.parametrize("world", ["google"], indirect=True)
 def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world, account):
     channel = Channel.get(Channel.calendar == source(account))
-    Channel.update(secret_hash=hash_of("abc")).where(Channel.id == channel.id).execute()
+    Channel.update(secret_hash=vault.hash_of("abc")).where(Channel.id == channel.id).execute()
     holder, faults = Account.take(account.id), []
     row, read = Account.get_by_id(account.id), source(account)
 
