@@ -148,7 +148,7 @@ def test_a_person_who_loses_a_booking_to_a_colleague_gets_a_letter(
         mine.cancel(linden.olive)
     if meanwhile == "past":
         clock.now += timedelta(days=8)
-    told = to_team(letters)
+    told = to_the_team(letters)
     assert told == ({} if meanwhile else {"pat@linden.test": "A booking went to a colleague"})
 
 
