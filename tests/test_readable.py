@@ -44,6 +44,19 @@ def test_a_line_of_style_holds_one_declaration(path):
         assert line.count(";") <= 1 and not re.search(r"\{.*[:;].*\}", line), line
 
 
+def test_a_dangerous_question_begins_on_its_safe_answer():
+    """So that a second Enter undoes nothing. A cancelled booking offers Undo."""
+    held = {}
+    for path in sorted((TOP / "templates").rglob("*.html")):
+        for dialog in re.findall(r"<dialog.*?</dialog>", path.read_text(), re.DOTALL):
+            if 'data-kind="danger"' in dialog:
+                held[path.relative_to(TOP / "templates").as_posix()] = "autofocus" in dialog
+    assert [name for name, is_safe in held.items() if not is_safe] == [
+        "bookings/_cancellation.html"
+    ]
+    assert len(held) > 6
+
+
 def test_every_stylesheet_is_used():
     assert sorted({*STYLESHEETS, *pages.STYLESHEETS}) == sorted(
         path.name for path in (TOP / "static").glob("*.css")

@@ -130,6 +130,7 @@ def test_leaving_asks_and_escape_keeps_everything(desk, linden):
     dialog = desk.get_by_role("dialog", name="Pat Linden leaves the clinic?")
     expect(dialog).to_contain_text("1 private link stops at once.")
     expect(dialog).to_have_attribute("data-modal", "")  # it comes open; a script makes it modal
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
     desk.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     assert User.get_by_id(linden.pat.id).is_active

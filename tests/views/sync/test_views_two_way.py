@@ -965,6 +965,7 @@ class TestNotices:
             times=None,
         )
         world.poll(account)
+        world.poll(account)  # one refusal proves nothing
         text = page(pat)
         assert (
             "A booking was moved or copied to “Your main calendar”" in text
