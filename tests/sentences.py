@@ -57,7 +57,7 @@ FEW = {  # one by one
     "operate/keeper.py": {"signs of life"},  # the name of a thread
     "views/doors/probes.py": {"User-agent: *\nDisallow:\n", "database is {}"},  # for machines
     "sync/two_way/run.py": {"not set up"},  # a word of the state, stored
-    "views/sync/outside_words.py": {"not set up"},
+    "views/sync/words/outside_words.py": {"not set up"},
 }
 
 

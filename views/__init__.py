@@ -44,17 +44,8 @@ from .doors import (
     webhooks,
 )
 from .kit import display, form_tokens, htmx, identity, menu
-from .sync import (
-    apps,
-    booking_address,
-    connect,
-    feeds,
-    health,
-    notices,
-    sources,
-    sync_settings,
-    two_way,
-)
+from .sync import apps, booking_address, connect, feeds, notices, sources, sync_settings, two_way
+from .sync.health import board
 from .visitor import asking, by_letter, choosing, details, earlier, joining, managed, wait
 
 
@@ -93,7 +84,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
     app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")
-    app.register_blueprint(health.blueprint, url_prefix="/health")
+    app.register_blueprint(board.blueprint, url_prefix="/health")
     app.register_blueprint(dates.blueprint, url_prefix="/dates")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(apps.blueprint, url_prefix="/settings/apps")

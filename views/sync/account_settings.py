@@ -16,8 +16,7 @@ from sync.tables.accounts import Account
 from views.kit import access
 from views.kit.choices import Choice, Several
 from views.kit.merging import Merging
-
-from . import two_way_words as words
+from views.sync.words import two_way_words as words
 
 WINDOWS = {
     "30 365": lazy("30 days back, 12 months ahead"),

@@ -19,8 +19,7 @@ from sync.tables.accounts import Account
 from sync.two_way.standing.state import Standing
 from views.kit import access, sync_words
 from views.kit.access import login_required
-
-from . import status_words
+from views.sync.words import status_words
 
 blueprint = Blueprint("apps", __name__)
 

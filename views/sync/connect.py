@@ -20,8 +20,9 @@ from sync.two_way.standing import state
 from sync.two_way.standing.states import State
 from views.kit import sync_access
 from views.kit.access import login_required
+from views.sync.words import connect_words
 
-from . import by_address, connect_words, password
+from . import by_address, password
 
 blueprint = Blueprint("connect", __name__)
 

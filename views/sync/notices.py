@@ -18,8 +18,9 @@ from sync.two_way.standing import decisions, many, open_notices, state, states
 from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
+from views.sync.words import banner_words
 
-from . import banner_words, sync_page
+from . import sync_page
 
 blueprint = Blueprint("notices", __name__)
 

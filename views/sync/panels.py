@@ -25,19 +25,19 @@ from sync.two_way.standing.states import QUESTIONS
 from views.kit import access, htmx, sync_words
 from views.kit.choices import Choice, Several
 from views.kit.forms import Form, Line
-
-from . import (
+from views.sync.words import (
     action_words,
     change_words,
     connect_words,
     difference_words,
-    notice_rows,
     notice_words,
     outside_words,
     reading_words,
     status_words,
 )
-from . import two_way_words as words
+from views.sync.words import two_way_words as words
+
+from . import notice_rows
 from .account_settings import chosen_of, own_calendars
 
 

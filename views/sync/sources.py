@@ -20,9 +20,10 @@ from views.kit import access, display, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Line
 from views.kit.merging import Merging
+from views.sync.words import reading_words
+from views.sync.words import two_way_words as words
 
-from . import reading_words, sync_page
-from . import two_way_words as words
+from . import sync_page
 
 blueprint = Blueprint("sources", __name__)
 

@@ -21,9 +21,10 @@ from sync.two_way.standing import differences, many, state
 from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
+from views.sync.words import status_words
+from views.sync.words import two_way_words as words
 
-from . import panels, status_words, switches, sync_page
-from . import two_way_words as words
+from . import panels, switches, sync_page
 from .account_settings import AccountSettingsForm, coverable, settings_form
 
 blueprint = Blueprint("two_way", __name__)

@@ -11,7 +11,8 @@ from base.scheduling import Span
 from models import Booking
 from sync.tables.notices import KINDS, Notice
 from sync.two_way.standing import decisions
-from views.sync import notice_words, notices
+from views.sync import notices
+from views.sync.words import notice_words
 
 TOLD = {
     notice_words.template(SimpleNamespace(kind=kind)) for kind in (*KINDS, "doubles", "put_back")
@@ -19,7 +20,7 @@ TOLD = {
 
 
 def test_each_kind_of_notice_has_its_file_and_each_file_its_kind():
-    top = Path(notice_words.__file__).parents[2] / "templates"
+    top = Path(notice_words.__file__).parents[3] / "templates"
     files = {str(file.relative_to(top)) for file in (top / "sync" / "notices").iterdir()}
     assert files == TOLD
 

@@ -16,7 +16,7 @@ from sync.providers import registry
 from sync.tables import starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import first_list
-from views.sync import connect_words, two_way_words
+from views.sync.words import connect_words, two_way_words
 
 KIND = "caldav-nextcloud"
 

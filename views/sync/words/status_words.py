@@ -12,8 +12,13 @@ from sync.two_way.standing import states
 from sync.two_way.standing.state import Standing
 from sync.two_way.standing.states import State
 from views.kit import display
-
-from . import connect_words, direction_words, outside_words, reading_words, two_way_words
+from views.sync.words import (
+    connect_words,
+    direction_words,
+    outside_words,
+    reading_words,
+    two_way_words,
+)
 
 
 @dataclass(frozen=True)

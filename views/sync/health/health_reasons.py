@@ -6,8 +6,7 @@ from base.catalogue import _, ngettext, paragraph
 from sync.providers import registry
 from sync.two_way.standing.state import Standing
 from sync.two_way.standing.states import State
-
-from . import connect_words, outside_words, reading_words, status_words
+from views.sync.words import connect_words, outside_words, reading_words, status_words
 
 
 def why(standing: Standing, zone: ZoneInfo) -> str:

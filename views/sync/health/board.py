@@ -12,8 +12,10 @@ from sync.tables.accounts import Account
 from sync.two_way.standing import many, state, states
 from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import manager_required
+from views.sync import notices, overlaps
+from views.sync.words import two_way_words
 
-from . import health_parts, health_words, notices, overlaps, two_way_words
+from . import health_parts, health_words
 
 blueprint = Blueprint("health", __name__)
 

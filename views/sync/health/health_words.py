@@ -23,10 +23,9 @@ from sync.tables.accounts import Account
 from sync.two_way.standing.many import Overview
 from sync.two_way.standing.states import State
 from views.kit import display, sync_words
-
-from . import status_words
-from .health_parts import ICONS
-from .health_reasons import why
+from views.sync.health.health_parts import ICONS
+from views.sync.health.health_reasons import why
+from views.sync.words import status_words
 
 WEIGHT = {"trouble": 0, "waiting": 1, "busy": 2, "ok": 3, "off": 4}
 NEW = timedelta(days=2)
