@@ -22,7 +22,9 @@
   };
   const isLook = ({ detail }) => detail.requestConfig.triggeringEvent?.type === "look";
 
-  document.addEventListener("submit", (submit) => submit.submitter?.setAttribute("aria-busy", "true"));
+  document.addEventListener("submit", ({ submitter }) =>
+    submitter?.setAttribute("aria-busy", "true"),
+  );
   addEventListener("beforeunload", (leaving) => leaving.defaultPrevented || begin());
   addEventListener("pageshow", end);
   document.addEventListener("htmx:beforeRequest", (request) => isLook(request) || begin());

@@ -1,4 +1,5 @@
-// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors.
+// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of
+// errors.
 (() => {
   "use strict";
 

@@ -1,9 +1,10 @@
-// A card over the calendar has an address, so Back closes it; after a press in it, or a move, the page is
-// where it was, with the booking in focus.
+// A card over the calendar has an address, so Back closes it; after a press in it, or a move, the
+// page is where it was, with the booking in focus.
 (() => {
   "use strict";
 
-  const PLACE = "place"; // of the session: how far the page was scrolled, and which booking was pressed
+  // Of the session: how far the page was scrolled, and which booking was pressed.
+  const PLACE = "place";
   const isCard = () => Boolean(history.state?.card);
   const open = () => document.querySelector("dialog#booking-card[open]");
 

@@ -1,5 +1,5 @@
-// Columns of the calendar, in the week and in the team's day: going about by keyboard, and now in sight.
-// How a booking is moved stands in moving.js.
+// Columns of the calendar, in the week and in the team's day: going about by keyboard, and now in
+// sight. How a booking is moved stands in moving.js.
 (() => {
   "use strict";
 

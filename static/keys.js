@@ -1,5 +1,5 @@
-// Keys for what a page offers: each control names its own (aria-keyshortcuts). They rest while one types, under
-// a card, and where they were switched off on this device.
+// Keys for what a page offers: each control names its own (aria-keyshortcuts). They rest while one
+// types, under a card, and where they were switched off on this device.
 (() => {
   "use strict";
 
@@ -45,10 +45,10 @@
 
   document.addEventListener("keydown", (press) => {
     const { key, target } = press;
-    if (press.defaultPrevented || press.altKey || press.ctrlKey || press.metaKey || press.isComposing)
-      return;
-    if (key.length !== 1 || isOff() || target.closest(HELD) || document.querySelector("dialog[open]"))
-      return;
+    const isOther = press.altKey || press.ctrlKey || press.metaKey || press.isComposing;
+    if (press.defaultPrevented || isOther) return;
+    const rests = isOff() || target.closest(HELD) || document.querySelector("dialog[open]");
+    if (key.length !== 1 || rests) return;
     const control = [...document.querySelectorAll("[aria-keyshortcuts]")].find(
       (one) => one.getAttribute("aria-keyshortcuts") === key && one.checkVisibility(),
     );

@@ -1,6 +1,6 @@
-// A booking moved in the columns of the calendar: dragged by mouse or pen, by a finger that rests on it
-// first, or by keyboard (M, arrows, Enter).
-// Only how far it goes is sent; what may be is decided on the server, which asks where the form would.
+// A booking moved in the columns of the calendar: dragged by mouse or pen, by a finger that rests
+// on it first, or by keyboard (M, arrows, Enter). Only how far it goes is sent; what may be is
+// decided on the server, which asks where the form would.
 (() => {
   "use strict";
 
@@ -74,7 +74,8 @@
     const heading = column.closest("section").querySelector("h2");
     const link = heading.querySelector("a");
     const where = link.getAttribute("aria-label") ?? link.textContent.replace(/\s+/g, " ").trim();
-    const keys = "Arrows move it. Shift with ↑ ↓ changes its length. Enter saves, Escape leaves it.";
+    const keys =
+      "Arrows move it. Shift with ↑ ↓ changes its length. Enter saves, Escape leaves it.";
     status().textContent = `${where}, ${times.textContent}.${move.keys ? ` ${keys}` : ""}`;
     if (move.keys) block.scrollIntoView({ block: "nearest", inline: "nearest" });
   };

@@ -1,6 +1,7 @@
-// The proof of work in a visitor's form: ALTCHA's widget computes it unseen while the form is filled in. A press that
-// comes before it is done waits for it; where a browser cannot compute it, the form goes without, as without script.
-// Loaded where it stands in the page, before the button: no press is earlier than this.
+// The proof of work in a visitor's form: ALTCHA's widget computes it unseen while the form is
+// filled in. A press that comes before it is done waits for it; where a browser cannot compute it,
+// the form goes without, as without script. Loaded where it stands in the page, before the button:
+// no press is earlier than this.
 (() => {
   const PATIENCE = 20_000; // milliseconds that a press waits
   const OVER = ["verified", "error", "code", "expired"];
@@ -9,10 +10,13 @@
     await import("./vendor/altcha-3.2.2.min.js");
     globalThis.$altcha.algorithms.set("PBKDF2/SHA-256", () => new Worker(place.dataset.worker));
     const widget = document.createElement("altcha-widget");
-    const settings = { auto: "onload", display: "invisible", name: "proof", challenge: place.dataset.proof };
+    const { proof: challenge } = place.dataset;
+    const settings = { auto: "onload", display: "invisible", name: "proof", challenge };
     for (const [name, value] of Object.entries(settings)) widget.setAttribute(name, value);
     const solved = new Promise((resolve) => {
-      widget.addEventListener("statechange", ({ detail }) => OVER.includes(detail.state) && resolve());
+      widget.addEventListener("statechange", ({ detail }) => {
+        if (OVER.includes(detail.state)) resolve();
+      });
     });
     place.append(widget);
     await solved;

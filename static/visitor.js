@@ -14,7 +14,8 @@
       const left = () => Number(hold.dataset.until) * 1000 - Date.now();
       const tell = () => {
         for (const part of hold.querySelectorAll("[data-at]"))
-          part.hidden = part.dataset.at !== (left() > 120_000 ? "held" : left() > 0 ? "soon" : "over");
+          part.hidden =
+            part.dataset.at !== (left() > 120_000 ? "held" : left() > 0 ? "soon" : "over");
       };
       setInterval(tell, 5_000);
       tell();

@@ -1,5 +1,5 @@
-// The service worker: where Kalends cannot be reached, a page says so. Nothing else is kept on the device: no
-// page of the clinic, no client.
+// The service worker: where Kalends cannot be reached, a page says so. Nothing else is kept on the
+// device: no page of the clinic, no client.
 const KEPT = "offline-1";
 const PAGE = "/offline";
 
@@ -22,5 +22,7 @@ addEventListener("fetch", (event) => {
   if (request.mode === "navigate")
     event.respondWith(fetch(request).catch(() => caches.match(PAGE)));
   else if (request.destination === "style")
-    event.respondWith(fetch(request).catch(async () => (await caches.match(request)) ?? Response.error()));
+    event.respondWith(
+      fetch(request).catch(async () => (await caches.match(request)) ?? Response.error()),
+    );
 });

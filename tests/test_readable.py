@@ -32,9 +32,9 @@ PAGES = [path for path in FILES if path.suffix in (".html", ".txt")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TOP).as_posix())
-def test_no_line_is_longer_than_120_letters(path):
+def test_no_line_is_longer_than_100_letters(path):
     lines = path.read_text().splitlines()
-    assert [n for n, line in enumerate(lines, 1) if len(line) > 120] == []
+    assert [n for n, line in enumerate(lines, 1) if len(line) > 100] == []
 
 
 @pytest.mark.parametrize("path", sorted((TOP / "static").glob("*.css")), ids=lambda path: path.name)
