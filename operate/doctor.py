@@ -164,7 +164,7 @@ def _queue(settings) -> Iterator[tuple[bool, str]]:
         yield (
             False,
             (
-                _("Redis does not answer. It runs with `make run`; start that.")
+                _("Redis does not answer. It runs with `start` or `make run`: start that.")
                 if settings.embedded_redis
                 else _("Redis does not answer. Check REDIS_URL and that its server runs.")
             ),
