@@ -31,6 +31,8 @@ from . import (
 )
 from .booking_form import BookingForm
 
+_MOST_WEEKS = 12  # in which a free time is looked for
+
 
 def calendar(booking: Booking | None = None) -> Practitioner:
     """The calendar that a form names, if the signed-in person may book in it; without a name the
@@ -45,14 +47,27 @@ def calendar(booking: Booking | None = None) -> Practitioner:
 
 def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
     """The day in the address. Without one: if there is an earlier booking (`like`), its weekday in
-    the first week that is still to come; else today in the practitioner's zone.
+    the first week that is still to come and in which its time of day is free; else today in the
+    practitioner's zone.
     """
     today = week.chosen_day(practitioner.zone)
     if like is None or "day" in request.args:
         return today
     last = booking_card.first_day(like)
     weeks = max((today - last).days // 7 + 1, 1)
-    return min(last + timedelta(weeks=weeks), scheduling.LAST_DAY)
+    return min(last + timedelta(weeks=weeks + _taken_weeks(like, weeks)), scheduling.LAST_DAY)
+
+
+def _taken_weeks(like: Booking, weeks: int) -> int:
+    """In how many weeks, `weeks` after the booking, its time of day is taken before a free one: 0
+    if all of the next ones are taken.
+    """
+    calendar = like.practitioner
+    spans = [
+        scheduling.shifted(like.span, calendar.zone, 7 * (weeks + n)) for n in range(_MOST_WEEKS)
+    ]
+    taken = {clash.span.starts_at for clash in Booking.taken(calendar, spans)}
+    return next((n for n, span in enumerate(spans) if span.starts_at not in taken), 0)
 
 
 def found(practitioner: Practitioner, starts: time | None) -> dict:

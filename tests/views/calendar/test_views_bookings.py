@@ -912,6 +912,16 @@ def test_book_again_proposes_its_weekday_the_next_week_that_is_to_come(
     assert f'value="{proposed}"' in pat.get(f"/bookings/new?again={booking.id}").text
 
 
+def test_book_again_proposes_a_week_in_which_its_time_is_free(pat, linden, booking):
+    for weeks in (1, 2, 4):
+        span = Span(*(at + timedelta(weeks=weeks) for at in (booking.starts_at, booking.ends_at)))
+        Booking.book(linden.calendar, [span], linden.pat)
+    page = pat.get(f"/bookings/new?again={booking.id}").text
+    assert 'value="2026-12-17"' in page and "is here until" not in page
+    Booking.update(status="cancelled").where(Booking.id != booking.id).execute()
+    assert 'value="2026-12-03"' in pat.get(f"/bookings/new?again={booking.id}").text
+
+
 def test_notes_say_whether_they_may_leave(pat, linden):
     assert "Notes are not sent to calendars outside" in text(pat.get("/bookings/new"))
     linden.clinic.notes_may_leave = True
