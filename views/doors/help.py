@@ -216,8 +216,11 @@ def _setups() -> list[tuple[str, str]]:
 
 def _setup(kind: str):
     """The guide for the server's administrator to set up a provider, with this server's own
-    addresses.
+    addresses; or for the programmer of a service for text messages.
     """
+    if kind == "text-messages":
+        heading = _("What Kalends sends to a text message service")
+        return _guide(heading, "docs/text-messages.md", [])
     row = registry.PROVIDERS.get(kind)
     if row is None or row.by_password:
         abort(404)
@@ -227,11 +230,16 @@ def _setup(kind: str):
         (_("Home page"), base + url_for("about.show")),
         (_("Privacy page"), base + url_for("about.privacy")),
     ]
+    return _guide(_("Set up sync with {provider}", provider=row.name), row.guide, addresses)
+
+
+def _guide(heading: str, name: str, addresses: list[tuple[str, str]]):
+    """A guide of the folder `docs` as a page. `addresses`: of this server, each with its name."""
     return render_template(
         "help/setup.html",
-        heading=_("Set up sync with {provider}", provider=row.name),
-        guide=guides.page(row.guide),
-        sections=guides.headings(row.guide),
+        heading=heading,
+        guide=guides.page(name),
+        sections=guides.headings(name),
         addresses=addresses,
     )
 

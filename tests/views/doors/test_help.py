@@ -5,6 +5,7 @@ are signed in.
 import re
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -673,3 +674,18 @@ def test_words_that_the_house_does_not_use(visitor, name):
     said = words(visitor.get(f"/help/{name}")).lower()
     for word in (" please", " oops", "successfully", " invalid", " token", "endpoint", "patient"):
         assert word not in said, word
+
+
+def test_the_guide_for_programmers_of_text_messages_is_a_page(visitor):
+    text = unescape(visitor.get("/help/text-messages").get_data(as_text=True))
+    assert 'href="/help/text-messages-setup"' in text
+    guide = visitor.get("/help/text-messages-setup")
+    text = guide.get_data(as_text=True)
+    assert guide.status_code == 200 and "Kalends-Signature" in text and "../" not in text
+
+
+def test_no_page_names_a_file_that_no_browser_reaches():
+    templates = (Path(__file__).parents[3] / "templates").rglob("*.*")
+    assert [
+        path.name for path in templates if re.search(r"docs/[\w-]+\.md", path.read_text())
+    ] == []
