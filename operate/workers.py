@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from redis import ConnectionError, Redis, RedisError, ResponseError
@@ -15,6 +16,7 @@ from rq.exceptions import SchedulerNotFound, StopRequested
 
 from base import jobs
 from base.catalogue import _
+from base.seldom import SECONDS
 from base.text import places
 
 from . import chores
@@ -118,6 +120,23 @@ class Forking(_LastingWorker, Worker):
             timer.start()
 
 
+class _AwaySeldom(logging.Filter):
+    """Let one line a minute through that says that Redis is away: RQ writes one with each try."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__()
+        self._clock, self._again_at = clock, float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if "could not connect to Redis" not in str(record.msg):
+            return True
+        at = self._clock()
+        is_due = at >= self._again_at
+        if is_due:
+            self._again_at = at + SECONDS
+        return is_due
+
+
 class _WithoutTraceback(logging.Filter):
     """Log a fault inside RQ by its type and place. The message is left out, and so are the many
     lines of a traceback when Redis was only away, or when RQ put one into the message.
@@ -153,6 +172,7 @@ def tell_plainly() -> None:
     for name in ("rq.worker", "rq.cron"):
         log = logging.getLogger(name)
         if not any(isinstance(one, _WithoutTraceback) for one in log.filters):
+            log.addFilter(_AwaySeldom())
             log.addFilter(_WithoutTraceback())
 
 

@@ -165,6 +165,21 @@ def test_a_fault_inside_rq_is_told_by_its_type_and_place(caplog, name):
     assert "secret" not in caplog.text and "Traceback" not in caplog.text
 
 
+def test_a_redis_that_stays_away_is_written_once_a_minute():
+    at = [0.0]
+    seldom = workers._AwaySeldom(lambda: at[0])
+
+    def passes(words):
+        record = logging.LogRecord("rq.worker", logging.ERROR, "", 0, words, ("one",), None)
+        return seldom.filter(record)
+
+    away = "Worker %s: could not connect to Redis instance: %s retrying in %d seconds..."
+    assert [passes(away) for _ in range(3)] == [True, False, False]
+    assert passes("Worker %s: something else")
+    at[0] += 60
+    assert [passes(away), passes(away)] == [True, False]
+
+
 def test_a_job_closes_the_database_it_opened(db):
     models.database.close()
     jobs.carry_out("operate.chores.sweep")
