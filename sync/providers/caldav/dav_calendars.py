@@ -119,7 +119,7 @@ def _calendar(dav: Dav, home: str, item: xml.DavItem) -> ListedCalendar | None:
     }
     if kinds and "VEVENT" not in kinds:
         return None
-    calendar_id = hrefs.shortest(dav.login.url, url)
+    calendar_id = dav.id_of(url)
     segment = hrefs.last_segment(calendar_id)
     zone = _ZONE.search(item.text(f"{xml.CAL}calendar-timezone").replace("\r", ""))
     place = program_zones.meant(zone[1]) if zone else None
@@ -180,7 +180,7 @@ def create(dav: Dav, name: str, description: str) -> ListedCalendar:
     }
     _make(dav, place, values)
     try:
-        return calendar(dav, hrefs.shortest(dav.login.url, dav.url(place)))
+        return calendar(dav, dav.id_of(dav.url(place)))
     except Gone:
         fresh = [one for one in calendars(dav) if one.calendar_id not in before]
         for one in fresh:

@@ -4,7 +4,7 @@ A calendar's id is its path as listed, or its whole address if that is on anothe
 id is the last segment of its path, decoded once, since servers spell one address in several ways.
 """
 
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 SHORT_LABEL = 3  # "co" in "co.uk", "com" in "com.au"
 
@@ -41,6 +41,21 @@ def origin(url: str) -> str:
 def shortest(home: str, url: str) -> str:
     """The path of an address on the same host as `home`; else the whole address."""
     return (_split(url).path or "/") if origin(url) == origin(home) else url
+
+
+def elsewhere(url: str, old: str, new: str) -> str:
+    """The same address at another origin, if it is at `old`. Unchanged if one of them is ""."""
+    parts = _split(url)
+    if not (old and new) or origin(url) != old:
+        return url
+    return new + urlunsplit(("", "", parts.path, parts.query, ""))
+
+
+def moved_to(old: str, new: str) -> str:
+    """The new origin, if nothing else of the address is new; else ""."""
+    before, after = _split(old), _split(new)
+    is_same = (before.path, before.query) == (after.path, after.query)
+    return origin(new) if is_same and origin(new) != origin(old) else ""
 
 
 def may_carry(from_: str, to: str) -> bool:

@@ -35,6 +35,7 @@ class Dav:
         self._http, self._access_token, self._turns = http, access_token, turns
         self._login: Login | None = None
         self._digest: Digest | None = None  # of a server that takes no Basic
+        self._moved = ""  # where the account's host sends every request now
 
     @property
     def login(self) -> Login:
@@ -53,7 +54,14 @@ class Dav:
         url = hrefs.absolute(self.login.url, place)
         if not hrefs.may_carry(self.login.url, url):
             raise ProviderError("other host")
-        return url
+        return hrefs.elsewhere(url, hrefs.origin(self.login.url), self._moved)
+
+    def id_of(self, url: str) -> str:
+        """The id of a calendar at this address: its path if that is on the account's host, or where
+        that has moved; else the whole address.
+        """
+        here = hrefs.elsewhere(url, self._moved, hrefs.origin(self.login.url))
+        return hrefs.shortest(self.login.url, here)
 
     def send(
         self,
@@ -93,12 +101,15 @@ class Dav:
         """The answer to one request, whatever its status. Raises Unavailable, Unanswered.
 
         A server may have moved (iCloud's do): one redirect is followed, if the new host may get the
-        password.
+        password. Where only the host is another, further requests go there at once.
         """
-        answer = self._asked(method, self.url(place), content, headers, content_type)
+        url = self.url(place)
+        answer = self._asked(method, url, content, headers, content_type)
         there = answer.headers.get("Location", "") if answer.status_code in MOVED else ""
         moved = hrefs.absolute(str(answer.url), there) if there and follows else ""
         if moved and hrefs.may_carry(self.login.url, moved):
+            if self.id_of(url) != url:  # at the account's own host
+                self._moved = hrefs.moved_to(url, moved) or self._moved
             return self._asked(method, moved, content, headers, content_type)
         return answer
 

@@ -279,6 +279,53 @@ def test_a_server_that_moved_within_its_domain_is_followed(status):
     assert provider.pull("/cal/robin/own/", None, WINDOW).complete
 
 
+class Partition(httpx.WSGITransport):
+    """An account at one host of many, which its answers name; from any other one leads to it."""
+
+    def __init__(self):
+        super().__init__(app=create("orchard", lambda: NOW))
+        self.host, self.requests = "p1-dav.example.org", 0
+
+    def handle_request(self, request):
+        self.requests += 1
+        if request.url.host != self.host:
+            place = f"https://{self.host}:443{request.url.raw_path.decode()}"
+            return httpx.Response(301, headers={"Location": place})
+        answer = super().handle_request(request)
+        named = answer.read().replace(b"https://dav.test:443", f"https://{self.host}:443".encode())
+        kept = [pair for pair in answer.headers.multi_items() if pair[0] != "content-length"]
+        return httpx.Response(answer.status_code, headers=kept, stream=httpx.ByteStream(named))
+
+
+def test_calendars_stay_the_same_when_their_host_is_another_over_night():
+    there = Partition()
+    http = exchange.client(transport=there)
+    wanted = Login("", ROBIN, SECRET, is_hosted=False)
+    login = discovery.discover(http, wanted, ["https://dav.example.org/"])
+
+    def opened():
+        return CalDav(http, lambda stale: login.written(), clock=lambda: NOW)
+
+    described = "Ours (kalends:0123456789ab:0123456789ab)"
+    ours = opened().create_calendar("Linden", "Europe/London", described).calendar_id
+    known = [one.calendar_id for one in opened().calendars()]
+    token = opened().pull(ours, None, WINDOW, unrolled=False).sync_token
+    for host in ("p2-dav.example.org", "p3-dav.example.org"):
+        there.host, provider = host, opened()
+        assert [one.calendar_id for one in provider.calendars()] == known
+        assert provider.calendar(ours).calendar_id == ours
+        there.requests = 0
+        own = mark(host)
+        (made,) = provider.write(ours, [Create(new_name(own, OUR_SECRET), event(), own)])
+        assert (made.error, there.requests) == (None, 1)  # it knows where by now
+        delta = provider.pull(ours, token, WINDOW, unrolled=False)
+        assert [one.mark for one in delta.changed] == [own]
+        token = delta.sync_token
+    there.requests, provider = 0, opened()
+    provider.pull(ours, token, WINDOW, unrolled=False)
+    assert there.requests == 2
+
+
 @pytest.mark.parametrize(
     "there",
     [
