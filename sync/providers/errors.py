@@ -133,6 +133,12 @@ class Unanswered(ProviderError):
     """No answer came. A write may have been done: repeat it later, with the same id."""
 
 
+class NotListed(Unanswered):
+    """A calendar was made that the provider does not list yet. To make another one would leave
+    two.
+    """
+
+
 class Unsent(ProviderError):
     """The operation was not sent, since an earlier one met an error that this
     one would meet too.

@@ -16,8 +16,8 @@ from sync.providers.errors import (
     CannotMake,
     Forbidden,
     Gone,
+    NotListed,
     ProviderError,
-    Unanswered,
     Unavailable,
 )
 from sync.providers.values import plain
@@ -164,8 +164,8 @@ def _description(text: str, segment: str) -> str:
 
 
 def create(dav: Dav, name: str, description: str) -> ListedCalendar:
-    """A new calendar. Raises CannotMake if the server makes none for programs, Unanswered if it was
-    made and is not listed yet.
+    """A new calendar. Raises CannotMake if the server makes none for programs, NotListed if it was
+    made and cannot be seen yet.
     """
     if not dav.login.homes:
         raise CannotMake("cannot_create")
@@ -186,7 +186,7 @@ def create(dav: Dav, name: str, description: str) -> ListedCalendar:
         for one in fresh:
             if one.name == name:
                 return one
-        raise Unanswered("not listed yet") from None
+        raise NotListed("not_listed") from None
 
 
 def _segment(description: str) -> str:

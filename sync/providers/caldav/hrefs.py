@@ -44,7 +44,7 @@ def shortest(home: str, url: str) -> str:
 
 
 def elsewhere(url: str, old: str, new: str) -> str:
-    """The same address at another origin, if it is at `old`. Unchanged if one of them is ""."""
+    """An address with the origin `new`, if it is at `old`. Unchanged if one of the two is ""."""
     parts = _split(url)
     if not (old and new) or origin(url) != old:
         return url

@@ -14,6 +14,7 @@ from sync.providers.errors import (
     NameInUse,
     NoMailbox,
     NotConfigured,
+    NotListed,
     ProviderError,
     RateLimited,
     ScopeMissing,
@@ -26,6 +27,7 @@ from sync.tables.runs import SyncRun
 from .context import RunContext, word_of
 
 FIRST_WAIT_SECONDS = 5
+LISTED_SECONDS = 60  # until a calendar is listed that was made: 20 s were seen
 LEAST_SECONDS = 2.0  # doubled for each refusal in a row because of too many requests
 OPERATOR_WAIT = timedelta(minutes=30)
 # tries to delete events that a provider does not let us delete
@@ -175,6 +177,8 @@ def _seconds_to_wait(error: ProviderError, failures: int, first: float) -> float
     "too many requests" at least twice those of the last refusal: some servers refuse again where
     one waits only as long as they say.
     """
+    if isinstance(error, NotListed):
+        first = LISTED_SECONDS
     asked = (error.retry_after_seconds or 0) if isinstance(error, RateLimited) else 0
     seconds = float(asked)
     if asked < FIRST_WAIT_SECONDS:

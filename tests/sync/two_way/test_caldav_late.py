@@ -1,0 +1,63 @@
+"""A server that lists a calendar only some seconds after it was made, as Infomaniak's."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from caldav_sync_world import ROW, CalDavSyncWorld
+
+from sync.tables import starting
+from sync.tables.accounts import Account
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+LATE_SECONDS = 20
+
+
+class Late(httpx.WSGITransport):
+    """The imitation; what was made is not there for a while. `made`: when each calendar was."""
+
+    def __init__(self, sandbox, clock):
+        super().__init__(app=sandbox)
+        self.clock, self.made = clock, {}
+
+    def handle_request(self, request):
+        path = request.url.path
+        if any(path.startswith(one) for one in self.hidden()):
+            return httpx.Response(404, stream=httpx.ByteStream(b""))
+        answer = super().handle_request(request)
+        if request.method == "MKCALENDAR":
+            self.made[path] = self.clock.now
+        body = ROW.sub(self.seen, answer.read())
+        kept = [pair for pair in answer.headers.multi_items() if pair[0] != "content-length"]
+        return httpx.Response(answer.status_code, headers=kept, stream=httpx.ByteStream(body))
+
+    def hidden(self):
+        ends = self.clock.now - timedelta(seconds=LATE_SECONDS)
+        return [path for path, at in self.made.items() if at > ends]
+
+    def seen(self, row):
+        return b"" if any(one.encode() in row[0] for one in self.hidden()) else row[0]
+
+
+class LateWorld(CalDavSyncWorld):
+    def transport(self, kind):
+        self.late = getattr(self, "late", None) or Late(self.sandbox, self.clock)
+        return self.late
+
+
+@pytest.mark.parametrize("every_seconds", [1, 4, 9, 60])
+def test_a_calendar_that_appears_late_is_made_once(linden, clock, every_seconds):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world = LateWorld(linden, clock)
+    world.book(days=2)
+    account = world.connect()
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    for _ in range(240 // every_seconds + 3):
+        world.run(account)
+        clock.now += timedelta(seconds=every_seconds)
+    for _ in range(3):
+        clock.now += timedelta(minutes=10)
+        world.run(account)
+    account = Account.get_by_id(account.id)
+    assert (account.health, len(world.late.made)) == ("ok", 1)
+    assert world.robin.count(account.destination.calendar_id) == 1
