@@ -102,7 +102,7 @@ def _answer_not_installed(environ: dict, start_response) -> list[bytes]:
     return [keys.MISSING.encode()]
 
 
-_LOOK = re.compile("/book/[^/]+/details").fullmatch
+_ASKS_OUTSIDE = re.compile("/book/[^/]+/details").fullmatch
 LARGEST = 2**20  # octets of a request's body, except for a file to import
 LANES = (  # how many requests of one kind may have a thread of a web process at the same time
     Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
@@ -111,7 +111,7 @@ LANES = (  # how many requests of one kind may have a thread of a web process at
     # Visitors who look at times wait for nobody; their bookings, however many, do not keep the
     # team's changes waiting. Changes of one clinic go one by one anyway: more threads would only
     # compete for Python's lock.
-    Lane(lambda method, path: method == "POST" and _LOOK(path) is not None, 4),
+    Lane(lambda method, path: method == "POST" and _ASKS_OUTSIDE(path) is not None, 4),
     Lane(lambda method, path: method == "POST" and path.startswith("/book/"), 2),
     Lane(
         lambda method, path: method not in ("GET", "HEAD"), 8

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from .slots import DAY, FAR, MINUTE, FromTo
 
-LOOK_BACK_DAYS = 28
-LOOK_AHEAD_DAYS = 6  # days after the visit that `Share` must know
-_WEIGHTS = [0.7**ahead for ahead in range(LOOK_AHEAD_DAYS + 1)]  # by end of the 28 days
+SHARED_DAYS_BACK = 28
+SHARED_DAYS_AHEAD = 6  # days after the visit that `Share` must know
+_WEIGHTS = [0.7**ahead for ahead in range(SHARED_DAYS_AHEAD + 1)]  # by end of the 28 days
 _MONDAY = 4  # 5 January 1970 was a Monday: days since 1970, minus this, count weeks from Monday
 LONG = DAY // 2  # no visit: whole days, which count only by their open hours
 
@@ -116,7 +116,7 @@ class Share:
 
     def is_new(self, at: int) -> bool:
         """Whether it had no open time in the first of the four weeks up to the day of `at`."""
-        return not self._known().was_open(at // DAY - LOOK_BACK_DAYS, 7)
+        return not self._known().was_open(at // DAY - SHARED_DAYS_BACK, 7)
 
     def open_in_week(self, number: int) -> int:
         """Open minutes of a week."""
@@ -144,15 +144,15 @@ class _Sums:
 
     def __init__(self, opened: dict[int, int], booked: dict[int, int]):
         self._first = first = min(opened, default=0)
-        days = range(first, max(opened, default=first) + LOOK_BACK_DAYS + LOOK_AHEAD_DAYS)
-        before = [0] * LOOK_BACK_DAYS
+        days = range(first, max(opened, default=first) + SHARED_DAYS_BACK + SHARED_DAYS_AHEAD)
+        before = [0] * SHARED_DAYS_BACK
         o = self._open = [*before, *accumulate([opened.get(day, 0) for day in days], initial=0)]
         b = [*before, *accumulate([booked.get(day, 0) for day in days], initial=0)]
-        since, until = slice(0, -LOOK_BACK_DAYS), slice(LOOK_BACK_DAYS, None)
+        since, until = slice(0, -SHARED_DAYS_BACK), slice(SHARED_DAYS_BACK, None)
         four_weeks = zip(b[since], b[until], o[since], o[until], strict=True)
         # of the 28 days up to each, the day before the first included
         self._uses = [(b1 - b0) / max(1, o1 - o0) for b0, b1, o0, o1 in four_weeks]
-        shifted = [self._uses[ahead:] for ahead in range(LOOK_AHEAD_DAYS + 1)]
+        shifted = [self._uses[ahead:] for ahead in range(SHARED_DAYS_AHEAD + 1)]
         self._burdens = [sum(map(mul, _WEIGHTS, uses)) for uses in zip(*shifted, strict=False)]
 
     def use(self, last: int) -> float:
@@ -166,7 +166,7 @@ class _Sums:
     def was_open(self, after: int, days: int) -> int:
         """Open minutes of so many days after the day `after`."""
         most = len(self._open) - 1
-        since = after + 1 - self._first + LOOK_BACK_DAYS
+        since = after + 1 - self._first + SHARED_DAYS_BACK
         first, last = (min(max(place, 0), most) for place in (since, since + days))
         return self._open[last] - self._open[first]
 

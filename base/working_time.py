@@ -56,7 +56,7 @@ class Off:
     on the last, in `zone`.
 
     `weekly` repeats it every seven days, up to and including those that begin on `until` (None:
-    without end), but for those that begin on one of the days in `skipped`. Raises BadTime.
+    without end), except those that begin on one of the days in `skipped`. Raises BadTime.
     """
 
     key: object

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from functools import cached_property
 
-from base.sharing import LOOK_BACK_DAYS, Share, Turns, week
+from base.sharing import SHARED_DAYS_BACK, Share, Turns, week
 from base.slots import DAY, MINUTE
 
 from .tables import show, verdict
@@ -52,14 +52,14 @@ class Person:
     @property
     def was_there(self) -> bool:
         """Whether the person was there through the last 28 days, without leave."""
-        since = LAST + 1 - LOOK_BACK_DAYS
+        since = LAST + 1 - SHARED_DAYS_BACK
         return self.came <= since and not set(self.leave) & set(range(since, LAST + 1))
 
     def points(self, but_alone: bool = False) -> float:
         """How much of the open time of the last 28 days is booked, of a hundred; perhaps without
         what nobody else could take.
         """
-        since = LAST + 1 - LOOK_BACK_DAYS
+        since = LAST + 1 - SHARED_DAYS_BACK
         opened = sum(self.is_open(day) for day in range(since, LAST + 1))
         minutes = [
             length

@@ -13,7 +13,7 @@ from base.tables.time_off import DatedHours
 from base.working_time import common
 from models import Clinic, Practitioner, Service
 
-from .offers import Offer, ServiceTerms
+from .offers import OwnTerms, ServiceTerms
 from .rules import OnlineSettings, leaves_nothing
 
 _DAY = 24 * 60
@@ -29,7 +29,7 @@ def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
     settings = OnlineSettings.of(clinic)
     own = {
         (row.service_id, row.practitioner_id): row
-        for row in Offer.select().where(Offer.clinic == clinic)
+        for row in OwnTerms.select().where(OwnTerms.clinic == clinic)
     }
     dated = _dated(clinic)
     found = {}

@@ -11,7 +11,7 @@ from base.tables.bulk import tuples
 from models import Clinic, Practitioner, Service, User
 
 
-class Offer(Base):
+class OwnTerms(Base):
     """A calendar that offers a service that not every calendar does; with its own length or price
     (None: the service's).
     """
@@ -23,6 +23,7 @@ class Offer(Base):
     price_cents = IntegerField(null=True)
 
     class Meta:
+        table_name = "offer"
         indexes = ((("service", "practitioner"), True),)
 
 
@@ -36,7 +37,7 @@ class ServiceTerms:
     is_offered: bool = True
 
     @classmethod
-    def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "ServiceTerms":
+    def of(cls, calendar: Practitioner, service: Service, own: OwnTerms | None) -> "ServiceTerms":
         """The terms from the calendar's own row (`own`), else from the service."""
         return cls(
             calendar,
@@ -56,7 +57,7 @@ def choices(clinic: Clinic, kept_id: int | None) -> list[Service]:
 
 def terms(calendar: Practitioner, service: Service) -> ServiceTerms:
     """The terms of the service in this calendar, as if it offered it."""
-    own = Offer.get_or_none(Offer.service == service, Offer.practitioner == calendar)
+    own = OwnTerms.get_or_none(OwnTerms.service == service, OwnTerms.practitioner == calendar)
     return ServiceTerms.of(calendar, service, own)
 
 
@@ -65,12 +66,12 @@ def offering(service: Service) -> list[ServiceTerms]:
 
     One query, with user and venue.
     """
-    own = (Offer.practitioner == Practitioner.id) & (Offer.service == service)
+    own = (OwnTerms.practitioner == Practitioner.id) & (OwnTerms.service == service)
     rows = (
         Practitioner.listed(service.clinic)
-        .select_extend(Offer)
+        .select_extend(OwnTerms)
         .switch(Practitioner)
-        .join(Offer, JOIN.LEFT_OUTER, on=own, attr="own")
+        .join(OwnTerms, JOIN.LEFT_OUTER, on=own, attr="own")
     )
     found = [ServiceTerms.of(row, service, _there(getattr(row, "own", None))) for row in rows]
     return [one for one in found if one.is_offered]
@@ -85,24 +86,26 @@ def offering_online(service: Service) -> list[ServiceTerms]:
     return [one for one in offering(service) if one.calendar.takes_online]
 
 
-def _there(own: Offer | None) -> Offer | None:
+def _there(own: OwnTerms | None) -> OwnTerms | None:
     """The row, unless the join found none."""
     return own if own is not None and own.id is not None else None
 
 
-def offers_of(service: Service) -> dict[int, Offer]:
+def offers_of(service: Service) -> dict[int, OwnTerms]:
     """The calendars' own rows, by calendar."""
-    return {row.practitioner_id: row for row in Offer.select().where(Offer.service == service)}
+    return {
+        row.practitioner_id: row for row in OwnTerms.select().where(OwnTerms.service == service)
+    }
 
 
 def counts(clinic: Clinic) -> dict[int, int]:
     """The number of open calendars with a row of their own, by service."""
     rows = (
-        Offer.select(Offer.service, fn.COUNT(Offer.id))
+        OwnTerms.select(OwnTerms.service, fn.COUNT(OwnTerms.id))
         .join(Practitioner)
-        .where(Offer.clinic == clinic, ~Practitioner.archived)
+        .where(OwnTerms.clinic == clinic, ~Practitioner.archived)
     )
-    return dict(tuples(rows.group_by(Offer.service)))
+    return dict(tuples(rows.group_by(OwnTerms.service)))
 
 
 def set_offers(
@@ -125,7 +128,7 @@ def set_offers(
                 if row:
                     row.delete_instance()
                 continue
-            row = row or Offer(clinic=service.clinic_id, service=service, practitioner=calendar)
+            row = row or OwnTerms(clinic=service.clinic_id, service=service, practitioner=calendar)
             row.duration_minutes, row.price_cents = values
             row.save()
         service.for_everyone = for_everyone

@@ -16,7 +16,7 @@ from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
 from base.database import database, is_sqlite
 from base.scheduling import number
-from base.sharing import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, Share
+from base.sharing import SHARED_DAYS_AHEAD, SHARED_DAYS_BACK, Share
 from base.slots import DAY, MINUTE, FromTo, Need, TakenTime, full
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
@@ -105,8 +105,8 @@ def _about(openings: list[FromTo], start: datetime, end: datetime) -> list[FromT
 def weeks_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """The time from which bookings count for shares of the work, for visits in [start, end]."""
     return (
-        within_history(start - timedelta(days=LOOK_BACK_DAYS)),
-        within_history(end + timedelta(days=LOOK_AHEAD_DAYS)),
+        within_history(start - timedelta(days=SHARED_DAYS_BACK)),
+        within_history(end + timedelta(days=SHARED_DAYS_AHEAD)),
     )
 
 

@@ -39,7 +39,7 @@ def render(letter: Letter) -> Text | None:
 
 def _region(letter: Letter) -> region.Region | None:
     """The region for dates in it: the reader's, else the clinic's."""
-    told: User | Clinic | None = loading.reader(letter) or letter.clinic
+    told: User | Clinic | None = loading.recipient(letter) or letter.clinic
     return told.region if told else None
 
 
@@ -260,7 +260,7 @@ def _reader_of(letter: Letter, account: Account, may_help: bool = True) -> tuple
     written to them as their own. `may_help`: its person can do something about it; otherwise only
     owners are told.
     """
-    to = loading.reader(letter)
+    to = loading.recipient(letter)
     is_own = to is not None and to.id == account.user_id and may_help
     return (to if to and (is_own or to.is_owner) else None), is_own
 

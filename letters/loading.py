@@ -21,7 +21,7 @@ def person(letter: Letter, number: int) -> User | None:
     return found
 
 
-def reader(letter: Letter) -> User | None:
+def recipient(letter: Letter) -> User | None:
     """The person to whom it is written, if it names one who still works there."""
     found = person(letter, letter.detail.get("reader", 0))
     return found if found and found.is_active else None

@@ -25,12 +25,12 @@ class NotNow(Exception):
 
 @dataclass(frozen=True)
 class Text:
-    """The text of a letter, and its reader's present address.
+    """The text of a letter, and its recipient's present address.
 
     `html`: the same for mail programs that show it. `sender`: the name of the sender, besides our
-    address. `reply_to`: the address for answers. `calendar`: the entries for the reader's calendar.
-    `leave_url`: the address that ends letters of this kind with one press (RFC 8058). `said`: the
-    kind, if it is only known when the letter is sent.
+    address. `reply_to`: the address for answers. `calendar`: the entries for the recipient's
+    calendar. `leave_url`: the address that ends letters of this kind with one press (RFC 8058).
+    `said`: the kind, if it is only known when the letter is sent.
     """
 
     to: str

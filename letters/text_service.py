@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from base import scheduling
 from base.outgoing import exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import retry_after_seconds
 
 from .smtp import LetterRefused
@@ -46,7 +46,7 @@ def signature(secret: str, at: int, body: bytes) -> str:
     return f"t={at},v1={digest}"
 
 
-def hand_over(http: Client, url: str, secret: str, message: Message) -> None:
+def hand_over(http: HttpClient, url: str, secret: str, message: Message) -> None:
     """Give one message to the service. Raises LetterRefused. If no answer came, the message may
     have been taken; the next try has the same id.
     """

@@ -13,7 +13,7 @@ from base import day_names, jobs, region, scheduling, vault
 from base.bookings import client_letters
 from base.catalogue import _, lazy, ngettext
 from base.outgoing import exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from base.phones import e164
 from base.tables import texts
 from base.tables.outbox import Letter
@@ -58,7 +58,7 @@ def send_due() -> None:
     The rest stays due in the database, and the next pass sends it.
     """
     ends_at = time.monotonic() + SECONDS
-    with exchange.client(ANSWER_SECONDS) as http:
+    with exchange.http_client(ANSWER_SECONDS) as http:
         for queue in Letter.queues_of_texts(scheduling.utc_now()):
             while letter := Letter.claim(scheduling.utc_now(), PER_MINUTE, queue):
                 settings = TextSettings.of(letter.clinic_id)
@@ -68,7 +68,7 @@ def send_due() -> None:
                     return
 
 
-def _post(http: Client, settings: TextSettings, message: Message) -> None:
+def _post(http: HttpClient, settings: TextSettings, message: Message) -> None:
     try:
         url, secret = settings.url, settings.secret
     except vault.CannotOpen:

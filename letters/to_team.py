@@ -40,7 +40,7 @@ SUBJECTS = {
 def visitor(letter: Letter) -> Text | None:
     """The letter about a visitor's action, while its result is unchanged."""
     booking = loading.booking(letter, letter.about)
-    person = loading.reader(letter)
+    person = loading.recipient(letter)
     deed = letter.detail["deed"]
     if booking is None or person is None or not _is_so(booking, deed, letter):
         return None
@@ -64,7 +64,7 @@ def lost(letter: Letter) -> Text | None:
     """The letter about bookings that were moved from the reader's calendar to a colleague's, while
     they are still there.
     """
-    person = loading.reader(letter)
+    person = loading.recipient(letter)
     if person is None or not TeamLetters.of(person).lost:
         return None
     before = {row_id: facts for row_id, *facts in letter.detail["rows"]}
@@ -163,7 +163,7 @@ def _write(person: User, kind: str, day: str) -> None:
 
 def morning(letter: Letter) -> Text | None:
     """The day's appointments of one person; None on a day without any."""
-    person = loading.reader(letter)
+    person = loading.recipient(letter)
     if person is None or not TeamLetters.of(person).morning:
         return None
     zone = own_zone.zone_in_letters(person)
@@ -187,7 +187,7 @@ def morning(letter: Letter) -> Text | None:
 
 def digest(letter: Letter) -> Text | None:
     """The week of an owner: events of the week, open tasks, and features that are not used."""
-    person = loading.reader(letter)
+    person = loading.recipient(letter)
     if person is None or not person.is_owner or not TeamLetters.of(person).digest:
         return None
     at, clinic = scheduling.utc_now(), letter.clinic

@@ -1,7 +1,7 @@
 """The asynchronous front (RSGI) between the socket and the pages. It reads a request completely
 before the request gets a thread.
 
-A client that sends its form slowly, or never completely, costs a connection and a timer here, and
+A program that sends its form slowly, or never completely, costs a connection and a timer here, and
 no thread. Private feeds are answered at once, on the loop's own thread, unless that takes work.
 Everything else goes to one of a few threads, through the lane for its kind, so that neither
 sign-ins (costly on purpose), nor changes that wait for the database's lock, nor calls to other
@@ -30,7 +30,7 @@ GRACE_SECONDS = 15  # seconds that every body may take
 SLOWEST = 16 * 1024  # a longer body must arrive at so many octets a second
 # Octets of a body that are kept in memory; a longer one goes to a temporary file.
 IN_MEMORY = 64 * 1024
-MOST_HELD = (
+MOST_IN_MEMORY = (
     256 * 2**20
     # octets of waiting bodies in one process; beyond it only bodies that fit into memory are
     # accepted
@@ -48,7 +48,7 @@ class Lane(NamedTuple):
 
 
 class _CutShort(Exception):
-    """The client disconnected before the end of its body."""
+    """The program disconnected before the end of its body."""
 
 
 class _TooSlow(Exception):
@@ -251,7 +251,7 @@ async def _take(
         if received > most:
             _mark_too_long(environ)
             return None
-        if count(len(piece)) > MOST_HELD and received > IN_MEMORY:
+        if count(len(piece)) > MOST_IN_MEMORY and received > IN_MEMORY:
             raise _NoRoom
         body.write(piece)
     if length is not None and received != int(length):

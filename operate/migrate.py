@@ -21,7 +21,7 @@ from base.tables.texts import TextSettings
 from base.tables.time_off import DatedHours, TimeOff
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.offering import EarlierOffer
-from free_times.offers import Offer
+from free_times.offers import OwnTerms
 from free_times.online.holds import Hold
 from free_times.online.made_online import OnlineBooking
 from free_times.online.names import PageName
@@ -59,7 +59,7 @@ TABLES = (
     Practitioner,
     Patient,
     Service,
-    Offer,
+    OwnTerms,
     Booking,
     Feed,
     FeedRead,

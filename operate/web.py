@@ -34,7 +34,7 @@ from .keeper import (
 from .on_socket import BACKLOG, MOST_CONNECTIONS, OnSocket
 
 APPLICATION = "app:create_front"
-UNREAD_SECONDS = 60  # a client that reads nothing more of its answer is disconnected after so long
+UNREAD_SECONDS = 60  # a program that reads nothing more of its answer is disconnected after so long
 ORPHAN_SECONDS = 60  # for which a process continues without its parent, at most
 LAST_SECONDS = 3  # for answers in progress when it is told to stop
 
@@ -161,7 +161,7 @@ async def _run(server: OnSocket, ready: socket.socket, parent: int, above: int |
 
     def stop() -> None:
         server.stop()
-        loop.call_later(LAST_SECONDS, os._exit, 0)  # a client's connection may be slow
+        loop.call_later(LAST_SECONDS, os._exit, 0)  # a connection may be slow
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)

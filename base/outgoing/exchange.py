@@ -17,7 +17,7 @@ import httpx
 from base.catalogue import _, lazy
 
 from .addresses import Allowed
-from .line import Client, until
+from .line import HttpClient, until
 from .resolver import Private, PublicOnly, Resolver, UnknownName, system
 
 HEADERS = {"User-Agent": "Kalends (gzip)", "Accept-Encoding": "gzip"}
@@ -89,11 +89,11 @@ def set_up_as() -> Allowed:
     return _allowed
 
 
-def client(
+def http_client(
     longest_seconds: float = LONGEST_SECONDS,
     resolver: Resolver = system,
     transport: httpx.BaseTransport | None = None,
-) -> Client:
+) -> HttpClient:
     """An HTTP client for addresses that people entered, to be used by `exchange`.
 
     It keeps connections but no cookies, follows no redirects itself, and uses no proxy of the
@@ -101,7 +101,7 @@ def client(
     rules.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its other log lines contain addresses
-    return Client(
+    return HttpClient(
         longest_seconds,
         backend=PublicOnly(_allowed, resolver),
         transport=transport,
@@ -131,7 +131,7 @@ def _same_place(old: httpx.URL, new: httpx.URL) -> bool:
 
 
 def exchange(
-    http: Client,
+    http: HttpClient,
     method: str,
     url: str,
     *,
@@ -195,7 +195,7 @@ def _port(url: httpx.URL) -> int | None:
 
 
 def _asked(
-    http: Client,
+    http: HttpClient,
     method: str,
     url: httpx.URL,
     login: NamePassword | None,

@@ -19,7 +19,7 @@ PIECE = 16_384  # octets written at a time; TLS sends no larger ones either
 _exchange = threading.local()  # ends_at: monotonic seconds, for the exchange of this thread
 
 
-class Client(httpx.Client):
+class HttpClient(httpx.Client):
     """httpx's client with a limit in seconds for one whole exchange.
 
     What it opened is closed when nothing uses it any more: a provider has no end of its own. A

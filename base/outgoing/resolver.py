@@ -12,7 +12,7 @@ import httpcore
 from .addresses import Allowed, IPAddress, parsed
 from .line import left
 
-LOOK_UP_SECONDS = 10
+RESOLVED_WITHIN_SECONDS = 10
 MOST_ADDRESSES = 8  # addresses of one name that are tried in turn
 
 Resolver = Callable[[str, int], Iterable[str]]
@@ -83,7 +83,7 @@ class PublicOnly(httpcore.NetworkBackend):
 
         thread = threading.Thread(target=ask, daemon=True)
         thread.start()
-        thread.join(left(LOOK_UP_SECONDS, httpcore.ConnectTimeout))
+        thread.join(left(RESOLVED_WITHIN_SECONDS, httpcore.ConnectTimeout))
         if found and found[0]:
             return found[0]
         raise UnknownName if trouble or found else httpcore.ConnectTimeout

@@ -1,7 +1,7 @@
 """A faster way to write SQL than Peewee's, with the same result.
 
 A statement names dozens of columns and compares several of them, and Peewee needs a dozen calls for
-each name and value. The names are known beforehand; only the table's short name in this statement
+each name and value. The names are known before; only the table's short name in this statement
 is not.
 """
 

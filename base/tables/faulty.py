@@ -65,7 +65,7 @@ class FaultyRow(Base):
 def each(
     chore: str, rows: Iterable[Row], do: Callable[[Row], object], most: int | None = None
 ) -> int:
-    """Do it for each of these rows of one table, but for those that are put off; return how many
+    """Do it for each of these rows of one table, except those that are put off; return how many
     failed.
 
     What is wrong with one is logged, and keeps none of the others waiting. `most`: end after so

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from free_times.offers import Offer, ServiceTerms
+from free_times.offers import OwnTerms, ServiceTerms
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
 
@@ -41,9 +41,9 @@ class OnlinePage:
         """The page as it is now: three queries, whatever there is."""
         services = list(Service.listed(clinic).where(Service.bookable_online))
         calendars = [one for one in Practitioner.listed(clinic) if one.takes_online]
-        own: dict[tuple[int, int], Offer] = {
+        own: dict[tuple[int, int], OwnTerms] = {
             (row.service_id, row.practitioner_id): row
-            for row in Offer.select().where(Offer.clinic == clinic)
+            for row in OwnTerms.select().where(OwnTerms.clinic == clinic)
         }
         terms: dict[int, list[ServiceTerms]] = {}
         for service in services:

@@ -88,7 +88,7 @@ def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
                 unknown=", ".join(unknown[:20]),
             ),
         )
-    read_lines(sheet, _KINDS[sheet.kind].reader(clinic, sheet), report, progress)
+    read_lines(sheet, _KINDS[sheet.kind].line_reader(clinic, sheet), report, progress)
     return report
 
 

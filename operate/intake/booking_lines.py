@@ -23,7 +23,7 @@ from .moments import NoValue
 from .sheet import Sheet, short
 from .times import LineTime
 
-__all__ = ["ImportingBookings", "example", "first_of", "fit", "reader"]
+__all__ = ["ImportingBookings", "example", "first_of", "fit", "line_reader"]
 
 _key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
@@ -178,7 +178,7 @@ def _rate(cells: Cells, currency: str) -> int | None:
         return None
 
 
-def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]:
+def line_reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]:
     """How to read one line."""
     return _ClinicRows(clinic, sheet).read
 

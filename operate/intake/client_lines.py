@@ -16,7 +16,7 @@ from .moments import DAY_FIRST
 from .sheet import Sheet
 
 
-def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], dict]:
+def line_reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], dict]:
     """A function that reads one line: the columns of the client, and the line's number as
     `line`.
     """

@@ -17,7 +17,7 @@ from peewee import fn
 from base import scheduling, vault
 from base.config.endpoints import Endpoints
 from base.outgoing import exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from models import Clinic
 from sync import providers
 from sync.providers import registry
@@ -52,7 +52,7 @@ class GatewaySetup:
 
 
 _setup = GatewaySetup()
-_clients: dict[bool, tuple[int, Client]] = {}  # whether it is for addresses that people entered
+_clients: dict[bool, tuple[int, HttpClient]] = {}  # whether it is for addresses that people entered
 
 
 def set_up(setup: GatewaySetup) -> None:
@@ -100,7 +100,7 @@ def allows_too_little(account: Account) -> bool:
     return bool(missing_scopes(scopes(account.kind, account.clinic), account.scopes.split()))
 
 
-def sign_in(kind: str, http: Client | None = None) -> OAuth:
+def sign_in(kind: str, http: HttpClient | None = None) -> OAuth:
     """The sign-in of a provider, over our own HTTP client or this one. Raises KeyError for a
     provider that is not set up.
     """
@@ -116,7 +116,7 @@ def sign_in(kind: str, http: Client | None = None) -> OAuth:
     return OAuth(application, http or _http(kind), scheduling.utc_now)
 
 
-def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
+def with_tokens(kind: str, tokens: Tokens, http: HttpClient) -> Provider:
     """A provider with credentials that are not stored yet."""
 
     def access_token(stale: str | None) -> str:
@@ -127,15 +127,15 @@ def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
     return providers.open_provider(kind, http, access_token, _setup.endpoints[kind].api_url)
 
 
-def in_a_hurry(kind: str, longest_seconds: float = HURRIED_SECONDS) -> Client:
+def in_a_hurry(kind: str, longest_seconds: float = HURRIED_SECONDS) -> HttpClient:
     """An HTTP client with short time-outs, for requests while a person waits."""
     transport = _setup.transport and _setup.transport(kind)
     if registry.row_of(kind).has_own_address:
-        return exchange.client(longest_seconds, transport=transport)
+        return exchange.http_client(longest_seconds, transport=transport)
     return http_client(transport, HURRIED, longest_seconds)
 
 
-def open_account(account: Account, http: Client | None = None) -> Provider:
+def open_account(account: Account, http: HttpClient | None = None) -> Provider:
     """The provider of an account, with its credentials, over our own HTTP client or this one. Asks
     the provider nothing yet. A refresh token that was refused is not tried again.
     """
@@ -164,13 +164,13 @@ def open_account(account: Account, http: Client | None = None) -> Provider:
     )
 
 
-def _at_pace(account: Account, by_password: PasswordSignIn, http: Client) -> str:
+def _at_pace(account: Account, by_password: PasswordSignIn, http: HttpClient) -> str:
     """The login of an account, with the pace that its server allows."""
     login = _login(account, by_password, http)
     return by_password.at_pace(login, Pace.halvings_of(account, scheduling.utc_now()))
 
 
-def _login(account: Account, by_password: PasswordSignIn, http: Client) -> str:
+def _login(account: Account, by_password: PasswordSignIn, http: HttpClient) -> str:
     """The login of an account. If its server was not found yet, it is looked for, and the result is
     stored. Raises AuthExpired if no key of ours decrypts it, ConnectedTwice.
     """
@@ -230,7 +230,7 @@ def opened(kept: str) -> Tokens:
     )
 
 
-def _refreshed(account: Account, kept: str, tokens: Tokens, http: Client) -> Tokens:
+def _refreshed(account: Account, kept: str, tokens: Tokens, http: HttpClient) -> Tokens:
     """Fresh credentials, stored before they are used. If the person connected again meanwhile,
     those of the new consent.
     """
@@ -258,12 +258,12 @@ def sealed(tokens: Tokens) -> str:
     )
 
 
-def _http(kind: str) -> Client:
+def _http(kind: str) -> HttpClient:
     """One client for each process: a forked worker must not share its parent's connections. A
     second one is for addresses that people entered.
     """
     is_typed = registry.row_of(kind).has_own_address
-    make = exchange.client if is_typed else http_client
+    make = exchange.http_client if is_typed else http_client
     if _setup.transport:
         return make(transport=_setup.transport(kind))
     if is_typed not in _clients or _clients[is_typed][0] != os.getpid():

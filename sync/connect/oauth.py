@@ -20,7 +20,7 @@ from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
 
 from base import scheduling
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers import registry
 from sync.providers.errors import (
     AuthExpired,
@@ -123,7 +123,7 @@ class OAuth:
     def __init__(
         self,
         application: Application,
-        http: Client,
+        http: HttpClient,
         clock: Callable[[], datetime] = lambda: scheduling.utc_now(),
     ):
         self._application, self._http, self._clock = application, http, clock
@@ -228,7 +228,7 @@ class OAuth:
 class _Session:
     """The part of an HTTP client that Authlib uses. Authlib's own part for httpx is deprecated."""
 
-    def __init__(self, http: Client):
+    def __init__(self, http: HttpClient):
         self._http = http
 
     def post(

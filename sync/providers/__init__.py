@@ -4,14 +4,14 @@ An adapter knows HTTP, the shapes of data, batches and the meaning of refusals, 
 The interface is `base.Provider`; `registry` has all other differences.
 """
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 
 from . import registry
 from .base import Provider
 from .wire import AccessToken
 
 
-def open_provider(kind: str, http: Client, access_token: AccessToken, api_url: str) -> Provider:
+def open_provider(kind: str, http: HttpClient, access_token: AccessToken, api_url: str) -> Provider:
     """The adapter for one account.
 
     Sends no request yet. Raises KeyError for a kind we do not know.

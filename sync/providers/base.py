@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.events.event import Delta, Event, Mark, RemoteEvent, Window
 
 from .errors import ProviderError
@@ -131,7 +131,7 @@ class Provider(Protocol):
     def channels(self) -> "Channels | None":
         """None: the provider never calls us, and its accounts are polled."""
 
-    def __init__(self, http: Client, access_token: AccessToken, api_url: str) -> None:
+    def __init__(self, http: HttpClient, access_token: AccessToken, api_url: str) -> None:
         """Sends no request yet. `api_url`: the provider's own, or a sandbox."""
 
     def keep_pages(self, pages: "Pages") -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from base.catalogue import _, lazy, listed
 from base.config import endpoints
 from base.config.endpoints import Registration
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.events.event import Mark
 
 from .base import Provider, Webhook
@@ -77,7 +77,7 @@ class PasswordSignIn(Protocol):
     def is_complete(self, text: str) -> bool:
         """Whether the server was found."""
 
-    def completed(self, http: Client, text: str) -> tuple[str, str]:
+    def completed(self, http: HttpClient, text: str) -> tuple[str, str]:
         """The login with the server found, and the account's address; the password is tried once.
         Raises WrongPassword, Misaddressed, NoMailbox, and errors that may pass.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from base.outgoing.line import Client, until
+from base.outgoing.line import HttpClient, until
 
 from .errors import (
     AuthExpired,
@@ -42,15 +42,15 @@ def http_client(
     transport: httpx.BaseTransport | None = None,
     timeout: httpx.Timeout = TIMEOUT,
     longest_seconds: float = LONGEST_SECONDS,
-) -> Client:
+) -> HttpClient:
     """The HTTP client for providers: each step and one whole exchange have time-outs; no redirects;
     no address is logged (they contain e-mail addresses and sync tokens).
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return Client(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)
+    return HttpClient(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)
 
 
-def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response:
+def request(http: HttpClient, method: str, url: str, **parts: Any) -> httpx.Response:
     """The answer, whatever its status. Raises Unavailable when the provider was not reached;
     Unanswered when it may have been, or when its answer is too slow or has no end.
     """
@@ -92,7 +92,7 @@ class Wire:
 
     def __init__(
         self,
-        http: Client,
+        http: HttpClient,
         access_token: AccessToken,
         known: str,
         allowed: str,

@@ -53,7 +53,7 @@ def allow():
 
 
 def asked(url, resolver, seconds=10, method="GET", **parts):
-    with exchange.client(seconds, resolver) as http:
+    with exchange.http_client(seconds, resolver) as http:
         return exchange.exchange(http, method, url, **parts)
 
 
@@ -126,7 +126,7 @@ def test_a_name_is_looked_up_once_and_connected_to_as_judged(trusted, allow):
     with serving(trusted.chain) as server:
         resolver = Resolving(["127.0.0.1"], ["10.9.9.9"])
         url = f"https://feeds.example.test:{server.port}/x"
-        with exchange.client(10, resolver) as http:
+        with exchange.http_client(10, resolver) as http:
             assert exchange.exchange(http, "GET", url).content == b"hi"
             assert resolver.asked == 1
             assert exchange.exchange(http, "GET", url).content == b"hi"  # the same connection
@@ -377,7 +377,7 @@ def test_connections_of_a_client_are_closed_with_it(trusted, allow):
     """Providers are dropped without a word at the end of a run: no connection stays behind."""
     allow("http://127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        http = exchange.client(5, Resolving(["127.0.0.1"]))
+        http = exchange.http_client(5, Resolving(["127.0.0.1"]))
         answering = threading.Thread(target=_answered_once, args=[server])
         answering.start()
         port = server.getsockname()[1]

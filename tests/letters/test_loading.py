@@ -90,4 +90,4 @@ def test_a_calendar_of_another_clinic_is_not_found(linden, stranger):
 def test_a_reader_who_has_left_gets_nothing(linden, clock):
     told = letter(linden.clinic, linden.pat)
     linden.pat.leave(linden.olive)
-    assert loading.reader(told) is None and loading.person(told, linden.pat.id) == linden.pat
+    assert loading.recipient(told) is None and loading.person(told, linden.pat.id) == linden.pat

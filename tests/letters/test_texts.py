@@ -226,7 +226,7 @@ ANSWERS = [  # status, more headers, whether it ends this message, minutes to wa
 def test_what_each_answer_means():
     before = exchange.set_up_as()
     exchange.set_up(read_allowed("http://127.0.0.1"))
-    with serving(None) as server, exchange.client(5) as http:
+    with serving(None) as server, exchange.http_client(5) as http:
         url = f"http://127.0.0.1:{server.port}/"
         message = Message("id", NUMBER, "text", "booked", "en", "2026-12-01T00:00:00+00:00")
         server.answers = [answer(status, more) for status, more, _final, _wait in ANSWERS]
@@ -249,7 +249,7 @@ def test_a_service_that_does_not_come_to_an_end_is_left_in_time(how):
     before = exchange.set_up_as()
     exchange.set_up(read_allowed("http://127.0.0.1"))
     message = Message("id", NUMBER, "text", "booked", "en", "2026-12-01T00:00:00+00:00")
-    with dripping(how) as service, exchange.client(0.4) as http:
+    with dripping(how) as service, exchange.http_client(0.4) as http:
         with pytest.raises(LetterRefused) as caught:
             hand_over(http, service.url, "secret", message)
         assert caught.value.is_server and not caught.value.is_final

@@ -207,7 +207,7 @@ def test_pieces_that_grow_too_long_are_refused(server):
 
 
 def test_waiting_bodies_are_limited_and_small_forms_still_accepted(server, monkeypatch):
-    monkeypatch.setattr(front, "MOST_HELD", 500_000)
+    monkeypatch.setattr(front, "MOST_IN_MEMORY", 500_000)
     head = b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n"
     form = b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: 3\r\n\r\na=b"
     with connected(server) as one, connected(server) as other:

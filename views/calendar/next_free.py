@@ -25,7 +25,7 @@ places.carry(blueprint)
 # fields for the client, and for the page one came from
 OF_THE_WAY = ("patient", "calendar", "view", "shown")
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
-LOOK_FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
+FURTHER, MOMENT = timedelta(days=91), timedelta(microseconds=1)
 WHEN = [
     ("soon", lazy("Soonest, in the next 2 weeks")),
     ("this_week", lazy("This week")),
@@ -211,7 +211,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
         days.setdefault(day, []).append(free)
     beyond = None
     if not days and end > start:
-        beyond = next(finding.free_times(wishes, end, end + LOOK_FURTHER, step, suits=suits), None)
+        beyond = next(finding.free_times(wishes, end, end + FURTHER, step, suits=suits), None)
     first = next(iter(days.values()))[0] if days else beyond
     today = scheduling.local_day(now, zone)
     return {

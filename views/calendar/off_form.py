@@ -23,7 +23,7 @@ from views.kit.week_fields import Weekdays
 
 DATES = ("first_on", "last_on")
 MOST_LISTED = 10  # bookings during it, by name; the rest are counted
-LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings during time off that repeats without end
+SEARCHED_AHEAD = timedelta(days=2 * 366)  # for bookings during time off that repeats without end
 FACTS = {  # BadTime → the field and the sentence
     "year": ("first_on", lazy("Choose days from 1970 to 2099")),
     "ends_before_start": ("ends", lazy("It ends before it starts. Check days and times")),
@@ -172,7 +172,7 @@ def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
     zone = off.zone or calendar.zone
     first, last = off.first_on, off.last_on
     if off.weekly:
-        last = min(filter(None, (off.until, max(first, _today(zone)) + LOOK_AHEAD))) + (
+        last = min(filter(None, (off.until, max(first, _today(zone)) + SEARCHED_AHEAD))) + (
             off.last_on - off.first_on
         )
     last = min(last, scheduling.LAST_DAY)

@@ -22,7 +22,7 @@ from . import booking_card, places
 blueprint = Blueprint("requests", __name__)
 places.carry(blueprint)
 
-MOST_DAYS, LOOK_AHEAD = 7, timedelta(days=91)
+MOST_DAYS, SEARCHED_AHEAD = 7, timedelta(days=91)
 
 
 def init_app(app: Flask) -> None:
@@ -168,7 +168,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
     start = max(now, scheduling.midnight(first, zone))
     days: dict[date, list[tuple[int, str]]] = {}
     later = None
-    for free in requests.other_times(made, start, start + LOOK_AHEAD):
+    for free in requests.other_times(made, start, start + SEARCHED_AHEAD):
         day = scheduling.local_day(free.starts_at, zone)
         if day not in days and len(days) == MOST_DAYS:
             later = day

@@ -174,7 +174,7 @@ def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:
         (one.id, one.calendar_rev, one.user.away_rev, one.user.outside_rev) for one in calendars
     ]
     choice = current_user.day_venue, current_user.day_working, access.clinic().faces_rev
-    slow = int(now.timestamp()) // week.LOOK_SECONDS
+    slow = int(now.timestamp()) // week.RENEWED_SECONDS
     return hashlib.sha256(f"{facts} {choice} {slow}".encode()).hexdigest()[:12]
 
 

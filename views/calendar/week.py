@@ -36,7 +36,7 @@ JUMPS = [
     (lazy("In 4 weeks"), 28),
     (lazy("In 6 weeks"), 42),
 ]
-LOOK_SECONDS = 300  # an open page is renewed so often without a change: the line of now moves
+RENEWED_SECONDS = 300  # an open page is renewed so often without a change: the line of now moves
 
 
 @blueprint.get("/")
@@ -191,9 +191,9 @@ def revision(calendar: Practitioner, now: datetime) -> str:
     time off and external events, and every few minutes with the clock.
     """
     newest = calendars.newest_changes(calendar.user_id)
-    return hashlib.sha256(f"{newest} {int(now.timestamp()) // LOOK_SECONDS}".encode()).hexdigest()[
-        :12
-    ]
+    return hashlib.sha256(
+        f"{newest} {int(now.timestamp()) // RENEWED_SECONDS}".encode()
+    ).hexdigest()[:12]
 
 
 def _months(first: date, last: date) -> str:

@@ -8,7 +8,7 @@ from wtforms import BooleanField
 
 from base.catalogue import _, lazy, ngettext, paragraph
 from free_times import offers, rules
-from free_times.offers import Offer
+from free_times.offers import OwnTerms
 from free_times.rules import OnlineSettings
 from models import LONGEST_GAP, Practitioner, Service
 from people import leftover
@@ -117,7 +117,7 @@ class OffersForm(Merging):
 
     @classmethod
     def opened(
-        cls, calendars: list[Practitioner], service: Service, rows: dict[int, Offer]
+        cls, calendars: list[Practitioner], service: Service, rows: dict[int, OwnTerms]
     ) -> "OffersForm":
         """The form filled with the present values of the service. If everyone offers it, every box
         is ticked.

@@ -32,7 +32,7 @@ class HelpPage(NamedTuple):
     lead: str
 
 
-_APPS, _BOTH, _LINKS, _DAILY = (
+_APPS, _BOTH, _FEEDS, _DAILY = (
     lazy("Subscribe in your app"),
     lazy("Both ways"),
     lazy("Links and privacy"),
@@ -99,7 +99,7 @@ PAGES = {
         lazy("Delays, doubles, a missing calendar, or starting over: what it is and what to do."),
     ),
     "private-links": HelpPage(
-        _LINKS,
+        _FEEDS,
         lazy("What a private link is"),
         lazy("Private links"),
         lazy(
@@ -108,7 +108,7 @@ PAGES = {
         ),
     ),
     "privacy": HelpPage(
-        _LINKS,
+        _FEEDS,
         lazy("How clients appear outside"),
         lazy("How clients appear outside Kalends"),
         lazy(
@@ -116,7 +116,7 @@ PAGES = {
         ),
     ),
     "internal-ids": HelpPage(
-        _LINKS,
+        _FEEDS,
         lazy("Internal IDs"),
         lazy("Internal IDs"),
         lazy("A code instead of a name: it means nothing outside, and you can look it up here."),
@@ -197,7 +197,7 @@ _REFRESH = (  # family of reader · name · the longest interval (X22) · whethe
 def index():
     groups = {
         group: [(key, page) for key, page in PAGES.items() if page.group == group]
-        for group in (_APPS, _BOTH, _LINKS, _DAILY)
+        for group in (_APPS, _BOTH, _FEEDS, _DAILY)
     }
     return render_template("help/index.html", groups=groups, setups=_setups(), there=_for_clients())
 

@@ -10,7 +10,7 @@ from people.security import SecurityEvent
 
 from . import brakes, devices, form_tokens, htmx, signing_in
 from .access import clinic
-from .sessions import UNATTENDED, Sessions, page_session, reader
+from .sessions import UNATTENDED, Sessions, page_session, person_of
 
 _WITH_A_CODE = "connect.arrive"  # no other address may contain the values of its address
 
@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
     # without its `init_app`, whose cookie for remembering people we do not use
     app.login_manager = logins  # type: ignore[attr-defined]
     logins.session_protection = None
-    logins.request_loader(reader)
+    logins.request_loader(person_of)
     logins.unauthorized_handler(_ask_to_sign_in)
     app.context_processor(
         lambda: {

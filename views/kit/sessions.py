@@ -179,7 +179,7 @@ def page_session() -> PageSession:
     return found
 
 
-def reader(__: Request) -> User | None:
+def person_of(__: Request) -> User | None:
     """The person of the session, if any, for the region of the page."""
     row = page_session().row
     if row is None:

@@ -41,7 +41,7 @@ NO_NEW_START = lazy(
     "Start over is not possible now: sync is off, so nothing could be created again."
     " Nothing was removed."
 )
-TAKEN = lazy(
+IN_USE = lazy(
     "A colleague’s bookings already go to this calendar. Choose another one, or a new calendar"
 )
 OPTED_OUT = lazy(
@@ -121,7 +121,7 @@ def start(account_id: int):
     try:
         _start(account, form, into)
     except CalendarInUse:
-        form.fault("into", TAKEN)
+        form.fault("into", IN_USE)
         return sync_page.show(422, naming_form=form)
     return sync_page.changed(
         _("Started. You can leave this page; it carries on."), f"account-{account.id}"

@@ -10,7 +10,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.calendar_data import documents, occurrences
 from sync.calendar_data.plain_events import NoTime, Whose
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
@@ -40,7 +40,7 @@ class CalDav(Polled):
 
     def __init__(
         self,
-        http: Client,
+        http: HttpClient,
         access_token: AccessToken,
         api_url: str = "",
         clock: Callable[[], datetime] = scheduling.utc_now,

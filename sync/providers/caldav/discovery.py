@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import (
     AuthExpired,
     Forbidden,
@@ -44,7 +44,7 @@ OF_THE_ADDRESS = {
 NOT_HERE = "not_caldav"  # no calendar server was found at the address
 
 
-def discover(http: Client, wanted: Login, beginnings: Iterable[str]) -> Login:
+def discover(http: HttpClient, wanted: Login, beginnings: Iterable[str]) -> Login:
     """The login completed with the account's details. The password is tried at the first address
     that asks for one, and nowhere else after a refusal. Raises WrongPassword, Misaddressed,
     NoMailbox (no calendars), and other errors; Forbidden if the password is right but not one
@@ -73,7 +73,7 @@ def _meant(trouble: ProviderError) -> ProviderError:
     return kind(trouble.reason) if kind else trouble
 
 
-def _at(http: Client, login: Login) -> Login | None:
+def _at(http: HttpClient, login: Login) -> Login | None:
     """The login as found from one address; None if there is no server."""
     dav = Dav(http, lambda _stale: login.written())
     url, answer = _followed(dav, login.url)

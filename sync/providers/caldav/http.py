@@ -12,7 +12,7 @@ from typing import TypeVar
 import httpx
 
 from base.outgoing.exchange import MOVED, RequestFailed, exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import AuthExpired, ProviderError, Unanswered, Unavailable
 from sync.providers.wire import AccessToken
 
@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 class Dav:
     """The requests to one account's server, each in its turn."""
 
-    def __init__(self, http: Client, access_token: AccessToken, turns: AccountTurns = TURNS):
+    def __init__(self, http: HttpClient, access_token: AccessToken, turns: AccountTurns = TURNS):
         self._http, self._access_token, self._turns = http, access_token, turns
         self._login: Login | None = None
         self._digest: Digest | None = None  # of a server that takes no Basic

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from base.outgoing import exchange, srv
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import OtherServer
 
 from . import discovery, hrefs, known_servers, login
@@ -54,7 +54,7 @@ class CalDavSignIn:
     def is_complete(self, text: str) -> bool:
         return bool(login.read_login(text).homes)
 
-    def completed(self, http: Client, text: str) -> tuple[str, str]:
+    def completed(self, http: HttpClient, text: str) -> tuple[str, str]:
         opened = login.read_login(text)
         typed = "" if self.service.url and not opened.typed else opened.typed or opened.user
         begin = known_servers.beginnings(self.service, typed)

@@ -30,7 +30,7 @@ from .fetching import CALENDAR_TYPE, Resource, address, fetch, fetched_by_id, ge
 from .http import Dav
 from .refusals import error_of
 
-UID_HELD = "uid"  # the server has this UID under another name
+UID_IN_USE = "uid"  # the server has this UID under another name
 # statuses of a refused creation that mean nothing alone
 DOUBTFUL = (400, 403, 404, 405, 409, 412)
 ENDS_BATCH = (*OF_ANY_CALL, RateLimited)
@@ -123,7 +123,7 @@ class CalDavWriter:
         if answer.status_code == 403 and "uid" not in word and "unique" not in word:
             raise Forbidden("", 403)
         raise ProviderError(
-            UID_HELD if answer.status_code in (403, 409, 412) else word, answer.status_code
+            UID_IN_USE if answer.status_code in (403, 409, 412) else word, answer.status_code
         )
 
     def _exists(self, there: Resource) -> NoReturn:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.events.event import Delta, Mark, RemoteEvent, Window
 from sync.providers.base import ListedCalendar, Operation, Pages, Result
 from sync.providers.errors import (
@@ -66,7 +66,7 @@ class Google:
     batch_size, longest_window = BATCH_SIZE, timedelta(days=200 * 365)
     marks_occurrences, keeps_ids, may_have_none = True, False, False
 
-    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+    def __init__(self, http: HttpClient, access_token: AccessToken, api_url: str):
         self._api = CalendarApi(http, access_token, api_url)
         self.channels = GoogleChannels(self._api)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers import multipart
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import ProviderError, Unanswered, Unavailable
@@ -26,7 +26,7 @@ PAGES = ("calendar#events", "calendar#calendarList")
 class CalendarApi:
     """The API for one account. Pages of lists are stored in `kept`."""
 
-    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+    def __init__(self, http: HttpClient, access_token: AccessToken, api_url: str):
         self._url = api_url.rstrip("/")
         known = f"{self._url}{API}{LIST}/primary?{urlencode({'fields': 'id'})}"
         self._wire = Wire(http, access_token, known, allowed=known)

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from base import scheduling
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
 from sync.providers.base import ListedCalendar, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
@@ -66,7 +66,7 @@ class Microsoft:
 
     def __init__(
         self,
-        http: Client,
+        http: HttpClient,
         access_token: AccessToken,
         api_url: str,
         clock: Callable[[], datetime] = lambda: scheduling.utc_now(),

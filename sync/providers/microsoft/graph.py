@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.base import Pages, Unkept
 from sync.providers.errors import (
     Gone,
@@ -40,7 +40,7 @@ PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezo
 class Graph:
     """Graph for one account. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
 
-    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+    def __init__(self, http: HttpClient, access_token: AccessToken, api_url: str):
         self._url = api_url.rstrip("/")
         known, allowed = (
             f"{self._url}{target(path, {'$select': 'id'})}" for path in ("/me", "/me/calendar")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from base import scheduling
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.calendar_data.documents import NoCalendar
 from sync.events.event import Delta, Mark, RemoteEvent, Window
 from sync.providers.base import ListedCalendar, Operation, Polled, Result
@@ -35,7 +35,7 @@ class Published(Polled):
 
     def __init__(
         self,
-        http: Client,
+        http: HttpClient,
         access_token: AccessToken,
         api_url: str = "",
         clock: Callable[[], datetime] = scheduling.utc_now,

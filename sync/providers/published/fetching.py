@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from base.outgoing import exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import (
     Forbidden,
     Gone,
@@ -62,7 +62,9 @@ def https(typed: str) -> str:
     return plain
 
 
-def fetch(http: Client, address: str, token: PublishedToken, at: datetime) -> httpx.Response | None:
+def fetch(
+    http: HttpClient, address: str, token: PublishedToken, at: datetime
+) -> httpx.Response | None:
     """The answer with the calendar; None: it has not changed. Raises a ProviderError; if
     `base.outgoing` refused, its reason is that word.
     """

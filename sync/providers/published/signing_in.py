@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from base.outgoing import exchange
-from base.outgoing.line import Client
+from base.outgoing.line import HttpClient
 from sync.providers.errors import AuthExpired
 from sync.providers.values import ASKED
 
@@ -44,7 +44,7 @@ class PublishedSignIn:
         """True: there is nothing to find."""
         return True
 
-    def completed(self, http: Client, text: str) -> tuple[str, str]:
+    def completed(self, http: HttpClient, text: str) -> tuple[str, str]:
         """The login, unchanged, and the host of its address."""
         return text, host(opened(text)[0])
 

@@ -5,12 +5,12 @@ Its laws (cited below by number):
 
 1. Each booking is compared with its mapping, what both sides last agreed on, never with the other
    side. An event outside has changed when its etag and its fingerprint differ from the mapping's.
-   Neither side changed: nothing. One side changed: copy it. Both changed to the same: relink. Both
-   changed differently: ours is written.
+   If neither side changed, nothing is done. If one side changed, it is copied to the other. If
+   both changed to the same, the mapping is updated. If they changed differently, ours is written.
 2. An event that an incremental delta lacks is unchanged. One that a complete delta lacks, well
    inside its window, is deleted, unless the delta is unsure of it.
-3. Our own writes, told again, are no change. Nor is a state older than the mapping's, for as long
-   as answers may be outdated.
+3. Our own writes, when the provider reports them, are no change. A state older than the mapping's
+   is no change either, while the provider's answers may be outdated.
 4. An event without our mark and without a mapping is external: never edited, never deleted. Our
    mark is this account's: an event that a colleague's account wrote into the same calendar is not
    ours.
@@ -19,8 +19,8 @@ Its laws (cited below by number):
 7. What was begun is resumed: a creation is looked for before it is repeated, a deletion goes on.
 8. Leaving the window freezes an event and never deletes it. Only the event of a booking that is
    known not to go out is deleted. A frozen event keeps its text, unless the terms say that less may
-   be shown now, or said so and it could not be written.
-9. A booking changes only where the terms say that it follows.
+   be shown now, or said so before and the event could not be written then.
+9. A booking changes only if the terms say that it follows changes made outside.
 """
 
 from collections.abc import Iterable, Mapping

@@ -34,7 +34,7 @@ def made_sure(
     context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change
 ) -> tuple[Delta, set[str]]:
     """The pull with the events that it lacks, each as an event, a tombstone, or `unsure`; and the
-    ids of those that exist after all. At most two requests for events that are lacked for the first
+    ids of those that do exist. At most two requests for events that are lacked for the first
     time. Raises errors of the whole account.
 
     An empty list, if none of its events is found, counts for all: a person is asked about it.

@@ -44,10 +44,12 @@ class Sender:
             self._read_and_send(destination)
 
     def _must_read(self, destination: RemoteCalendar) -> bool:
-        """Whether our calendar must be read before it is written. Not if channels report every
-        change in it, or the provider has none, its regular reading is not due and nobody asked: an
-        event that changed a moment ago refuses the write by its etag, and is then read. Nor if a
-        first filling continues just after the calendar was read.
+        """Whether our calendar must be read before it is written.
+
+        It need not be read if its regular reading is not due, nobody asked for one, and either
+        channels report every change in it or the provider has no channels: the write of an event
+        that changed a moment ago is refused by its etag, and the event is then read. It also need
+        not be read if a first filling continues just after the calendar was read.
         """
         account, at = self.account, scheduling.utc_now()
         if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:

@@ -190,7 +190,7 @@ def loopback():
 
 @pytest.mark.parametrize("name", [name for name in CALLS if not name.endswith("_channel")])
 def test_every_call_of_a_server_that_somebody_typed_is_bounded(loopback, name):
-    with dripping("one header") as server, exchange.client(BOUND) as http:
+    with dripping("one header") as server, exchange.http_client(BOUND) as http:
         login = Login(server.url, "name", "secret", (f"{server.url}/home/",), is_hosted=False)
         provider = open_provider("caldav", http, lambda stale: login.written(), "")
         if name == "email":

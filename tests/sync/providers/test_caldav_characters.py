@@ -42,7 +42,7 @@ class World:
         self.clock = SimpleNamespace(now=NOW)
         self.sandbox = create(name, lambda: self.clock.now)
         self.robin = self.sandbox.user()
-        self.http = exchange.client(transport=httpx.WSGITransport(app=self.sandbox))
+        self.http = exchange.http_client(transport=httpx.WSGITransport(app=self.sandbox))
         self.login = self.discovered(SECRET)
         self.source = self.robin.source
         self.provider = self.opened()
@@ -262,7 +262,7 @@ class Mover(httpx.BaseTransport):
 
 def moved(there, status=301):
     mover = Mover(create("right", lambda: NOW), there, status)
-    http = exchange.client(transport=mover)
+    http = exchange.http_client(transport=mover)
     wanted = Login("", ROBIN, SECRET, is_hosted=False)
     return mover, http, wanted
 
@@ -485,7 +485,10 @@ def test_a_domain_says_in_dns_where_its_calendars_are(how, typed):
     records, found = IN_DNS[how]
     places = [found] if isinstance(found, str) else ["dav.elsewhere.test:443", "127.0.0.1:443"]
     transport = OnlyAt(create("right", lambda: NOW), *places)
-    http, way = exchange.client(transport=transport), CalDavSignIn(known_servers.SERVICES["other"])
+    http, way = (
+        exchange.http_client(transport=transport),
+        CalDavSignIn(known_servers.SERVICES["other"]),
+    )
     begun = way.written(typed, ROBIN, SECRET, "UTC")
     with answering({SRV: records} if records else {}):
         if found is OtherServer:
@@ -503,7 +506,7 @@ def test_a_domain_says_in_dns_where_its_calendars_are(how, typed):
 
 
 def test_a_server_of_dns_in_a_private_network_is_refused():
-    http = exchange.client(resolver=lambda host, port: ["10.1.2.3"])
+    http = exchange.http_client(resolver=lambda host, port: ["10.1.2.3"])
     way = CalDavSignIn(known_servers.SERVICES["other"])
     begun = way.written("robin@example.org", ROBIN, SECRET, "UTC")
     with answering({SRV: {"SRV": ["0 1 443 p1.example.org."]}}), pytest.raises(PrivateServer):
@@ -524,7 +527,7 @@ def test_a_server_of_the_clinics_own_is_asked_without_a_pace(key, allowed, is_ho
     before = exchange.set_up_as()
     exchange.set_up(read_allowed(allowed))
     try:
-        http = exchange.client(transport=httpx.WSGITransport(app=create("right", lambda: NOW)))
+        http = exchange.http_client(transport=httpx.WSGITransport(app=create("right", lambda: NOW)))
         way = CalDavSignIn(known_servers.SERVICES[key])
         begun = way.written("https://dav.test/", ROBIN, SECRET, "UTC")
         assert not way.is_complete(begun)

@@ -77,7 +77,7 @@ class Gate(httpx.WSGITransport):
 
 
 def found(gate, secret=SECRET):
-    http = exchange.client(transport=gate)
+    http = exchange.http_client(transport=gate)
     wanted = Login("", ROBIN, secret, is_hosted=False)
     begin = known_servers.beginnings(known_servers.SERVICES["other"], "https://dav.test/")
     return http, discovery.discover(http, wanted, begin)

@@ -66,7 +66,7 @@ def there():
 
 @pytest.fixture
 def provider(there):
-    http = exchange.client(transport=there)
+    http = exchange.http_client(transport=there)
     login = Login("https://dav.test/", ROBIN, SECRET, (there.sandbox.home,), is_hosted=False)
     return CalDav(http, lambda stale: login.written(), clock=lambda: NOW)
 

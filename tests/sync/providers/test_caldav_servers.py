@@ -46,7 +46,7 @@ class World:
 
     def __init__(self, server):
         self.server = server
-        self.http = exchange.client(transport=server.transport())
+        self.http = exchange.http_client(transport=server.transport())
         self.login = self.discovered(SECRET)
         self.provider, self.calendars = self.opened(self.login), []
         self.ours = self.made("Linden bookings", f"Bookings ({REFERENCE})")

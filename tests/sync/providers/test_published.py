@@ -26,7 +26,7 @@ def published():
     """`pull(token)` asks for the calendar, once more with what the last one told."""
     before = exchange.set_up_as()
     exchange.set_up(read_allowed("http://127.0.0.1"))
-    with serving(None) as server, exchange.client(20) as http:
+    with serving(None) as server, exchange.http_client(20) as http:
         clock = SimpleNamespace(now=NOW)
         address = f"http://pat:hunter2@127.0.0.1:{server.port}/x.ics?key=hunter2"
         login = PublishedSignIn().written(address, "", "", "Europe/Berlin")

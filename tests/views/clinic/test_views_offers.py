@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from free_times.offers import Offer
+from free_times.offers import OwnTerms
 from models import AuditEntry, Practitioner, Service
 
 PARTIAL = {"HX-Request": "true"}
@@ -42,7 +42,7 @@ def test_everyone_offers_what_there_is(maya, linden, page):
 
 
 def test_some_are_chosen_with_their_own_length_and_price(maya, linden, only_quinn):
-    row = Offer.get()
+    row = OwnTerms.get()
     assert (row.practitioner, row.duration_minutes, row.price_cents) == (
         *(linden.colleague_calendar, 80, 9000),
     )
@@ -74,11 +74,11 @@ def test_the_booking_form_takes_their_length_and_price(maya, linden, only_quinn)
 def test_own_length_stays_where_everyone_offers_it_again(maya, linden, page, only_quinn):
     quinn = linden.colleague_calendar.id
     maya.post(page, data={"who": "everyone", f"minutes_{quinn}": "80", f"price_{quinn}": ""})
-    row = Offer.get()
+    row = OwnTerms.get()
     assert (row.duration_minutes, row.price_cents) == (80, None)
     assert Service.get_by_id(linden.service.id).for_everyone
     maya.post(page, data={"who": "everyone"})
-    assert Offer.select().count() == 0
+    assert OwnTerms.select().count() == 0
 
 
 def test_a_new_service_asks_who_offers_it(maya, linden):
@@ -96,7 +96,7 @@ def test_a_new_service_asks_who_offers_it(maya, linden):
 def test_a_length_that_is_none_is_refused(maya, linden, page, minutes):
     answer = maya.post(page, data={"who": "chosen", f"minutes_{linden.calendar.id}": minutes})
     assert answer.status_code == 422 and "Write whole minutes from 5 to 720" in text(answer)
-    assert Offer.select().count() == 0
+    assert OwnTerms.select().count() == 0
 
 
 def test_two_people_may_change_different_calendars(maya, linden, page):
@@ -106,7 +106,7 @@ def test_two_people_may_change_different_calendars(maya, linden, page):
     shown = everyone | {"who": "everyone", "seen": seen}
     assert maya.post(page, data=shown | {f"minutes_{pat}": "30"}).status_code == 303
     assert maya.post(page, data=shown | {f"minutes_{quinn}": "40"}).status_code == 303
-    rows = Offer.select().order_by(Offer.duration_minutes)
+    rows = OwnTerms.select().order_by(OwnTerms.duration_minutes)
     assert [(row.practitioner_id, row.duration_minutes) for row in rows] == [(pat, 30), (quinn, 40)]
     answer = maya.post(page, data=shown | {f"minutes_{pat}": "45"})
     assert answer.status_code == 422 and "Someone else changed this" in text(answer)
@@ -115,7 +115,7 @@ def test_two_people_may_change_different_calendars(maya, linden, page):
 def test_closed_calendars_keep_what_they_have(maya, linden, page, only_quinn):
     linden.colleague_calendar.set_archived(True, None)
     maya.post(page, data={"who": "chosen", f"offers_{linden.calendar.id}": "y"})
-    assert {row.practitioner_id for row in Offer.select()} == {
+    assert {row.practitioner_id for row in OwnTerms.select()} == {
         *(linden.calendar.id, linden.colleague_calendar.id)
     }
     assert "1 person" in text(maya.get("/services/"))
