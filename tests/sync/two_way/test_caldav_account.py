@@ -8,7 +8,7 @@ import httpx
 import pytest
 from caldav_account_world import KIND, World, at, quiet  # noqa: F401 (a fixture)
 from caldav_installed import EVERY, installed
-from caldav_servers import SECRET, USER, Server
+from caldav_servers import SECRET, SERVERS, USER, Server
 
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
@@ -37,7 +37,7 @@ def world(linden, clock):
     server.close()
 
 
-@pytest.fixture(scope="module", params=[*(["xandikos"] if EVERY else []), *installed()])
+@pytest.fixture(scope="module", params=[*(SERVERS if EVERY else ()), *installed()])
 def running(request):
     """Another server, for all tests here."""
     with at(request.param) as server:
