@@ -197,6 +197,45 @@ def test_writing_changes_what_is_meant_and_nothing_else(ours):
     assert len(ours.opened().find_marked(ours.calendar, INSTALLATION)) == 14
 
 
+def test_one_change_is_one_request_or_two_where_no_version_is_told(ours):
+    (made,) = ours.write(ours.calendar, ours.create())
+    ours.sandbox.requests.clear()
+    change = Update(made.event.remote_id, event("New"), made.event.mark, made.event.etag)
+    (changed,) = ours.write(ours.calendar, change)
+    character = ours.sandbox.character
+    # a server that ignores conditions is looked at first
+    most = 1 + (character.hides_etag or character.ignores_conditions)
+    assert (changed.error, len(ours.sandbox.requests)) == (None, most)
+    assert changed.event == ours.provider.get(ours.calendar, made.event.remote_id)
+
+
+@pytest.mark.parametrize("told", [None, "W/{}"])
+def test_a_version_that_does_not_hold_is_asked_for(told):
+    """GMX tells a weak version of what it stored, and another one when it is read."""
+    world = World("right")
+
+    class Weak(httpx.WSGITransport):
+        def handle_request(self, request):
+            answer = super().handle_request(request)
+            if request.method == "PUT":
+                version = answer.headers.pop("ETag")
+                if told:
+                    answer.headers["ETag"] = told.format(version)
+            return answer
+
+    world.http = exchange.client(transport=Weak(app=world.sandbox))
+    world.provider = world.opened()
+    calendar = world.ours()
+    world.sandbox.requests.clear()
+    (made,) = world.write(calendar, world.create())
+    assert (made.error, len(world.sandbox.requests)) == (None, 2)
+    assert made.event.etag.startswith('"')
+    (changed,) = world.write(
+        calendar, Update(made.event.remote_id, event("New"), made.event.mark, made.event.etag)
+    )
+    assert changed.error is None and world.sandbox.wrongs == []
+
+
 def test_after_a_lost_answer_nothing_is_there_twice(ours):
     creates = [ours.create(number) for number in range(5)]
     ours.sandbox.faults.time_out(method="PUT", path=r"\.ics$", times=None)
