@@ -217,6 +217,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
         kind=trouble.kind,
         reason=trouble.reason,
         is_gone=bool(trouble.calendar.gone_since),
+        sends=account.sends,
         count=count,
         since=_day(trouble.since, account.user),
         address=address("sync_settings.show"),

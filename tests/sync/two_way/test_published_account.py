@@ -13,6 +13,7 @@ from base.outgoing import exchange
 from base.outgoing.addresses import read_allowed
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
+from letters import trouble
 from models import Booking
 from sync.connect import arrival, gateway
 from sync.tables import ending
@@ -124,6 +125,21 @@ def test_what_cannot_be_read_keeps_blocking_and_says_why(
     for _ in range(4):
         outside.look(120)
     assert ExternalEvent.select().count() == 1 and Account.get().health == "ok"
+
+
+@pytest.mark.parametrize("how", ["gone", "a page to sign in", "a password"])
+def test_its_person_gets_one_letter_when_it_goes_stale(linden, clock, outside, letters, how):
+    outside.publish(answer(calendar(event("a"))))
+    follow(linden, outside)
+    outside.publish(REFUSED[how][0])
+    for _ in range(26):
+        outside.look(60)
+        trouble.tell_of_calendars()
+    (letter,) = letters.send()
+    assert letter["To"] == linden.pat.email and "cannot be read" in letter["Subject"]
+    text = letter.get_content()
+    assert "Published calendar" in text and "still block your time." in " ".join(text.split())
+    assert SECRET not in text and "sent as usual" not in text
 
 
 def test_an_empty_calendar_is_asked_about_before_times_are_freed(linden, clock, outside):
