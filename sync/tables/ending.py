@@ -22,7 +22,8 @@ def leave(account: Account, actor: User | None, goal: str, removes: bool = True)
     """Stop syncing, with one of these goals: "off" (no more sync, still connected), "disconnect"
     (the account is removed) or "restart" (a clean new start).
 
-    External events are removed here at once. The next run deletes our events outside, if `removes`.
+    External events are removed here at once; the calendars that were read are remembered for a new
+    beginning. The next run deletes our events outside, if `removes`.
     An account that is already leaving may get a goal that ends more, and not one that ends less:
     then nothing changes, and the answer is False. Asking again for the same goal tries again.
     """
@@ -33,7 +34,7 @@ def leave(account: Account, actor: User | None, goal: str, removes: bool = True)
         RemoteCalendar.account == account, RemoteCalendar.id.in_(others)
     ).execute()
     ExternalEvent.delete().where(ExternalEvent.calendar.in_(account.calendars)).execute()
-    RemoteCalendar.update(role="listed", sync_token=None).where(
+    RemoteCalendar.update(role="listed", was_source=True, sync_token=None).where(
         RemoteCalendar.account == account, RemoteCalendar.role == "source", goal != "restart"
     ).execute()
     RemoteCalendar.update(sync_token=None, due_at=None, search_at=None, search_word="").where(

@@ -113,8 +113,9 @@ def start(
 ) -> None:
     """Begin to sync, one way or both: into a new calendar of this name, or into an existing one (an
     earlier one of ours, or one of the person's own if the clinic allows it), with the bookings
-    of these calendars (`covers`; None: all of the person's). Raises CalendarInUse; if two choose
-    one calendar at once, for the second.
+    of these calendars (`covers`; None: all of the person's). Calendars that were read before sync
+    was stopped are read again. Raises CalendarInUse; if two choose one calendar at once, for the
+    second.
     """
     if calendar_id and in_use(account, [calendar_id]):
         raise CalendarInUse
@@ -136,9 +137,24 @@ def start(
         is_ours=bool(was and was.is_ours),
     )
     account.put(direction=direction, covers=covers)
+    if account.reads:
+        _read_again(account)
     begin_afresh(account)
     account.user.change_sync(mode="two_way")
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
+
+
+def _read_again(account: Account) -> None:
+    """Read the calendars that were read before sync was stopped, with their rules."""
+    mine = RemoteCalendar.account == account, RemoteCalendar.role == "listed"
+    RemoteCalendar.update(
+        role="source",
+        was_source=False,
+        read_at=None,
+        due_at=None,
+        sync_token=None,
+        turn=RemoteCalendar.turn + 1,
+    ).where(*mine, RemoteCalendar.was_source, ~RemoteCalendar.is_ours).execute()
 
 
 @transition

@@ -5,8 +5,9 @@ though lists omit it, and the same events, though the account has another addres
 import pytest
 from sync_world import WORLDS, lie
 
+from base.tables.outside import ExternalEvent
 from models import Booking
-from sync.tables import controls, ending, starting
+from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.excess import Excess
 from sync.tables.mappings import MappingRow
@@ -88,6 +89,32 @@ def test_events_of_bookings_that_were_cancelled_meanwhile_are_not_called_copies(
     told = Notice.get(Notice.kind == "deletes").detail
     assert (told["count"], told["total"]) == (12, 15)
     assert told["uids"] == [] and told["ended"] == sorted(cancelled) and told["strange"] == 0
+
+
+@pytest.mark.parametrize("direction", ["both", "out"])
+def test_the_calendars_that_block_are_remembered_while_sync_is_off(world, direction):
+    account = begin(world)
+    (read,) = RemoteCalendar.select().where(RemoteCalendar.role == "source")
+    other = RemoteCalendar.get(RemoteCalendar.name == "Family")
+    sources.turn_on(other, world.user)
+    sources.turn_off(RemoteCalendar.get_by_id(other.id), world.user)
+    sources.set_rules(read, world.user, {**read.rules, "tentative": False})
+    settle(world)
+    account = go(world, account, "off")
+    assert not ExternalEvent.select().exists()
+    assert not RemoteCalendar.select().where(RemoteCalendar.role == "source").exists()
+    starting.start(account, world.user, "Kalends Pat", "Europe/London", direction=direction)
+    settle(world)
+    found = list(RemoteCalendar.select().where(RemoteCalendar.role == "source"))
+    assert [row.id for row in found] == ([read.id] if direction == "both" else [])
+    if direction == "out":
+        controls.change(Account.get(), world.user, direction="both")
+        settle(world)
+        (found,) = RemoteCalendar.select().where(RemoteCalendar.role == "source")
+    else:
+        (found,) = found
+    assert found.id == read.id and found.read_at and not found.rules["tentative"]
+    world.assert_in_step(Account.get())
 
 
 def test_where_our_calendar_was_deleted_meanwhile_a_new_one_is_made(world):
