@@ -17,7 +17,7 @@ from base import copies, jobs, region
 from base.catalogue import lazy
 from base.config.environment import SettingsError
 from base.config.settings import Settings
-from base.database import connect_afresh, database, open_database, trouble, wait_at_most
+from base.database import connect_afresh, disconnect, open_database, trouble, wait_at_most
 from base.outgoing import exchange
 from base.seldom import Seldom
 from base.sql import after_commit
@@ -156,8 +156,7 @@ def _connect() -> None:
 
 def _disconnect(error: BaseException | None) -> None:
     region.write_for()
-    if not database.is_closed() and not database.in_transaction():
-        database.close()
+    disconnect()
 
 
 def _harden(response):

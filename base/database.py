@@ -253,9 +253,14 @@ def connect_afresh() -> None:
     """Make sure that this thread's connection answers. The pool checks each connection that it
     gives out, but not one that the thread has kept.
     """
+    disconnect()
+    database.connect(reuse_if_open=True)
+
+
+def disconnect() -> None:
+    """Give this thread's connection back, unless a transaction is open."""
     if not database.is_closed() and not database.in_transaction():
         database.close()
-    database.connect(reuse_if_open=True)
 
 
 def is_sqlite() -> bool:

@@ -15,6 +15,8 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+from base import scheduling
+
 from .catalogue import _
 
 WEEK_STARTS = (0, 5, 6)  # Monday, Saturday, Sunday, counted as `date.weekday` does
@@ -66,11 +68,7 @@ def clock_in(at: datetime, zone: ZoneInfo) -> str:
     of its time: 01:30 BST.
     """
     local = at.astimezone(zone)
-    return f"{clock(local)} {local:%Z}" if _is_twice(local) else clock(local)
-
-
-def _is_twice(local: datetime) -> bool:
-    return local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+    return f"{clock(local)} {local:%Z}" if scheduling.comes_twice(local) else clock(local)
 
 
 def between(start: datetime, end: datetime) -> str:
@@ -87,7 +85,7 @@ def between_in(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     twice.
     """
     local = [at.astimezone(zone) for at in (start, end)]
-    if any(map(_is_twice, local)):
+    if any(map(scheduling.comes_twice, local)):
         return f"{clock_in(start, zone)}–{clock_in(end, zone)}"
     return between(*local)
 

@@ -34,6 +34,16 @@ class BadTime(ValueError):
         self.fact = fact
 
 
+def is_possible_day(day: date) -> bool:
+    """Whether something may be stored for the day."""
+    return FIRST_DAY <= day <= LAST_DAY
+
+
+def comes_twice(local: datetime) -> bool:
+    """Whether the wall time of this aware local time comes twice, as a clock is set back."""
+    return local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+
+
 def utc_now() -> datetime:
     """The present instant (aware, UTC). The only clock of the program; tests replace it."""
     return datetime.now(UTC)
@@ -107,7 +117,7 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
     wall time in the repeated autumn hour exists twice: the answer is the first (RFC 5545 §3.3.5),
     or the second if the wall time has `fold`.
     """
-    if not FIRST_DAY <= day <= LAST_DAY:
+    if not is_possible_day(day):
         raise BadTime("year")
     local = datetime.combine(day, wall, zone)
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))

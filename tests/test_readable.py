@@ -704,3 +704,33 @@ def test_the_search_finds_what_is_written_twice(tmp_path, one, other, found):
     (tmp_path / "other.py").write_text(other)
     twins = written_twice([tmp_path / "one.py", tmp_path / "other.py"])
     assert sum(map(len, twins.values())) == found
+
+
+DECIDED_TWICE = {  # conditions that stand in two places all the same, each with the reason
+    "starts_at < span.ends_at and span.starts_at < ends_at": "of values here, of a query there",
+}
+
+
+def decided_twice(paths: list[Path]) -> set[str]:
+    """Conditions of some length that stand word for word in two modules."""
+    places: dict[str, set[str]] = {}
+    for path in paths:
+        for node in nodes(path):
+            if isinstance(node, ast.BoolOp | ast.Compare) and len(said := ast.unparse(node)) > 50:
+                places.setdefault(said, set()).add(str(path))
+    return {said for said, found in places.items() if len(found) > 1}
+
+
+def test_a_condition_stands_in_one_module():
+    """Elsewhere its name is asked."""
+    found = decided_twice([path for path in PROGRAMS if "sandbox" not in path.parts])
+    assert found == set(DECIDED_TWICE)
+
+
+def test_the_search_finds_a_condition_that_stands_twice(tmp_path):
+    said = "is_mine = row.kind == 'own' and row.may_change and (not row.is_closed)"
+    for name in ("one.py", "other.py"):
+        (tmp_path / name).write_text(said)
+    assert len(decided_twice([tmp_path / "one.py", tmp_path / "other.py"])) == 1
+    (tmp_path / "third.py").write_text("is_mine = row.is_mine")
+    assert decided_twice([tmp_path / "one.py", tmp_path / "third.py"]) == set()

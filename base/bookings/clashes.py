@@ -163,13 +163,7 @@ def _would_overlap(step: NewValues, other: NewValues) -> bool:
 def _go_together(step: NewValues, other: NewValues) -> bool:
     """Whether two bookings overlap now, and keep their distance to each other after the change."""
     one, two = step.row, other.row
-    return (
-        one.is_busy
-        and two.is_busy
-        and one.practitioner.user_id == two.practitioner.user_id
-        and one.span.overlaps(two.span)
-        and _apart(one.span, two.span) == _apart(step.span, other.span)
-    )
+    return bool(one.overlaps(two)) and _apart(one.span, two.span) == _apart(step.span, other.span)
 
 
 def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:

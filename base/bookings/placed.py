@@ -23,6 +23,7 @@ class Placed:
 
     if TYPE_CHECKING:  # columns of the table itself
         status: Any
+        practitioner: Any
         starts_at: Any
         ends_at: Any
         starts_on: date | None
@@ -42,6 +43,12 @@ class Placed:
     def is_busy(self) -> bool:
         """Whether it takes time; cancelled ones do not."""
         return self.status not in FREE_STATUSES
+
+    def overlaps(self, other: "Placed") -> bool:
+        """Whether both take time of one person at once."""
+        is_same = self.practitioner.user_id == other.practitioner.user_id
+        both_busy = self.is_busy and other.is_busy
+        return bool(is_same and both_busy and self.span.overlaps(other.span))
 
     @property
     def is_expected(self) -> bool:

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
         @property
         def is_busy(self) -> bool: ...
 
+        def overlaps(self, other: Any) -> bool: ...
+
         @classmethod
         def conflicts(
             cls, user: int, spans: Sequence[Span], but: Collection[int] = ()

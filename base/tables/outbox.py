@@ -18,6 +18,7 @@ from peewee import (
     CharField,
     Check,
     DeferredForeignKey,
+    Expression,
     IntegerField,
     ModelSelect,
     TextField,
@@ -154,11 +155,15 @@ class Letter(Base):
         return is_new
 
     @classmethod
+    def _is_unleased(cls, at: datetime) -> Expression:
+        return cls.leased_until.is_null() | (cls.leased_until <= at)
+
+    @classmethod
     def due(cls, at: datetime, queue: str = MAIL) -> "ModelSelect[Letter]":
         """The letters of a queue that may be sent now and that no worker has leased: first those
         for which a person waits, then the oldest.
         """
-        free = cls.leased_until.is_null() | (cls.leased_until <= at)
+        free = cls._is_unleased(at)
         return cls.select().where(
             cls.phase == "waiting", cls.due_at <= at, cls.queue == queue, free
         )
@@ -203,7 +208,7 @@ class Letter(Base):
                 "tried_at": at,
                 "waits_for_server": False,
             }
-            free = cls.leased_until.is_null() | (cls.leased_until <= at)
+            free = cls._is_unleased(at)
             if (
                 cls.update(columns)
                 .where(cls.id == letter_id, cls.phase == "waiting", free, tried < per_minute)

@@ -76,6 +76,9 @@ class Booked(Protocol):
     def is_busy(self) -> bool:
         """Whether it takes time."""
 
+    def overlaps(self, other: Any) -> bool:
+        """Whether both take time of one person at once. `other`: another `Booked`."""
+
     @property
     def practitioner(self) -> Any:
         """Its `Calendar`."""

@@ -260,7 +260,7 @@ class DatedHours(Base):
         Raises BadTime, or AlreadyUsed if the date has other hours already.
         """
         owner.clinic.lock()
-        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
+        if not scheduling.is_possible_day(day):
             raise scheduling.BadTime("year")
         row = cls(clinic=owner.clinic, day=day, hours=scheduling.check_walls(hours), name=name)
         setattr(row, owner._meta.table_name, owner)

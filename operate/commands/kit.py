@@ -70,6 +70,11 @@ def settle_key() -> None:
         raise click.ClickException(own_settings().key_fault or keys.MISSING)
 
 
+def has_key_of_another() -> bool:
+    """Whether the secret key belongs to another database than this one."""
+    return keys.state(own_settings().secret_keys) == "another"
+
+
 @contextmanager
 def opened_database(with_any_key: bool = False) -> Iterator[None]:
     """Open the database with this program's tables; its faults become sentences.
@@ -81,7 +86,7 @@ def opened_database(with_any_key: bool = False) -> Iterator[None]:
         models.database.connect(reuse_if_open=True)
         if fault := migrations.unfit():
             raise click.ClickException(fault)
-        if not with_any_key and keys.state(own_settings().secret_keys) == "another":
+        if not with_any_key and has_key_of_another():
             raise click.ClickException(keys.OF_ANOTHER)
         yield
     except PeeweeException as error:

@@ -22,7 +22,7 @@ from operate import doctor as checks
 from operate import migrate as migrations
 from sync.tables.accounts import Account
 
-from .kit import opened_database, own_settings, with_key
+from .kit import has_key_of_another, opened_database, own_settings, with_key
 
 
 @click.command()
@@ -72,7 +72,7 @@ def accept_key(yes: bool) -> None:
     For cases in which the old one was lost, or became known to others.
     """
     with opened_database(with_any_key=True):
-        if keys.state(own_settings().secret_keys) == "another" and not yes:
+        if has_key_of_another() and not yes:
             click.confirm(
                 _(
                     "Every private link gets a new address, everybody signs in again, and connected"
@@ -175,7 +175,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
         click.echo(_("Before you start it: {fault}", fault=fault))
         return
     with opened_database(with_any_key=True):
-        if keys.state(own_settings().secret_keys) == "another":
+        if has_key_of_another():
             click.echo(_("Before you start it: {foreign}", foreign=keys.OF_ANOTHER))
 
 

@@ -154,7 +154,7 @@ class LineTime:
         """The instant of a wall time on days when the clocks change: a skipped time is refused, a
         time that comes twice is the first.
         """
-        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
+        if not scheduling.is_possible_day(day):
             raise BadTime("year")
         if not isinstance(zone, ZoneInfo):
             return datetime.combine(day, wall, zone).astimezone(UTC), None

@@ -72,6 +72,15 @@ class Mark:
     # version wrote it
     account: str = ""
 
+    @classmethod
+    def read(
+        cls, installation: str, reference: str, generation: str, account: str
+    ) -> "Mark | None":
+        """The mark in these texts of an event; None if there is none, or not all of it."""
+        if not (installation and reference and generation.isascii() and generation.isdigit()):
+            return None
+        return cls(installation, reference, int(generation[:9]), account)
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
@@ -145,6 +154,11 @@ class Delta:
     unsure: frozenset[str] = frozenset()
     relisted: frozenset[str] = frozenset()
     called: str = ""
+
+    @property
+    def reported(self) -> set[str]:
+        """The ids of all events that it reports, changed or deleted."""
+        return {key for seen in self.changed for key in seen.ids} | self.tombstones
 
 
 UNWRITTEN = "unwritten"

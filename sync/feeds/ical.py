@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
+from base import scheduling
 from sync.events.event import Event
 
 from .vtimezone import vtimezone
@@ -64,7 +65,7 @@ def _local(at: datetime, zone: ZoneInfo) -> str | None:
     the two is meant.
     """
     local = at.astimezone(zone)
-    if local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset():
+    if scheduling.comes_twice(local):
         return None
     return f"{_day(local)}T{local.hour:02d}{local.minute:02d}{local.second:02d}"
 

@@ -16,6 +16,7 @@ from peewee import (
     CharField,
     Check,
     DateField,
+    Expression,
     ForeignKeyField,
     IntegerField,
     ModelSelect,
@@ -168,7 +169,7 @@ class Account(Phased, Leased, Directed):
         pulls = RemoteCalendar.select(SQL("1")).where(
             RemoteCalendar.account == cls.id,
             RemoteCalendar.role != "listed",
-            RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at),
+            RemoteCalendar.is_due(at),
             # no calendar of ours is made where nothing is sent
             RemoteCalendar.calendar_id.is_null(False) | (cls.direction != "in"),
         )
@@ -205,7 +206,7 @@ class Account(Phased, Leased, Directed):
     @classmethod
     def free(cls, at: datetime) -> "ModelSelect[Account]":
         """The due accounts whose lease nobody has."""
-        return cls.due(at).where(cls.leased_until.is_null() | (cls.leased_until <= at))
+        return cls.due(at).where(cls.is_unleased(at))
 
     @classmethod
     def wake(cls, account_id: int, because: str) -> None:
@@ -340,6 +341,11 @@ class RemoteCalendar(Base):
 
     class Meta:
         indexes = ((("account", "calendar_id"), True),)
+
+    @classmethod
+    def is_due(cls, at: datetime) -> "Expression":
+        """The condition that its regular read is due, or asked for."""
+        return cls.due_at.is_null() | (cls.due_at <= at)
 
     @property
     def is_source(self) -> bool:

@@ -1,8 +1,10 @@
 """The lease of an account: only the worker that has it writes the account's rows."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from peewee import Expression
 
 from base.database import now
 
@@ -30,6 +32,12 @@ class Leased:
     leased_until: Any
 
     @classmethod
+    def is_unleased(cls, at: datetime) -> Expression:
+        """The condition that nobody has the lease."""
+        found: Expression = cls.leased_until.is_null() | (cls.leased_until <= at)
+        return found
+
+    @classmethod
     def take(cls, account_id: int) -> str | None:
         """Take the lease; None while another worker has it. The database's row decides,
         not Redis.
@@ -38,7 +46,7 @@ class Leased:
         holder, at = secrets.token_hex(16), now()
         got = (
             table.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS))
-            .where(cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at))
+            .where(cls.id == account_id, cls.is_unleased(at))
             .execute()
         )
         return holder if got else None

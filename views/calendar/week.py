@@ -115,7 +115,7 @@ def chosen_day(zone: ZoneInfo) -> date:
         )
     except ValueError:
         abort(404)
-    return day if scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY else abort(404)
+    return day if scheduling.is_possible_day(day) else abort(404)
 
 
 def page(calendar: Practitioner, day: date, view: str) -> dict:

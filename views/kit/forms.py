@@ -200,9 +200,14 @@ class WholeNumber(Field):
 
     def process_formdata(self, valuelist: Any) -> None:
         raw = valuelist[0].strip() if valuelist else ""
-        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
+        self.data = _whole(raw)
         if raw and self.data is None:
             raise ValueError(_("Write a whole number"))
+
+
+def _whole(raw: str) -> int | None:
+    """The number, of six digits at most; None for anything else."""
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
 
 
 class Number(WholeNumber):
@@ -228,7 +233,7 @@ class Number(WholeNumber):
     def process_formdata(self, valuelist: Any) -> None:
         least, most = self._bounds
         raw = "".join(valuelist).strip()
-        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
+        self.data = _whole(raw)
         if self._may_be_empty and not raw:
             return
         if self.data is None or not least <= self.data <= most:

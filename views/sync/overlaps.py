@@ -46,10 +46,10 @@ def overlaps_of(clinic: Clinic) -> Overlaps | None:
 
 def _stands(rows: dict[int, Booking], ids: list[int]) -> bool:
     """Whether both bookings still exist and overlap."""
-    if not all(one in rows and rows[one].is_busy for one in ids):
+    if not all(one in rows for one in ids):
         return False
     one, two = (rows[one] for one in ids)
-    return one.practitioner.user_id == two.practitioner.user_id and one.span.overlaps(two.span)
+    return one.overlaps(two)
 
 
 def _pair(rows: dict[int, Booking], ids: list[int]) -> tuple[str, Side, Side]:

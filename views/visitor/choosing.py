@@ -190,7 +190,7 @@ def free(page: OnlinePage):
         return where_page(picked)
     if not picked.terms:
         return gone(page)
-    if picked.person is None and not making.is_choice(picked.service, anyone=True):
+    if picked.lacks_person:
         if len(picked.people) > 1:
             return redirect(url_for("choosing.people", name=page.name, **picked.said()))
         picked = replace(picked, person=picked.people[0])

@@ -53,7 +53,7 @@ def choose(page: OnlinePage):
     picked = Picked.of(page, request.form)
     if picked.service is None or not picked.terms:
         return choosing.gone(page)
-    if picked.person is None and not making.is_choice(picked.service, anyone=True):
+    if picked.lacks_person:
         return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
     at = given.instant(request.form.get("time", ""))
     nonce = _visit(page, ticket_of(page, picked.form))

@@ -31,9 +31,14 @@ blueprint = pages.blueprint(__name__)
 @with_page
 def show(page: OnlinePage):
     picked = Picked.of(page, request.args)
-    if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
+    if not _may_join(picked):
         return choosing.gone(page)
     return _page(picked, _wanted(picked), DetailsForm(page), secrets.token_hex(16))
+
+
+def _may_join(picked: Picked) -> bool:
+    """Whether visitors may put themselves on the list, and somebody offers the service."""
+    return bool(picked.terms) and EarlierSettings.of(picked.page.clinic).visitors_ask
 
 
 def _wanted(picked: Picked, said: MultiDict[str, str] | None = None) -> WantedForm:
@@ -83,7 +88,7 @@ def _visitor(page: OnlinePage, visit: str) -> str:
 @with_page
 def add(page: OnlinePage):
     picked, visit = Picked.of(page, request.form), request.form.get("visit", "")[:64]
-    if not picked.terms or not EarlierSettings.of(page.clinic).visitors_ask:
+    if not _may_join(picked):
         return choosing.gone(page)
     key = UUID(tickets.nonce_of(visit, page.clinic.id))
     if made := entries.made_before(page.clinic, key):

@@ -67,10 +67,15 @@ class Picked:
         return list({one.calendar.user_id: one.calendar.user for one in offered}.values())
 
     @property
+    def lacks_person(self) -> bool:
+        """Whether the service is booked with a certain person, and none is chosen."""
+        is_needed = self.service is not None and not making.is_choice(self.service, anyone=True)
+        return is_needed and self.person is None
+
+    @property
     def is_open(self) -> bool:
         """Whether the visitor must choose one of several people."""
-        is_needed = self.service is not None and not making.is_choice(self.service, anyone=True)
-        return is_needed and self.person is None and len(self.people) > 1
+        return self.lacks_person and len(self.people) > 1
 
     def said(self, **changed: object) -> dict[str, str]:
         """The words for an address, without choices that were not made."""

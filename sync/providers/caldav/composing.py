@@ -44,15 +44,9 @@ def mark_of(event: Any) -> Mark | None:
     parts = left.split(".")
     if right.endswith(DOMAIN) and len(parts) == 3:
         reference, generation, account = map(unquote, parts)
-        return _mark(unquote(right.removesuffix(DOMAIN)), reference, generation, account)
+        return Mark.read(unquote(right.removesuffix(DOMAIN)), reference, generation, account)
     told = [str(event.get(name, "")) for name in (INSTALLATION, REFERENCE, GENERATION, ACCOUNT)]
-    return _mark(*told)
-
-
-def _mark(installation: str, reference: str, generation: str, account: str) -> Mark | None:
-    if not (installation and reference and generation.isascii() and generation.isdigit()):
-        return None
-    return Mark(installation, reference, int(generation[:9]), account)
+    return Mark.read(*told)
 
 
 def written(event: Event, mark: Mark, guests: Sequence[str] = ()) -> bytes:

@@ -146,9 +146,7 @@ def to_mark(item: dict[str, Any]) -> Mark | None:
     installation, reference, generation = (
         _word(private.get(name)) for name in (INSTALLATION, REFERENCE, GENERATION)
     )
-    if not (installation and reference and generation.isascii() and generation.isdigit()):
-        return None
-    return Mark(installation, reference, int(generation[:9]), _word(private.get(ACCOUNT)))
+    return Mark.read(installation, reference, generation, _word(private.get(ACCOUNT)))
 
 
 def _word(value: object) -> str:

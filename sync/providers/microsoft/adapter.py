@@ -25,7 +25,6 @@ from sync.providers.parsing import (
     all_apart,
     all_told,
     events_and_unread,
-    identity,
     of_installation,
     reading,
 )
@@ -36,7 +35,7 @@ from . import json_batch
 from .channels import GraphChannels
 from .contents import PAGE_SIZE, GraphContents, calendar_path
 from .graph import Graph
-from .items import bounds, event_of, is_hidden, is_of_series
+from .items import bounds, event_of, is_hidden, is_of_series, with_ids
 from .shapes import (
     ACCOUNT,
     MARK,
@@ -252,11 +251,7 @@ class Microsoft:
         nameless = False
         with reading():
             for page in self._graph.pages(address, f"odata.maxpagesize={PAGE_SIZE}"):
-                items = [
-                    item
-                    for item in page["value"]
-                    if isinstance(item, dict) and identity(item.get("id"))
-                ]
+                items = with_ids(page["value"])
                 removed |= {item["id"] for item in items if "@removed" in item}
                 living |= {item["id"]: item for item in items if "@removed" not in item}
                 nameless |= len(items) < len(page["value"])

@@ -15,6 +15,7 @@ from sync.providers.values import written
 from sync.providers.writing import OF_ANY_LOOK
 
 from .graph import Graph, failure
+from .items import with_ids
 from .shapes import (
     ACCOUNT,
     EVENT_FIELDS,
@@ -253,9 +254,7 @@ class GraphContents:
                         )
                     )
                 )
-                named = [
-                    item for item in items if isinstance(item, dict) and identity(item.get("id"))
-                ]
+                named = with_ids(items)
                 ids = {
                     property_of(item, PROVISIONAL): item["id"]
                     for item in sorted(named, key=lambda item: item["id"], reverse=True)

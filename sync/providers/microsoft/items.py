@@ -1,5 +1,6 @@
 """The meaning of an item of a list or of a delta."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sync.events.event import RemoteEvent, Unread, Window
@@ -12,6 +13,11 @@ from sync.providers.values import written
 def bounds(window: Window) -> dict[str, str]:
     """The window as parameters of a list of occurrences."""
     return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
+
+
+def with_ids(items: Iterable[Any]) -> list[dict[str, Any]]:
+    """The items of a list that have an id; any other value is left out."""
+    return [item for item in items if isinstance(item, dict) and identity(item.get("id"))]
 
 
 def is_hidden(found: RemoteEvent | Unread | None) -> bool:

@@ -133,7 +133,7 @@ def events(
     bounds, kept, off = window(account), set(kept), _away(account)
     found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
     found |= _signed(account, off.within(bounds))
-    told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
+    told = delta.reported
     asked = {seen.own_mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
     asked |= {
         mapping.uid

@@ -29,10 +29,11 @@ def read_asked(reader: Reader) -> None:
     first filling.
     """
     at = scheduling.utc_now()
-    asked = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at)
     for source in list(
         reader.account.calendars.where(
-            RemoteCalendar.role == "source", RemoteCalendar.sync_token.is_null(False), asked
+            RemoteCalendar.role == "source",
+            RemoteCalendar.sync_token.is_null(False),
+            RemoteCalendar.is_due(at),
         )
     ):
         read_one(reader, source)
@@ -46,9 +47,7 @@ def _due(reader: Reader) -> list[RemoteCalendar]:
     soon = RemoteCalendar.due_at <= at + timedelta(seconds=reader.poll_seconds / 2)
     rows = reader.account.calendars.where(
         RemoteCalendar.role == "source",
-        RemoteCalendar.due_at.is_null()
-        | (RemoteCalendar.due_at <= at)
-        | (soon & RemoteCalendar.unproved_since.is_null()),
+        RemoteCalendar.is_due(at) | (soon & RemoteCalendar.unproved_since.is_null()),
     )
     return list(rows.order_by(RemoteCalendar.id))
 

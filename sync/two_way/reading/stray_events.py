@@ -46,7 +46,7 @@ PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next sear
 def note_strays(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
     """Store the strays in a pull of a calendar, inside the caller's transaction."""
     found = _by_id(account, delta.changed, calendar.is_ours)
-    told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones | delta.relisted
+    told = delta.reported | delta.relisted
     remember(account, calendar.made_id, calendar.name, found, told)
 
 
