@@ -223,7 +223,7 @@ def test_a_version_that_does_not_hold_is_asked_for(told):
                     answer.headers["ETag"] = told.format(version)
             return answer
 
-    world.http = exchange.client(transport=Weak(app=world.sandbox))
+    world.http = exchange.http_client(transport=Weak(app=world.sandbox))
     world.provider = world.opened()
     calendar = world.ours()
     world.sandbox.requests.clear()
@@ -338,7 +338,7 @@ class Partition(httpx.WSGITransport):
 
 def test_calendars_stay_the_same_when_their_host_is_another_over_night():
     there = Partition()
-    http = exchange.client(transport=there)
+    http = exchange.http_client(transport=there)
     wanted = Login("", ROBIN, SECRET, is_hosted=False)
     login = discovery.discover(http, wanted, ["https://dav.example.org/"])
 

@@ -49,7 +49,7 @@ def listed(*items, status=207):
         return httpx.Response(status, stream=httpx.ByteStream(answer))
 
     login = Login(f"https://dav.test{ME}", "robin", "x", (HOME,), is_hosted=False)
-    http = exchange.client(transport=httpx.MockTransport(handle))
+    http = exchange.http_client(transport=httpx.MockTransport(handle))
     calendars = CalDav(http, lambda stale: login.written()).calendars()
     return [(one.name, one.access, one.calendar_id) for one in calendars]
 
