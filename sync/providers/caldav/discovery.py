@@ -47,8 +47,8 @@ NOT_HERE = "not_caldav"  # no calendar server was found at the address
 def discover(http: HttpClient, wanted: Login, beginnings: Iterable[str]) -> Login:
     """The login completed with the account's details. The password is tried at the first address
     that asks for one, and nowhere else after a refusal. Raises WrongPassword, Misaddressed,
-    NoMailbox (no calendars), and other errors; Forbidden if the password is right but not one
-    for programs.
+    NoMailbox (no calendars), and other errors; WrongPassword also if the password is right but not
+    one for programs, which iCloud says by 403.
     """
     trouble: ProviderError = Unavailable(NOT_HERE)
     for url in beginnings:
@@ -69,6 +69,8 @@ def _meant(trouble: ProviderError) -> ProviderError:
     """The error for the typed address that follows from the last trouble."""
     if trouble.status in (400, 404, 405, 410, 501):
         return NoServer(NOT_HERE)
+    if isinstance(trouble, Forbidden):
+        return WrongPassword("not_for_programs", trouble.status)
     kind = OF_THE_ADDRESS.get(trouble.reason)
     return kind(trouble.reason) if kind else trouble
 

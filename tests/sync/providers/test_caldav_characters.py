@@ -98,6 +98,21 @@ def test_discovery_finds_the_server_and_reports_a_wrong_password(world):
         world.discovered("wrong")
 
 
+def test_the_right_password_of_the_wrong_kind_is_told_as_a_wrong_one():
+    asked = []
+
+    def refuse(request):
+        asked.append(request.url.host)
+        return httpx.Response(403, stream=httpx.ByteStream(b""))
+
+    http = exchange.http_client(transport=httpx.MockTransport(refuse))
+    way = CalDavSignIn(known_servers.SERVICES["apple"])
+    begun = way.written("", "robin@icloud.com", SECRET, "UTC")
+    with pytest.raises(WrongPassword):
+        way.completed(http, begun)
+    assert asked == ["caldav.icloud.com"]
+
+
 def test_what_is_read_is_the_truth_whatever_happens_outside(world):
     """Changes at random; a deletion that a server never tells is noticed within a day."""
     draw = random.Random(7)
