@@ -316,8 +316,8 @@ def _show_error(error: Exception):
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     if faults.is_visitor():
         return faults.show(status)
-    said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: not our fault
-    heading, advice = _GONE if (status, request.method) == (404, "POST") else said
+    words = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: not our fault
+    heading, advice = _GONE if (status, request.method) == (404, "POST") else words
     if isinstance(error, CalendarClosed):
         heading, advice = error.heading, error.advice
     try:

@@ -34,8 +34,8 @@ def _(message: str, /, **values: object) -> str:
 
 def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
     """The sentence for so many; `{count}` in it is the number, with commas from 1,000 on."""
-    said = translations.get().ngettext(one, many, count)
-    return _filled(said, {"count": f"{count:,}", **values})
+    phrase = translations.get().ngettext(one, many, count)
+    return _filled(phrase, {"count": f"{count:,}", **values})
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:

@@ -34,9 +34,9 @@ class Seldom:
                 return reference
             reference = secrets.token_hex(4)
             self._told[fault] = reference, at, 0
-        log, said = self._log, line % (values | {"reference": reference})
+        log, sentence = self._log, line % (values | {"reference": reference})
         if others:
-            log.log(level, "%s (%d more since the line before)", said, others)
+            log.log(level, "%s (%d more since the line before)", sentence, others)
         else:
-            log.log(level, "%s", said)
+            log.log(level, "%s", sentence)
         return reference

@@ -39,8 +39,8 @@ def render(letter: Letter) -> Text | None:
 
 def _region(letter: Letter) -> region.Region | None:
     """The region for dates in it: the reader's, else the clinic's."""
-    told: User | Clinic | None = loading.recipient(letter) or letter.clinic
-    return told.region if told else None
+    addressee: User | Clinic | None = loading.recipient(letter) or letter.clinic
+    return addressee.region if addressee else None
 
 
 def _one_time_token(letter: Letter) -> Text | None:

@@ -75,14 +75,14 @@ def _write_for(
         )
     )
     found = list(rows)
-    told = _told([row.id for row in found])
+    reminded = _told([row.id for row in found])
 
     def write(row: Booking) -> None:
         client, its_rule = row.patient, _rule(settings, row, at)
         if client is None or its_rule is None:
             return
         rule, due_at = its_rule
-        if max(row.created_at, told.get(row.id, row.created_at)) >= due_at:
+        if max(row.created_at, reminded.get(row.id, row.created_at)) >= due_at:
             return
         due_at = max(due_at, at)
         if by_mail and client.email and settings.writes_about(row):

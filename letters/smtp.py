@@ -251,5 +251,5 @@ def _answered(
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", plain)
     word = f"{code} {enhanced[0]}" if enhanced else str(code)
-    said = f"{code} {one_line(plain)}"[:MOST_OF_ANSWER]
-    return LetterRefused(word, is_final, is_server, answer=said)
+    answer_line = f"{code} {one_line(plain)}"[:MOST_OF_ANSWER]
+    return LetterRefused(word, is_final, is_server, answer=answer_line)

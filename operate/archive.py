@@ -51,8 +51,8 @@ def about(file: Path) -> Mapping[str, Any]:
     """The backup's description of itself. Raises Damaged."""
     try:
         with tarfile.open(file) as archive:
-            said = archive.extractfile("about.json")
-            found = json.loads(said.read(100_000)) if said else None
+            member = archive.extractfile("about.json")
+            found = json.loads(member.read(100_000)) if member else None
     except (*_DAMAGES, KeyError, ValueError, OSError):
         raise Damaged from None
     if not isinstance(found, dict):

@@ -57,12 +57,14 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
                 )
             ),
         )
-    said = ""
+    sentence = ""
     if real:
-        is_well, said = _registrable(settings.base_url, [registry.row_of(kind) for kind in real])
-        yield is_well, said
+        is_well, sentence = _registrable(
+            settings.base_url, [registry.row_of(kind) for kind in real]
+        )
+        yield is_well, sentence
         yield _live(settings)
-    yield from (finding for finding in _not_set_up(settings) if finding[1] != said)
+    yield from (finding for finding in _not_set_up(settings) if finding[1] != sentence)
     yield from _accounts()
 
 

@@ -84,15 +84,15 @@ def guard(keys: Sequence[str]) -> None:
 
     A process may start before its database answers; the key can only be compared once it does.
     """
-    told = False
+    has_warned = False
 
     def compare() -> bool:
-        nonlocal told
+        nonlocal has_warned
         found = state(keys)
         if found != "another":
             return found != "new"  # another machine may bring a clinic, and its key, later
-        if not told:
-            told = True
+        if not has_warned:
+            has_warned = True
             say(OF_ANOTHER)
         raise WrongKey("unable to open database: it was used with another secret key")
 

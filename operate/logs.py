@@ -18,15 +18,15 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
-        said = {
+        fields = {
             "time": at.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info and record.exc_info[0]:
-            said["error"] = record.exc_info[0].__name__
-        return json.dumps(said, ensure_ascii=False)
+            fields["error"] = record.exc_info[0].__name__
+        return json.dumps(fields, ensure_ascii=False)
 
 
 def set_up(as_json: bool) -> None:

@@ -207,11 +207,11 @@ def _output(tool: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _sentence(tool: str, said: str) -> str:
+def _sentence(tool: str, output: str) -> str:
     """Why a tool refused. For two versions that do not fit together it says which one to
     install.
     """
-    versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", said)
+    versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", output)
     if versions:
         return _(
             "pg_dump here is version {here}, the server's is {there}. Install"
@@ -219,9 +219,9 @@ def _sentence(tool: str, said: str) -> str:
             here=versions[2],
             there=versions[1],
         )
-    if "unsupported version" in said:
+    if "unsupported version" in output:
         return _("{tool} here is too old for this backup. {client}", tool=tool, client=_CLIENT)
-    lines = [line for line in said.strip().splitlines() if line]
+    lines = [line for line in output.strip().splitlines() if line]
     faults = [line for line in lines if re.search(r"\b(error|fatal|ERROR|FATAL):", line)]
     why = next(iter(faults or lines), _("it did not say why"))
     return _("{tool} refused: {why}", tool=tool, why=re.sub(r"^psql:[^:]*:[0-9]+: ", "", why))

@@ -132,11 +132,11 @@ def _part(words: list[str], listening: socket.socket | None) -> ProcessPart:
     """A command of ours that reports when it is ready; the web gets the listening socket
     from us.
     """
-    said = Ready()
+    ready_sign = Ready()
     program = [sys.executable if word == "python" else word for word in words]
 
     def begin() -> subprocess.Popen:
-        with said.theirs() as ready:
+        with ready_sign.theirs() as ready:
             inherited = {
                 "--ready-fd": ready.fileno(),
                 **({"--listen-fd": listening.fileno()} if listening else {}),
@@ -145,8 +145,8 @@ def _part(words: list[str], listening: socket.socket | None) -> ProcessPart:
             return begin_child([*program, *options], pass_fds=tuple(inherited.values()))
 
     if not listening:
-        return ProcessPart(begin, said, gives_signs=True)
-    return ProcessPart(begin, said, longest_pause=1.0, gives_signs=True, replaced=_let_go)
+        return ProcessPart(begin, ready_sign, gives_signs=True)
+    return ProcessPart(begin, ready_sign, longest_pause=1.0, gives_signs=True, replaced=_let_go)
 
 
 @contextmanager

@@ -121,15 +121,15 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
     """One process, on a core of its own: its threads then pass Python's lock among them at little
     cost (Linux).
     """
-    said = Ready()
+    ready_sign = Ready()
 
     def begin() -> _Process:
-        with said.theirs() as ready:
+        with ready_sign.theirs() as ready:
             child = _Process(target=_answer, args=(listening, core, ready, os.getpid(), above))
             child.start()
         return child
 
-    return ProcessPart(begin, said, longest_pause=1.0, gives_signs=True)
+    return ProcessPart(begin, ready_sign, longest_pause=1.0, gives_signs=True)
 
 
 def _allow_files() -> None:

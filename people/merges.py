@@ -65,8 +65,8 @@ class ClientMerge(Base):
 
 def differences(kept: Patient, gone: Patient) -> list[str]:
     """The choices for a person: values that both records have, and that differ."""
-    said = {name: (_said(kept, name), _said(gone, name)) for name in CHOICES}
-    return [name for name, (ours, theirs) in said.items() if theirs and ours and ours != theirs]
+    values = {name: (_said(kept, name), _said(gone, name)) for name in CHOICES}
+    return [name for name, (ours, theirs) in values.items() if theirs and ours and ours != theirs]
 
 
 def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:

@@ -293,6 +293,32 @@ def test_a_function_is_named_after_what_it_asks_finds_or_checks():
     assert found == []
 
 
+def test_a_variable_says_more_than_that_something_was_said():
+    """It is a sentence, a name, an answer, what a provider reported; a key or a column may stay."""
+    found = [
+        f"{path.relative_to(TOP)}: {name}"
+        for path in PROGRAMS
+        for node in nodes(path)
+        for name in [
+            node.arg
+            if isinstance(node, ast.arg)
+            else node.id
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            else ""
+        ]
+        if name in {"said", "told"} and not is_column(path, node)
+    ]
+    assert found == []
+
+
+def is_column(path: Path, node: ast.AST) -> bool:
+    """Whether a name stands for a field of a class: it is stored, or given by that name."""
+    lines = [line for kind in nodes(path) if isinstance(kind, ast.ClassDef) for line in kind.body]
+    return any(
+        node in (getattr(line, "target", None), *getattr(line, "targets", ())) for line in lines
+    )
+
+
 def test_a_file_name_stands_for_one_thing():
     """It may come again as a part that each provider has, and once in views: the page about it."""
     places: dict[str, list[str]] = {}

@@ -151,11 +151,11 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: 
     for booking, was in changes:
         now = ClientFacts.of(booking)
         for client in _clients(now, was):
-            told = was if was is None or was.client == client else None
-            kind = due(told, now, bool(booking.online), client)
+            before = was if was is None or was.client == client else None
+            kind = due(before, now, bool(booking.online), client)
             ends_at = was.ends_at if kind == "cancelled" and was else now.ends_at
             if kind and ends_at > at:
-                due_to.setdefault(client, []).append((booking, told))
+                due_to.setdefault(client, []).append((booking, before))
                 kinds[client, booking.id] = kind
     if not due_to:
         return
@@ -288,9 +288,9 @@ def what(
     found = []
     rows = _rows(letter)
     for booking in bookings:
-        told = of_booking(booking, letter.kind)
-        records = _records(told, client)
-        others = [one for one in told if one.detail["client"] in records and one.id != letter.id]
+        related = of_booking(booking, letter.kind)
+        records = _records(related, client)
+        others = [one for one in related if one.detail["client"] in records and one.id != letter.id]
         if any(one.id > letter.id for one in others):
             continue
         sure, unsure = _known(rows[booking.id], others, booking.id)

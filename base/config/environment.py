@@ -65,15 +65,17 @@ def environment() -> Mapping[str, str]:
         for line in lines
         if "=" in line and not line.lstrip().startswith(("#", ";"))
     ]
-    said = {
+    given = {
         name.strip(): _unquoted(value.strip())
         for name, value in pairs
         if name.strip().startswith(ours())
     }
     # the process's value wins in either form: NAME over the file's NAME_FILE, and vice versa
     typed = {name.removesuffix("_FILE") for name in os.environ}
-    said = {name: value for name, value in said.items() if name.removesuffix("_FILE") not in typed}
-    return {**said, **os.environ}
+    given = {
+        name: value for name, value in given.items() if name.removesuffix("_FILE") not in typed
+    }
+    return {**given, **os.environ}
 
 
 def _unquoted(value: str) -> str:

@@ -251,14 +251,14 @@ def _why(error: Exception) -> str:
 
 def _body(answer: httpx.Response, largest_octets: int, ends_at: float) -> bytes:
     """The content of an answer, unpacked and counted piece by piece. Raises RequestFailed."""
-    told = bytearray()
+    received = bytearray()
     for piece in _unpacked(answer):
-        told += piece
-        if len(told) > largest_octets:
+        received += piece
+        if len(received) > largest_octets:
             raise RequestFailed("large", status=answer.status_code)
         if time.monotonic() > ends_at:
             raise RequestFailed("slow")
-    return bytes(told)
+    return bytes(received)
 
 
 def _unpacked(answer: httpx.Response) -> Iterator[bytes]:

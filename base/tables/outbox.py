@@ -235,11 +235,11 @@ class Letter(Base):
         """
         return self._set(leased_until=at + LEASE)
 
-    def sent(self, at: datetime, said: str = "") -> None:
-        """Note that the server accepted it. `said`: the kind that the letter had when
+    def sent(self, at: datetime, final_kind: str = "") -> None:
+        """Note that the server accepted it. `final_kind`: the kind that the letter had when
         it was sent.
         """
-        more = {"detail": {**self.detail, "said": said}} if said else {}
+        more = {"detail": {**self.detail, "said": final_kind}} if final_kind else {}
         self._end("sent", at, "", **more)
 
     def drop(self, at: datetime) -> None:

@@ -118,8 +118,8 @@ class WaitingEntry(Base):
         if client is not None:
             client = client.record_in_use if client.merged_into_id else client
             return Contact(client.name, client.email, client.phone, client)
-        said = json.loads(vault.unseal(self.sealed)) if self.sealed else {}
-        return Contact(*(said.get(name, "") for name in ("name", "email", "phone")))
+        stored = json.loads(vault.unseal(self.sealed)) if self.sealed else {}
+        return Contact(*(stored.get(name, "") for name in ("name", "email", "phone")))
 
     @property
     def said(self) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
     if settings.mode == "hand" or not new:
         return
     busy = {one.entry_id for one in _open(clinic)}
-    told, held = _told_before(clinic), holds.held_of_others(sight.people, None)
+    offered_before, held = _told_before(clinic), holds.held_of_others(sight.people, None)
     fresh: dict[tuple[int, datetime, datetime], EarlierOffer] = {}
 
     def offer_to(entry: WaitingEntry) -> None:
@@ -116,7 +116,7 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
             return
         shared = fresh if settings.mode == "all" else {}
         free = matching.unheld(new[entry.id], entry, held)
-        chances = _in_order(entry, online, new[entry.id], free, shared, told[entry.id])
+        chances = _in_order(entry, online, new[entry.id], free, shared, offered_before[entry.id])
         if not chances or not offering.is_mailed(entry):
             return
         for chance in chances:
@@ -194,7 +194,7 @@ def _in_order(
     new: Sequence[Chance],
     free: Sequence[Chance],
     shared: Collection[tuple[int, datetime, datetime]],
-    told: Sequence[OfferedTime],
+    offered_before: Sequence[OfferedTime],
 ) -> list[Chance]:
     """The times that may be offered to an entry now, in the same order as `new`. They are held by
     nobody (`free`) or offered to others already (`shared`), and were never offered to this entry.
@@ -206,7 +206,7 @@ def _in_order(
         for one in new
         if (one in free or (one.calendar.id, one.starts_at, one.ends_at) in shared)
         and one.starts_at - notice - at >= LEAST
-        and not any(one.overlaps(*of) for of in told)
+        and not any(one.overlaps(*of) for of in offered_before)
     ]
 
 
@@ -226,6 +226,6 @@ def _told_before(clinic: Clinic) -> dict[int, list[OfferedTime]]:
         )
     )
     found: dict[int, list[OfferedTime]] = defaultdict(list)
-    for entry, *told in tuples(query):
-        found[entry].append(tuple(told))
+    for entry, *time_of_it in tuples(query):
+        found[entry].append(tuple(time_of_it))
     return found

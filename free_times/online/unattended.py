@@ -104,10 +104,10 @@ def _tell(hold: Hold, kept: dict[str, Any]) -> None:
     visitor opens the page again.
     """
     made = _moved(kept) if "move" in kept else None
-    said = {"to": kept.get("details", {}).get("email", ""), "visitor": hold.visitor}
+    recipient = {"to": kept.get("details", {}).get("email", ""), "visitor": hold.visitor}
     if made is not None:
         client = made.booking.patient
-        said = {"to": client.email if client else "", "stays": made.booking}
+        recipient = {"to": client.email if client else "", "stays": made.booking}
     with database.atomic():
         hold.clinic.lock()
         if holds.stop_asking(hold):
@@ -118,5 +118,5 @@ def _tell(hold: Hold, kept: dict[str, Any]) -> None:
                 hold.starts_at,
                 about,
                 pressed_at=hold.asked_at,
-                **said,
+                **recipient,
             )

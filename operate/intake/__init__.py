@@ -138,8 +138,8 @@ def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Im
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
-    said = ColumnMeaning.of(clinic, kind, sheet.preset)
-    choices = {"columns": {key: said[key] for key in keys(sheet.header) if key in said}}
+    known = ColumnMeaning.of(clinic, kind, sheet.preset)
+    choices = {"columns": {key: known[key] for key in keys(sheet.header) if key in known}}
     if len(text) <= _AT_ONCE:
         sheet = open_sheet(kind, text, guessed, choices)
     try:
@@ -164,7 +164,7 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
     """The meanings of the columns of this file: from the clinic's earlier answers, and from
     HEADING=COLUMN as given now. Raises UnreadableFile for an unknown column.
     """
-    said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
+    known = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
         heading, __, meaning = one.rpartition("=")
         if meaning not in ("", *(column.name for column in COLUMNS[kind])):
@@ -175,8 +175,8 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
                     column=", ".join(column.name for column in COLUMNS[kind]),
                 )
             )
-        said |= dict.fromkeys(keys([heading]), meaning)
-    return said
+        known |= dict.fromkeys(keys([heading]), meaning)
+    return known
 
 
 def _ask(row: Import, sheet: Sheet) -> bool:

@@ -90,9 +90,9 @@ def _readings(raw: str) -> dict[str, str]:
             day = moments.when(raw, order).date
         except moments.NoValue:
             continue
-        said = day_names.plain(day)
-        if said not in found.values():
-            found[order] = said
+        words = day_names.plain(day)
+        if words not in found.values():
+            found[order] = words
     return found
 
 

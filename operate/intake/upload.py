@@ -35,7 +35,7 @@ class ColumnMeaning(Base):
     @classmethod
     def of(cls, clinic: Clinic, kind: str, program: str = "") -> dict[str, str]:
         """The meanings that the clinic gave to the headings of such files, by heading."""
-        said = (
+        pairs = (
             cls.select(cls.heading, cls.meaning)
             .where(cls.clinic == clinic, cls.kind == kind)
             .limit(2000)
@@ -43,7 +43,7 @@ class ColumnMeaning(Base):
         )
         return {
             heading.partition("/")[2] or heading: meaning
-            for heading, meaning in said
+            for heading, meaning in pairs
             if heading.rpartition("/")[0] == program
         }
 

@@ -82,11 +82,11 @@ def _keep(
     row = row or RemoteCalendar(
         clinic=account.clinic_id, account=account, role="listed", calendar_id=calendar.calendar_id
     )
-    told = calendar.name[:300]
+    given = calendar.name[:300]
     if row.told_name is not None:
-        row.told_name = told or row.told_name
+        row.told_name = given or row.told_name
     else:
-        row.name = told or row.name or "Calendar"
+        row.name = given or row.name or "Calendar"
     row.access = calendar.access
     row.is_primary = calendar.is_primary
     row.zone_name = calendar.zone_name[:60] or row.zone_name

@@ -31,20 +31,20 @@ class Words:
     notes: str = ""
 
 
-def reveals(said: Face, words: Words, policy: Policy) -> bool:
+def reveals(shown: Face, words: Words, policy: Policy) -> bool:
     """Whether a text shows words of an existing booking that the policy does not show. Words that a
     person added outside do not count.
     """
     blocks = () if policy.hide_sensitive else policy.title.split()
     details = () if policy.hide_sensitive else policy.details.split()
-    shown = policy.identifier if "{client}" in blocks else "none"
+    identifier = policy.identifier if "{client}" in blocks else "none"
     names = [client_label(one, *_names(words)) for one in IDENTIFIERS]
-    rank = IDENTIFIERS.index(shown)
+    rank = IDENTIFIERS.index(identifier)
     secret = {*names[rank + 1 :]} - {names[rank]}
     secret |= set() if "{service}" in blocks else {words.service}
     secret |= set() if "rate" in details else {words.rate}
     secret |= set() if "notes" in details else set(words.notes.splitlines())
-    text = _tidy(f"{said.title}\n{said.description}")
+    text = _tidy(f"{shown.title}\n{shown.description}")
     return any(_says(text, _tidy(one)) for one in secret)
 
 
@@ -56,22 +56,22 @@ def _says(text: str, word: str) -> bool:
     return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def could_be(said: Face, policy: Policy, names: Collection[str]) -> bool:
+def could_be(shown: Face, policy: Policy, names: Collection[str]) -> bool:
     """Whether a text could be that of some booking under the policy. `names`: the names of the
     services (if titles contain them), organisations and people.
     """
     if policy.hide_sensitive:
-        return said.title.strip() == BUSY.title and not said.description.strip()
+        return shown.title.strip() == BUSY.title and not shown.description.strip()
     others = [
         part
-        for part in map(str.strip, said.title.split("·"))
+        for part in map(str.strip, shown.title.split("·"))
         if part and part not in names and part != BUSY.title
     ]
     is_client = "{client}" in policy.title.split() and len(others) == 1
     if others and not (is_client and _may_name(others[0], policy.identifier)):
         return False
     return "notes" in policy.details.split() or all(
-        _may_describe(line.strip(), policy, names) for line in said.description.splitlines()
+        _may_describe(line.strip(), policy, names) for line in shown.description.splitlines()
     )
 
 

@@ -98,10 +98,10 @@ def _answer(content: bytes) -> CallAnswer | None:
         return None
     if not status or not isinstance(value, dict):
         return None
-    told = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
+    fields = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
     # the first of two with the same number counts; the answer may contain any octets
     named = {
         name.lower().encode(errors="replace"): str(text).encode(errors="replace")
-        for name, text in told[::-1]
+        for name, text in fields[::-1]
     }
     return CallAnswer(int(status[1]), value, httpx.Headers(named))

@@ -54,20 +54,20 @@ def request(http: HttpClient, method: str, url: str, **parts: Any) -> httpx.Resp
     """The answer, whatever its status. Raises Unavailable when the provider was not reached;
     Unanswered when it may have been, or when its answer is too slow or has no end.
     """
-    ends_at, told = time.monotonic() + http.longest_seconds, bytearray()
+    ends_at, received = time.monotonic() + http.longest_seconds, bytearray()
     try:
         with until(ends_at), http.stream(method, url, **parts) as answer:
             if "," in answer.headers.get("Content-Encoding", ""):
                 raise Unanswered("packed twice")  # a few octets could be unpacked to gigabytes
             for some in answer.iter_bytes():
-                told += some
-                if time.monotonic() > ends_at or len(told) > LARGEST_OCTETS:
+                received += some
+                if time.monotonic() > ends_at or len(received) > LARGEST_OCTETS:
                     raise Unanswered("endless answer")
         headers = [
             (name, value) for name, value in answer.headers.multi_items() if name not in OF_THE_LINE
         ]
         return httpx.Response(
-            answer.status_code, headers=headers, content=bytes(told), request=answer.request
+            answer.status_code, headers=headers, content=bytes(received), request=answer.request
         )
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unavailable(type(error).__name__) from None

@@ -33,11 +33,11 @@ def whose(account: Account, is_own: bool = True) -> str:
     """
     all_of_them = _siblings(account)
     whole = next((one for one in all_of_them if one.id == account.id), account)
-    said = _plain(whole, is_own)
-    equal = [one.id for one in all_of_them if _plain(one, is_own) == said]
+    mine = _plain(whole, is_own)
+    equal = [one.id for one in all_of_them if _plain(one, is_own) == mine]
     if len(equal) < 2:
-        return said
-    return _("{account}, no. {number}", account=said, number=sorted(equal).index(account.id) + 1)
+        return mine
+    return _("{account}, no. {number}", account=mine, number=sorted(equal).index(account.id) + 1)
 
 
 def know(accounts: Iterable[Account]) -> None:

@@ -137,7 +137,7 @@ def give_name(calendar: RemoteCalendar, actor: User, name: str) -> None:
     """Call the calendar by a name of its person's own; "": again by the one that the provider
     tells.
     """
-    told = calendar.name if calendar.told_name is None else calendar.told_name
-    calendar.name, calendar.told_name = (name, told) if name else (told, None)
+    providers_name = calendar.name if calendar.told_name is None else calendar.told_name
+    calendar.name, calendar.told_name = (name, providers_name) if name else (providers_name, None)
     calendar.save(only=[RemoteCalendar.name, RemoteCalendar.told_name])
     AuditEntry.note(calendar.clinic, actor, "source.named", calendar, account=calendar.account_id)

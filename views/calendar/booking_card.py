@@ -146,15 +146,15 @@ def _told(
         first_day(booking),
         columns.shows_titles(booking.practitioner),
     )
-    told = [
+    sentences = [
         (row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower())
         for row in others
     ]
-    told += [
+    sentences += [
         (columns.off_title(stretch), display.brief(stretch, zone, day), _("time off"))
         for stretch in off
     ]
-    return told + [
+    return sentences + [
         (
             columns.external_title(event, is_own),
             display.brief(event, zone, day),
@@ -253,7 +253,7 @@ def say_answered(booking: Booking) -> None:
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
     """A history entry as a sentence: the action, who did it, and when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
-    said = {
+    sentence = {
         "made": _("Booked"),
         "changed": _("Changed"),
         "undone": _("Last change taken back"),
@@ -262,7 +262,7 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
         was, now = (
             datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now")
         )
-        said = (
+        sentence = (
             _("Moved")
             if was is None
             else _("Moved from {was} to {now}", was=_short(was, zone), now=_short(now, zone))
@@ -271,19 +271,19 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
         )
     if "from" in detail:
         start, end = (calendars.get(detail[side], _("a calendar")) for side in ("from", "to"))
-        said = (
+        sentence = (
             _("Given from {start} to {end}", start=start, end=end)
             if verb == "given"
-            else _("{said}, given from {start} to {end}", said=said, start=start, end=end)
+            else _("{said}, given from {start} to {end}", said=sentence, start=start, end=end)
         )
     if fields := history.field_words(detail):
-        said += f" ({fields})" if verb == "changed" else _(", changed {fields}", fields=fields)
+        sentence += f" ({fields})" if verb == "changed" else _(", changed {fields}", fields=fields)
     if verb in ("moved", "changed", "given") and detail.get("status"):
-        said += _(", now {status}", status=display.STATUS_NAMES[detail["status"]].lower())
+        sentence += _(", now {status}", status=display.STATUS_NAMES[detail["status"]].lower())
     if detail.get("count", 1) > 1:
-        said += _(", with {count} more of the series", count=detail["count"] - 1)
+        sentence += _(", with {count} more of the series", count=detail["count"] - 1)
     return (
-        said + (_(", with its series") if entry.part_of else ""),
+        sentence + (_(", with its series") if entry.part_of else ""),
         entry.user.name if entry.user else "Kalends",
         display.moment(entry.at, zone),
     )

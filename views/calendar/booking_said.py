@@ -34,15 +34,15 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
     sentence = paragraph(f"{done}: {when(first)}{many}.", client)
     undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
     flash({"text": sentence, **undo} if rows.entry else sentence)
-    if said := booking_words.left_alone(rows):
-        flash(" ".join(said), "warning")
+    if remark := booking_words.left_alone(rows):
+        flash(" ".join(remark), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
     placed = rows if are_placed else rows[:1]
     own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
     at = _(" at {venue}", venue=form.practitioner.venue.name)
-    if said := own and booking_words.outside_hours(form.practitioner, own, at):
-        flash(said, "warning")
+    if remark := own and booking_words.outside_hours(form.practitioner, own, at):
+        flash(remark, "warning")
     if are_placed:
         held.say(rows)
 

@@ -41,7 +41,7 @@ _KEPT = {
 
 def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
     """A sentence for each reason why bookings were left unchanged."""
-    said = [
+    sentences = [
         _KEPT[why][count > 1].format(
             count=count, delivered=display.STATUS_NAMES["delivered"].lower()
         )
@@ -49,14 +49,14 @@ def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
     ]
     if changed.skipped:
         times = [display.from_to(clash.span, clash.calendar.zone) for clash in changed.skipped]
-        said.append(
+        sentences.append(
             _(
                 "{skipped}, because the time is taken: {some}.",
                 skipped=skipped,
                 some=display.some(times),
             )
         )
-    return said
+    return sentences
 
 
 def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Span]:

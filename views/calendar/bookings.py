@@ -260,8 +260,8 @@ def set_status(booking_id: int):
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
     if changed:
         now, before = display.STATUS_NAMES[booking.status], display.STATUS_NAMES[was].lower()
-        said = _("{status}: {when}. It was {was}.", status=now, when=when(booking), was=before)
-        booking_said.undoable(booking, changed, said)
+        sentence = _("{status}: {when}. It was {was}.", status=now, when=when(booking), was=before)
+        booking_said.undoable(booking, changed, sentence)
     return htmx.done(_stay(booking))
 
 

@@ -145,5 +145,7 @@ def digest(*records: Patient) -> str:
     """A hash of the content of both records, to notice a change meanwhile. It cannot be reversed,
     and the page shows the content anyway.
     """
-    said = repr([[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records])
-    return hashlib.sha256(said.encode()).hexdigest()
+    contents = repr(
+        [[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records]
+    )
+    return hashlib.sha256(contents.encode()).hexdigest()

@@ -109,9 +109,9 @@ def _say_moved(booking: Booking, moved: _Moved) -> None:
     was, span = moved.was, moved.span
     is_moved = span.starts_at != was.starts_at or span.duration == was.duration
     when = booking_card.when(booking)
-    said = _("Moved: {when}.", when=when) if is_moved else _("Changed: {when}.", when=when)
+    sentence = _("Moved: {when}.", when=when) if is_moved else _("Changed: {when}.", when=when)
     undo = url_for("moves.undo", booking_id=booking.id)
-    flash({"text": said, "undo": undo, "change": moved.changed.entry})
+    flash({"text": sentence, "undo": undo, "change": moved.changed.entry})
 
 
 @blueprint.post("/<int:booking_id>/move/undo")
@@ -181,10 +181,10 @@ def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
     wish = {"calendar": there.id, "day": starts.date().isoformat()}
     wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
     if filled == span:
-        said = _("Nothing is saved yet: choose another time, or save it in this form.")
+        sentence = _("Nothing is saved yet: choose another time, or save it in this form.")
     else:  # longer than a day, or in an hour that comes twice: two times of day cannot express that
-        said, wish = _("The booking was not changed: set its time in this form."), {}
-    flash(f"{why} {said}", "warning")
+        sentence, wish = _("The booking was not changed: set its time in this form."), {}
+    flash(f"{why} {sentence}", "warning")
     return htmx.done(url_for("bookings.edit", booking_id=booking.id, **wish))
 
 

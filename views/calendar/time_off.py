@@ -70,13 +70,13 @@ def create():
         return _show(form, 422)
     rows = TimeOff.add_all(form.practitioner.user, current_user, form.form_key, form.every())
     if gone := [row for row in rows if row.removed_at]:  # the form was sent once more
-        said = "; ".join(words(row) for row in gone)
-        again = _("{said} was saved with this form before, and deleted since.", said=said)
+        spans = "; ".join(words(row) for row in gone)
+        again = _("{said} was saved with this form before, and deleted since.", said=spans)
         flash(paragraph(again, _("To block it again, open a new form.")), "warning")
         return htmx.done(_back(form.practitioner, rows[0].first_on))
-    said = "; ".join(words(row) for row in rows)
+    spans = "; ".join(words(row) for row in rows)
     flash(
-        {"text": _("Blocked: {said}.", said=said), "undo": _undo(rows[0], "delete", also=rows[1:])}
+        {"text": _("Blocked: {said}.", said=spans), "undo": _undo(rows[0], "delete", also=rows[1:])}
     )
     held.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, rows[0].first_on))
@@ -120,13 +120,16 @@ def delete(off_id: int):
     for other in _also():
         other.remove(current_user)
     row.remove(current_user, one)
-    said = (
+    sentence = (
         _("{kind} on {day}", kind=display.OFF_NAMES[row.kind], day=display.day(one))
         if one
         else words(row)
     )
     flash(
-        {"text": _("Deleted: {said}.", said=said), "undo": _undo(row, "bring_back", one, _also())}
+        {
+            "text": _("Deleted: {said}.", said=sentence),
+            "undo": _undo(row, "bring_back", one, _also()),
+        }
     )
     return htmx.done(_back(calendar, on or row.first_on))
 

@@ -198,12 +198,12 @@ def offer(entry_id: int):
     try:
         offering.make(entry, _chance(entry), minutes, current_user)
     except AtNight:
-        said = _(
+        sentence = _(
             "Nothing was sent: offers go out from {first} to {last} at the venue.",
             first=region.clock(MORNING),
             last=region.clock(EVENING),
         )
-        flash(said, "warning")
+        flash(sentence, "warning")
     except CannotOffer:
         flash(_("Nothing was sent: the client has an offer already, or no e-mail."), "warning")
     except offering.SlotTaken:
@@ -296,8 +296,8 @@ def _waits(client: Patient):
     return htmx.done(url_for("waiting_list.index"))
 
 
-def _of_booking(booking: Booking, entry: WaitingEntry | None, said=None) -> EntryForm:
-    form = EntryForm(offering_service(booking.service), None, entry, said)
+def _of_booking(booking: Booking, entry: WaitingEntry | None, typed=None) -> EntryForm:
+    form = EntryForm(offering_service(booking.service), None, entry, typed)
     del form.service
     return form
 
@@ -348,14 +348,14 @@ def _no_service():
     return htmx.done(url_for("services.index"))
 
 
-def _of_client(asked: Mapping[str, str], said=None) -> EntryForm | None:
+def _of_client(asked: Mapping[str, str], typed=None) -> EntryForm | None:
     """The form for the service that was asked for, or the first one; None if there is none."""
     services = list(Service.listed(access.clinic()))
     chosen = [one for one in services if str(one.id) == asked.get("service")]
     if not services:
         return None
     service = (chosen or services)[0]
-    form = EntryForm(offering_service(service), None, None, said)
+    form = EntryForm(offering_service(service), None, None, typed)
     form.service.choices = [(str(one.id), one.name) for one in services]
     form.service.data = str(service.id)
     return form

@@ -93,12 +93,12 @@ def _answers(form: WhyForm) -> dict:
             one.calendar.id: found
             for one, found in zip(by_clients, reasons[len(asked) :], strict=True)
         }
-        for wish, said in zip(asked, reasons[: len(asked)], strict=True):
+        for wish, reason in zip(asked, reasons[: len(asked)], strict=True):
             own = theirs.get(wish.calendar.id)
             said_online = why_words.online(
-                own, said, wish, form.day.data, bool(online), held[wish.calendar.user_id]
+                own, reason, wish, form.day.data, bool(online), held[wish.calendar.user_id]
             )
-            found[wish.calendar.id] = _answer(wish, at, odd, said, said_online, form)
+            found[wish.calendar.id] = _answer(wish, at, odd, reason, said_online, form)
     return {
         "answers": [found[wish.calendar.id] for wish in wishes[:MOST]],
         "nobody": not wishes,
@@ -128,10 +128,10 @@ def _answer(
     form: WhyForm,
 ) -> WhyAnswer:
     zone, day = wish.calendar.zone, form.day.data
-    said = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
+    sentences = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
     is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
     if odd == "gap":
-        said = [
+        sentences = [
             (
                 _(
                     "{at} does not exist that day: the clocks skip it.",
@@ -151,7 +151,9 @@ def _answer(
         **{"from": f"{local:%H:%M}"},
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
-    return WhyAnswer(name, f"{start}–{end}", url, is_free, said, [] if odd == "gap" else online)
+    return WhyAnswer(
+        name, f"{start}–{end}", url, is_free, sentences, [] if odd == "gap" else online
+    )
 
 
 def _place(reason: Reason) -> str:

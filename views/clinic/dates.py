@@ -126,8 +126,8 @@ def update(row_id: int):
 def remove(row_id: int):
     row, owner = _row(row_id)
     day, entry = row.day, row.remove(current_user)
-    said = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
-    flash({"text": said, "undo": url_for("dates.bring_back", entry_id=entry.id)})
+    sentence = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
+    flash({"text": sentence, "undo": url_for("dates.bring_back", entry_id=entry.id)})
     _say_outside(owner, {day})
     return htmx.done(_address(owner))
 

@@ -89,10 +89,12 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
     if "confirmed" not in request.form:
         return _page(calendar, to=CANCEL, cancelling=rows)
     done = sum(_cancel_one(row) for row in rows)
-    said = ngettext("{count} booking cancelled.", "{count} bookings cancelled.", done, count=done)
+    sentence = ngettext(
+        "{count} booking cancelled.", "{count} bookings cancelled.", done, count=done
+    )
     if done < len(rows):
-        return _page(calendar, 409, said=said if done else "", changed=len(rows) - done)
-    flash(said)
+        return _page(calendar, 409, said=sentence if done else "", changed=len(rows) - done)
+    flash(sentence)
     return _done(calendar)
 
 

@@ -27,7 +27,7 @@ def say(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
     if not found:
         return
     day = scheduling.local_day(found[0].starts_at, owner.zone)
-    said = ngettext(
+    sentence = ngettext(
         "{count} booking lies outside these hours and stays, on {day}.",
         "{count} bookings lie outside these hours and stay, the first on {day}.",
         len(found),
@@ -36,7 +36,7 @@ def say(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
     )
     several = len(found) > 1
     show = address(owner) if several else url_for("team_day.index", day=day)
-    flash({"text": said, "show": show, "several": several}, "warning")
+    flash({"text": sentence, "show": show, "several": several}, "warning")
 
 
 def address(owner: Practitioner | Venue) -> str:

@@ -31,11 +31,15 @@ def act():
     chosen = [one for one in sync_together.lines(access.clinic()) if one.person.id in ticked]
     if request.form.get("deed") == "link":
         count = sync_together.give_feeds(chosen, current_user)
-        said = ngettext("{count} private link is made.", "{count} private links are made.", count)
+        sentence = ngettext(
+            "{count} private link is made.", "{count} private links are made.", count
+        )
         none = _("No link was made. Tick people who let their bookings appear and have no link.")
     else:
         count = sync_together.ask_people(chosen, current_user)
-        said = ngettext("{count} e-mail is on its way.", "{count} e-mails are on their way.", count)
+        sentence = ngettext(
+            "{count} e-mail is on its way.", "{count} e-mails are on their way.", count
+        )
         none = _("Nobody was asked. Tick people whose sync is off and who were not asked today.")
-    flash(said if count else none, "message" if count else "warning")
+    flash(sentence if count else none, "message" if count else "warning")
     return htmx.done(url_for("sync_together.show"))

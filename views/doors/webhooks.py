@@ -31,9 +31,9 @@ def call(kind: str, channel):
     if (request.content_length or 0) > MOST_OCTETS:
         abort(413)
     body = request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS]
-    told = webhook.calls(request.headers, body)[:MOST_CALLS]
+    calls = webhook.calls(request.headers, body)[:MOST_CALLS]
     with database.waking_once():
-        genuine = [channel_upkeep.called(kind, str(channel), call) for call in told]
+        genuine = [channel_upkeep.called(kind, str(channel), call) for call in calls]
     return "", webhook.answer(any(genuine))
 
 

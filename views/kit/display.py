@@ -166,9 +166,9 @@ def day(value: date, year: bool = False) -> str:
 
 def near_day(on: date, today: date) -> str:
     """The day in words: "Today, Friday 20 November"; with the year if it is not this year."""
-    said = day(on, year=on.year != today.year)
-    near = {0: _("Today, {day}", day=said), 1: _("Tomorrow, {day}", day=said)}
-    return near.get((on - today).days, said)
+    words = day(on, year=on.year != today.year)
+    near = {0: _("Today, {day}", day=words), 1: _("Tomorrow, {day}", day=words)}
+    return near.get((on - today).days, words)
 
 
 def short_day(value: date) -> str:

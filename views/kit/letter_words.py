@@ -99,19 +99,21 @@ def of_booking(booking: Booking, zone: ZoneInfo) -> list[str]:
     """The letters to the client about a booking, the newest first: which, and when they were sent
     or why not.
     """
-    told = (client_letters.of_booking(booking, kind) for kind in (client_letters.KIND, texts.ABOUT))
-    rows = [row for some in (*told, queues.reminders(booking)) for row in some]
+    letters = (
+        client_letters.of_booking(booking, kind) for kind in (client_letters.KIND, texts.ABOUT)
+    )
+    rows = [row for some in (*letters, queues.reminders(booking)) for row in some]
     rows.sort(key=lambda row: row.id, reverse=True)
     return [_of_letter(row, zone) for row in rows if row.phase != "dropped"]
 
 
 def _of_letter(row: Letter, zone: ZoneInfo) -> str:
     is_reminder = row.kind in ("reminder", texts.REMINDER)
-    said = row.detail.get("said") or ("reminder" if is_reminder else "")
+    final_kind = row.detail.get("said") or ("reminder" if is_reminder else "")
     if row.queue == MAIL:
-        name = _NAMES.get(said, _("E-mail to the client"))
+        name = _NAMES.get(final_kind, _("E-mail to the client"))
     else:
-        name = _("Text message, {what}", what=_NAMES.get(said, _("about the appointment")))
+        name = _("Text message, {what}", what=_NAMES.get(final_kind, _("about the appointment")))
     if row.phase == "sent" and row.ended_at:
         return _("{name}: sent {when}", name=name, when=display.moment(row.ended_at, zone))
     if row.phase == "failed":
@@ -128,7 +130,7 @@ def _named(clinic: Clinic, count: int) -> str:
     rows = queues.failed_lately(clinic, MOST_NAMED)
     readers = {row.id: _reader(row) for row in rows}
     names = named.users(clinic, readers.values())
-    said = [
+    sentences = [
         _("To {name}: {why}.", name=names[readers[row.id]], why=_why(row))
         for row in rows
         if readers[row.id] in names
@@ -136,7 +138,7 @@ def _named(clinic: Clinic, count: int) -> str:
     return _(
         "{count} could not be delivered within the last week. {said}",
         count=sync_words.count(count, "e-mail"),
-        said=" ".join(said),
+        said=" ".join(sentences),
     )
 
 

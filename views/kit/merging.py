@@ -281,8 +281,10 @@ class Merging(Form):
         """The contents of the fields in words, for a person to compare."""
         if len(names) == 1:
             return in_words(self[names[0]]) or _("Empty")
-        said = [(self[name].label.text, in_words(self[name])) for name in names]
-        return ", ".join(f"{label}: {words}" for label, words in said if words not in ("", _("No")))
+        worded = [(self[name].label.text, in_words(self[name])) for name in names]
+        return ", ".join(
+            f"{label}: {words}" for label, words in worded if words not in ("", _("No"))
+        )
 
 
 def plain(value: Any) -> Any:

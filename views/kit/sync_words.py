@@ -251,8 +251,12 @@ def deed(entry: AuditEntry, named: str, user: User) -> str:
         return f"{who} {_(' and ').join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
         words = _ACCOUNT_DEEDS[entry.action]
-        said = words.format(provider=named or registry.name(entry.detail.get("kind")))
-        return f"{who} {said}" if "{provider}" in words or not named else f"{who} {said}: {named}"
+        sentence = words.format(provider=named or registry.name(entry.detail.get("kind")))
+        return (
+            f"{who} {sentence}"
+            if "{provider}" in words or not named
+            else f"{who} {sentence}: {named}"
+        )
     if entry.action in _FEED_DEEDS:
         return f"{who} {_FEED_DEEDS[entry.action]} “{named}”"
     return f"{who}: {display.plain_action(entry.action)}"

@@ -30,8 +30,8 @@ _LIKE = {"403": "401", "410": "404", "413": "400", "422": "400"} | dict.fromkeys
 def why(word: str) -> str:
     """The reason why a message was not sent, and what to do, in a sentence."""
     word = _LIKE.get(word, word)
-    if said := _WHY.get(word) or SENTENCES.get(word):
-        return str(said)
+    if sentence := _WHY.get(word) or SENTENCES.get(word):
+        return str(sentence)
     return _("The service answered {word}.", word=word)
 
 
@@ -63,19 +63,19 @@ def state(queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
     )
     if queue.stuck_since:
         since = display.moment(queue.stuck_since, zone)
-        said = _(
+        sentence = _(
             "Text messages cannot be sent since {since}. {why} {counted}",
             since=since,
             why=why(queue.stuck_word),
             counted=counted,
         )
-        return "trouble", _("Not working"), said
+        return "trouble", _("Not working"), sentence
     if queue.failed:
-        said = _(
+        sentence = _(
             "{number} not taken within the last week. {why} {counted}",
             number=f"{queue.failed:,}",
             why=why(queue.failed_word),
             counted=counted,
         )
-        return "waiting", _("Not all taken"), said
+        return "waiting", _("Not all taken"), sentence
     return "ok", _("Set up"), counted

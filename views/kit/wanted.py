@@ -30,11 +30,11 @@ class WantedForm(Form):
         terms: Sequence[ServiceTerms],
         venue: Venue | None,
         entry: WaitingEntry | None = None,
-        said: Any = None,
+        typed: Any = None,
         with_csrf: bool = True,
     ) -> None:
         super().__init__(
-            formdata=said, data=_data(entry), meta={} if with_csrf else {"csrf": False}
+            formdata=typed, data=_data(entry), meta={} if with_csrf else {"csrf": False}
         )
         self.calendars = [
             one.calendar for one in terms if venue is None or one.calendar.venue_id == venue.id

@@ -148,11 +148,11 @@ def coverable() -> list[Practitioner]:
 def _losses(account: Account, columns: dict) -> list[str]:
     """Sentences about the events and busy times that this change removes, outside or here."""
     name = account_names.name_of(account)
-    told = []
+    losses = []
     leaves = columns["direction"] == "in" and account.sends
     gone = mappings.left_outside(account) if leaves else _of_others(account, columns["covers"])
     if gone:
-        told.append(
+        losses.append(
             ngettext(
                 "{count} event of ours is removed from {name}. The booking stays here.",
                 "{count} events of ours are removed from {name}. The bookings stay here.",
@@ -162,7 +162,7 @@ def _losses(account: Account, columns: dict) -> list[str]:
         )
     stops_reading = columns["direction"] == "out" and account.reads
     if stops_reading and (count := listed.count_events(account)):
-        told.append(
+        losses.append(
             ngettext(
                 "{count} event from {name} goes from here and blocks no time any more.",
                 "{count} events from {name} go from here and block no time any more.",
@@ -170,7 +170,7 @@ def _losses(account: Account, columns: dict) -> list[str]:
                 name=name,
             )
         )
-    return told
+    return losses
 
 
 def _of_others(account: Account, covers: list[int] | None) -> int:

@@ -111,8 +111,8 @@ def _meant(kind: str) -> Account | None:
 
 def _chose_another(kind: str, email: str):
     """The answer where another account than the one in use, `email`, was chosen there."""
-    said = _("You chose another account."), _what_helps(kind, email)
-    flash(paragraph(*said, connect_words.stays_allowed(kind)), "warning")
+    sentences = _("You chose another account."), _what_helps(kind, email)
+    flash(paragraph(*sentences, connect_words.stays_allowed(kind)), "warning")
     return _back(kind)
 
 

@@ -57,16 +57,16 @@ class StoppedPlan:
 
 def stopped(notice: Notice) -> StoppedPlan:
     """The deletions of the plan that stopped with this notice."""
-    told = notice.detail
-    uids, off, unknown = told.get("uids", []), told.get("off") or 0, told.get("strange") or 0
-    ended = told.get("ended", [])
+    detail = notice.detail
+    uids, off, unknown = detail.get("uids", []), detail.get("off") or 0, detail.get("strange") or 0
+    ended = detail.get("ended", [])
     found = [UUID(uid) for uid in [*uids, *dict.fromkeys(ended)][:MOST_NAMED]]
     return StoppedPlan(
-        count=told.get("count") or 0,
-        total=told.get("total") or 0,
+        count=detail.get("count") or 0,
+        total=detail.get("total") or 0,
         booked=len(uids) - off + len(ended),
         off=off,
-        copies=len(told.get("copies", [])) - unknown - len(ended),
+        copies=len(detail.get("copies", [])) - unknown - len(ended),
         unknown=unknown,
         bookings=Booking.of_uuids(notice.clinic_id, found),
     )

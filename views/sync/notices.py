@@ -92,11 +92,11 @@ def ask_to_cancel(notice_id: int):
 @login_required
 def decide(notice_id: int, what: str):
     notice = _own(notice_id, what)
-    act, said = _HOW[what]
+    act, sentence = _HOW[what]
     try:
         act(notice)
     except decisions.Settled:
-        said = _("That is decided already.")
+        sentence = _("That is decided already.")
     except SlotTaken as refusal:
         return _refused(
             _(
@@ -106,7 +106,7 @@ def decide(notice_id: int, what: str):
         )
     except scheduling.BadTime:
         return _refused(_("no booking can be then. Open the booking to give it another time"))
-    return sync_page.changed(said, "notices")
+    return sync_page.changed(sentence, "notices")
 
 
 @blueprint.post("/calendars/<int:calendar_id>/leave")
@@ -135,8 +135,8 @@ def leave_changes(account_id: int):
             with suppress(decisions.Settled):
                 decisions.leave(notice)
                 is_done = True
-    said = _("The bookings stay as they are.") if is_done else _("That is decided already.")
-    return sync_page.changed(said, "notices")
+    sentence = _("The bookings stay as they are.") if is_done else _("That is decided already.")
+    return sync_page.changed(sentence, "notices")
 
 
 @blueprint.app_template_global()

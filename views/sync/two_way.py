@@ -164,7 +164,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
 @login_required
 def act(account_id: int, what: str):
     account = sync_access.account_of_mine(account_id)
-    said = {
+    sentences = {
         "check": _("We are looking."),
         "resync": _("Everything is read again and compared. Nothing is doubled."),
         "pause": _("Paused. Everything stays as it is until you go on."),
@@ -180,7 +180,7 @@ def act(account_id: int, what: str):
         controls.ask_for_run(account, what, current_user)
     elif what == "check":
         first_list.ask_for_calendars(account)
-    return sync_page.changed(said, f"account-{account.id}")
+    return sync_page.changed(sentences, f"account-{account.id}")
 
 
 @blueprint.post("/<int:account_id>/differences")
@@ -191,8 +191,8 @@ def put_right(account_id: int):
     if account.is_active and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
     is_done = differences.put_right(account, request.form.get("uid", "")[:36])
-    said = _("It is being put right.") if is_done else _("That is decided already.")
-    return sync_page.changed(said, f"account-{account.id}")
+    sentence = _("It is being put right.") if is_done else _("That is decided already.")
+    return sync_page.changed(sentence, f"account-{account.id}")
 
 
 @blueprint.get("/<int:account_id>/settings")

@@ -73,12 +73,12 @@ def answered(place: Place) -> Response:
     return redirect(place.back, 303)
 
 
-def _form(place: Place, entry: WaitingEntry | None, said=None) -> WantedForm:
+def _form(place: Place, entry: WaitingEntry | None, typed=None) -> WantedForm:
     """The form, with the people who offer the service at the venue of the appointment."""
     calendar = place.booking.practitioner
-    form = WantedForm(place.terms, calendar.venue, entry, said, with_csrf=False)
+    form = WantedForm(place.terms, calendar.venue, entry, typed, with_csrf=False)
     del form.until  # it is the day of the appointment
-    if said is None and entry is None and calendar in form.calendars:
+    if typed is None and entry is None and calendar in form.calendars:
         form.with_whom.data = str(calendar.id)
     return form
 

@@ -129,11 +129,11 @@ def details(page: OnlinePage):
     return answer
 
 
-def not_booked(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str]):
+def not_booked(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str]):
     """The summary page again, with the data that was sent; or the form, if that data is gone."""
     notice = _("Your time is not booked yet. Look at it once more, then press the button again.")
-    if said:
-        return _check(page, ticket, notice, said=said)
+    if typed:
+        return _check(page, ticket, notice, typed=typed)
     return _ask(page, ticket, DetailsForm(page), notice=notice)
 
 
@@ -189,10 +189,10 @@ def _check(
     notice: str = "",
     status: int = 200,
     code: bool = False,
-    said: MultiDict[str, str] | None = None,
+    typed: MultiDict[str, str] | None = None,
 ):
-    """The summary page. `said`: the typed details, if this request does not bring them."""
-    form = DetailsForm(page, request.form if said is None else said)
+    """The summary page. `typed`: the typed details, if this request does not bring them."""
+    form = DetailsForm(page, request.form if typed is None else typed)
     if made := making.earlier(page, ticket):
         return _used(page, ticket, made)
     if not form.validate():
@@ -200,7 +200,7 @@ def _check(
     try:
         service, free = making.still_free(page, ticket)
     except JustTaken:
-        return _just_taken(page, _picked(page, ticket), said)
+        return _just_taken(page, _picked(page, ticket), typed)
     if ticket.is_old:
         ticket = ticket.again()
     return pages.show(
@@ -208,7 +208,7 @@ def _check(
         page,
         status,
         form=form,
-        kept=pages.typed(said),
+        kept=pages.typed(typed),
         notice=notice,
         code=code,
         challenge=proofs.challenge(ticket.visitor),
@@ -230,12 +230,12 @@ def book(page: OnlinePage):
         return _ask(page, ticket, form, 422)
     if ticket.is_old:
         return _check(page, ticket, _("This form was a day old. Please look at it once more."))
-    said = form.details(_zone())
-    if seconds := gate.wait_seconds(said):
+    details = form.details(_zone())
+    if seconds := gate.wait_seconds(details):
         return _slow_down(page, ticket, seconds)
     if made := making.earlier(page, ticket):
         return booked(page, made)
-    return _send(page, ticket, said)
+    return _send(page, ticket, details)
 
 
 def _slow_down(page: OnlinePage, ticket: Ticket, seconds: int):
@@ -248,17 +248,17 @@ def _slow_down(page: OnlinePage, ticket: Ticket, seconds: int):
     return answer
 
 
-def _send(page: OnlinePage, ticket: Ticket, said: Details):
+def _send(page: OnlinePage, ticket: Ticket, details: Details):
     """Book it, or show the waiting page while calendars outside are asked."""
     try:
-        sent = gate.sent(ticket, said, dict(pages.typed()))
+        sent = gate.sent(ticket, details, dict(pages.typed()))
         outcome, judged = waiting.ask_about_time(page, ticket)
         if outcome == Certainty.ASKING:
             waiting.hold_and_wait(page, ticket, sent, _origin(), judged)
             way = url_for("wait.show", name=page.name, form=ticket.text, zone=_zone() or None)
             return redirect(way, 303)
     except NeedsCode:
-        return _ask_code(page, ticket, said)
+        return _ask_code(page, ticket, details)
     except JustTaken:
         return _taken_meanwhile(page, ticket)
     return finish(page, ticket, sent, outcome, judged=judged)
@@ -269,31 +269,31 @@ def finish(
     ticket: Ticket,
     sent: SentForm,
     outcome: Certainty,
-    said: MultiDict[str, str] | None = None,
+    typed: MultiDict[str, str] | None = None,
     judged: FreeTime | None = None,
 ):
     """Book with the details that were sent, once it is known whether the time is free outside.
-    `said`: as in `_check`. `judged`: as in `waiting.finish`.
+    `typed`: as in `_check`. `judged`: as in `waiting.finish`.
     """
     try:
         made = waiting.finish(page, ticket, sent, outcome, judged)
     except NeedsCode:
-        return _ask_code(page, ticket, sent.details, said)
+        return _ask_code(page, ticket, sent.details, typed)
     except TooMany:
         notice = _("This cannot be booked online. Please call the clinic.")
-        return _check(page, ticket, notice, 409, said=said)
+        return _check(page, ticket, notice, 409, typed=typed)
     except CannotCheck:
         notice = _(
             "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
             " again in a minute, or call the clinic."
         )
-        return _check(page, ticket, notice, 409, said=said)
+        return _check(page, ticket, notice, 409, typed=typed)
     except JustTaken:
-        return _taken_meanwhile(page, ticket, said)
+        return _taken_meanwhile(page, ticket, typed)
     except TermsChanged as changed:
         fresh = ticket.again(minutes=changed.minutes, price_cents=changed.price_cents)
         notice = _("The clinic has changed length or price. Please look at it once more.")
-        return _check(page, fresh, notice, 409, said=said)
+        return _check(page, fresh, notice, 409, typed=typed)
     return booked(page, made)
 
 
@@ -318,23 +318,23 @@ def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
     return choosing.times_page(picked, notice=notice)
 
 
-def _taken_meanwhile(page: OnlinePage, ticket: Ticket, said: MultiDict[str, str] | None = None):
+def _taken_meanwhile(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str] | None = None):
     """Answer that the time was taken: by somebody else, or by a second press on this very form."""
     if made := making.earlier(page, ticket):
         return booked(page, made)
-    return _just_taken(page, _picked(page, ticket), said)
+    return _just_taken(page, _picked(page, ticket), typed)
 
 
 def _ask_code(
-    page: OnlinePage, ticket: Ticket, details: Details, said: MultiDict[str, str] | None = None
+    page: OnlinePage, ticket: Ticket, details: Details, typed: MultiDict[str, str] | None = None
 ):
     """The summary page again, with a field for the code that was sent by e-mail."""
     if not gate.send_code(page, ticket, details):
         notice = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
-        return _check(page, ticket, notice, 429, said=said)
+        return _check(page, ticket, notice, 429, typed=typed)
     typed_wrong = _("This code is not right. Look at the newest message.")
     notice = typed_wrong if request.form.get("code") else ""
-    return _check(page, ticket, notice, 422, code=True, said=said)
+    return _check(page, ticket, notice, 422, code=True, typed=typed)
 
 
 def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> dict:
@@ -372,12 +372,12 @@ def _picked(page: OnlinePage, ticket: Ticket) -> Picked:
     return Picked(page, service, venue, person, _zone(), ticket.text)
 
 
-def _just_taken(page: OnlinePage, picked: Picked, said: Mapping[str, str] | None = None):
+def _just_taken(page: OnlinePage, picked: Picked, typed: Mapping[str, str] | None = None):
     """Answer that somebody was faster, or that the time is no longer offered: show the next times,
     and keep everything that was typed.
     """
     notice = _("This time was just taken. Nothing was booked. Choose another one.")
-    kept = pages.typed(said)
+    kept = pages.typed(typed)
     if picked.service is None or not picked.terms:
         return choosing.gone(page, kept)
     notice = choosing.with_kept(notice, kept)

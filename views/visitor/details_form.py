@@ -31,8 +31,8 @@ class DetailsForm(Form):
     agrees = BooleanField(lazy("I agree"))
     website = Line(lazy("Leave this empty"), 200, render_kw=_UNSEEN)
 
-    def __init__(self, page: OnlinePage, said: Mapping[str, str] | None = None):
-        super().__init__(formdata=said, meta={"csrf": False})
+    def __init__(self, page: OnlinePage, typed: Mapping[str, str] | None = None):
+        super().__init__(formdata=typed, meta={"csrf": False})
         self.asks, self.clinic = page.settings.asks, page.clinic
         if self.asks == "phone":
             del self.email
@@ -85,8 +85,8 @@ class DetailsForm(Form):
         """The typed details, cleaned."""
         agrees = bool("agrees" in self and self.agrees.data)
         texts = bool("texts" in self and self.texts.data)
-        said = {name: self._said(name) for name in ("name", "email", "phone", "note")}
-        return Details(**said, agrees=agrees, texts=texts, zone_name=zone)
+        typed_values = {name: self._said(name) for name in ("name", "email", "phone", "note")}
+        return Details(**typed_values, agrees=agrees, texts=texts, zone_name=zone)
 
 
 _NEEDED = {

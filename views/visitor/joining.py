@@ -41,11 +41,11 @@ def _may_join(picked: Picked) -> bool:
     return bool(picked.terms) and EarlierSettings.of(picked.page.clinic).visitors_ask
 
 
-def _wanted(picked: Picked, said: MultiDict[str, str] | None = None) -> WantedForm:
-    form = WantedForm(picked.terms, picked.venue, None, said, with_csrf=False)
-    if said is None:
+def _wanted(picked: Picked, typed: MultiDict[str, str] | None = None) -> WantedForm:
+    form = WantedForm(picked.terms, picked.venue, None, typed, with_csrf=False)
+    if typed is None:
         form.until.data = scheduling.utc_now().date() + USUAL
-    if said is None and picked.person and len(form.calendars) == 1:
+    if typed is None and picked.person and len(form.calendars) == 1:
         form.with_whom.data = str(form.calendars[0].id)
     if picked.person is not None:
         form.with_whom.choices = form.with_whom.choices[1:]
@@ -118,18 +118,18 @@ def _unproven(page: OnlinePage, visit: str, details: DetailsForm) -> str | None:
     """If the form has neither a proof of work nor a code, and a code can be sent: send one, and
     return the sentence about it. None otherwise.
     """
-    visitor, said = _visitor(page, visit), details.details("")
-    if gate.is_shown(visitor, said) or not gate.may_mail(said):
+    visitor, typed_details = _visitor(page, visit), details.details("")
+    if gate.is_shown(visitor, typed_details) or not gate.may_mail(typed_details):
         return None
-    if not gate.send_code_to(page.clinic, visitor, said.email):
+    if not gate.send_code_to(page.clinic, visitor, typed_details.email):
         return _("We cannot send more codes now. Try again in an hour, or call the clinic.")
     return _("Type the code that we sent you by e-mail.")
 
 
 def _add(picked: Picked, form: WantedForm, details: DetailsForm, visit: str, key: UUID):
-    page, said = picked.page, details.details(picked.zone)
-    typed = {name: getattr(said, name) for name in ("name", "email", "phone", "agrees")}
-    typed["zone"] = said.zone_name
+    page, typed_details = picked.page, details.details(picked.zone)
+    typed = {name: getattr(typed_details, name) for name in ("name", "email", "phone", "agrees")}
+    typed["zone"] = typed_details.zone_name
     try:
         entry = joining.ask_without(
             page.clinic, picked.service, form.wanted(), typed, None, key=key

@@ -182,11 +182,11 @@ def _frame(response: Response) -> Response:
     return response
 
 
-def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+def typed(given: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """The texts that the visitor has typed, to be carried on: from this request's form, or from
-    `said`.
+    `given`.
     """
-    there = request.form if said is None else said
+    there = request.form if given is None else given
     return [(name, there[name]) for name in DETAILS if there.get(name)]
 
 

@@ -29,16 +29,16 @@ class Picked:
     is_lost: bool = False
 
     @classmethod
-    def of(cls, page: OnlinePage, said: Mapping[str, str]) -> "Picked":
+    def of(cls, page: OnlinePage, words: Mapping[str, str]) -> "Picked":
         """The choices in an address or a form."""
-        zone, venue, person = (said.get(word, "") for word in ("zone", "venue", "with"))
+        zone, venue, person = (words.get(word, "") for word in ("zone", "venue", "with"))
         picked = cls(
             page,
-            page.services_by_slug.get(said.get("service", "")),
+            page.services_by_slug.get(words.get("service", "")),
             page.venues_by_slug.get(venue),
             page.people_by_slug.get(person),
             zone if pages.is_zone(zone) else "",
-            said.get("form", "")[:400],
+            words.get("form", "")[:400],
         )
         is_lost = bool((venue and not picked.venue) or (person and not picked.person))
         is_named = picked.service and person and not making.is_choice(picked.service, anyone=False)

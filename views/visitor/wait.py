@@ -38,8 +38,8 @@ def show(page: OnlinePage):
     except JustTaken:
         outcome = Certainty.FRESH  # which shows the sentence
     if outcome == Certainty.ASKING:
-        said = {word: request.args[word] for word in ("form", "zone") if word in request.args}
-        again = url_for("wait.show", name=page.name, **said)
+        kept_words = {word: request.args[word] for word in ("form", "zone") if word in request.args}
+        again = url_for("wait.show", name=page.name, **kept_words)
         return pages.show("wait.html", page, again=again)
     answer = details.finish(page, ticket, sent, outcome, MultiDict(sent.typed))
     holds.stop_asking(hold)

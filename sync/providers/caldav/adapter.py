@@ -82,10 +82,10 @@ class CalDav(Polled):
         events = tuple(one for one in found if isinstance(one, RemoteEvent))
         unread = {one.remote_id: one for one in found if isinstance(one, Unread)} | read.unread
         # a resource is always complete: occurrences missing in its events do not exist
-        told = set() if is_complete or not unrolled else read.resources.keys() - unread.keys()
+        reported = set() if is_complete or not unrolled else read.resources.keys() - unread.keys()
         return Delta(
             events,
-            frozenset(read.removed | told),
+            frozenset(read.removed | reported),
             read.token.written(),
             is_complete,
             window if is_complete and unrolled else None,
@@ -187,8 +187,8 @@ class CalDav(Polled):
         if known or not is_on_clock:
             return found
         # a time without a zone needs the calendar's, which is asked for once
-        told = dav_calendars.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
-        self._zones[calendar_id] = zone(told)
+        zone_name = dav_calendars.zone_name(self._dav, calendar_id) or self._dav.login.zone_name
+        self._zones[calendar_id] = zone(zone_name)
         return _parsed(resource, Whose(self._zones[calendar_id], self._me), window)[0]
 
     def _of(
@@ -272,11 +272,11 @@ def _in_window(
 
 def _around(remote_id: str) -> Window | None:
     """The window in which to look for an occurrence; None for the id of a whole event."""
-    told = remote_id.rpartition("/")[2] if "/" in remote_id else ""
-    if not told:
+    segment = remote_id.rpartition("/")[2] if "/" in remote_id else ""
+    if not segment:
         return None
     try:
-        at = datetime.strptime(told[:8], "%Y%m%d").replace(tzinfo=UTC)
+        at = datetime.strptime(segment[:8], "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:
         at = scheduling.utc_now()
     return Window(at - AROUND, at + AROUND)

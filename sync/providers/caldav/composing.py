@@ -45,8 +45,8 @@ def mark_of(event: Any) -> Mark | None:
     if right.endswith(DOMAIN) and len(parts) == 3:
         reference, generation, account = map(unquote, parts)
         return Mark.read(unquote(right.removesuffix(DOMAIN)), reference, generation, account)
-    told = [str(event.get(name, "")) for name in (INSTALLATION, REFERENCE, GENERATION, ACCOUNT)]
-    return Mark.read(*told)
+    values = [str(event.get(name, "")) for name in (INSTALLATION, REFERENCE, GENERATION, ACCOUNT)]
+    return Mark.read(*values)
 
 
 def written(event: Event, mark: Mark, guests: Sequence[str] = ()) -> bytes:

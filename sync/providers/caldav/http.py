@@ -173,9 +173,9 @@ class Dav:
 
     def each(self, values: Iterable[One], ask: Callable[[One], Answer]) -> Sequence[Answer]:
         """The result of `ask` for each value, several at once, in order. Raises the first error."""
-        told = list(values)
-        if len(told) < 2:
-            return [ask(one) for one in told]
+        every = list(values)
+        if len(every) < 2:
+            return [ask(one) for one in every]
         _ = self.login  # opened here: other threads have no connection to the database
         with ThreadPoolExecutor(self.login.connections) as threads:
-            return list(threads.map(ask, told))
+            return list(threads.map(ask, every))

@@ -70,9 +70,9 @@ class Login:
 def read_login(text: str) -> Login:
     """The login that `written` made. Raises ValueError for anything else."""
     try:
-        told = json.loads(text)
+        stored = json.loads(text)
         return Login(
-            **told | {"homes": tuple(told["homes"]), "addresses": tuple(told["addresses"])}
+            **stored | {"homes": tuple(stored["homes"]), "addresses": tuple(stored["addresses"])}
         )
     except (TypeError, KeyError) as error:
         raise ValueError("no login") from error

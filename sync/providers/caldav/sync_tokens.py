@@ -38,9 +38,9 @@ class CalDavToken:
     is_proved: bool = False
     ctag_at: datetime | None = None
 
-    def moved_on(self, told: str) -> "CalDavToken":
+    def moved_on(self, server_token: str) -> "CalDavToken":
         """The token after changes were read with the server's own."""
-        return replace(self, told=told, ctag="", known={}, is_proved=False, ctag_at=None)
+        return replace(self, told=server_token, ctag="", known={}, is_proved=False, ctag_at=None)
 
     def listed(self, ctag: str, known: Mapping[str, str], at: datetime) -> "CalDavToken":
         """The token after another list, which was asked for at this time."""
@@ -77,8 +77,8 @@ def read_token(text: str, place: str, at: datetime) -> CalDavToken:
         # missing in tokens of earlier versions
         is_proved, listed_at = bool(kept.get("proved")), kept.get("ctag_at")
         ctag_at = datetime.fromisoformat(listed_at) if listed_at else None
-        place_of_it, told, ctag = kept["place"], kept["told"], kept["ctag"]
-        token = CalDavToken(place_of_it, told, whole_at, ctag, known, is_proved, ctag_at)
+        place_of_it, server_token, ctag = kept["place"], kept["told"], kept["ctag"]
+        token = CalDavToken(place_of_it, server_token, whole_at, ctag, known, is_proved, ctag_at)
         is_of_today = timedelta() <= at - whole_at + timedelta(hours=1) <= LONGEST
         if kept["version"] != VERSION or token.place != place or not is_of_today:
             raise SyncTokenExpired("old")

@@ -141,8 +141,8 @@ def propfind(names: Iterable[str]) -> bytes:
 def sync_collection(token: str, with_data: bool) -> bytes:
     """Ask for the changes since a token (RFC 6578, 3.2); "": for everything. Never with a limit."""
     names = ("d:getetag", "c:calendar-data") if with_data else ("d:getetag",)
-    told = f"<d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
-    return _document("d:sync-collection", f"{told}<d:prop>{_empty(names)}</d:prop>")
+    since = f"<d:sync-token>{escape(token)}</d:sync-token><d:sync-level>1</d:sync-level>"
+    return _document("d:sync-collection", f"{since}<d:prop>{_empty(names)}</d:prop>")
 
 
 def multiget(hrefs: Iterable[str]) -> bytes:
@@ -165,10 +165,10 @@ def mkcalendar(values: dict[str, str], is_mkcol: bool = False) -> bytes:
     """Make a calendar (RFC 4791, 5.3.1), or a collection that is one (RFC 5689). `values`: inner
     XML by name of property.
     """
-    told = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
+    properties = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
     kind = "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype>" if is_mkcol else ""
     root = "d:mkcol" if is_mkcol else "c:mkcalendar"
-    return _document(root, f"<d:set><d:prop>{kind}{told}</d:prop></d:set>")
+    return _document(root, f"<d:set><d:prop>{kind}{properties}</d:prop></d:set>")
 
 
 def _empty(names: Iterable[str]) -> str:

@@ -143,9 +143,9 @@ class Microsoft:
     ) -> Delta:
         if sync_token is None:
             return self._everything(calendar_id, window, unrolled)
-        told, removed, token = self._since(sync_token)
+        reported, removed, token = self._since(sync_token)
         with reading():
-            living = list(told.values())
+            living = list(reported.values())
             if not unrolled:
                 return self._ours(
                     calendar_id,
@@ -200,10 +200,10 @@ class Microsoft:
         round reported an event that the list lacks, the event was deleted in between, or another
         deleted event hides it: histories may be late.
         """
-        told, _, token, _ = self._round(
+        reported, _, token, _ = self._round(
             target(f"{calendar_path(calendar_id)}/calendarView/delta", bounds(window))
         )
-        stood = {key for key, item in told.items() if item.get("type") != "seriesMaster"}
+        stood = {key for key, item in reported.items() if item.get("type") != "seriesMaster"}
         with reading():
             contents = GraphContents(self._graph, calendar_id)
             changed, unread = (
@@ -220,10 +220,10 @@ class Microsoft:
     def _tells(self, place: str | None) -> bool:
         """Whether the history has any change since this token, or is not available."""
         try:
-            told, removed, _ = self._since(place or "")
+            reported, removed, _ = self._since(place or "")
         except SyncTokenExpired:
             return True
-        return bool(told or removed)
+        return bool(reported or removed)
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None]:
         """The history since a sync token, as from `_round`. A token that Graph cannot read counts

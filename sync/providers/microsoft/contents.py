@@ -75,7 +75,7 @@ class GraphContents:
     def view(
         self,
         bounds: Mapping[str, str],
-        is_in_doubt: Callable[[set[str]], bool] = lambda told: False,
+        is_in_doubt: Callable[[set[str]], bool] = lambda ids: False,
     ) -> Listed:
         """Single events and occurrences within a window.
 

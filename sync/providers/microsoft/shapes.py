@@ -265,9 +265,13 @@ def property_of(item: dict[str, Any], name: str) -> str:
     """The value of one of our properties, "" if missing. Names come back spelled as in the request,
     or differently.
     """
-    told = each(item.get(PROPERTIES))
+    properties = each(item.get(PROPERTIES))
     return next(
-        (str(one.get("value") or "") for one in told if str(one.get("id")).lower() == name.lower()),
+        (
+            str(one.get("value") or "")
+            for one in properties
+            if str(one.get("id")).lower() == name.lower()
+        ),
         "",
     )
 

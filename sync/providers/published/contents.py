@@ -69,8 +69,8 @@ def name_in(text: str) -> str:
     address, which may be the secret one.
     """
     found = _NAME.search(_UNFOLDED.sub("", text[:5000]).partition("BEGIN:VEVENT")[0])
-    said = _ESCAPED.sub(lambda one: " " if one[1] in "nN" else one[1], found[1]) if found else ""
-    return "" if "://" in said else " ".join(said.split())[:LONGEST_NAME].strip()
+    plain = _ESCAPED.sub(lambda one: " " if one[1] in "nN" else one[1], found[1]) if found else ""
+    return "" if "://" in plain else " ".join(plain.split())[:LONGEST_NAME].strip()
 
 
 def digest(text: str) -> str:

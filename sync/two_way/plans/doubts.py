@@ -98,7 +98,7 @@ def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
     If the calendar contains an event without a readable id, it could be any of them: none counts as
     lacking.
     """
-    told = _there(delta)
+    reported = _there(delta)
     standing = MappingRow.phase.in_(("synced", "frozen", "deleting")) & (
         MappingRow.fingerprint != ""
     )
@@ -108,9 +108,9 @@ def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
         standing | MappingRow.doubted_at.is_null(False),
     )
     mapped = {row.remote_id: row.phase for row in rows.order_by(MappingRow.id)}
-    missing = [] if "" in told else [one for one in mapped if one not in told]
+    missing = [] if "" in reported else [one for one in mapped if one not in reported]
     missing.sort(key=lambda one: mapped[one] == "frozen")
-    return missing, not told & mapped.keys()
+    return missing, not reported & mapped.keys()
 
 
 def settle(account: Account, delta: Delta, at: datetime) -> None:
@@ -156,13 +156,13 @@ def note_told(account: Account, delta: Delta) -> None:
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
-    told, unsure = _there(delta) | delta.tombstones, delta.unsure
+    reported, unsure = _there(delta) | delta.tombstones, delta.unsure
     _forget_untold(
         account,
         [
             remote_id
             for (remote_id,) in tuples(waiting)
-            if remote_id in told or (delta.complete and remote_id not in unsure)
+            if remote_id in reported or (delta.complete and remote_id not in unsure)
         ],
     )
 

@@ -133,13 +133,13 @@ def events(
     bounds, kept, off = window(account), set(kept), _away(account)
     found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
     found |= _signed(account, off.within(bounds))
-    told = delta.reported
+    reported = delta.reported
     asked = {seen.own_mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
     asked |= {
         mapping.uid
         for mapping in mappings
         if mapping.phase not in ("frozen", "gone")
-        or mapping.remote_id in told
+        or mapping.remote_id in reported
         or mapping.wanted == UNWRITTEN
     }
     asked |= _withdrawn(account, sent) - (off.places.keys() if off.goes_out else set())
@@ -331,9 +331,9 @@ def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set
         .left_outer_join(Booking)
         .where(MappingRow.account == account, MappingRow.retry_at > at)
     )
-    told = list(tuples(rows))
-    found = {uid for uid, problem, out in told if problem != "kept" or not out}
-    kept = {uid for uid, problem, _ in told if problem == "kept"} & found
+    found_rows = list(tuples(rows))
+    found = {uid for uid, problem, out in found_rows if problem != "kept" or not out}
+    kept = {uid for uid, problem, _ in found_rows if problem == "kept"} & found
     return found - _away(account).events(kept).keys() if kept else found
 
 

@@ -331,8 +331,8 @@ def _stop(
     """
     synced = [mapping for mapping in mappings.values() if mapping.phase == "synced"]
     gone = sum(map(reading.is_gone, synced))
-    told = [mapping for mapping in synced if mapping.remote_id in reading.told]
-    if gone >= terms.several and not told and (reading.delta.complete or gone == len(synced)):
+    present = [mapping for mapping in synced if mapping.remote_id in reading.told]
+    if gone >= terms.several and not present and (reading.delta.complete or gone == len(synced)):
         return SafetyStop("empty", gone, len(synced))
     deletes = [step for step in steps if isinstance(step, DeleteRemote)]
     stale = sum(step.mapping.phase == "stale" for step in deletes)

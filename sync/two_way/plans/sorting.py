@@ -59,11 +59,11 @@ def sort_delta(
     settled: datetime | None = None,
 ) -> Reading:
     """The delta in groups, by mappings and by the mark of this installation and account (law 4)."""
-    told = _whole(delta.changed)
+    by_id = _whole(delta.changed)
     mapped = {mapping.remote_id for mapping in mappings}
     copies: defaultdict[str, list[RemoteEvent]] = defaultdict(list)
     external: list[RemoteEvent] = []
-    for seen in told.values():
+    for seen in by_id.values():
         if seen.remote_id not in mapped:
             ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (
                 installation,
@@ -72,20 +72,20 @@ def sort_delta(
             (copies[seen.own_mark.reference] if ours else external).append(seen)
     for found in copies.values():
         found.sort(key=lambda seen: (-seen.own_mark.generation, seen.remote_id))
-    return Reading(told, dict(copies), tuple(external), delta, settled)
+    return Reading(by_id, dict(copies), tuple(external), delta, settled)
 
 
 def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:
     """The newest state of each event, by id. An occurrence is stored under its series' id with an
     empty etag: only the master's etag is valid for the series.
     """
-    told: dict[str, RemoteEvent] = {}
+    by_id: dict[str, RemoteEvent] = {}
     for seen in changed:
-        known = told.get(seen.series_id) if seen.series_id else None
+        known = by_id.get(seen.series_id) if seen.series_id else None
         if not seen.series_id:
-            told[seen.remote_id] = seen
+            by_id[seen.remote_id] = seen
         elif known is None or not known.is_series:
-            told[seen.series_id] = replace(
+            by_id[seen.series_id] = replace(
                 seen, remote_id=seen.series_id, etag="", series_id=None, is_series=True
             )
-    return told
+    return by_id

@@ -69,11 +69,11 @@ class TextLimit:
         return self.policy if is_own else self.policy.of_colleague(person, self.account.clinic)
 
     def _exceeds(self, event: RemoteEvent, known: Mapping[str, tuple[Words, Policy]]) -> bool:
-        said = Face(event.title.removeprefix(local.LOCK.strip()).strip(), event.description)
+        shown = Face(event.title.removeprefix(local.LOCK.strip()).strip(), event.description)
         if found := known.get(event.own_mark.reference):
-            return reveals(said, *found)
-        return said != away.FACE and not all(
-            could_be(said, policy, self._names) for policy in self._policies(said)
+            return reveals(shown, *found)
+        return shown != away.FACE and not all(
+            could_be(shown, policy, self._names) for policy in self._policies(shown)
         )
 
     @cached_property
@@ -96,11 +96,11 @@ class TextLimit:
         rows = User.select().where(User.clinic == self.account.clinic_id)
         return list(rows.where(User.id != self.account.user_id))
 
-    def _policies(self, said: Face) -> list[Policy]:
+    def _policies(self, shown: Face) -> list[Policy]:
         """The policies that may apply to a booking that does not exist here: that of the person
         whose name is in the event, else all.
         """
-        text = f"{said.title}\n{said.description}"
+        text = f"{shown.title}\n{shown.description}"
         named = [person for person in self._colleagues if person.name in text]
         if not named and self._colleagues and self.account.user.name in text:
             return [self.policy]
@@ -117,8 +117,8 @@ def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
         MappingRow.phase.in_(("frozen", "gone")),
         MappingRow.problem != "kept",
     )
-    told = {id_of(event) for event in seen}
-    left = {key for some in portions(told) for (key,) in tuples(_at(rows, some))}
+    seen_ids = {id_of(event) for event in seen}
+    left = {key for some in portions(seen_ids) for (key,) in tuples(_at(rows, some))}
     ours = [event for event in seen if event.mark and id_of(event) in left]
     if not ours:
         return

@@ -88,8 +88,8 @@ def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_f
     if len(found) > (1 if is_first else MANY):
         topic = f"doubles {calendar.id}"
         still_open = [row for row in rows if row.settled_at is None]
-        told = next((row for row in still_open if row.topic == topic), None)
-        known = told.detail.get("clashes", []) if told else []
+        notice_before = next((row for row in still_open if row.topic == topic), None)
+        known = notice_before.detail.get("clashes", []) if notice_before else []
         Notice.give(
             account,
             "double",

@@ -13,8 +13,8 @@ def tell(context: RunContext) -> None:
     """Give one notice about new guests of an event of ours. It is settled when they are gone."""
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen"))
-    told = fn.COALESCE(MappingRow.guests_told, 0)
-    news = stands & (fn.COALESCE(MappingRow.guests, 0) != told) | ~stands & (told != 0)
+    notified = fn.COALESCE(MappingRow.guests_told, 0)
+    news = stands & (fn.COALESCE(MappingRow.guests, 0) != notified) | ~stands & (notified != 0)
     rows = list(MappingRow.select().where(MappingRow.account == account, news))
     if not rows:
         return

@@ -90,19 +90,19 @@ def compare(
     """
     mapped, unread = set(mapped), {one.remote_id for one in delta.unread}
     external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
-    told = {
+    reported = {
         seen.remote_id: seen for seen in external if not {seen.remote_id, seen.series_id} & mapped
     }
     bounds = delta.window and Window(delta.window.starts_at - SPARE, delta.window.ends_at + SPARE)
     inside = {
         key: seen
-        for key, seen in told.items()
+        for key, seen in reported.items()
         if not seen.is_series and (bounds is None or bounds.touches(seen.starts_at, seen.ends_at))
     }
-    kept = {row.remote_id: row for row in _rows(calendar, delta, told)}
+    kept = {row.remote_id: row for row in _rows(calendar, delta, reported)}
     absent = [row for key, row in kept.items() if key not in inside]
-    repeats = {seen.series_id for seen in told.values()}
-    gone = [row for row in absent if _is_told_gone(row, delta, told, repeats, unread)]
+    repeats = {seen.series_id for seen in reported.values()}
+    gone = [row for row in absent if _is_told_gone(row, delta, reported, repeats, unread)]
     known = {row.id for row in gone}
     lacking = [row for row in absent if row.id not in known and _is_lacking(row, delta, unread)]
     unsure = [row for row in lacking if row.remote_id in delta.unsure]
@@ -162,14 +162,14 @@ def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
 
 
 def _rows(
-    calendar: RemoteCalendar, delta: Delta, told: dict[str, RemoteEvent]
+    calendar: RemoteCalendar, delta: Delta, reported: dict[str, RemoteEvent]
 ) -> Iterable[ExternalEvent]:
     """The external events that the pull may be about."""
     rows = ExternalEvent.select().where(ExternalEvent.calendar == calendar)
     if delta.complete:
         return rows
     found: dict[int, ExternalEvent] = {}
-    for some in portions([*told, *delta.tombstones, *delta.relisted]):
+    for some in portions([*reported, *delta.tombstones, *delta.relisted]):
         found |= {
             row.id: row
             for row in rows.where(
@@ -182,20 +182,20 @@ def _rows(
 def _is_told_gone(
     row: ExternalEvent,
     delta: Delta,
-    told: dict[str, RemoteEvent],
+    reported: dict[str, RemoteEvent],
     repeats: set[str | None],
     unread: set[str],
 ) -> bool:
     """Whether the pull says that an external event, which it does not list, is gone: also if it is
     a repeat now.
     """
-    if row.remote_id in told or row.remote_id in delta.tombstones:
+    if row.remote_id in reported or row.remote_id in delta.tombstones:
         return True
     if {row.remote_id, row.series_id} & unread:
         return False
     if row.remote_id in repeats:
         return True
-    series = told.get(row.series_id) if row.series_id else None
+    series = reported.get(row.series_id) if row.series_id else None
     # a repeat no longer: not every provider reports each removed occurrence
     made_single = series is not None and not series.is_series
     return made_single or row.series_id in delta.tombstones

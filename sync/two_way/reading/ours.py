@@ -89,8 +89,10 @@ def _look_for_untold(
     """The events at the ids that we wrote or deleted and that no reading has reported so far; None
     for one that is not there. An id that cannot be looked up waits.
     """
-    told = delta.reported
-    asked = [remote_id for remote_id in doubts.untold(reader.account, at) if remote_id not in told]
+    reported = delta.reported
+    asked = [
+        remote_id for remote_id in doubts.untold(reader.account, at) if remote_id not in reported
+    ]
     try:
         return reader.context.provider.look(destination.made_id, asked) if asked else {}
     except OF_THE_ACCOUNT:

@@ -46,8 +46,8 @@ PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next sear
 def note_strays(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
     """Store the strays in a pull of a calendar, inside the caller's transaction."""
     found = _by_id(account, delta.changed, calendar.is_ours)
-    told = delta.reported | delta.relisted
-    remember(account, calendar.made_id, calendar.name, found, told)
+    reported = delta.reported | delta.relisted
+    remember(account, calendar.made_id, calendar.name, found, reported)
 
 
 def elsewhere(account: Account, listed: Iterable[ListedCalendar]) -> list[ListedCalendar]:
@@ -113,10 +113,10 @@ def remember(
     calendar_id: str,
     name: str,
     found: Mapping[str, RemoteEvent],
-    told: Set[str] | None = None,
+    reported: Set[str] | None = None,
 ) -> dict[str, Stray]:
-    """The rows of the strays in a calendar. Rows of checked events (`told`; None: all) that were
-    not found are deleted.
+    """The rows of the strays in a calendar. Rows of checked events (`reported`; None: all) that
+    were not found are deleted.
     """
     kept = {
         row.remote_id: row
@@ -133,7 +133,7 @@ def remember(
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
     text_limit.note_excess(account, calendar_id, list(found.values()))
-    if gone := [key for key in kept if key not in found and (told is None or key in told)]:
+    if gone := [key for key in kept if key not in found and (reported is None or key in reported)]:
         for table in (Stray, Excess):
             table.delete().where(
                 table.account == account,

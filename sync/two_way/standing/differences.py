@@ -132,7 +132,7 @@ def may_differ() -> Expression:
     """The condition, for mappings joined with their bookings, that they may differ."""
     there, ours = MappingRow.fingerprint, MappingRow.wanted
     is_moved = fn.SUBSTR(there, 1, _SPAN) != fn.SUBSTR(ours, 1, _SPAN)
-    told = Notice.select(Notice.booking).where(
+    noticed = Notice.select(Notice.booking).where(
         Notice.account == MappingRow.account,
         Notice.kind == "edited",
         Notice.settled_at.is_null() | (Notice.settled_as == "left"),
@@ -140,7 +140,7 @@ def may_differ() -> Expression:
     synced = (
         (MappingRow.phase == "synced")
         & (ours != "")
-        & (is_moved | there.endswith(" repeats") | MappingRow.booking.in_(told))
+        & (is_moved | there.endswith(" repeats") | MappingRow.booking.in_(noticed))
     )
     deleted = (MappingRow.phase == "gone") & (ours != "")
     frozen = (MappingRow.phase == "frozen") & ((MappingRow.sequence != Booking.sequence) | is_moved)

@@ -252,7 +252,7 @@ class _Removal:
             return True
         return False
 
-    def _remove_hidden(self, told: set[str | None]) -> None:
+    def _remove_hidden(self, listed: set[str | None]) -> None:
         """Delete our events in known calendars that the list lacks, since a list may omit one.
         Calendars that are refused several times do not exist.
         """
@@ -263,7 +263,7 @@ class _Removal:
         }
         if left := earlier_accounts.calendar_of(self.account):
             hidden[left] = True
-        for calendar_id in sorted(hidden.keys() - told):
+        for calendar_id in sorted(hidden.keys() - listed):
             try:
                 self._remove_from_own(calendar_id, hidden[calendar_id], is_listed=False)
             except (Forbidden, ScopeMissing) as error:

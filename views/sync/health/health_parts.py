@@ -137,16 +137,16 @@ def _mail(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> HealthPart:
             _("Not set up"),
             _("Notices stay in Kalends, and no e-mails are sent."),
         )
-    said = letter_words.mail(clinic, queue, zone)
-    return HealthPart(_("Mail"), *said, may_send_again=bool(queue.again))
+    words = letter_words.mail(clinic, queue, zone)
+    return HealthPart(_("Mail"), *words, may_send_again=bool(queue.again))
 
 
 def _texts(clinic: Clinic, queue: queues.Queue, zone: ZoneInfo) -> list[HealthPart]:
     if not TextSettings.of(clinic).sends:
         return []
-    said = text_words.state(queue, zone)
+    words = text_words.state(queue, zone)
     again = bool(queue.again)
-    return [HealthPart(_("Text messages"), *said, "text-messages", may_send_again=again)]
+    return [HealthPart(_("Text messages"), *words, "text-messages", may_send_again=again)]
 
 
 def _providers() -> list[HealthPart]:

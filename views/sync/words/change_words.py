@@ -43,8 +43,8 @@ OF_AN_EVENT = {  # its booking is gone
 def heading(notice: Notice) -> str:
     """The heading: what changed, in which calendar, and whether it is put back."""
     put_back, open_one = HEADINGS[notice.kind]
-    said = put_back if notice.detail.get("is_put_back") else open_one
-    return said.format(provider=_provider(notice))
+    heading_words = put_back if notice.detail.get("is_put_back") else open_one
+    return heading_words.format(provider=_provider(notice))
 
 
 def sentences(notice: Notice, to: str | None) -> list[str]:

@@ -74,7 +74,7 @@ def _line(one: Difference, booking: Booking | None, name: str) -> ListedDifferen
     how = "" if one.why == Why.FROZEN else str(_HOW[one.change]).format(name=name)
     is_known = one.why != Why.LEFT or one.since  # old notices are removed
     why = str(_WHY[one.why]).format(name=name) if is_known else ""
-    said = _("{how} {why}", how=how, why=why).strip()
+    sentence = _("{how} {why}", how=how, why=why).strip()
     return ListedDifference(
-        one, booking, said, str(_BUTTONS[one.change]) if one.can_be_put_right else ""
+        one, booking, sentence, str(_BUTTONS[one.change]) if one.can_be_put_right else ""
     )

@@ -93,8 +93,8 @@ def _since(at: datetime, zone: ZoneInfo) -> str:
 
 def why(row: CalendarTrouble, provider: str) -> str:
     """Why a calendar cannot be read, and what happens next. It names no calendar."""
-    if said := _PUBLISHED.get(row.word) or SENTENCES.get(row.word):
-        return str(said)
+    if sentence := _PUBLISHED.get(row.word) or SENTENCES.get(row.word):
+        return str(sentence)
     word = f" ({row.word})" if row.word else ""
     return {
         "forbidden": (

@@ -123,8 +123,8 @@ def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
 
 def _sentence(standing: Standing, zone: ZoneInfo) -> str:
     name = registry.row_of(standing.account.kind).name
-    said = _while_stopped(standing, name, zone) or _while_synced(standing, name)
-    return paragraph(said, outside_words.left(standing))
+    sentence = _while_stopped(standing, name, zone) or _while_synced(standing, name)
+    return paragraph(sentence, outside_words.left(standing))
 
 
 def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:

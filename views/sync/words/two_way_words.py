@@ -130,12 +130,12 @@ def skipped(accounts: Iterable[Account]) -> dict[int, list[tuple[Booking | None,
     """
     found: dict[int, list[tuple[Booking | None, str]]] = {row.id: [] for row in accounts}
     for row in mappings.with_problems(found, MOST_SKIPPED * max(len(found), 1)):
-        said = PROBLEMS.get(
+        problem = PROBLEMS.get(
             row.problem,
             _("the provider says “{problem}”; we try again by ourselves", problem=row.problem),
         )
         if len(found[row.account_id]) < MOST_SKIPPED:
-            found[row.account_id].append((row.booking, said))
+            found[row.account_id].append((row.booking, problem))
     return found
 
 
@@ -165,11 +165,11 @@ def no_start(account: Account) -> str | None:
 def left_out(account: Account) -> list[str]:
     """The number of bookings that are not sent, and why, so that nobody looks for them outside."""
     beyond, unfit = local.left_out(account)
-    said = (
+    sentences = (
         (beyond, _("{beyond} outside these dates", beyond=f"{beyond:,}")),
         (unfit, _("{unfit} offered, cancelled or no-show", unfit=f"{unfit:,}")),
     )
-    return [words for count, words in said if count]
+    return [words for count, words in sentences if count]
 
 
 # ---- notices ----
