@@ -20,6 +20,7 @@ _MICROSECOND = timedelta(microseconds=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
+SERVICE_MINUTES = range(5, 721)  # how long a service may take
 MOST_REPEATS = 104
 
 Walls = list[list[str]]  # the hours of a day: [["09:00", "12:30"], ["13:30", "00:00"]]

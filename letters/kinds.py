@@ -52,7 +52,7 @@ def _one_time_token(letter: Letter) -> Text | None:
         letter.kind
     ]
     clinic = one_line(token.user.clinic.name)
-    days = round((token.expires_at - letter.created_at).total_seconds() / 86400)
+    days = max(1, round((token.expires_at - letter.created_at).total_seconds() / 86400))
     body = filled(
         letter.kind,
         name=one_line(token.user.name),

@@ -11,6 +11,7 @@ from peewee import PeeweeException
 import models
 from base import day_names, jobs, scheduling
 from base.catalogue import _, ngettext
+from base.config.endpoints import is_loopback
 from base.database import is_sqlite
 from base.tables import outbox
 from base.tables.faulty import FaultyRow
@@ -183,7 +184,7 @@ def _queue(settings) -> Iterator[tuple[bool, str]]:
 
 def _base_url(settings) -> tuple[bool, str]:
     url = urlsplit(settings.base_url)
-    local = url.hostname in ("localhost", "127.0.0.1", "::1")
+    local = is_loopback(settings.base_url)
     if settings.production and (url.scheme != "https" or local):
         return (
             False,

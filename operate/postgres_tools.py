@@ -42,12 +42,6 @@ def refusing(error: type[Exception]) -> Iterator[None]:
         raise error(str(refusal)) from None
 
 
-def check_tools() -> None:
-    """Raise ToolRefused if a backup cannot be made."""
-    if shutil.which("pg_dump") is None:
-        raise ToolRefused(_("pg_dump is not installed here. {client}", client=_CLIENT))
-
-
 def dump(url: str, target: Path) -> None:
     """Write the schema with our tables into a file, in the form for `replace`. The same database
     may contain other programs' schemas. Raises ToolRefused.

@@ -409,6 +409,7 @@ HARD = {
     r"\bturned away\b|\blet go of\b": "refused, removed",
     r"\bwhat helps\b": "what to do",
     r"\bto come to lie\b|\blies? over\b": "overlaps",
+    r"\btold again\b": "repeated, named again",
     r"\bNor (is|are|was|do|does|did|has|have|if|may|can)\b": "a sentence with not",
     r"\bbut for (those|that|the one|one|ones)\b": "except",
     r"\bafter all\b(?! )": "anyway, or nothing",
@@ -639,7 +640,9 @@ def rules_in(source: str) -> list[int]:
     for both in tree.find_all((jinja.And, jinja.Or)):
         for side in (both.left, both.right):
             given = [one.expr for one in side.ops] if isinstance(side, jinja.Compare) else []
-            if any(isinstance(getattr(one, "value", None), str) for one in given):
+            lists = [many for many in given if isinstance(many, jinja.Tuple | jinja.List)]
+            named = [*given, *(one for many in lists for one in many.items)]
+            if any(isinstance(getattr(one, "value", None), str) for one in named):
                 found.append(side.lineno)
     for compared in tree.find_all(jinja.Compare):
         numbers = [getattr(one.expr, "value", 0) for one in compared.ops]
@@ -661,6 +664,7 @@ def test_a_template_decides_nothing():
         ('{% if is_open or row.kind != "own" %}', [1]),
         ('{% if a and (b or row.kind == "own") %}', [1]),
         ('<p>{{ "x" if one and row.kind == "own" }}</p>', [1]),
+        ('{% if row.kind in ("own", "read") or row.is_late %}', [1]),
         ("{% if rows|length > 5 %}", [1]),
         ('{% if row.kind == "own" %}', []),
         ("{% if rows|length > 1 and row.is_open %}", []),

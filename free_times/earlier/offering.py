@@ -84,6 +84,12 @@ class EarlierOffer(Base):
         )
         return self.phase == "open" and in_time and at < self.starts_at
 
+    @property
+    def was_unanswered(self) -> bool:
+        """Whether its time went to others because nobody answered."""
+        is_late = self.phase == "open" and self.expires_at <= scheduling.utc_now()
+        return is_late or self.phase in ("lapsed", "unsent")
+
 
 def token(offer: EarlierOffer) -> str:
     """The secret part of the link in the letter: 43 characters."""

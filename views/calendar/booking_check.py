@@ -137,7 +137,7 @@ def _why_url(form: BookingForm, first: Span) -> str:
         calendar=form.practitioner.id,
         venue="",
         service=form.service.data or "",
-        minutes=minutes if 5 <= minutes <= 720 else None,
+        minutes=minutes if minutes in scheduling.SERVICE_MINUTES else None,
         day=local.date().isoformat(),
         at=f"{local:%H:%M}",
     )

@@ -118,7 +118,7 @@ def with_time(form: BookingForm) -> BookingForm:
         end = start + timedelta(minutes=int(minutes[:4]))
     except (ValueError, OverflowError):
         return form
-    if not scheduling.FIRST_DAY <= start.date() <= scheduling.LAST_DAY:
+    if not scheduling.is_possible_day(start.date()):
         return form
     for field, value in (
         (form.day, start.date()),

@@ -99,6 +99,12 @@ class Times(Merging):
             self.remarks[:] = [f"{slip.sentence}."] if finished and not self.errors else []
             return None
 
+    @property
+    def asks_to_repeat(self) -> bool:
+        """Whether the questions about repeats are answered, or wrongly so."""
+        wrong = self.every.errors or self.count.errors or self.until.errors
+        return bool(wrong or self.repeat.data not in (None, "once"))
+
     def spans_so_far(self) -> list[Span]:
         """The span of an unfinished form, and its repeats as far as they are known."""
         span = self.span_so_far()

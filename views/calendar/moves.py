@@ -15,7 +15,7 @@ from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _, lazy, ngettext
 from base.database import alone
-from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
+from base.scheduling import BadTime, Span, is_possible_day
 from free_times.online import holds
 from models import Booking, Practitioner
 from views.kit import access, htmx
@@ -153,7 +153,7 @@ def _day() -> date | None:
         day = date.fromisoformat(request.form["day"]) if request.form.get("day") else None
     except ValueError:
         abort(404)
-    return day if day is None or FIRST_DAY <= day <= LAST_DAY else abort(404)
+    return day if day is None or is_possible_day(day) else abort(404)
 
 
 def _minutes(name: str) -> int:

@@ -15,7 +15,7 @@ from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
 from views.kit.access import login_required
 from views.kit.choices import Choice
-from views.kit.forms import Day, Form, WholeNumber, arg_int
+from views.kit.forms import Day, Form, Minutes, arg_int
 
 from . import booking_form, places
 
@@ -49,7 +49,12 @@ class WishForm(Form):
     """The values of a search for free times. Sent with GET: it names no client."""
 
     service = Choice(lazy("Service"), default="")
-    minutes = WholeNumber(lazy("Minutes"))
+    minutes = Minutes(
+        lazy("Minutes"),
+        scheduling.SERVICE_MINUTES[0],
+        scheduling.SERVICE_MINUTES[-1],
+        may_be_empty=True,
+    )
     calendar = Choice(lazy("With"), default="")
     venue = Choice(lazy("Where"), default="")
     when = Choice(lazy("When"), choices=WHEN, default="soon")
@@ -87,8 +92,6 @@ class WishForm(Form):
         super().validate(**kwargs)
         if self.minutes.data is None and not self.chosen_service and not self.errors:
             self.fault("minutes", _("Choose a service, or write how many minutes it takes"))
-        elif self.minutes.data is not None and not 5 <= self.minutes.data <= 720:
-            self.fault("minutes", _("Write whole minutes from 5 to 720"))
         return not self.errors
 
     @property

@@ -71,7 +71,7 @@ def shows(first: date, came: dict[str, str]) -> bool:
 
 def _is_day(value: str) -> bool:
     try:
-        return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY
+        return scheduling.is_possible_day(date.fromisoformat(value))
     except ValueError:
         return False
 

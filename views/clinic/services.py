@@ -7,6 +7,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base.catalogue import _, lazy, ngettext, paragraph
+from base.scheduling import SERVICE_MINUTES
 from free_times import offers, rules
 from free_times.offers import OwnTerms
 from free_times.rules import OnlineSettings
@@ -64,7 +65,7 @@ class ServiceForm(Merging):
         lazy("Write a name, such as First visit"),
         render_kw={"autocomplete": "off"},
     )
-    duration_minutes = Minutes(lazy("Minutes"), 5, 720)
+    duration_minutes = Minutes(lazy("Minutes"), SERVICE_MINUTES[0], SERVICE_MINUTES[-1])
     gap_before_minutes = Minutes(lazy("Gap before it, in minutes"), 0, LONGEST_GAP_MINUTES, True)
     buffer_minutes = Minutes(lazy("Gap after it, in minutes"), 0, LONGEST_GAP_MINUTES, True)
     price_cents = Money(lazy("Price"))
@@ -108,7 +109,9 @@ class OffersForm(Merging):
             label = f"{one.user.name}, {one.venue.name}"
             own = {
                 f"offers_{one.id}": BooleanField(_("Offers it")),
-                f"minutes_{one.id}": Minutes(_("Minutes"), 5, 720, may_be_empty=True),
+                f"minutes_{one.id}": Minutes(
+                    _("Minutes"), SERVICE_MINUTES[0], SERVICE_MINUTES[-1], may_be_empty=True
+                ),
                 f"price_{one.id}": Money(_("Price")),
             }
             fields |= own

@@ -308,7 +308,7 @@ class Day(Field):
                 found = date.fromisoformat(raw[:10])
             except ValueError:
                 raise ValueError(_("Choose a day, such as 2026-11-20")) from None
-            if not scheduling.FIRST_DAY <= found <= scheduling.LAST_DAY:
+            if not scheduling.is_possible_day(found):
                 raise ValueError(_("Choose a day from 1970 to 2099"))
             self.data = found
 

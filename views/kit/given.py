@@ -10,7 +10,7 @@ def instant(seconds: str) -> datetime | None:
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return None
     at = datetime.fromtimestamp(int(seconds), UTC)
-    return at if scheduling.FIRST_DAY <= at.date() < scheduling.LAST_DAY else None
+    return at if scheduling.is_possible_day(at.date()) else None
 
 
 def day(text: str) -> date | None:
@@ -19,4 +19,4 @@ def day(text: str) -> date | None:
         found = date.fromisoformat(text[:10])
     except ValueError:
         return None
-    return found if scheduling.FIRST_DAY <= found < scheduling.LAST_DAY else None
+    return found if scheduling.is_possible_day(found) else None

@@ -11,6 +11,7 @@ from models import Feed, FeedRead, Practitioner, User
 from people import own_zone
 from sync.events.face import identifier_of
 from sync.feeds import readers
+from sync.feeds.preview import MOST_EVENTS
 from sync.providers import registry
 from sync.tables import account_names, mappings, own_changes
 from sync.tables.accounts import Account
@@ -224,7 +225,7 @@ def apps(feed: Feed) -> list[FeedRead]:
 
 def too_large(events: int, octets: int) -> str:
     """The reason why Google does not read all of a feed."""
-    if events > 1_000:
+    if events > MOST_EVENTS:
         return _(
             "This link holds {events} events. Google keeps about 1,000 and drops the rest.",
             events=f"{events:,}",

@@ -4,10 +4,11 @@ page, a QR code.
 It is shown only on pages of its owner: never in a URL of ours, a log or the audit.
 """
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import current_app
 
+from base.config.endpoints import is_loopback
 from models import Feed
 from sync.feeds import feed as feeds
 from views.kit import qr as qr_codes
@@ -51,8 +52,4 @@ def qr(feed: Feed) -> tuple[int, str]:
 
 def is_local() -> bool:
     """Whether this Kalends can be reached only from its own computer."""
-    return urlsplit(current_app.config["SETTINGS"].base_url).hostname in (
-        "localhost",
-        "127.0.0.1",
-        "::1",
-    )
+    return is_loopback(current_app.config["SETTINGS"].base_url)

@@ -46,7 +46,6 @@ def _page(offer: EarlierOffer, notice: str = "", status: int = 200):
         entry=entry,
         is_open=not is_taken and accepting.can_take(offer),
         is_taken=is_taken,
-        is_late=offer.phase == "open" and offer.expires_at <= scheduling.utc_now(),
         calendar=calendar,
         zone=calendar.zone,
         service=entry.service,

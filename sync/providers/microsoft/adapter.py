@@ -196,7 +196,7 @@ class Microsoft:
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
         """Everything in the calendar: first a sync token, then a list, so that changes in between
-        are told again. For our own calendar the list contains events of all times. If the first
+        are listed again. For our own calendar the list contains events of all times. If the first
         round reported an event that the list lacks, the event was deleted in between, or another
         deleted event hides it: histories may be late.
         """

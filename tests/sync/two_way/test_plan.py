@@ -242,7 +242,7 @@ CASES = [
         ["UpdateRemote r1"],
     ),
     (
-        "old news told again is none",
+        "old news listed again is none",
         BOOKED,
         replace(SYNCED, updated_at=NOON),
         delta(replace(RETITLED, updated_at=NOON - DAY)),

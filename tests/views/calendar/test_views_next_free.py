@@ -90,7 +90,7 @@ def test_what_was_asked_is_answered(maya, linden, asked, said):
     [
         ({"service": ""}, "Choose a service, or write how many minutes it takes"),
         ({"minutes": "4"}, "Write whole minutes from 5 to 720"),
-        ({"minutes": "soon"}, "Write a whole number"),
+        ({"minutes": "soon"}, "Write whole minutes from 5 to 720"),
         ({"service": "999"}, "Choose one from the list"),
         ({"day": "someday"}, "Choose a day, such as 2026-11-20"),
         ({"when": "never"}, "Choose one from the list"),
