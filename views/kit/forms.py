@@ -149,10 +149,15 @@ class Email(Line):
             raise ValueError(_("Write an address such as name@example.org")) from None
 
 
-class SignInName(Email):
+class SignInName(Line):
     """The address with which somebody signs in. It is only looked up, so any stored address is
     accepted.
     """
+
+    widget = EmailInput()
+
+    def __init__(self, label: str, needed: str, **kwargs: Any) -> None:
+        super().__init__(label, 254, needed, **kwargs)
 
     def cleaned(self, raw: str) -> str:
         found = text.clean(raw, self.limit).lower()
