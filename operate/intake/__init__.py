@@ -221,12 +221,15 @@ def answer(
     return answered
 
 
-def accept(row: Import, actor: User | None) -> bool:
+def accept(row: Import, actor: User | None, without_bad: bool = False) -> bool:
     """Accept a checked file.
 
-    Its good lines are imported in this person's name. False if somebody else decided already.
+    Its good lines are imported in this person's name. False if somebody else decided already, or
+    there are bad lines that nobody agreed to leave out.
     """
-    accepted = row.advance(("checked",), "importing", actor, done=0, user=actor and actor.id)
+    accepted = row.may_be_imported(without_bad) and row.advance(
+        ("checked",), "importing", actor, done=0, user=actor and actor.id
+    )
     if accepted:
         jobs.enqueue(_QUEUE, import_good_lines, row.id)
     return accepted

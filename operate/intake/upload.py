@@ -173,6 +173,10 @@ class Import(Base):
         """Whether a job works on it now."""
         return self.phase in self.RUNNING
 
+    def may_be_imported(self, without_bad: bool) -> bool:
+        """Whether it has good lines, and no bad ones unless these were agreed to be left out."""
+        return bool(self.good and (without_bad or not self.bad))
+
     @property
     def is_checked_again(self) -> bool:
         """Whether it is being imported, and all lines were checked again before that."""

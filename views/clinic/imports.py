@@ -130,9 +130,10 @@ def accept(import_id: int):
     ones are imported.
     """
     row = access.import_to_decide(import_id, *Import.light())
-    if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):
+    without_bad = "good_ones" in request.form
+    if row.phase == "checked" and not row.may_be_imported(without_bad):
         return _show(row, 422, refused=True)
-    intake.accept(row, current_user)
+    intake.accept(row, current_user, without_bad)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 

@@ -503,8 +503,9 @@ def test_a_check_changes_nothing_and_tells_all(linden):
 
 def test_taking_adds_the_good_ones_once_and_forgets_the_file(linden):
     row = sent(linden, MIXED)
-    assert intake.accept(row, linden.olive)
-    assert not intake.accept(row, linden.olive)
+    assert not intake.accept(row, linden.olive)  # nobody agreed to leave its bad lines out
+    assert intake.accept(row, linden.olive, without_bad=True)
+    assert not intake.accept(row, linden.olive, without_bad=True)
     intake.import_good_lines(row.id)
     intake.import_good_lines(row.id)
     assert Patient.select().count() == 3
@@ -520,7 +521,7 @@ def test_taking_adds_the_good_ones_once_and_forgets_the_file(linden):
 
 def test_two_workers_at_once_take_it_in_once(linden):
     row = sent(linden, "first_name\n" + "".join(f"Name{n}\n" for n in range(300)))
-    intake.accept(row, linden.olive)
+    intake.accept(row, linden.olive, without_bad=True)
 
     def work(_):
         with models.database.connection_context():
@@ -535,7 +536,7 @@ def test_two_workers_at_once_take_it_in_once(linden):
 def test_importing_asks_again_if_the_clinic_changed_since_the_check(linden):
     row = sent(linden, MIXED)
     Patient.add(linden.clinic, None, first_name="Other", internal_id="A-3")
-    intake.accept(row, linden.olive)
+    intake.accept(row, linden.olive, without_bad=True)
     intake.import_good_lines(row.id)
     again = fresh(row)
     assert (again.phase, again.good, again.problems["bad"]) == ("checked", 1, [3, 4])
@@ -574,7 +575,7 @@ def test_bookings_are_taken_and_the_page_learns_where_the_first_is(linden):
         ),
         "bookings",
     )
-    intake.accept(row, linden.olive)
+    intake.accept(row, linden.olive, without_bad=True)
     intake.import_good_lines(row.id)
     assert fresh(row).problems == {"calendar": linden.calendar.id, "day": "2026-12-01"}
 
@@ -624,7 +625,7 @@ def test_a_hundred_thousand_lines_are_checked_and_taken(big):
     assert fresh(row).bad == len(
         [n for n in range(100_000) if _skipped(day + timedelta(days=n // 48), n)]
     )
-    intake.accept(fresh(row), None)
+    intake.accept(fresh(row), None, without_bad=True)
     intake.import_good_lines(row.id)
     assert Booking.select().count() == fresh(row).good > 99_000
 
