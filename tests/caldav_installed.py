@@ -5,9 +5,11 @@ Each has one user and nothing else of interest. What a server writes lies in a f
 it. What is not installed is left out.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import textwrap
@@ -50,6 +52,8 @@ class Installed:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):  # PHP's workers outlive it
+                os.killpg(process.pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- for those who start one ----
@@ -66,7 +70,12 @@ class Installed:
         log = (self.folder / "log").open("ab")
         told = [str(part) for part in command]
         process = subprocess.Popen(
-            told, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **options | as_user(user)
+            told,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            **options | as_user(user),
         )
         log.close()
         self.processes.append(process)
