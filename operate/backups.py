@@ -80,7 +80,7 @@ def _check_worth(settings) -> None:
         raise BackupRefused(
             _(
                 "There is no clinic in the database {where}. Nothing was written. Run this with the"
-                " service's own settings: KALENDS_SETTINGS_FILE names the file that holds them.",
+                " service's own settings: KALENDS_SETTINGS_FILE names the file with them.",
                 where=where,
             )
         )

@@ -31,7 +31,7 @@ OF_ANOTHER = lazy(
 MISSING = lazy(
     "There is no secret key here: nothing is installed with these settings. If Kalends is installed"
     " already, run this with the service's own settings, as the service's user:"
-    " KALENDS_SETTINGS_FILE names the file that holds them. To install it here, run: flask --app"
+    " KALENDS_SETTINGS_FILE names the file with them. To install it here, run: flask --app"
     " app start"
 )
 

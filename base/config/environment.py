@@ -53,7 +53,7 @@ def environment() -> Mapping[str, str]:
         raise SettingsError(
             [
                 _(
-                    "{path} cannot be read. It holds the service's settings: run this as the"
+                    "{path} cannot be read. It contains the service's settings: run this as the"
                     " service's user (sudo -u), let that user read the file, or correct"
                     " KALENDS_SETTINGS_FILE.",
                     path=path,

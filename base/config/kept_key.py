@@ -95,7 +95,7 @@ def why_no_key(database_url: str) -> str:
         ) from None
     return _(
         "There is a database, but not its secret key. Run this with the service's own settings"
-        " (KALENDS_SETTINGS_FILE names the file that holds them), set KALENDS_SECRET_KEY to the key"
-        " that was used before, or restore a backup that holds the key. If that key is lost, set a"
+        " (KALENDS_SETTINGS_FILE names the file with them), set KALENDS_SECRET_KEY to the key"
+        " that was used before, or restore a backup with the key. If that key is lost, set a"
         " new one, then run: flask --app app key accept"
     )

@@ -150,7 +150,9 @@ COLUMNS = {
             "start",
             "start time, from, time, starts at, start at, begin, begins, appointment time,"
             " appointment start, starts, scheduled time, start date time",
-            lazy("09:30 or 9:30 am, at the venue. May hold the date, too. Empty for whole days."),
+            lazy(
+                "09:30 or 9:30 am, at the venue. May contain the date, too. Empty for whole days."
+            ),
         ),
         FileColumn(
             "end",

@@ -136,7 +136,7 @@ class Sheet:
         if any(cells[len(self.header) :]):
             return _(
                 "It has {count} cells, the first line only {names}. "
-                "Put quotation marks around text that holds a “{delimiter}”.",
+                "Put quotation marks around text with a “{delimiter}”.",
                 count=len(cells),
                 names=len(self.header),
                 delimiter=self.delimiter,
@@ -240,7 +240,7 @@ def check_bounds(text: str) -> None:
         raise UnreadableFile(
             _(
                 "A line of the file is longer than {most_row} letters. Export it once more; a line"
-                " holds one client or booking.",
+                " contains one client or booking.",
                 most_row=f"{MOST_ROW:,}",
             )
         )

@@ -33,7 +33,7 @@ class Policy:
     hide_sensitive: bool = False
 
     @classmethod
-    def of(cls, user: "Person", clinic: "House", choices: "Chosen") -> "Policy":
+    def of(cls, user: "Person", clinic: "ClinicLimits", choices: "Chosen") -> "Policy":
         """The policy of a calendar outside for its person's bookings: the calendar's own choices,
         limited by the person's and the clinic's.
         """
@@ -45,7 +45,7 @@ class Policy:
             hide_sensitive=choices.hide_sensitive or user.hide_sensitive,
         )
 
-    def of_colleague(self, colleague: "Person", clinic: "House") -> "Policy":
+    def of_colleague(self, colleague: "Person", clinic: "ClinicLimits") -> "Policy":
         """The policy for a colleague's bookings: it shows no more of a client than the colleague
         chose for all calendars outside.
         """
@@ -63,7 +63,7 @@ class Person(Protocol):
     hide_sensitive: bool
 
 
-class House(Protocol):
+class ClinicLimits(Protocol):
     """A clinic's limits for what calendars outside show."""
 
     privacy_ceiling: str
@@ -126,7 +126,7 @@ class Choices:
     before: Before = field(default_factory=list)
 
 
-def identifier_of(chosen: str | None, clinic: House) -> str:
+def identifier_of(chosen: str | None, clinic: ClinicLimits) -> str:
     """The identifier used outside if `chosen` is asked for: limited by the clinic's ceiling; no
     internal ID while the clinic does not use them.
     """

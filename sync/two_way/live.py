@@ -24,7 +24,7 @@ from sync.tables.runs import SyncRun
 
 from . import work
 from .reading import mirror
-from .reading.pull import Reader
+from .reading.pull import CalendarReading
 from .standing import freshness
 from .standing.freshness import Certainty
 from .worker import consequences
@@ -124,7 +124,7 @@ class _Reading:
             )
             try:
                 seconds = gateway.poll_seconds(account.kind)
-                reader = Reader(context, seconds, is_urgent=True)
+                reader = CalendarReading(context, seconds, is_urgent=True)
                 if mirror.read_one(reader, calendar):
                     self._left.discard(calendar_id)
             except (LeaseLost, Overtaken, OutOfTime):

@@ -24,7 +24,7 @@ from sync.tables.runs import SyncRun
 
 from .plans import doubts, local, showing
 from .reading import channel_upkeep, double_bookings, guests, mirror, search, stray_events
-from .reading.pull import Reader
+from .reading.pull import CalendarReading
 from .standing.state import Standing
 from .worker import consequences
 from .worker.context import GOES_ON, OutOfTime, RunContext
@@ -111,7 +111,7 @@ class _Round:
         self.context = RunContext(
             account, holder, gateway.open_account(account), setup.secret, ends_at
         )
-        self.reader = Reader(self.context, gateway.poll_seconds(account.kind))
+        self.reader = CalendarReading(self.context, gateway.poll_seconds(account.kind))
         self.is_stopped = False
         self.goes_on = False  # continues the last time slice
         self.is_answered = False  # a person agreed to a plan before this round

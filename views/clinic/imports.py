@@ -23,8 +23,8 @@ SHOWN = 100  # lines with problems on one page, before "Show more"
 
 class Upload(Form):
     kind = Radio(
-        lazy("What does the file hold?"),
-        [InputRequired(lazy("Choose what the file holds"))],
+        lazy("What does the file contain?"),
+        [InputRequired(lazy("Choose what the file contains"))],
         choices=list(KINDS.items()),
         default="clients",
     )

@@ -227,7 +227,7 @@ def too_large(events: int, octets: int) -> str:
     """The reason why Google does not read all of a feed."""
     if events > MOST_EVENTS:
         return _(
-            "This link holds {events} events. Google keeps about 1,000 and drops the rest.",
+            "This link has {events} events. Google keeps about 1,000 and drops the rest.",
             events=f"{events:,}",
         )
     return _(

@@ -11,12 +11,12 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
 from . import double_bookings, incoming, lacking, stray_events
-from .pull import Reader, same
+from .pull import CalendarReading, same
 
 SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" counts after so many tries in so long a time
 
 
-def read_due(reader: Reader) -> None:
+def read_due(reader: CalendarReading) -> None:
     """Read all calendars that are due. Raises OutOfTime."""
     CalendarTrouble.wait(reader.account)
     for source in _due(reader):
@@ -24,7 +24,7 @@ def read_due(reader: Reader) -> None:
         read_one(reader, source)
 
 
-def read_asked(reader: Reader) -> None:
+def read_asked(reader: CalendarReading) -> None:
     """Read the calendars that somebody asked for, or that are due, between two batches of a long
     first filling.
     """
@@ -39,7 +39,7 @@ def read_asked(reader: Reader) -> None:
         read_one(reader, source)
 
 
-def _due(reader: Reader) -> list[RemoteCalendar]:
+def _due(reader: CalendarReading) -> list[RemoteCalendar]:
     """The source calendars that are due now or soon, without second readings that would
     be early.
     """
@@ -52,7 +52,7 @@ def _due(reader: Reader) -> list[RemoteCalendar]:
     return list(rows.order_by(RemoteCalendar.id))
 
 
-def read_one(reader: Reader, source: RemoteCalendar) -> bool:
+def read_one(reader: CalendarReading, source: RemoteCalendar) -> bool:
     """Read one calendar into the mirror. A calendar that cannot be read keeps blocking, and does
     not stop the others. False: it is not up to date.
     """
@@ -72,7 +72,7 @@ def read_one(reader: Reader, source: RemoteCalendar) -> bool:
     return False
 
 
-def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -> None:
+def _cannot_read(reader: CalendarReading, source: RemoteCalendar, error: ProviderError) -> None:
     """Store the reason, and try again later. A calendar counts as gone once several tries and the
     list of calendars say so.
     """
@@ -90,7 +90,7 @@ def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -
         reader.plan_next(source)
 
 
-def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
+def _is_listed(reader: CalendarReading, source: RemoteCalendar) -> bool:
     """Whether the account's list of calendars still has it; True also if the list
     cannot be read.
     """
@@ -106,7 +106,7 @@ def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
 
 
 def take_in(
-    reader: Reader, calendar: RemoteCalendar, delta: Delta, mapped: Set[str] = frozenset()
+    reader: CalendarReading, calendar: RemoteCalendar, delta: Delta, mapped: Set[str] = frozenset()
 ) -> bool:
     """Write a pull to the mirror, by the present rules, in short transactions. False: a person must
     decide first, or turned the calendar off meanwhile.
@@ -121,7 +121,7 @@ def take_in(
 
 
 def _write(
-    reader: Reader,
+    reader: CalendarReading,
     calendar: RemoteCalendar,
     delta: Delta,
     mapped: Set[str],
@@ -168,7 +168,7 @@ def _write(
     return True
 
 
-def _as_it_is(reader: Reader, calendar: RemoteCalendar) -> RemoteCalendar | None:
+def _as_it_is(reader: CalendarReading, calendar: RemoteCalendar) -> RemoteCalendar | None:
     """The calendar's row; None if it was turned off, or off and on again, since this
     reading began.
     """

@@ -15,12 +15,12 @@ from sync.two_way.plans import doubts, local, marks
 
 from . import missing, second_reading
 from .mirror import take_in
-from .pull import Reader
+from .pull import CalendarReading
 
 log = logging.getLogger("kalends.pull")
 
 
-def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
+def pull(reader: CalendarReading, destination: RemoteCalendar) -> tuple[Delta, Window]:
     """The changes in our calendar; a complete reading if there are doubts (see `doubts`)."""
     account, at = reader.account, scheduling.utc_now()
     is_second = second_reading.is_due(destination)
@@ -64,7 +64,7 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
     return delta, window
 
 
-def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
+def _agrees(reader: CalendarReading, destination: RemoteCalendar) -> bool | None:
     """Whether our calendar agrees with the mappings; None if that is unknown now. False while a
     person is asked about the result of a complete reading, so that it is read again and the
     question ends once it is over.
@@ -84,7 +84,7 @@ def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
 
 
 def _look_for_untold(
-    reader: Reader, destination: RemoteCalendar, delta: Delta, at: datetime
+    reader: CalendarReading, destination: RemoteCalendar, delta: Delta, at: datetime
 ) -> dict[str, RemoteEvent | None]:
     """The events at the ids that we wrote or deleted and that no reading has reported so far; None
     for one that is not there. An id that cannot be looked up waits.
@@ -102,7 +102,7 @@ def _look_for_untold(
         return {}
 
 
-def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -> bool:
+def mirror_external(reader: CalendarReading, destination: RemoteCalendar, delta: Delta) -> bool:
     """Mirror events that people keep in our calendar. Repeats are read again as single occurrences,
     since this pull has them as one event. False: a person must decide first.
     """

@@ -35,7 +35,7 @@ WHOLE, WHOLE_SPREAD_MINUTES = timedelta(hours=16), 240
 ENDLESS_WAIT = timedelta(days=1)
 
 
-class Reader:
+class CalendarReading:
     """Reads the calendars of one account within one run. `is_urgent`: somebody waits, so only
     changes are read, and never everything.
     """

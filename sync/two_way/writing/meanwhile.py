@@ -11,7 +11,7 @@ from sync.tables.leases import Overtaken
 from sync.two_way.plans import local
 from sync.two_way.plans.plan import plan
 from sync.two_way.reading import mirror
-from sync.two_way.reading.pull import Reader
+from sync.two_way.reading.pull import CalendarReading
 from sync.two_way.worker.context import RunContext
 
 NOTHING = Delta((), frozenset(), None, False)
@@ -23,7 +23,7 @@ class Meanwhile:
     read.
     """
 
-    def __init__(self, context: RunContext, reader: Reader, revision: int):
+    def __init__(self, context: RunContext, reader: CalendarReading, revision: int):
         self._context = context
         self._account = context.account
         self._reader = reader

@@ -14,7 +14,7 @@ from sync.tables.unread import CalendarTrouble
 from sync.two_way.plans import local, marks, showing, text_limit
 from sync.two_way.plans.planning import Planned, planned, without_kept
 from sync.two_way.reading import channel_upkeep, ours
-from sync.two_way.reading.pull import Reader
+from sync.two_way.reading.pull import CalendarReading
 from sync.two_way.worker.context import RunContext
 
 from .batch import judge
@@ -31,7 +31,7 @@ class Sender:
     must decide about the plan first.
     """
 
-    def __init__(self, context: RunContext, reader: Reader, revision: int, goes_on: bool):
+    def __init__(self, context: RunContext, reader: CalendarReading, revision: int, goes_on: bool):
         self.context, self.account, self.reader = context, context.account, reader
         self.revision, self.goes_on, self.is_stopped = revision, goes_on, False
         self.meanwhile = Meanwhile(context, reader, revision)

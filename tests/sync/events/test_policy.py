@@ -19,7 +19,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class House:
+class ClinicLimits:
     privacy_ceiling: str = "full_name"
     internal_ids: bool = True
     notes_may_leave: bool = True
@@ -29,18 +29,18 @@ class House:
 @pytest.mark.parametrize("person", IDENTIFIERS)
 @pytest.mark.parametrize("chosen", [None, *IDENTIFIERS])
 def test_no_choice_shows_more_than_the_clinic_lets_leave(chosen, person, ceiling):
-    rules = Policy.of(Person(person), House(ceiling), replace(CHOICES, identifier=chosen))
+    rules = Policy.of(Person(person), ClinicLimits(ceiling), replace(CHOICES, identifier=chosen))
     assert IDENTIFIERS.index(rules.identifier) <= IDENTIFIERS.index(ceiling)
 
 
 def test_an_internal_id_is_not_shown_where_there_are_none():
-    rules = Policy.of(Person("internal_id"), House(internal_ids=False), CHOICES)
+    rules = Policy.of(Person("internal_id"), ClinicLimits(internal_ids=False), CHOICES)
     assert rules.identifier == "none"
 
 
 @pytest.mark.parametrize("may_leave", [True, False])
 def test_notes_leave_only_where_the_clinic_lets_them(may_leave):
-    rules = Policy.of(Person(), House(notes_may_leave=may_leave), CHOICES)
+    rules = Policy.of(Person(), ClinicLimits(notes_may_leave=may_leave), CHOICES)
     assert ("notes" in rules.details.split()) is may_leave and "status" in rules.details
 
 
@@ -48,12 +48,12 @@ def test_notes_leave_only_where_the_clinic_lets_them(may_leave):
 @pytest.mark.parametrize("chosen", [True, False])
 def test_either_hides_all(chosen, person):
     rules = Policy.of(
-        Person(hide_sensitive=person), House(), replace(CHOICES, hide_sensitive=chosen)
+        Person(hide_sensitive=person), ClinicLimits(), replace(CHOICES, hide_sensitive=chosen)
     )
     assert rules.hide_sensitive is (chosen or person)
 
 
 def test_a_colleague_is_shown_no_more_than_they_chose_themselves():
-    rules = Policy.of(Person("full_name"), House(), CHOICES)
-    assert rules.of_colleague(Person("initials"), House()).identifier == "initials"
-    assert rules.of_colleague(Person(hide_sensitive=True), House()).hide_sensitive
+    rules = Policy.of(Person("full_name"), ClinicLimits(), CHOICES)
+    assert rules.of_colleague(Person("initials"), ClinicLimits()).identifier == "initials"
+    assert rules.of_colleague(Person(hide_sensitive=True), ClinicLimits()).hide_sensitive

@@ -25,7 +25,7 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.reading import incoming
 from sync.two_way.reading.mirror import take_in
-from sync.two_way.reading.pull import Reader
+from sync.two_way.reading.pull import CalendarReading
 from sync.two_way.worker.context import RunContext
 
 
@@ -333,7 +333,7 @@ def reader_of(world, account):
     holder = Account.take(account.id)
     row = Account.get_by_id(account.id)
     row.refresh()
-    return Reader(
+    return CalendarReading(
         RunContext(row, holder, gateway.open_account(row), b"a secret of the tests"), 300
     ), holder
 

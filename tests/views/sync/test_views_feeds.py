@@ -895,6 +895,6 @@ def test_a_link_that_google_does_not_read_whole_says_so(pat, linden, link, booki
     ]
     for start in range(0, len(rows), 40):
         Booking.insert_many(rows[start : start + 40]).execute()
-    assert "This link holds 1,001 events. Google keeps about 1,000 and drops the rest." in page(pat)
+    assert "This link has 1,001 events. Google keeps about 1,000 and drops the rest." in page(pat)
     link.change(linden.pat, past_days=0, future_days=14)
-    assert "This link holds" not in page(pat)
+    assert "This link has" not in page(pat)
