@@ -19,7 +19,7 @@ from base.database import alone
 from base.text import clean, places
 from models import Clinic, User
 
-from . import booking_lines, client_lines, questions, written
+from . import booking_lines, client_lines, encoding, questions, written
 from .begun import Begun
 from .check_report import Report, read_lines
 from .file_columns import COLUMNS
@@ -67,15 +67,7 @@ def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     questions.settled(sheet)
     report = Report()
     if sheet.guessed:
-        report.note(
-            1,
-            "",
-            _(
-                "The file is not in UTF-8, so we read it as {guessed}. Look at a few names with"
-                " accents once they are in.",
-                guessed=sheet.guessed,
-            ),
-        )
+        report.note(1, "", encoding.sentence(sheet.text, sheet.guessed))
     unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
         _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)
     ]

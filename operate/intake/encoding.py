@@ -6,6 +6,9 @@ import re
 import unicodedata
 from itertools import pairwise
 
+from base.catalogue import _
+from base.text import clean
+
 # Python's name → the name on pages; the first is taken where nothing speaks against it
 ENCODINGS = {
     "cp1252": "Windows-1252",
@@ -14,6 +17,8 @@ ENCODINGS = {
     "mac_roman": "Mac Roman",
 }
 _READ = 200_000  # bytes that are looked at
+_SHOWN = 3  # words
+_CELL_WORD = re.compile(r"[^\s,;\"]+")
 _WORD = re.compile(r"[^\W\d_][^\s,;\"\t]*", re.U)
 
 
@@ -26,6 +31,20 @@ def guess(raw: bytes) -> tuple[str, str]:
         possible.remove("latin-1")
     best = min(possible, key=lambda name: _oddities(raw[:_READ].decode(name, "replace")))
     return raw.decode(best), ENCODINGS[best]
+
+
+def sentence(text: str, guessed: str) -> str:
+    """The note about a guess, with the first words of the text that another guess would change:
+    letters of an alphabet that is not tried here are read as accents, and only a person sees it.
+    """
+    found = (word for word in _CELL_WORD.findall(text[:_READ]) if not word.isascii())
+    words = list(dict.fromkeys(found))[:_SHOWN]
+    return _(
+        "The file is not in UTF-8, so we read it as {guessed}: {words}. If that looks wrong, save"
+        " the file as “CSV UTF-8” and upload it again.",
+        guessed=guessed,
+        words=", ".join(clean(word[:40], 40) for word in words) or "…",
+    )
 
 
 def _is_possible(raw: bytes, name: str) -> bool:

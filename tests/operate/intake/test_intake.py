@@ -111,6 +111,13 @@ def test_bytes_that_windows_1252_lacks_are_read_as_latin_1(linden):
     assert "Latin-1" in report.notes[0]["sentence"]
 
 
+def test_words_of_a_guessed_file_are_shown_before_they_are_in(linden):
+    """The letters of Cyrillic are possible in Windows-1252: only a person sees what they are."""
+    raw = "first_name,last_name\nИван,Петров\nAda,Иван\nОльга,Сидорова\n".encode("cp1251")
+    (note,) = look("clients", raw, linden.clinic).notes
+    assert "Windows-1252: Èâàí, Ïåòðîâ, Îëüãà. If" in note["sentence"]
+
+
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
