@@ -1,5 +1,6 @@
 """Updating the database to this program's tables, forwards only, with Peewee's runner."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,6 +193,24 @@ def guard() -> None:
         return before() if before else True
 
     models.database.obj.guard = compare
+
+
+def wait_while_behind() -> None:
+    """Return once `guard` lets this process open the database, or where the database is away.
+
+    Leaves no connection open. A part that takes jobs waits here: a job that it took and could not
+    do would be missing to the processes of the version before.
+    """
+    while True:
+        try:
+            models.database.connect(reuse_if_open=True)
+            return
+        except BehindProgram:
+            time.sleep(1)
+        except PeeweeException:
+            return
+        finally:
+            models.database.obj.close_all()
 
 
 def migrate() -> list[str]:

@@ -109,9 +109,17 @@ def _check_key() -> None:
 
 
 def _check_part() -> None:
-    """The first checks of a part that runs alone. It then waits while the database is behind."""
+    """The first checks of a part that runs alone. It opens no database that is behind."""
     _check_key_and_restore()
     migrations.guard()
+
+
+def _check_part_with_jobs() -> None:
+    """The first checks of a part that enqueues or does jobs. While the database is behind, Redis
+    and the queue are left to the processes of the version before.
+    """
+    _check_part()
+    migrations.wait_while_behind()
 
 
 def _check_key_and_restore() -> None:
@@ -291,7 +299,7 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 @with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
-    _check_part()
+    _check_part_with_jobs()
     workers.tell_threads_plainly()
     names = list(queues or jobs.LIMITS)
     workers.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
@@ -302,6 +310,6 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 @with_key
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
-    _check_part()
+    _check_part_with_jobs()
     workers.tell_threads_plainly()
     workers.tick(own_settings().redis_url, ready)

@@ -22,7 +22,7 @@ from base import jobs, scheduling
 from base.scheduling import Span
 from base.tables.time_off import DatedHours
 from models import Booking, Venue
-from operate import chores, intake, redis_server, workers
+from operate import chores, intake, migrate, redis_server, workers
 from operate.chore_turns import ChoreTurn
 from operate.intake.upload import Import
 from people.credentials import OneTimeToken, Throttle
@@ -372,6 +372,33 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
     finally:
         running.kill()
     assert "Traceback" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("part", [["clock"], ["worker", "now"], ["worker", "sync"]], ids=" ".join)
+def test_a_part_leaves_the_queue_alone_until_the_database_is_migrated(part, queue, linden):
+    """Meanwhile the version before goes on with it."""
+    name, row = max(migrate.known()), upload(linden)
+    asked = part[-1] if part[0] == "worker" else "now"
+    models.database.execute_sql(f"DELETE FROM schema_migration WHERE name = '{name}'")
+    jobs.enqueue(asked, intake.check_file, row.id)
+    running = program.begin(*part, output=queue.output, **queue.environ)
+    try:
+        until(lambda: "flask --app app migrate" in queue.output.read_text())
+        program.run("doctor", **queue.environ)  # time enough to take a job
+        assert not queue.smembers("rq:workers") and not queue.keys("rq:cron_scheduler*")
+        assert waiting(queue, asked) and not waiting(queue, "chores")
+        models.database.execute_sql(
+            f"INSERT INTO schema_migration (name, applied) VALUES ('{name}', '2026-01-01 00:00:00')"
+        )
+        if part[0] == "worker":
+            until(lambda: phase(row) == "checked")
+        else:
+            until(lambda: waiting(queue, "chores"))
+    finally:
+        running.terminate()
+        running.wait(60)
+    assert "BehindProgram" not in queue.output.read_text()
 
 
 @on_sqlite_alone
