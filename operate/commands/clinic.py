@@ -39,7 +39,10 @@ def clinic() -> None:
 @clinic.command("create")
 @click.argument("name", callback=line_of(120))
 @click.option(
-    "--zone", required=True, callback=zone_of, help=lazy("IANA time zone, such as Europe/London.")
+    "--zone",
+    required=True,
+    callback=zone_of,
+    help=lazy("A city, or an IANA time zone such as Europe/London."),
 )
 @click.option("--owner-email", required=True, callback=email_of)
 @click.option("--owner-name", required=True, callback=line_of(120))

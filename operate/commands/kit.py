@@ -12,7 +12,7 @@ from peewee import PeeweeException
 
 import letters
 import models
-from base import scheduling, text
+from base import text, zones
 from base.catalogue import _
 from base.config.settings import Settings
 from models import Clinic, User
@@ -124,10 +124,11 @@ def email_of(context, parameter, value: str) -> str:
 
 
 def zone_of(context, parameter, value: str) -> str:
-    """For click: the name of a zone that exists, or a refusal."""
-    if not scheduling.is_zone(value):
-        raise click.BadParameter(_("write an IANA time zone such as Europe/London"))
-    return value
+    """For click: the IANA zone of this name, city or short name, or a refusal."""
+    zone = zones.find_zone(value)
+    if zone is None:
+        raise click.BadParameter(_("write a city, such as London, or an IANA time zone"))
+    return zone
 
 
 def find_clinic(name: str | None) -> Clinic:

@@ -65,7 +65,14 @@ def test_a_new_clinic_has_an_owner_who_chooses_a_password_through_the_printed_li
     assert User.get_by_id(owner.id).check_password("a sentence of mine")
 
 
-@pytest.mark.parametrize("zone", ["Lisbon", "Etc/GMT+3", "../../etc/passwd", ""])
+@pytest.mark.parametrize("zone", ["New York", "EST", "america/new_york"])
+def test_a_clinic_is_made_in_the_zone_of_a_city_or_a_short_name(run, db, zone):
+    who = ("--owner-email", "rita@harbour.test", "--owner-name", "Rita Sousa")
+    run("clinic", "create", "Harbour Clinic", "--zone", zone, *who)
+    assert Clinic.get().venues.get().zone_name == "America/New_York"
+
+
+@pytest.mark.parametrize("zone", ["Atlantis", "Etc/GMT+3", "../../etc/passwd", ""])
 def test_a_clinic_needs_a_real_time_zone(app, db, zone):
     answer = app.test_cli_runner().invoke(
         args=[

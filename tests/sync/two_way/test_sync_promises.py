@@ -225,6 +225,21 @@ def test_a_dry_run_tells_of_the_stop_that_the_run_makes_until_somebody_said_yes(
     assert world.standing(account) == {}
 
 
+def test_a_dry_run_counts_what_the_run_then_does(world, account):
+    first, second = Booking.select().order_by(Booking.id).limit(2)
+    first.cancel(world.user)
+    later = Span(second.starts_at + timedelta(hours=2), second.ends_at + timedelta(hours=2))
+    second.change(world.user, later)
+    world.book(days=20)
+    (told,) = report.planned(Account.get_by_id(account.id))
+    assert sorted(told.rstrip(".").split(", ")) == ["create 1", "remove 1", "update 1"]
+    assert len(list(report.planned(Account.get_by_id(account.id)))) == 1  # nothing was done
+    before = SyncRun.select().count()
+    world.run(account)
+    (done,) = SyncRun.select().order_by(SyncRun.id).offset(before)
+    assert done.counts == {"created": 1, "deleted": 1, "updated": 1}
+
+
 def test_yes_to_some_deletions_is_no_yes_to_others(world, account):
     rows = list(Booking.select().order_by(Booking.id))
     for row in rows[:6]:

@@ -177,6 +177,10 @@ SAID = [  # requirement, page, the words of ours that say it
     ("C14", "two-way-google", "a calendar of their own in Google, never your main one"),
     ("C16", "two-way-google", "It may take some minutes and counts as it goes"),
     ("C17", "two-way-google", "load the page again if a new one is missing"),
+    *(
+        ("C38", name, "Kalends remembers which of them blocked booking, and their rules")
+        for name in ("two-way-google", "two-way-outlook", "two-way-caldav")
+    ),
     ("C19", "two-way-google", "Do not edit in Google what was made here"),
     ("C19", "two-way-outlook", "Do not edit in Outlook what was made here"),
     (

@@ -1057,6 +1057,7 @@ class TestLeaving:
             "Go one way?" in text
             and "5 events of ours are in Google" in text
             and "1 event that came from Google goes from here" in text
+            and "when you start sync again, they block again" in text
         )
         text = page(pat, f"/sync/accounts/{account.id}/disconnection?change=1")
         assert "Change account?" in text and "choose the other one" in text
