@@ -1,4 +1,4 @@
-"""Other ways to sign in than the password: one-time links; and the limit on guesses."""
+"""Other ways to sign in than the password: one-time tokens; and the limit on guesses."""
 
 import secrets
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class OneTimeToken(Base):
     def issue(
         cls, user: User, purpose: str, actor: User | None, days: int, by_mail: bool = False
     ) -> str:
-        """Make a new link for the user and return its secret; with `by_mail` queue its letter.
+        """Make a new token for the user and return its secret; with `by_mail` queue its letter.
 
         Earlier ones work until one is used.
         """
@@ -58,20 +58,20 @@ class OneTimeToken(Base):
 
     @classmethod
     def newest(cls, user: User, purpose: str) -> Self | None:
-        """The user's newest link that was not used, perhaps expired."""
+        """The user's newest token that was not used, perhaps expired."""
         rows = cls.select().where(cls.user == user, cls.purpose == purpose)
         newest: Self | None = rows.order_by(cls.id.desc()).first()
         return newest
 
     @classmethod
     def of(cls, user: User, token_id: int) -> Self | None:
-        """The user's unused link with this id."""
+        """The user's unused token with this id."""
         found: Self | None = cls.get_or_none(cls.id == token_id, cls.user == user)
         return found
 
     @property
     def secret(self) -> str | None:
-        """The secret of the link; None if the key from which it follows is no longer known."""
+        """The secret of the token; None if the key from which it follows is no longer known."""
         return next(
             (
                 candidate
@@ -86,7 +86,7 @@ class OneTimeToken(Base):
 
     @classmethod
     def find(cls, secret: str) -> "OneTimeToken | None":
-        """The unused link with this secret, if it has not expired."""
+        """The unused token with this secret, if it has not expired."""
         found = cls.get_or_none(
             cls.secret_hash == vault.hash_of(secret), cls.expires_at > scheduling.utc_now()
         )
@@ -94,7 +94,7 @@ class OneTimeToken(Base):
 
     @database.atomic()
     def use(self, password: str) -> User | None:
-        """Set the password and use the link up.
+        """Set the password and use the token up.
 
         None if somebody used it meanwhile, or it was withdrawn: if two use it at once, one
         succeeds.
@@ -107,7 +107,7 @@ class OneTimeToken(Base):
 
 
 class ResetRequest(Base):
-    """A request for a link to set a new password, by anybody, for an address.
+    """A request for a one-time token to set a new password, by anybody, for an address.
 
     The row is the same whether or not anybody has that address, so the answer tells nothing and
     takes the same time; `answer_all` checks later. `key`: a keyed hash of the address.
@@ -124,7 +124,7 @@ class ResetRequest(Base):
     @classmethod
     def ask(cls, key: str, origin: str, is_known: bool, email: str) -> None:
         """Store the request, unless there were a few for the same address within the last hour,
-        whose links still work.
+        whose tokens still work.
 
         Strangers cannot use up a person's requests: a browser in which this person signed in before
         (`is_known`) is counted separately, and a network that has not asked yet is allowed besides
@@ -152,7 +152,7 @@ class ResetRequest(Base):
 
     @classmethod
     def answer_all(cls) -> None:
-        """Issue a link for each request whose address belongs to somebody who works here, and
+        """Issue a token for each request whose address belongs to somebody who works here, and
         forget the addresses.
         """
         faulty.each("reset_requests", cls.waiting(), cls._take, most=200)
@@ -274,7 +274,7 @@ class Throttle(Base):
 
 
 def clean_up(at: datetime) -> None:
-    """Forget dead one-time links, requests for them, and failed tries of yesterday."""
+    """Forget dead one-time tokens, requests for them, and failed tries of yesterday."""
     OneTimeToken.delete().where(OneTimeToken.expires_at <= at).execute()
     answered = ResetRequest.sealed == ""
     over = (ResetRequest.created_at <= at - RESETS_WITHIN) & answered | (

@@ -18,7 +18,7 @@ from views.kit import display, given, wanted
 from . import asking, pages
 
 blueprint = Blueprint("by_letter", __name__, url_prefix="/appointment/<uuid>/<token>")
-_opened = pages.by_link(by_letter.find_by_letter)
+_opened = pages.by_signed_address(by_letter.find_by_letter)
 
 
 def _page(template: str, booking: Booking, status: int = 200, notice: str = "", **more):

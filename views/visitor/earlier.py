@@ -24,7 +24,8 @@ from . import pages
 
 blueprint = Blueprint("earlier", __name__, url_prefix="/earlier")
 _WAY, _LIST = "/<uuid>/<token>", "/list/<uuid>/<token>"
-_offered, _listed = pages.by_link(offering.find_offer), pages.by_link(entries.find_entry)
+_offered = pages.by_signed_address(offering.find_offer)
+_listed = pages.by_signed_address(entries.find_entry)
 
 
 @blueprint.get(f"{_WAY}/")

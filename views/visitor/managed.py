@@ -28,7 +28,7 @@ from sync.two_way.standing.freshness import Certainty
 from views.kit import brakes, display, given, wanted
 
 from . import choosing, pages
-from .pages import with_any_link, with_booking
+from .pages import with_any_booking_link, with_booking
 
 blueprint = pages.blueprint(__name__)
 _WAY = "/booking/<uuid>/<token>"
@@ -250,12 +250,12 @@ def _move_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: 
 
 
 @blueprint.post(f"{_WAY}/move")
-@with_any_link
+@with_any_booking_link
 def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
     at: datetime | None = given.instant(request.form.get("time", ""))
     if is_old:
         is_same = managing.was_moved_just_now(made, at)  # the same button was pressed twice
-        return _done(page, made) if is_same else pages.no_link(page, is_old)
+        return _done(page, made) if is_same else pages.no_booking(page, is_old)
     if at is None:
         return _move_page(page, made)
     origin = brakes.key("hold", brakes.network())
@@ -273,14 +273,14 @@ def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
 
 
 @blueprint.get(f"{_WAY}/move/wait")
-@with_any_link
+@with_any_booking_link
 def wait(page: OnlinePage, made: OnlineBooking, is_old: bool):
     """Move as soon as the time is known to be free, since the visitor pressed the button. Without a
     press nothing happens.
     """
     if is_old:
         is_now = managing.was_moved_just_now(made, made.booking.starts_at)
-        return _done(page, made) if is_now else pages.no_link(page, is_old)
+        return _done(page, made) if is_now else pages.no_booking(page, is_old)
     waits = managing.outcome_of(page, made)
     if waits is None:  # moving changes the link
         is_there = made.booking.status != "cancelled"

@@ -50,9 +50,9 @@ def with_page(view: Callable) -> Callable:
     return shown
 
 
-def by_link(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
-    """Give the view the row that the link in a letter leads to; `find` reads it from the link's two
-    parts. Every link that leads to nothing gets the same answer.
+def by_signed_address(find: Callable[[str, str], Any]) -> Callable[[Callable], Callable]:
+    """Give the view the row that a signed address in a letter leads to; `find` reads it from the
+    address's two parts. Every address that leads to nothing gets the same answer.
     """
 
     def opened(view: Callable) -> Callable:
@@ -84,21 +84,21 @@ def _closed(name: str) -> Response:
 
 
 def with_booking(view: Callable) -> Callable:
-    """Give a view the clinic's page and the visitor's own booking. Invalid links are refused here,
-    and so are links from before the booking was moved.
+    """Give a view the clinic's page and the visitor's own booking. Invalid booking links are
+    refused here, and so are those from before the booking was moved.
     """
 
     def unless_old(page: OnlinePage, made: OnlineBooking, is_old: bool, **kwargs):
-        return no_link(page, is_old) if is_old else view(page, made, **kwargs)
+        return no_booking(page, is_old) if is_old else view(page, made, **kwargs)
 
-    return wraps(view)(with_any_link(unless_old))
+    return wraps(view)(with_any_booking_link(unless_old))
 
 
-def with_any_link(view: Callable) -> Callable:
-    """Give a view the clinic's page, the visitor's own booking, and whether the link is from before
-    the booking was moved.
+def with_any_booking_link(view: Callable) -> Callable:
+    """Give a view the clinic's page, the visitor's own booking, and whether the booking link is
+    from before the booking was moved.
 
-    A link still works after the clinic's name changed, and while the page is switched off.
+    It still works after the clinic's name changed, and while the page is switched off.
     """
 
     @wraps(view)
@@ -114,7 +114,7 @@ def with_any_link(view: Callable) -> Callable:
         made, is_old = managing.find_by_token(row.clinic, uuid, token)
 
         def opened(page: OnlinePage, **kwargs):
-            return no_link(page) if made is None else view(page, made, is_old=is_old, **kwargs)
+            return no_booking(page) if made is None else view(page, made, is_old=is_old, **kwargs)
 
         return _on(opened, row, settings, kwargs)
 
@@ -126,9 +126,9 @@ def is_ahead(booking: Booking) -> bool:
     return booking.status != "cancelled" and booking.ends_at >= scheduling.utc_now()
 
 
-def no_link(page: OnlinePage, is_old: bool = False) -> Response:
-    """The answer to a link that leads to no booking of this clinic, or no longer does."""
-    return show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
+def no_booking(page: OnlinePage, is_old: bool = False) -> Response:
+    """The answer to a booking link that leads to no booking of this clinic, or no longer does."""
+    return show("no_booking.html", page, 410 if is_old else 404, is_old=is_old)
 
 
 def _on(view: Callable, row: names.PageName, settings: OnlineSettings, kwargs: dict):
