@@ -210,11 +210,10 @@ def _event(letter: Letter, settings: LetterSettings, booking: Booking, is_over: 
     title = visit.title(one_line(letter.clinic.name))
     if settings.names_service and booking.service:
         title = f"{one_line(booking.service.name)}, {one_line(letter.clinic.name)}"
-    tentative = booking.status in ("pending", "offered")
     return Event(
         visit.uid(booking.uuid),
         booking.sequence,
-        "cancelled" if is_over else "tentative" if tentative else "confirmed",
+        "cancelled" if is_over else "tentative" if booking.is_unconfirmed else "confirmed",
         Face(title, "", one_line(venue.address)),
         booking.starts_at,
         booking.ends_at,

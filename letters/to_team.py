@@ -8,7 +8,6 @@ from datetime import datetime, time, timedelta
 
 from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
-from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _, lazy
 from base.tables import faulty, outbox
 from base.tables.outbox import Letter
@@ -112,10 +111,9 @@ def _is_so(booking: Booking, deed: str, letter: Letter) -> bool:
     """Whether the booking is still in the state after the visitor's action."""
     if deed == "cancelled":
         return booking.status == "cancelled"
-    is_ahead = booking.ends_at > scheduling.utc_now() and booking.status not in FREE_STATUSES
     if deed == "asked":
-        return is_ahead and booking.status == "pending"
-    return is_ahead and letter.sequence.startswith(f"{booking.sequence} ")
+        return booking.is_busy_yet and booking.status == "pending"
+    return booking.is_busy_yet and letter.sequence.startswith(f"{booking.sequence} ")
 
 
 def _line(booking: Booking, settings: LetterSettings, with_day: bool = False) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import models
 from base.bookings.clashes import SlotTaken
-from base.bookings.statuses import FREE_STATUSES
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.scheduling import Span, repeats
 from models import AuditEntry, Booking, Patient, Practitioner
 
@@ -67,6 +67,22 @@ def test_a_person_is_busy_at_every_venue_at_once(linden, clock):
 def test_offered_cancelled_and_missed_bookings_hold_no_time(book, status):
     book(status=status)
     assert book()
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_at_its_end_a_booking_is_not_over_and_takes_no_more_time(book, clock, status):
+    (booking,) = book(status=status)
+    happens, is_busy = status != "cancelled", status not in FREE_STATUSES
+    moment = timedelta(microseconds=1)
+    known = []
+    for at in (booking.ends_at - moment, booking.ends_at, booking.ends_at + moment):
+        clock.now = at
+        known.append((booking.is_over, booking.is_ahead, booking.is_busy_yet))
+    assert known == [
+        (False, happens, is_busy),
+        (False, happens, False),
+        (True, False, False),
+    ]
 
 
 def test_no_booking_of_a_series_is_made_if_one_time_is_taken(linden, book):

@@ -15,7 +15,7 @@ from base.tables.outside import ExternalEvent
 from base.tables.time_off import TimeOff
 
 from .clashes import Clash
-from .statuses import FREE_STATUSES, OPEN_STATUSES
+from .statuses import FREE_STATUSES, OPEN_STATUSES, UNCONFIRMED_STATUSES
 
 
 class Placed:
@@ -43,6 +43,26 @@ class Placed:
     def is_busy(self) -> bool:
         """Whether it takes time; cancelled ones do not."""
         return self.status not in FREE_STATUSES
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its end is past, whatever its status."""
+        return bool(self.ends_at < scheduling.utc_now())
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the appointment takes place, and is not over."""
+        return self.status != "cancelled" and not self.is_over
+
+    @property
+    def is_busy_yet(self) -> bool:
+        """Whether it takes time that is still to come; at its end no more."""
+        return self.is_busy and self.ends_at > scheduling.utc_now()
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether it is offered or pending: one side has not agreed to it yet."""
+        return self.status in UNCONFIRMED_STATUSES
 
     def overlaps(self, other: "Placed") -> bool:
         """Whether both take time of one person at once."""

@@ -17,6 +17,7 @@ FREE_STATUSES = ("offered", "cancelled", "no_show")  # statuses that take no tim
 
 
 OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # statuses without an outcome yet
+UNCONFIRMED_STATUSES = ("offered", "pending")  # statuses that nobody has confirmed yet
 # The statuses that a pending booking may get when its time is taken for good.
 CONFIRMED = (
     "confirmed",

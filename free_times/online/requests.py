@@ -15,6 +15,7 @@ from peewee import ModelSelect
 from base import scheduling
 from base.bookings.changes import Changed, ChangedMeanwhile, when_status_changes
 from base.bookings.clashes import SlotTaken
+from base.bookings.statuses import UNCONFIRMED_STATUSES
 from base.database import alone
 from base.scheduling import EPOCH, Span
 from base.tables import faulty
@@ -29,7 +30,6 @@ from .made_online import OnlineBooking
 from .making import approve_by
 
 KEPT = timedelta(days=30)  # visitors' details, if a request came to nothing
-UNANSWERED = ("pending", "offered")  # statuses that the clinic has not confirmed
 MOST = 100  # rows on a page
 _OFFERED = [
     OnlineBooking.answered_sequence,
@@ -132,7 +132,7 @@ def follow(changed: Sequence[tuple[Booking, str]]) -> None:
     for made in OnlineBooking.select().where(OnlineBooking.booking.in_(list(rows))):
         made.booking, was = rows[made.booking_id]
         status = made.booking.status
-        if status == "cancelled" and was in UNANSWERED:
+        if status == "cancelled" and was in UNCONFIRMED_STATUSES:
             _come_to(made, "cancelled")
         elif was == "cancelled" and made.outcome:
             _come_to(made, "")

@@ -71,9 +71,9 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
         "may_change": managing.may_change(page, made),
         "may_move": managing.may_move(page, made),
         "until": managing.until(page, made),
-        "is_over": booking.ends_at < scheduling.utc_now(),
+        "is_over": booking.is_over,
         "terms": "" if made.answer == "offered" else page.settings.cancellation,
-        "is_ahead": pages.is_ahead(booking),
+        "is_ahead": booking.is_ahead,
         "way": way,
         "google_url": visit.google_url(*entry),
         "outlook_url": visit.outlook_url(*entry),
@@ -103,12 +103,12 @@ def _hidden(address: str) -> str:
 def appointment(page: OnlinePage, made: OnlineBooking):
     """One entry for any calendar app, as a file."""
     booking = made.booking
-    statuses = {"cancelled": "cancelled", "pending": "tentative", "offered": "tentative"}
+    status = "cancelled" if booking.status == "cancelled" else "confirmed"
     zone_name = booking.practitioner.venue.zone_name
     entry = Event(
         visit.uid(booking.uuid),
         booking.sequence,
-        statuses.get(booking.status, "confirmed"),
+        "tentative" if booking.is_unconfirmed else status,
         Face(visit.title(page.clinic.name), "", booking.practitioner.venue.address),
         booking.starts_at,
         booking.ends_at,

@@ -16,7 +16,6 @@ from free_times.online import managing, names, tickets
 from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
-from models import Booking
 from views.kit import display
 
 STYLESHEETS = ("app.css", "layout.css", "components.css", "screens.css", "visitor.css")
@@ -119,11 +118,6 @@ def with_any_booking_link(view: Callable) -> Callable:
         return _on(opened, row, settings, kwargs)
 
     return shown
-
-
-def is_ahead(booking: Booking) -> bool:
-    """Whether the appointment takes place, and is not over."""
-    return booking.status != "cancelled" and booking.ends_at >= scheduling.utc_now()
 
 
 def no_booking(page: OnlinePage, is_old: bool = False) -> Response:
