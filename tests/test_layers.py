@@ -295,6 +295,7 @@ ROOMS = {  # the same, inside the rooms
             "connect_words",
             "difference_words",
             "direction_words",
+            "feed_words",
             "notice_words",
             "outside_words",
             "reading_words",

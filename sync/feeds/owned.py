@@ -92,6 +92,14 @@ def answering(user: User, feeds: Iterable[Feed]) -> list[Feed]:
     return [feed for feed in feeds if not feed.is_stopped and not feed.lacks_role(user)]
 
 
+def last_read(feeds: Iterable[Feed]) -> tuple[Feed, FeedRead] | None:
+    """The last read of all of these feeds, each with its readers at hand (last one first), and the
+    feed that was read; None: nothing has read them yet.
+    """
+    found = [(feed, read) for feed in feeds for read in feed.reads[:1]]
+    return max(found, key=lambda pair: pair[1].last_at, default=None)
+
+
 def still_answers(feed: Feed) -> bool:
     """Whether the address of a stopped feed still returns its one entry."""
     ended = feed.revoked_at or feed.suspended_at

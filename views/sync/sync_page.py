@@ -15,6 +15,7 @@ from sync.events.face import Policy, face, identifier_of
 from sync.feeds import owned, preview
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
+from views.sync.words import feed_words
 
 from . import booking_address, feed_address, panels, previews, switches
 from .identifier import Identifier, identifier_form
@@ -35,6 +36,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = preview.sample(user, now)
     feeds = owned.feeds_of(user)
+    working = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
@@ -47,8 +49,8 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         "allowed": user.clinic.allowed_identifiers(),
         "identifying": ["internal_id"] if user.clinic.internal_ids else [],
         "limited": sync_words.limited(user),
-        "answering": owned.answering(user, feeds),
-        "feeds": [feed for feed in feeds if not feed.is_stopped],
+        "feeds": working,
+        "feeds_state": feed_words.feeds_state(user, working),
         "stopped": [feed for feed in feeds if feed.is_stopped],
         "why_not": user.why_no_feeds(),
         # without consent there is nothing to make, only what was made before
