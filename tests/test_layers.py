@@ -274,6 +274,7 @@ ROOMS = {  # the same, inside the rooms
             "feed_address",
             "feed_settings",
             "identifier",
+            "modes",
             "notice_rows",
             "overlaps",
             "password",

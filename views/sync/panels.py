@@ -11,7 +11,7 @@ from wtforms import ValidationError
 from base.catalogue import _, lazy, ngettext
 from free_times.rules import OnlineSettings
 from people import calendars
-from sync.connect import calendar_list, gateway
+from sync.connect import calendar_list
 from sync.providers import registry
 from sync.tables import account_names, controls, starting
 from sync.tables import listed as tables
@@ -28,7 +28,6 @@ from views.kit.forms import Form, Line
 from views.sync.words import (
     action_words,
     change_words,
-    connect_words,
     difference_words,
     notice_words,
     outside_words,
@@ -37,7 +36,7 @@ from views.sync.words import (
 )
 from views.sync.words import two_way_words as words
 
-from . import notice_rows
+from . import modes, notice_rows
 from .account_settings import chosen_of, own_calendars
 
 
@@ -94,11 +93,6 @@ def context(is_poll: bool = False, **more) -> dict:
         "zone": zone,
         "two_way": words,
         "status_words": status_words,
-        "kinds": gateway.kinds(),
-        "out_of_reach": (beyond := _out_of_reach()),
-        "takes_password": any(
-            row.by_password for kind, row in registry.PROVIDERS.items() if kind not in beyond
-        ),
         "online": None if is_poll else OnlineSettings.of(current_user.clinic),
         "notice_words": notice_words,
         "change_words": change_words,
@@ -109,40 +103,16 @@ def context(is_poll: bool = False, **more) -> dict:
             if account.has_begun
         },
         "account_count": len(accounts),
-        "by_kind": {account.kind: account for account in accounts},
         "key": key(panels, notices),
         "providers": registry.PROVIDERS,
-        "modes": ("one_way", *registry.PROVIDERS),
-        "offered": _offered(),
         "mode": None,
+        **modes.context(accounts, more.get("mode")),
         "swap": htmx.is_partial(),
         "has_old_list": any(controls.is_list_old(account) for account in accounts),
         "words": sync_words,
         "is_busy": any(panel["status"].is_busy for panel in panels),
         **more,
     }
-
-
-def _out_of_reach() -> dict[str, str]:
-    """The kinds of providers that nobody in the clinic can connect, each with the reason."""
-    clinic, user = current_user.clinic, current_user._get_current_object()
-    found = {
-        kind: connect_words.out_of_reach(state.barred_from(kind, clinic, user), row.name)
-        for kind, row in registry.PROVIDERS.items()
-    }
-    return {kind: why for kind, why in found.items() if why}
-
-
-def _offered() -> list[tuple[str, registry.ProviderRow]]:
-    """The providers to choose from for both ways, also those that an administrator must set up
-    first. Those whose accounts name their own server are offered where that is allowed.
-    """
-    kinds = gateway.kinds()
-    return [
-        (kind, row)
-        for kind, row in registry.PROVIDERS.items()
-        if not row.reads_only and (kind in kinds or not row.has_own_address)
-    ]
 
 
 def runs_of(accounts: Iterable[Account], runs: Iterable[SyncRun]) -> list[SyncRun]:

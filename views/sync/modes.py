@@ -1,0 +1,106 @@
+"""The ways to sync that the Calendar sync page offers, and what comes next for the selected one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_login import current_user
+
+from sync.connect import gateway
+from sync.providers import registry
+from sync.providers.registry import ProviderRow
+from sync.tables.accounts import Account
+from sync.two_way.standing import state
+from views.sync.words import connect_words
+
+ONE_WAY = "one_way"
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The selected mode: `key` is "one_way" or the kind of a provider. `account`: the person's
+    account of this kind, the newest. `step`: what comes next; "": nothing.
+    """
+
+    key: str
+    provider: ProviderRow | None
+    account: Account | None
+    step: str
+    takes_another: bool
+
+    @property
+    def template(self) -> str:
+        """The template of the step: one for each."""
+        return f"sync/modes/{self.step}.html"
+
+
+def context(accounts: Sequence[Account], wanted: str | None) -> dict:
+    """The values for the choice of a mode. `accounts`: the person's, the oldest first. `wanted`:
+    the mode that the person selected on the page, if any.
+    """
+    beyond = _out_of_reach()
+    takes_password = any(
+        row.by_password for kind, row in registry.PROVIDERS.items() if kind not in beyond
+    )
+    return {
+        "kinds": gateway.kinds(),
+        "out_of_reach": beyond,
+        "takes_password": takes_password,
+        "offered": _offered(),
+        "selected": _selected(accounts, wanted, beyond),
+        "missing": [] if takes_password else _missing(beyond),
+    }
+
+
+def _missing(beyond: dict[str, str]) -> list[str]:
+    """The companies whose calendars many people use, and that cannot be connected here."""
+    rows = registry.PROVIDERS.values()
+    return [row.company for row in rows if row.is_widespread and row.kind in beyond]
+
+
+def _out_of_reach() -> dict[str, str]:
+    """The kinds of providers that nobody in the clinic can connect, each with the reason."""
+    clinic, user = current_user.clinic, current_user._get_current_object()
+    found = {
+        kind: connect_words.out_of_reach(state.barred_from(kind, clinic, user), row.name)
+        for kind, row in registry.PROVIDERS.items()
+    }
+    return {kind: why for kind, why in found.items() if why}
+
+
+def _offered() -> list[tuple[str, ProviderRow]]:
+    """The providers to choose from for both ways, also those that an administrator must set up
+    first. Those whose accounts name their own server are offered where that is allowed.
+    """
+    kinds = gateway.kinds()
+    return [
+        (kind, row)
+        for kind, row in registry.PROVIDERS.items()
+        if not row.reads_only and (kind in kinds or not row.has_own_address)
+    ]
+
+
+def _selected(accounts: Sequence[Account], wanted: str | None, beyond: dict[str, str]) -> Mode:
+    """The wanted mode, or else the one in use: that of the oldest account."""
+    first = accounts[0].kind if accounts and accounts[0].is_in_use else ONE_WAY
+    key = wanted if wanted == ONE_WAY or wanted in registry.PROVIDERS else first
+    provider = registry.PROVIDERS.get(key)
+    account = {one.kind: one for one in accounts}.get(key)
+    if provider is None:
+        step = "" if key == first else "stop"
+    else:
+        step = _step(provider, account, key in beyond)
+    takes_another = bool(provider and account and provider.takes_several and key not in beyond)
+    return Mode(key, provider, account, step, takes_another)
+
+
+def _step(provider: ProviderRow, account: Account | None, is_out_of_reach: bool) -> str:
+    """The next step with this provider, as in `Mode`."""
+    if account and account.is_disconnecting:
+        return "disconnecting"
+    if is_out_of_reach:
+        return "out_of_reach"
+    if account:
+        return "again" if account.is_off else "connected"
+    if provider.reads_only:
+        return "by_address"
+    return "by_password" if provider.by_password else "by_consent"
