@@ -181,9 +181,9 @@ class BehindProgram(OperationalError):
 
 
 def guard() -> None:
-    """Let this process open no connection while the database is behind this program, also where it
-    starts before the database does. Once `migrate` has run it works on by itself. A newer database
-    is fine: versions only add to it.
+    """Make this process open no connection while the database is older than the program. It may
+    start before the database does. After `migrate` has run, connections open again. A newer
+    database is accepted, since each version only adds to it.
     """
     before = models.database.obj.guard
 

@@ -67,7 +67,9 @@ class Session(Base):
 
     @database.atomic()
     def keep(self, packed_onto: Callable[[str], str]) -> None:
-        """Store its contents, made from the present ones; nothing where the row is gone."""
+        """Store new contents, made by `packed_onto` from the stored ones. Does nothing if the row
+        is gone.
+        """
         row = self._locked()
         if row:
             Session.update(contents=packed_onto(row.contents)).where(Session.id == row.id).execute()

@@ -22,8 +22,8 @@ _exchange = threading.local()  # ends_at: monotonic seconds, for the exchange of
 class HttpClient(httpx.Client):
     """httpx's client with a limit in seconds for one whole exchange.
 
-    What it opened is closed when nothing uses it any more: a provider has no end of its own. A
-    `transport` given here keeps its own limits, if any. `backend`: opens connections in place of
+    Its connections are closed when nothing refers to it any more, since providers are never closed.
+    A `transport` given here has its own limits, if any. `backend`: opens connections instead of
     httpx's own.
     """
 

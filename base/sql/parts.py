@@ -33,9 +33,8 @@ def is_table(value: object) -> bool:
 
 
 def is_plain(value: Any, column: Any) -> bool:
-    """Whether a value beside a column goes to the database as it is, or as the column stores it.
-
-    A row beside its foreign key does, too.
+    """Whether a value that is compared with a column needs no statement of its own: plain values,
+    and rows that are compared with a foreign key.
     """
     if isinstance(value, Node):
         return (

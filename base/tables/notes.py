@@ -29,9 +29,8 @@ class NoteVersion(Base):
 
     @classmethod
     def keep(cls, row: Any, actor: Base | None) -> None:
-        """Keep the row's present notes, in the transaction that is about to change them.
-
-        An empty note counts: it matters when the note was filled.
+        """Store the row's present notes before they change. Call it in the transaction that changes
+        them. Empty notes are stored as well: the history shows when the first note was written.
         """
         cls.create(
             clinic=row.clinic_id,

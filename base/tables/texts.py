@@ -22,11 +22,11 @@ CHOICE_OF = {"approved": "booked"}
 
 
 class TextSettings(ClinicSettings):
-    """One row at most for each clinic; none means that nothing was set up.
+    """A clinic's text messages. A clinic without a row has set up none.
 
     `sealed_url`: the encrypted address of the service, which often contains a key. `sealed_secret`:
-    what they are signed with. `kinds`: those of KINDS that are sent. `is_on`: whether clients get
-    any.
+    the encrypted key that signs each message. `kinds`: those of KINDS that are sent. `is_on`:
+    whether messages are sent to clients.
     """
 
     action = "texts.changed"

@@ -202,7 +202,7 @@ class TimeOff(Base):
         self._bump()
 
     def _bump(self) -> None:
-        """Renew the calendars that show it with the commit; bookings have not changed."""
+        """Mark the calendars that show it as changed. No booking changed."""
         table = type(self).user.rel_model  # type: ignore[attr-defined]  # once it is known
         table.update(away_rev=self.clinic.next_rev()).where(table.id == self.user_id).execute()
 

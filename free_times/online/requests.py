@@ -172,7 +172,7 @@ def _lapse(made: OnlineBooking, at: datetime) -> None:
 
 
 def _come_to(made: OnlineBooking, outcome: str) -> None:
-    """Store how the request ended; "": it did not."""
+    """Store how the request ended. "" means that it has not ended."""
     made.outcome, made.decided_at = outcome, scheduling.utc_now()
     made.answered_sequence = made.booking.sequence if outcome else None
     columns = OnlineBooking.outcome, OnlineBooking.decided_at, OnlineBooking.answered_sequence

@@ -195,10 +195,10 @@ class Microsoft:
         return looks
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
-        """Everything in the calendar: first a sync token, then a list, so that changes in between
-        are listed again. For our own calendar the list contains events of all times. If the first
-        round reported an event that the list lacks, the event was deleted in between, or another
-        deleted event hides it: histories may be late.
+        """Everything in the calendar. The sync token is requested before the list, so that changes
+        between the two requests are reported by the next round. For our own calendar the list has
+        events of all times. The list is in doubt if it lacks an event that the first round
+        reported: another event that was deleted meanwhile may have hidden it.
         """
         reported, _, token, _ = self._round(
             target(f"{calendar_path(calendar_id)}/calendarView/delta", bounds(window))
