@@ -302,7 +302,7 @@ ROOMS = {  # the same, inside the rooms
             "reading_words",
             "two_way_words",
         },
-        {"status_words"},
+        {"status_words", "tile_words"},
     ),
     "views.sync.health": (
         {"health_parts", "health_reasons"},

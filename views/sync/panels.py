@@ -33,6 +33,7 @@ from views.sync.words import (
     outside_words,
     reading_words,
     status_words,
+    tile_words,
 )
 from views.sync.words import two_way_words as words
 
@@ -203,13 +204,13 @@ def panel(
         "left_out": [] if is_poll else words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
-        "blocking": blocked.blocking(row for row in sources if row.is_source and not is_poll),
         "whose": "" if is_poll else whose(account),
         **_readable(account, sources),
     }
     found["shows_differing"] = difference_words.is_open(found["differing"])
     found["shows_sources"] = _shows_sources(found)
     found["first_to_block"] = _first_to_block(found)
+    found["tiles"] = {} if is_poll else _tiles(found)
     if account.may_begin:
         found |= _to_begin(account, found, naming_form)
     return found
@@ -225,6 +226,21 @@ def _readable(account: Account, sources: list[RemoteCalendar]) -> dict:
         "may_read": may_read,
         "may_start": {number for number, may in may_read.items() if may and is_possible},
         "reached": [row for row in sources if row.is_source or may_read[row.id]],
+    }
+
+
+def _tiles(panel: dict) -> dict[int, tile_words.Tile]:
+    """The tiles of the calendars there, by id."""
+    counts = blocked.blocking(row for row in panel["sources"] if row.is_source)
+    return {
+        row.id: (
+            tile_words.of_source(
+                row, panel["troubles"].get(row.id, ()), counts[row.id], bool(panel["barred"])
+            )
+            if row.is_source
+            else tile_words.of_other(row, panel["may_read"][row.id], row.id in panel["may_start"])
+        )
+        for row in panel["sources"]
     }
 
 
