@@ -685,6 +685,35 @@ def test_every_rule_in_a_template_is_seen(source, found):
     assert rules_in(f"{source}{{% endif %}}" if source.startswith("{% if") else source) == found
 
 
+def row_choices(source: str) -> list[int]:
+    """Lines of a template that choose rows by an attribute, or carry a value out of a loop."""
+    tree = Environment(extensions=[Wrapped]).parse(source)
+    filters = [
+        one for one in tree.find_all(jinja.Filter) if one.name in ("selectattr", "rejectattr")
+    ]
+    names = [one for one in tree.find_all(jinja.Name) if one.name == "namespace"]
+    return [one.lineno for one in [*filters, *names]]
+
+
+def test_a_template_chooses_no_rows():
+    """It is given the rows to show, and words what it is given."""
+    found = {path.relative_to(TOP).as_posix(): row_choices(path.read_text()) for path in PAGES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('{% for row in rows|selectattr("is_open") %}{% endfor %}', [1]),
+        ('{% set rest = rows|rejectattr("is_open")|list %}', [1]),
+        ("{% set seen = namespace(last=none) %}", [1]),
+        ('{{ rows|map(attribute="name")|join(", ") }}', []),
+    ],
+)
+def test_every_choice_of_rows_in_a_template_is_seen(source, found):
+    assert row_choices(source) == found
+
+
 def test_a_template_asks_few_questions():
     """More stand for several things that a reader looks for: each has a file of its own."""
     asked = {

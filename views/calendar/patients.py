@@ -14,7 +14,7 @@ from base.catalogue import _, lazy
 from base.tables.list_page import ListPage
 from base.tables.texts import TextSettings
 from free_times.online import newcomers
-from models import Clinic, Patient, User
+from models import Booking, Clinic, Patient, User
 from people import clients, doubles, own_zone
 from people import merges as merging
 from people.id_changes import IdChange
@@ -181,15 +181,17 @@ def show(patient_id: int):
         return redirect(url_for("patients.show", patient_id=client.id), 303)
     zone = sync_words.zone(access.calendars(), current_user)
     most = None if "all" in request.args else SHOWN_BEFORE
+    ahead = list(clients.bookings_ahead(client, now))
+    before = list(clients.bookings_before(client, now, most))
     return render_template(
         "patients/show.html",
         client=client,
-        ahead=list(clients.bookings_ahead(client, now)),
-        before=list(clients.bookings_before(client, now, most)),
+        ahead=ahead,
+        before=before,
         count=clients.count_before(client, now),
         several_zones=own_zone.differ(client.clinic),
         visits=clients.visits(client, now),
-        outside=_outside(client),
+        outside=_outside(client, [*ahead, *before]),
         earlier=earlier_notes(client, zone),
         merged=ClientMerge.latest(client),
         doubles=_doubles(client),
@@ -270,9 +272,10 @@ def _mark(kept: Patient, gone: Patient) -> str:
     return merges.digest(kept, gone) if is_plain else ""
 
 
-def _outside(client: Patient) -> dict:
+def _outside(client: Patient, bookings: list[Booking]) -> dict:
     """The label under which the client appears in the calendars of the signed-in person ("": none),
-    whether any feed has its own choice, and the most that a colleague's calendar shows.
+    whether any feed has its own choice, and the most that a colleague's calendar shows. `service`:
+    the first of these bookings, as an example; None: none has a service.
     """
     identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(
@@ -282,6 +285,7 @@ def _outside(client: Patient) -> dict:
     return {
         "identifier": identifier,
         "label": label,
+        "service": next((one.service for one in bookings if one.service), None),
         "feeds_differ": differ,
         "limit": sync_words.IDENTIFIER_NAMES[access.clinic().privacy_ceiling],
     }

@@ -81,8 +81,8 @@ def plans_with(feature: str) -> list[str]:
 
 
 def included(plan: str) -> list[ProviderRow]:
-    """The providers that a plan has, in the registry's order."""
-    return [row for row in registry.PROVIDERS.values() if row.feature in PLANS[plan]]
+    """The providers that a plan syncs both ways with, in the registry's order."""
+    return [row for row in _two_way() if row.feature in PLANS[plan]]
 
 
 def plans_of_feeds() -> str:

@@ -63,9 +63,11 @@ class App:
 @blueprint.get("/")
 @login_required
 def index():
+    found = list(_calendars())
     return render_template(
         "sync/apps.html",
-        calendars=list(_calendars()),
+        calendars=[app for app in found if not app.in_list],
+        rest=[app for app in found if app.in_list],
         others=[_feeds(), _online()],
     )
 

@@ -37,7 +37,7 @@ def context(accounts: Sequence[Account], wanted: str | None) -> dict:
     """The values for the choice of a mode. `accounts`: the person's, the oldest first. `wanted`:
     the mode that the person selected on the page, if any.
     """
-    beyond = _out_of_reach()
+    beyond, offered = _out_of_reach(), _offered()
     takes_password = any(
         row.by_password for kind, row in registry.PROVIDERS.items() if kind not in beyond
     )
@@ -45,7 +45,9 @@ def context(accounts: Sequence[Account], wanted: str | None) -> dict:
         "kinds": gateway.kinds(),
         "out_of_reach": beyond,
         "takes_password": takes_password,
-        "offered": _offered(),
+        "widespread": [(kind, row) for kind, row in offered if row.is_widespread],
+        "rest": [(kind, row) for kind, row in offered if not row.is_widespread],
+        "by_address": _by_address(beyond),
         "selected": _selected(accounts, wanted, beyond),
         "missing": [] if takes_password else _missing(beyond),
     }
@@ -77,6 +79,14 @@ def _offered() -> list[tuple[str, ProviderRow]]:
         for kind, row in registry.PROVIDERS.items()
         if not row.reads_only and (kind in kinds or not row.has_own_address)
     ]
+
+
+def _by_address(beyond: dict[str, str]) -> list[str]:
+    """The kinds that only read at an address, if the person may connect one now."""
+    if not (current_user.sync_allowed and current_user.identifier):
+        return []
+    rows = registry.PROVIDERS.values()
+    return [row.kind for row in rows if row.reads_only and row.kind not in beyond]
 
 
 def _selected(accounts: Sequence[Account], wanted: str | None, beyond: dict[str, str]) -> Mode:

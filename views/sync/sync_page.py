@@ -35,13 +35,14 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     )
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = preview.sample(user, now)
-    feeds = owned.feeds_of(user)
+    feeds, panes = owned.feeds_of(user), previews.panes(user, chosen, now)
     working = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
         "chosen": chosen,
-        "panes": previews.panes(user, chosen, now),
+        "panes": panes,
+        "has_events": any(pane.events for pane in panes),
         "examples": {
             key: face(subject, Policy(identifier=identifier_of(key, user.clinic))).title
             for key in IDENTIFIERS
