@@ -39,8 +39,8 @@ class Need(NamedTuple):
 class SlotRules(NamedTuple):
     """Which starts are offered.
 
-    They are every `step` from the opening hour, at least `notice` after now, at most `horizon`
-    after now (None: no limit), and in none of the stretches that are `full`.
+    They are every `step` (the grid step) from the opening hour, at least `notice` after now, at
+    most `horizon` after now (None: no limit), and in none of the stretches that are `full`.
     """
 
     step: int

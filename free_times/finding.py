@@ -79,9 +79,9 @@ def free_times(
     hour.
 
     `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the rules'
-    notice and horizon, counted from `now` (None: the present). If several calendars are free at a
-    time, the one whose turn it is is proposed; to find it, five more weeks of bookings are read, or
-    one more query for a single time. Without `proposes` any of them is proposed.
+    booking notice and horizon, counted from `now` (None: the present). If several calendars are
+    free at a time, the one whose turn it is is proposed; to find it, five more weeks of bookings
+    are read, or one more query for a single time. Without `proposes` any of them is proposed.
     """
     if end < start:
         return

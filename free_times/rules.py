@@ -79,7 +79,7 @@ class OnlineRules:
     def of(
         cls, settings: OnlineSettings, service: Service, calendar: Practitioner
     ) -> "OnlineRules":
-        """The service's own notice and horizon, else the clinic's; the calendar's limit
+        """The service's own booking notice and horizon, else the clinic's; the calendar's limit
         for a day.
         """
         notice, horizon = service.online_notice_hours, service.online_horizon_days
@@ -92,7 +92,7 @@ class OnlineRules:
 
 
 def leaves_nothing(notice_hours: int, horizon_days: int) -> bool:
-    """Whether the rules leave no time at all: the notice is as long as the horizon, or longer."""
+    """Whether the rules leave no time: the booking notice is not shorter than the horizon."""
     return notice_hours >= 24 * horizon_days
 
 

@@ -48,9 +48,9 @@ def reasons(
     but: Collection[int] = (),
 ) -> list[list[Reason]]:
     """The reasons against the time, for each wished visit; empty exactly if `finding.free_times`
-    with the same step lists the time. `earliest`: no visit begins before it (None: no bound),
-    and notice and horizon of wishes with rules are counted from it (None: from the present);
-    bookings in `but` do not count. Six queries at most.
+    with the same grid step lists the time. `earliest`: no visit begins before it (None: no bound),
+    and booking notice and horizon of wishes with rules are counted from it (None: from the
+    present); bookings in `but` do not count. Six queries at most.
     """
     longest = timedelta(minutes=max((wish.minutes for wish in wishes), default=0))
     calendars = [wish.calendar for wish in wishes]
@@ -81,8 +81,8 @@ def reasons(
 
 
 def _rules(wish: Wish, step: int, there: Working, since: datetime) -> SlotRules:
-    """The rules of the wish as whole numbers, in microseconds; a wish of the team has no notice and
-    no horizon.
+    """The rules of the wish as whole numbers, in microseconds; a wish of the team has no booking
+    notice and no horizon.
     """
     if wish.rules is None:
         return SlotRules(step * MINUTE)
@@ -93,7 +93,7 @@ def _rules(wish: Wish, step: int, there: Working, since: datetime) -> SlotRules:
 
 
 def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:
-    """The reason, unless it is hours, step or a taken time."""
+    """The reason, unless it is hours, grid step or a taken time."""
     if one.why == "notice" and (wish.rules is None or at < since):
         return Reason("past")
     if wish.rules is None or one.why not in ("notice", "horizon", "full"):

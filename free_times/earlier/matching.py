@@ -172,7 +172,7 @@ def horizon(entry: WaitingEntry, settings: OnlineSettings) -> timedelta:
 
 
 def notice(entry: WaitingEntry, settings: OnlineSettings) -> timedelta:
-    """The least time between an offered start and now."""
+    """The booking notice of its service: the least time between now and an offered start."""
     own = entry.service.online_notice_hours
     return timedelta(hours=settings.notice_hours if own is None else own)
 
@@ -184,8 +184,8 @@ def free_at(
     visit: str | None,
     by_hand: bool = False,
 ) -> FreeTime | None:
-    """The chance at this time, if this client can take it now. `visit`: the visit whose own hold
-    does not count. `by_hand`: the team offers it, without the online notice.
+    """The chance at this time, if this client can take it now. `visit`: the form use whose own hold
+    does not count. `by_hand`: the team offers it, without the booking notice.
     """
     terms = [one for one in entry.terms() if one.calendar.id == chance.calendar.id]
     if not terms or not is_served(entry, settings):
@@ -214,7 +214,7 @@ def _instant(minutes: int) -> datetime:
 
 
 def runs(starts: Starts, step: int) -> KnownRuns:
-    """Starts as runs (first and last, a step apart), as an entry keeps them."""
+    """Starts as runs (first and last, a grid step apart), as an entry keeps them."""
     return {str(calendar): _runs(every, step) for calendar, every in starts.items()}
 
 

@@ -45,10 +45,10 @@ class EarlierOffer(Base):
     """An offered time.
 
     `sequence`: that of the appointment to be given up, when the time was offered. `visit`: the
-    visit whose hold keeps the time; offers of one time to several share it. `phase`: one of PHASES;
-    "gone": the time was taken, or the client's appointment changed; "unsent": its letter could not
-    be sent. `user`: the person who offered it; None: the chore. `pressed_at`: when the client
-    pressed, while calendars outside are asked.
+    form use whose hold keeps the time; offers of one time to several share it. `phase`: one of
+    PHASES; "gone": the time was taken, or the client's appointment changed; "unsent": its letter
+    could not be sent. `user`: the person who offered it; None: the chore. `pressed_at`: when the
+    client pressed, while calendars outside are asked.
     """
 
     clinic = ForeignKeyField(Clinic, backref="earlier_offers")

@@ -26,7 +26,7 @@ EXTENDED_FOR = timedelta(hours=2)  # how long after the choice
 def hold(
     page: OnlinePage, ticket: Ticket, origin: str, found: tuple[Service, FreeTime] | None = None
 ) -> Hold | None:
-    """Hold the ticket's time for ten minutes from now, in place of an earlier hold of this visit.
+    """Hold the ticket's time for ten minutes from now, in place of an earlier hold of its form use.
     `origin`: where the visitor comes from, as a keyed hash. `found`: the service and the free
     time, if the caller has just found them. None if the bounds allow no hold.
 

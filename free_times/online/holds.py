@@ -21,9 +21,9 @@ UNFINISHED_KEPT = timedelta(hours=25)  # for forms nobody finished: longer than 
 class Hold(Base):
     """A time in one calendar that one visitor has chosen.
 
-    `visitor`: the visit, as a hash; `origin`: the visitor's network, as a keyed hash. `sealed` and
-    `asked_at`: the form that was sent, encrypted, and since when calendars outside are asked for
-    it.
+    `visitor`: the form use, as a hash; `origin`: the visitor's network, as a keyed hash. `sealed`
+    and `asked_at`: the form that was sent, encrypted, and since when calendars outside are asked
+    for it.
     """
 
     clinic = ForeignKeyField(Clinic, backref="holds")
@@ -68,7 +68,7 @@ def keep(
     sealed: str = "",
     asked_at: datetime | None = None,
 ) -> Hold:
-    """Hold [start, end) in a calendar, in place of the visit's earlier hold. No other function
+    """Hold [start, end) in a calendar, in place of its form use's earlier hold. No other function
     writes holds. Call it with the clinic's lock.
     """
     forget(visitor)
@@ -89,12 +89,12 @@ def keep(
 
 
 def keep_on(visitor: str, until: datetime) -> None:
-    """Prolong the visit's hold until then, if it would end before."""
+    """Prolong the form use's hold until then, if it would end before."""
     Hold.update(expires_at=until).where(Hold.visitor == visitor, Hold.expires_at < until).execute()
 
 
 def forget(visitor: str) -> None:
-    """Delete the visit's hold."""
+    """Delete the form use's hold."""
     Hold.delete().where(Hold.visitor == visitor).execute()
 
 
@@ -116,18 +116,18 @@ def stop_asking(hold: Hold) -> bool:
 
 
 def last_hold(visitor: str) -> Hold | None:
-    """The last hold of the visit, even if it ran out."""
+    """The last hold of the form use, even if it ran out."""
     return Hold.get_or_none(Hold.visitor == visitor)
 
 
 def alive(visitor: str) -> Hold | None:
-    """The visit's hold, if it has not run out."""
+    """The form use's hold, if it has not run out."""
     return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())
 
 
 def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
     """With one query: the holds on these people's time (ids), the holds from this origin, and the
-    last hold of this visit, even if long ago.
+    last hold of this form use, even if long ago.
     """
     living = Hold.expires_at > scheduling.utc_now()
     near = Practitioner.user.in_(list(people)) | (Hold.origin == origin)

@@ -15,7 +15,7 @@ from models import Booking, Clinic
 class OnlineBooking(Base):
     """A booking that was made on the clinic's page, one to one.
 
-    `form`: the visit that made it, as a hash. `approve_by`: when a request lapses (None: it was
+    `form`: the form use that made it, as a hash. `approve_by`: when a request lapses (None: it was
     confirmed at once, or does not lapse any more). `outcome`: how a request ended without
     confirmation, at `decided_at`: "" (it did not), "declined", "lapsed", or "cancelled" by anybody.
     `answered_sequence`: the booking's sequence when the clinic declined, offered another time or
@@ -89,5 +89,5 @@ def made_of(booking: Booking) -> OnlineBooking | None:
 
 
 def of_visit(visitor: str) -> OnlineBooking | None:
-    """The booking that a visit has made already."""
+    """The booking that a form use has made already."""
     return OnlineBooking.get_or_none(OnlineBooking.form == visitor)

@@ -19,7 +19,8 @@ from .made_online import OnlineBooking
 from .page import OnlinePage
 from .tickets import Ticket
 
-TYPING = timedelta(minutes=30)  # how long the notice counts from the choice if the time is not held
+# How long the booking notice counts from the choice if the time is not held.
+TYPING = timedelta(minutes=30)
 
 
 class JustTaken(Exception):
@@ -74,12 +75,12 @@ def offered(page: OnlinePage, ticket: Ticket) -> tuple[Service, list[ServiceTerm
 
 def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
     """The ticket's time, if it can be taken now: in the calendar that was proposed, or for anyone
-    in another of the venue. The notice counts from when the time was chosen, while it is held and
-    a little longer. Raises JustTaken.
+    in another of the venue. The booking notice counts from when the time was chosen, while it
+    is held and a little longer. Raises JustTaken.
     """
     service, terms = offered(page, ticket)
     since, hold = ticket.issued_at, holds.alive(ticket.visitor)
-    if hold is None or hold.starts_at != ticket.starts_at:  # an older form of the same visit
+    if hold is None or hold.starts_at != ticket.starts_at:  # an older form of the same use
         since = max(since, scheduling.utc_now() - TYPING)
     at, visitor = ticket.starts_at, ticket.visitor
     proposed = [one for one in terms if one.calendar.id == ticket.calendar]

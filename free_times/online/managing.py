@@ -173,7 +173,7 @@ def latest(page: OnlinePage, made: OnlineBooking) -> datetime:
 
 
 def visit_of(made: OnlineBooking) -> str:
-    """The visit to which the hold of a move belongs."""
+    """The form use to which the hold of a move belongs."""
     return hashlib.sha256(f"move|{made.id}|{made.salt}".encode()).hexdigest()
 
 

@@ -78,7 +78,7 @@ def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Change
 
 def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[FreeTime]:
     """Times that can be offered instead, in the same calendar and of the same length, by the team's
-    rules: without notice and horizon.
+    rules: without booking notice and horizon.
     """
     booking = made.booking
     if is_closed(booking):

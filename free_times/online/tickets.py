@@ -1,7 +1,7 @@
 """The form that a visitor fills in, as a signed text in the page.
 
 No cookie and no row: it holds the chosen time, when it was chosen, and a random number for this
-visit; nothing about the person.
+use of the form; nothing about the person.
 """
 
 import hashlib
@@ -41,13 +41,13 @@ class Ticket:
 
     @classmethod
     def issue(cls, nonce: str | None = None, **chosen: object) -> "Ticket":
-        """A new ticket for the visit with this nonce, or for a new visit."""
+        """A new ticket for the form use with this nonce, or for a new one."""
         at = scheduling.utc_now().replace(microsecond=0)
         nonce = nonce or secrets.token_hex(16)
         return cls(**chosen, issued_at=at, nonce=nonce)  # type: ignore[arg-type]
 
     def again(self, **chosen: object) -> "Ticket":
-        """A new ticket for the same visit, with another time or only a new date of issue."""
+        """A new ticket for the same form use, with another time or only a new date of issue."""
         at = scheduling.utc_now().replace(microsecond=0)
         return replace(self, issued_at=at, **chosen)  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ class Ticket:
 
     @property
     def visitor(self) -> str:
-        """The hash by which rows name the visit; the form cannot be made from it."""
+        """The hash by which rows name the form use; the form cannot be made from it."""
         return visitor(self.nonce)
 
     @property
@@ -121,20 +121,20 @@ def clinic_of(text: str) -> int | None:
 
 
 def visitor(nonce: str) -> str:
-    """The hash by which rows name the visit; the form cannot be made from it."""
+    """The hash by which rows name the form use; the form cannot be made from it."""
     return hashlib.sha256(f"visit|{nonce}".encode()).hexdigest()
 
 
 def nonce_of(visit: str, clinic: int) -> str:
     """The nonce for a press on a list of times, whose page carries the text `visit`: a second press
-    belongs to the same visit. Nobody can choose the nonce of another visit.
+    belongs to the same form use. Nobody can choose the nonce of another one.
     """
     secret = vault.derived("visit of an online booking page", f"{clinic}|{visit}")[0]
     return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def visitor_of(text: str, clinic: int) -> str | None:
-    """The visit of a ticket, as a hash; None if it is no ticket of this clinic's page."""
+    """The form use of a ticket, as a hash; None if it is no ticket of this clinic's page."""
     try:
         return Ticket.read(text, clinic).visitor if text else None
     except NoForm:

@@ -26,7 +26,7 @@ def tell(
 ) -> None:
     """Note in the clinic's history that a client could not finish a booking online, and write to
     the client (`to`, "": no address is known), in the transaction that gives the press up.
-    `about`: the row of the press. `visitor`: the visit of a booking. `stays`: the booking that
+    `about`: the row of the press. `visitor`: the form use of a booking. `stays`: the booking that
     stays as it was.
     """
     AuditEntry.note(clinic, None, "online.unmade", calendar)

@@ -30,8 +30,8 @@ def free_times(
     proposes: bool = True,
 ) -> Iterator[FreeTime]:
     """Times at which one of these calendars is free for the service, that begin in [start, end],
-    soonest first. `visitor`: the visit whose own hold does not count. Bookings in `but` do not
-    count. `judged_at`: when the visitor chose, if that was earlier (the notice counts from
+    soonest first. `visitor`: the form use whose own hold does not count. Bookings in `but` do not
+    count. `judged_at`: when the visitor chose, if that was earlier (the booking notice counts from
     then). `with_holds`: whether held times are taken. `proposes`: as in `finding.free_times`.
     """
     now = scheduling.utc_now()

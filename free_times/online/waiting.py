@@ -125,7 +125,7 @@ def hold_and_wait(
 
 
 def waits(ticket: Ticket) -> Hold | None:
-    """The hold of a visit that waits for an answer."""
+    """The hold of a form use that waits for an answer."""
     hold = holds.last_hold(ticket.visitor)
     return hold if hold and hold.asked_at else None
 

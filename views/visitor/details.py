@@ -90,8 +90,8 @@ def _ticket(page: OnlinePage, picked: Picked, nonce: str | None, free: FreeTime)
 
 
 def _visit(page: OnlinePage, before: Ticket | None) -> str | None:
-    """The nonce of the visit: from the form that was filled in before, else from the list of times.
-    A nonce with which something was booked does not count.
+    """The nonce of the form use: from the form that was filled in before, else from the list of
+    times. A nonce with which something was booked does not count.
     """
     nonces = [before.nonce] if before else []
     if visit := request.form.get("visit", "")[:64]:

@@ -72,5 +72,5 @@ def send_code(page: OnlinePage, ticket: Ticket, details: Details) -> bool:
 
 
 def send_code_to(clinic: Clinic, visitor: str, email: str) -> bool:
-    """Send the visitor a code for a visit without a chosen time. False: too many were sent."""
+    """Send the visitor a code for a form use without a chosen time. False: too many were sent."""
     return MailedCode.send(clinic, visitor, email)
