@@ -19,7 +19,7 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings
 from base.database import connect_afresh, disconnect, open_database, trouble, wait_at_most
 from base.outgoing import exchange
-from base.seldom import Seldom
+from base.repeated_log_lines import Seldom
 from base.sql import after_commit
 from base.tables import outbox
 from base.text import places

@@ -15,7 +15,7 @@ from free_times.earlier import accepting, entries, news
 from free_times.online import answering, holds, proofs, requests, unattended
 from letters import reminders, to_team, trouble
 from models import Clinic, database
-from operate import ahead, holidays, intake, overlap_check
+from operate import clock_ahead, holidays, intake, overlap_check
 from people import credentials, guide_notes
 from people.email_addresses import AddressProof
 from people.mailed_codes import MailedCode
@@ -80,7 +80,7 @@ OLD = (  # a statement or two each, in one transaction
     runs.clean_up,
     pace.clean_up,
     clocks.set_right,
-    ahead.set_right,
+    clock_ahead.set_right,
     outbox.clean_up,
     guide_notes.clean_up,
     holds.clean_up,

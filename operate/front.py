@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from base.catalogue import _
-from base.seldom import Seldom
+from base.repeated_log_lines import Seldom
 from base.text import places
 from sync.feeds.wsgi import AT_ONCE, TakesWork
 

@@ -26,7 +26,7 @@ from letters import reminders, to_team
 from models import Clinic
 from people.sessions import Session
 
-from . import archive, files, kept, migrate, postgres_tools, processes
+from . import archive, files, files_aside, migrate, postgres_tools, processes
 from .backups import BackupRefused, copy_sqlite, damaged, inspect, key_file, sqlite_path
 from .keeper import CannotStart
 
@@ -118,7 +118,7 @@ def _restore(settings, file: Path) -> str:
             raise
         settle_key(settings)
     _take_back()
-    kept.clear(settings.instance)
+    files_aside.clear(settings.instance)
     return _("Restored. What was there before is kept in {aside}.", aside=aside)
 
 

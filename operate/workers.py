@@ -16,7 +16,7 @@ from rq.exceptions import SchedulerNotFound, StopRequested
 
 from base import jobs
 from base.catalogue import _
-from base.seldom import SECONDS
+from base.repeated_log_lines import SECONDS
 from base.text import places
 
 from . import chores

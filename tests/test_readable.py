@@ -217,7 +217,7 @@ GIVEN_UP = {
     # the time of a visitor, and why the team may take it
     **dict.fromkeys(
         ("held", "hold", "holds"),
-        ("free_times", "views/visitor", "views/kit/held.py", "views/calendar"),
+        ("free_times", "views/visitor", "views/kit/held_times.py", "views/calendar"),
     ),
     # time that a booking, an external event or time off takes; not names, letters, leases or files
     "taken": (

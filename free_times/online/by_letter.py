@@ -16,7 +16,7 @@ from free_times.offers import ServiceTerms, offering_online
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 
-from . import team_letters, whose
+from . import present_client, team_letters
 from .managing import ENDS_AFTER, TooLate, is_good, uuid_of
 
 _PURPOSE = "an appointment in a letter"
@@ -24,14 +24,14 @@ _PURPOSE = "an appointment in a letter"
 
 def token(booking: Booking) -> str:
     """The secret part of the link: 43 characters."""
-    return vault.derived(_PURPOSE, whose.named(str(booking.uuid), booking))[0]
+    return vault.derived(_PURPOSE, present_client.named(str(booking.uuid), booking))[0]
 
 
 def find_by_letter(uuid: str, given: str) -> Booking | None:
     """The booking behind a link; None for every kind of refusal, after the same query."""
     wanted = uuid_of(uuid)
     row: Booking | None = Booking.in_full().where(Booking.uuid == wanted).get_or_none()
-    is_known = is_good(_PURPOSE, whose.names(str(wanted), row), given)
+    is_known = is_good(_PURPOSE, present_client.names(str(wanted), row), given)
     if row is None or not is_known or scheduling.utc_now() >= row.ends_at + ENDS_AFTER:
         return None
     return row

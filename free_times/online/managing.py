@@ -26,7 +26,7 @@ from models import Booking, Clinic
 from sync.two_way import live
 from sync.two_way.standing.freshness import Certainty
 
-from . import holds, team_letters, visitor_times, waiting, whose
+from . import holds, present_client, team_letters, visitor_times, waiting
 from .made_online import OnlineBooking
 from .making import JustTaken, approve_by, current, ignored
 from .page import OnlinePage
@@ -43,7 +43,7 @@ class TooLate(Exception):
 def token(made: OnlineBooking) -> str:
     """The secret part of the link: 43 characters."""
     key = _key(made.booking.uuid, made.salt)
-    return vault.derived(_PURPOSE, whose.named(key, made.booking))[0]
+    return vault.derived(_PURPOSE, present_client.named(key, made.booking))[0]
 
 
 def _key(uuid: UUID, salt: str) -> str:
@@ -80,7 +80,7 @@ def find_by_token(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking 
 
 
 def _matches(key: str, booking: Booking | None, given: str) -> bool:
-    return is_good(_PURPOSE, whose.names(key, booking), given)
+    return is_good(_PURPOSE, present_client.names(key, booking), given)
 
 
 def is_good(purpose: str, names: Iterable[str], given: str) -> bool:

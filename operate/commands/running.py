@@ -19,7 +19,7 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings, hand_down
 from free_times.online import names
 from models import Clinic
-from operate import backups, files, kept, keys, processes, restores, workers
+from operate import backups, files, files_aside, keys, processes, restores, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.keeper import CannotStart, say
@@ -68,7 +68,7 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
         applied = migrations.migrate()
         _check_key()
         restores.finish_restore(own_settings())
-        kept.clear(own_settings().instance)
+        files_aside.clear(own_settings().instance)
     except (migrations.CannotMigrate, OSError) as error:
         raise click.ClickException(files.sentence(error)) from None
     return applied

@@ -22,7 +22,7 @@ from typing import Any
 
 from base import copies, scheduling
 from base.database import answer_within, database, is_doubtful
-from base.seldom import Seldom
+from base.repeated_log_lines import Seldom
 from base.text import places
 
 from . import shown

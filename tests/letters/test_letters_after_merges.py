@@ -12,7 +12,7 @@ from online_world import book, switch_on
 from base import vault
 from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
-from free_times.online import by_letter, whose
+from free_times.online import by_letter, present_client
 from letters import reminders
 from models import Booking, Patient
 from people import merges
@@ -163,6 +163,6 @@ def test_a_link_goes_on_after_a_merge_and_one_of_an_earlier_version_until_then(
     assert visitor.get(link).status_code == 200
     old = vault.derived(by_letter._PURPOSE, str(made.uuid))[0]
     for at, status in ((-1, 200), (1, 404)):
-        created_at = whose.UNNAMED + timedelta(days=at)
+        created_at = present_client.UNNAMED + timedelta(days=at)
         Booking.update(created_at=created_at).where(Booking.id == made.id).execute()
         assert visitor.get(f"/appointment/{made.uuid}/{old}/").status_code == status

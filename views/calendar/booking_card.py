@@ -19,7 +19,7 @@ from base.working_time import Stretch
 from free_times.earlier import entries
 from models import AuditEntry, Booking, Patient
 from people import calendars
-from views.kit import access, display, held, history, letter_words
+from views.kit import access, display, held_times, history, letter_words
 
 from . import booking_words, columns, places
 from .waiting_list import waiting_for
@@ -215,7 +215,7 @@ def say_undone(
     flash(message_about(booking, came, one if is_one else many))
     if left := booking_words.left_alone(undone, _("Not taken back")):
         flash(" ".join(left), "warning")
-    held.say(undone)
+    held_times.say(undone)
 
 
 def when(booking: Booking) -> str:

@@ -8,7 +8,7 @@ from base.bookings.changes import Changed
 from base.catalogue import _, paragraph
 from base.scheduling import Span
 from models import Booking, Practitioner
-from views.kit import held
+from views.kit import held_times
 
 from . import booking_card, booking_words, places
 from .booking_card import when
@@ -44,7 +44,7 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
     if remark := own and booking_words.outside_hours(form.practitioner, own, at):
         flash(remark, "warning")
     if are_placed:
-        held.say(rows)
+        held_times.say(rows)
 
 
 def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
@@ -52,4 +52,4 @@ def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     undo = url_for("bookings.undo", booking_id=booking.id)
     came = places.came_from()
     flash(booking_card.message_about(booking, came, sentence, undo=undo, change=changed.entry))
-    held.say(changed)
+    held_times.say(changed)

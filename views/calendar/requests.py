@@ -13,7 +13,7 @@ from base.catalogue import _
 from free_times.online import requests
 from free_times.online.made_online import OnlineBooking
 from models import Booking, Practitioner
-from views.kit import access, display, given, held, htmx, menu
+from views.kit import access, button_times, display, held_times, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -132,7 +132,7 @@ def offer(booking_id: int):
     made = _load(booking_id)
     if made is None:
         return _gone(booking_id)
-    at = given.instant(request.form.get("time", ""))
+    at = button_times.instant(request.form.get("time", ""))
     try:
         changed = requests.offer(made, at, current_user, _seen()) if at else abort(404)
     except ChangedMeanwhile:
@@ -146,7 +146,7 @@ def offer(booking_id: int):
         when=booking_card.when(made.booking),
     )
     _say(made, sentence, "moves.undo", changed)
-    held.say(changed)
+    held_times.say(changed)
     return htmx.done(_back(made))
 
 
@@ -164,7 +164,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
     booking = made.booking
     zone, now = booking.practitioner.zone, scheduling.utc_now()
     today = scheduling.local_day(now, zone)
-    first = max(given.day(request.args.get("from", "")) or today, today)
+    first = max(button_times.day(request.args.get("from", "")) or today, today)
     start = max(now, scheduling.midnight(first, zone))
     days: dict[date, list[tuple[int, str]]] = {}
     later = None

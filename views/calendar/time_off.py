@@ -12,7 +12,7 @@ from base import day_names, region, scheduling
 from base.catalogue import _, paragraph
 from base.tables.time_off import TimeOff
 from models import Practitioner
-from views.kit import access, display, held, htmx
+from views.kit import access, display, held_times, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -78,7 +78,7 @@ def create():
     flash(
         {"text": _("Blocked: {said}.", said=spans), "undo": _undo(rows[0], "delete", also=rows[1:])}
     )
-    held.say_of_time_off(form.practitioner)
+    held_times.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, rows[0].first_on))
 
 
@@ -106,7 +106,7 @@ def update(off_id: int):
     if not saved or form.errors:
         return _show(form, 422)
     flash(_("Changed: {words}.", words=words(row)))
-    held.say_of_time_off(form.practitioner)
+    held_times.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, _on(row) or row.first_on))
 
 
@@ -145,7 +145,7 @@ def bring_back(off_id: int):
     row.bring_back(current_user, day)
     calendar = _calendar(row)
     flash(_("Blocked again: {words}.", words=words(row)))
-    held.say_of_time_off(calendar)
+    held_times.say_of_time_off(calendar)
     return htmx.done(_back(calendar, day or row.first_on))
 
 

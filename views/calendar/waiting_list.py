@@ -19,11 +19,11 @@ from free_times.earlier.offering import EVENING, MORNING, AtNight, CannotOffer, 
 from free_times.offers import offering as offering_service
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
-from views.kit import access, display, given, htmx, wanted
+from views.kit import access, button_times, display, htmx, waiting_wishes
 from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import arg_int
-from views.kit.wanted import WantedForm
+from views.kit.waiting_wishes import WantedForm
 
 blueprint = Blueprint("waiting_list", __name__)
 
@@ -138,7 +138,7 @@ def _facts(entry: WaitingEntry, sight: Sight) -> list[str]:
     facts = [
         entry.service.name,
         _("with {names}", names=", ".join(whom)) if whom else _("with anyone"),
-        wanted.in_words(entry),
+        waiting_wishes.in_words(entry),
     ]
     if not names:
         facts.append(_("nobody offers this at the moment"))
@@ -182,7 +182,7 @@ def _slot(chance: Chance) -> Slot:
 def _chance(entry: WaitingEntry) -> Chance:
     """The time of a button, in a calendar in which the person may book; else 403 or 404."""
     seconds, __, calendar_id = request.form.get("time", "").partition(" ")
-    at: datetime | None = given.instant(seconds)
+    at: datetime | None = button_times.instant(seconds)
     terms = next((one for one in entry.terms() if str(one.calendar.id) == calendar_id), None)
     if at is None or terms is None:
         abort(404)

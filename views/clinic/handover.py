@@ -12,7 +12,7 @@ from base.catalogue import _, ngettext
 from base.database import alone
 from models import Booking, Practitioner
 from people import leftover
-from views.kit import access, display, held, htmx, menu
+from views.kit import access, display, held_times, htmx, menu
 from views.kit.access import manager_required
 from views.kit.forms import arg_int
 
@@ -53,7 +53,7 @@ def _hand_over(
     except ClosedCalendar:
         fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
-    held.say(result.done)
+    held_times.say(result.done)
     if result.stayed or result.changed:
         return _page(
             calendar,

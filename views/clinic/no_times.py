@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import flash
 
 from base.catalogue import lazy, ngettext
-from free_times import never
+from free_times import never_free
 from models import Service
 from views.kit import access
 
@@ -29,7 +29,7 @@ WHY = {
 
 def by_service() -> dict[int, str]:
     """For each of the clinic's services without any free time, by its id, the reason."""
-    found = never.without_times(access.clinic())
+    found = never_free.without_times(access.clinic())
     return {number: str(WHY[why]) for number, (_service, why) in found.items()}
 
 
@@ -55,5 +55,5 @@ def naming_lost_times() -> Iterator[None]:
 
 
 def _known() -> dict[tuple[int, str], Service]:
-    found = never.without_times(access.clinic())
+    found = never_free.without_times(access.clinic())
     return {(number, why): service for number, (service, why) in found.items()}

@@ -11,7 +11,7 @@ from flask import url_for
 from base.catalogue import _, lazy, listed, ngettext
 from base.tables.audit import AuditEntry
 from models import Clinic, Feed, Service, Venue
-from people import named
+from people import row_names
 from sync.providers import registry
 from sync.tables import account_names
 from sync.tables import listed as accounts
@@ -239,7 +239,7 @@ def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dic
 
 def _names(clinic: Clinic) -> dict[str, dict[Any, Any]]:
     """The names of rows, by kind and id, with one query for each kind."""
-    users, calendars = named.users(clinic), named.calendars(clinic)
+    users, calendars = row_names.users(clinic), row_names.calendars(clinic)
     tables: tuple[tuple[Any, str], ...] = (
         (Service, _("the service “{name}”")),
         (Venue, _("the venue “{name}”")),
@@ -248,7 +248,7 @@ def _names(clinic: Clinic) -> dict[str, dict[Any, Any]]:
     phrases = {
         table._meta.table_name: {
             row: phrase.format(name=name)
-            for row, name in named.names_of_rows(table, clinic).items()
+            for row, name in row_names.names_of_rows(table, clinic).items()
         }
         for table, phrase in tables
     }

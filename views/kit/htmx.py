@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
 
-from . import theirs
+from . import colleagues_values
 
 
 def init_app(app: Flask) -> None:
@@ -24,7 +24,7 @@ def is_partial() -> bool:
 def show(page: str, partial: str, status: int = 200, **context: Any) -> Response:
     """The page; for htmx only the part (with any messages), from the same context."""
     if status == 200:
-        theirs.say()
+        colleagues_values.say()
     if not is_partial():
         return make_response(render_template(page, **context), status)
     return make_response(
@@ -43,7 +43,7 @@ def show_instead(target: str, partial: str, **context: Any) -> Response:
 
 def done(url: str) -> Response:
     """After a change: continue at `url`. 303 for a browser; htmx loads the whole page."""
-    theirs.say()
+    colleagues_values.say()
     if not is_partial():
         return make_response(redirect(url, 303))
     return Response(status=204, headers={"HX-Redirect": url})

@@ -13,7 +13,7 @@ from base.tables.outbox import MAIL, Letter
 from letters import queues, refusal_words
 from letters.queues import Queue
 from models import Booking, Clinic, User
-from people import named
+from people import row_names
 
 from . import display, sync_words, text_words
 
@@ -129,7 +129,7 @@ def _named(clinic: Clinic, count: int) -> str:
     """The people to whom a letter could not be delivered, and why."""
     rows = queues.failed_lately(clinic, MOST_NAMED)
     readers = {row.id: _reader(row) for row in rows}
-    names = named.users(clinic, readers.values())
+    names = row_names.users(clinic, readers.values())
     sentences = [
         _("To {name}: {why}.", name=names[readers[row.id]], why=_why(row))
         for row in rows

@@ -28,7 +28,7 @@ from base.tables.audit import AuditEntry
 from people import presses
 from people.presses import Added
 
-from . import access, display, sync_words, theirs
+from . import access, colleagues_values, display, sync_words
 from .forms import DayHours, Form, Money, Paragraph
 from .week_fields import WeekHours
 
@@ -210,7 +210,7 @@ class Merging(Form):
         self.seen.opened = self.first_shown
         self.changed_by = _last_change(row) if self.differences else ""
         if not self.differences and not self.saves_itself:
-            theirs.note_labels(self.theirs)
+            colleagues_values.note_labels(self.theirs)
         return not self.differences
 
     def _own(self, names: tuple[str, ...], mine: dict[str, Any]) -> tuple[str, ...]:

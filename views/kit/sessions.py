@@ -17,7 +17,7 @@ from peewee import PeeweeException
 
 from base import region, vault
 from base.database import now
-from base.seldom import Seldom
+from base.repeated_log_lines import Seldom
 from models import User
 from people.sessions import REMEMBERED, SEEN_EVERY, Session
 

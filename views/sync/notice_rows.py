@@ -8,7 +8,7 @@ from uuid import UUID
 
 from base.catalogue import _
 from models import Booking
-from people import named
+from people import row_names
 from sync.events.event import is_much
 from sync.tables import listed
 from sync.tables.accounts import Account, RemoteCalendar
@@ -75,4 +75,4 @@ def stopped(notice: Notice) -> StoppedPlan:
 def asker(notice: Notice) -> str:
     """The person who asked the account's owner to look after their calendar sync."""
     number = notice.detail.get("by", 0)
-    return named.users(notice.clinic_id, [number]).get(number) or _("Your clinic")
+    return row_names.users(notice.clinic_id, [number]).get(number) or _("Your clinic")

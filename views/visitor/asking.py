@@ -16,7 +16,7 @@ from free_times.online import managing
 from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
 from models import Booking
-from views.kit.wanted import WantedForm
+from views.kit.waiting_wishes import WantedForm
 
 from . import managed, pages
 from .pages import with_booking

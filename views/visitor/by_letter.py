@@ -13,7 +13,7 @@ from free_times.online import by_letter
 from free_times.online.managing import TooLate
 from free_times.rules import OnlineSettings
 from models import Booking
-from views.kit import display, given, wanted
+from views.kit import button_times, display, waiting_wishes
 
 from . import asking, pages
 
@@ -44,7 +44,7 @@ def _page(template: str, booking: Booking, status: int = 200, notice: str = "", 
         is_reminded=client is not None and client.unreminded_at is None,
         way=_way(booking),
         notice=notice,
-        earlier=wanted.card(booking, by_letter.may_move(booking, settings)),
+        earlier=waiting_wishes.card(booking, by_letter.may_move(booking, settings)),
         earlier_url=url_for(".ask_earlier", **_way(booking)),
         **more,
     )
@@ -64,7 +64,7 @@ def show(booking: Booking):
 @_opened
 def cancel(booking: Booking):
     try:
-        by_letter.cancel(booking, given.instant(request.form.get("shown", "")))
+        by_letter.cancel(booking, button_times.instant(request.form.get("shown", "")))
     except TooLate:
         notice = _("It is too late to change this online. Nothing was changed.")
         return _page("appointment.html", booking, 409, notice)

@@ -16,7 +16,7 @@ from free_times.offers import ServiceTerms
 from free_times.online import making, tickets, visitor_times
 from free_times.online.page import OnlinePage
 from models import User, Venue
-from views.kit import display, given
+from views.kit import button_times, display
 
 from . import pages
 from .pages import with_page
@@ -273,7 +273,7 @@ def days_from(
     """
     now = scheduling.utc_now()
     today = scheduling.local_day(now, zone)
-    first = max(given.day(since) or today, today)
+    first = max(button_times.day(since) or today, today)
     begin, length = max(now, scheduling.midnight(first, zone)), AT_ONCE
     end = _midnight(begin + length, last, zone)
     days, later = _days(find(begin, min(end - MOMENT, last)), zone, other)

@@ -33,7 +33,7 @@ from free_times.online.tickets import NoForm, Ticket
 from free_times.online.waiting import CannotCheck, SentForm
 from models import Service
 from sync.two_way.standing.freshness import Certainty
-from views.kit import brakes, display, given
+from views.kit import brakes, button_times, display
 
 from . import choosing, gate, pages
 from .details_form import DetailsForm
@@ -55,7 +55,7 @@ def choose(page: OnlinePage):
         return choosing.gone(page)
     if picked.lacks_person:
         return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
-    at = given.instant(request.form.get("time", ""))
+    at = button_times.instant(request.form.get("time", ""))
     nonce = _visit(page, ticket_of(page, picked.form))
     visitor = nonce and tickets.visitor(nonce)
     free = at and next(

@@ -18,7 +18,7 @@ from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking
 from sync.two_way.standing.freshness import Certainty
-from views.kit import display, wanted
+from views.kit import display, waiting_wishes
 
 from . import pages
 
@@ -157,7 +157,7 @@ def ask_leave(entry: WaitingEntry):
         clinic=entry.clinic,
         settings=OnlineSettings.of(entry.clinic),
         entry=entry,
-        suits=wanted.in_words(entry),
+        suits=waiting_wishes.in_words(entry),
         way={"uuid": entry.uuid, "token": entries.token(entry)},
     )
 

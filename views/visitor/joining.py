@@ -15,7 +15,7 @@ from free_times.earlier.joining import CannotWait
 from free_times.online import proofs, tickets
 from free_times.online.page import OnlinePage
 from views.kit import display
-from views.kit.wanted import WantedForm
+from views.kit.waiting_wishes import WantedForm
 
 from . import choosing, gate, pages
 from .details_form import DetailsForm

@@ -25,7 +25,7 @@ from sync.events import visit
 from sync.events.event import Event, Face
 from sync.feeds import ical
 from sync.two_way.standing.freshness import Certainty
-from views.kit import brakes, display, given, wanted
+from views.kit import brakes, button_times, display, waiting_wishes
 
 from . import choosing, pages
 from .pages import with_any_booking_link, with_booking
@@ -78,7 +78,7 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
         "google_url": visit.google_url(*entry),
         "outlook_url": visit.outlook_url(*entry),
         "letter": _letter(made),
-        "earlier": wanted.card(booking, managing.may_move(page, made)),
+        "earlier": waiting_wishes.card(booking, managing.may_move(page, made)),
         "earlier_url": url_for("asking.show", **way),
     }
 
@@ -147,7 +147,7 @@ def cancel(page: OnlinePage, made: OnlineBooking):
 
 def _shown() -> datetime | None:
     """The time of the booking that the page with the button showed."""
-    return given.instant(request.form.get("shown", ""))
+    return button_times.instant(request.form.get("shown", ""))
 
 
 def _changed(page: OnlinePage, made: OnlineBooking):
@@ -161,7 +161,7 @@ def _changed(page: OnlinePage, made: OnlineBooking):
 @with_booking
 def accept(page: OnlinePage, made: OnlineBooking):
     """Take the other time that the clinic offered."""
-    at: datetime | None = given.instant(request.form.get("time", ""))
+    at: datetime | None = button_times.instant(request.form.get("time", ""))
     try:
         outcome = answering.ask_about_proposed(made, at)
     except NotOffered:
@@ -252,7 +252,7 @@ def _move_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: 
 @blueprint.post(f"{_WAY}/move")
 @with_any_booking_link
 def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
-    at: datetime | None = given.instant(request.form.get("time", ""))
+    at: datetime | None = button_times.instant(request.form.get("time", ""))
     if is_old:
         is_same = managing.was_moved_just_now(made, at)  # the same button was pressed twice
         return _done(page, made) if is_same else pages.no_booking(page, is_old)

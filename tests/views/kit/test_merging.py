@@ -795,7 +795,7 @@ OTHERS = {
     "views.clinic.text_messages": {"TrialForm"},  # sends one message
     "views.clinic.team_forms": {"InviteForm", "CalendarForm"},
     "views.visitor.details_form": {"DetailsForm"},  # makes something new
-    "views.kit.wanted": {"WantedForm"},  # the newest wish of one client counts
+    "views.kit.waiting_wishes": {"WantedForm"},  # the newest wish of one client counts
     "views.calendar.waiting_list": {"EntryForm"},
 }
 

@@ -11,7 +11,7 @@ from base.database import InstantField
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
 from models import Booking, Clinic, Feed, FeedRead, Patient, User
-from operate import ahead, chores, migrate
+from operate import chores, clock_ahead, migrate
 from people.credentials import ResetRequest, Throttle
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
@@ -82,8 +82,8 @@ def test_each_column_of_an_instant_is_decided_about():
         for field in table._meta.sorted_fields
         if isinstance(field, InstantField)
         and field.name not in HARMLESS.get(table._meta.table_name, ())
-        and field.name not in ahead.PAST.get(table, ())
-        and field.name not in ahead.WAITS.get(table, ())
+        and field.name not in clock_ahead.PAST.get(table, ())
+        and field.name not in clock_ahead.WAITS.get(table, ())
         and not (
             table.__module__.startswith(("sync.", "base.tables.out")) and field.name in of_sync
         )
@@ -159,4 +159,6 @@ def test_what_lies_ahead_by_right_stays(linden, clock):
     made = booked(linden, clock, days=300)
     chores.clean_up()
     assert Booking.get_by_id(made.id).starts_at == made.starts_at
-    assert {Clinic, Feed, FeedRead, Patient, User}.isdisjoint({*ahead.PAST, *ahead.WAITS})
+    assert {Clinic, Feed, FeedRead, Patient, User}.isdisjoint(
+        {*clock_ahead.PAST, *clock_ahead.WAITS}
+    )

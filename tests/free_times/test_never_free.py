@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from base.tables.time_off import DatedHours
-from free_times import never, offers
+from free_times import never_free, offers
 from free_times.rules import OnlineSettings
 from models import Practitioner, Service
 
@@ -29,7 +29,7 @@ def service(linden, clock):
 
 
 def why(linden) -> str:
-    return next((why for _, why in never.without_times(linden.clinic).values()), "")
+    return next((why for _, why in never_free.without_times(linden.clinic).values()), "")
 
 
 def hours(linden, **week) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operate import kept
+from operate import files_aside
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 
@@ -27,35 +27,37 @@ def put(instance, kind, *ages):
 
 
 def ages(instance, kind):
-    return sorted((NOW - kept.made_at(file, kind)).days for file in instance.glob(f"{kind}*"))
+    return sorted(
+        (NOW - files_aside.made_at(file, kind)).days for file in instance.glob(f"{kind}*")
+    )
 
 
-@pytest.mark.parametrize("kind", kept.KINDS)
+@pytest.mark.parametrize("kind", files_aside.KINDS)
 def test_the_newest_three_stay_and_all_for_thirty_days(instance, kind):
     put(instance, kind, 1, 2, 3, 4, 29, 31, 400)
-    kept.clear(instance)
+    files_aside.clear(instance)
     assert ages(instance, kind) == [1, 2, 3, 4, 29]
-    assert kept.clear(instance) == []
+    assert files_aside.clear(instance) == []
 
 
-@pytest.mark.parametrize("kind", kept.KINDS)
+@pytest.mark.parametrize("kind", files_aside.KINDS)
 def test_the_newest_stay_however_old(instance, kind):
     put(instance, kind, 100, 200, 300, 400)
-    assert len(kept.clear(instance)) == 1
+    assert len(files_aside.clear(instance)) == 1
     assert ages(instance, kind) == [100, 200, 300]
 
 
 def test_each_kind_is_counted_alone_and_others_files_stay(instance):
-    put(instance, kept.KINDS[0], 100, 200, 300)
-    put(instance, kept.KINDS[1], 100, 200, 300)
+    put(instance, files_aside.KINDS[0], 100, 200, 300)
+    put(instance, files_aside.KINDS[1], 100, 200, 300)
     for name in ("before-update-mine.tar.gz", "before-restore-old", "kalends.db", "backup.tar.gz"):
         (instance / name).write_text("kept by somebody")
-    assert kept.clear(instance) == [] and len(list(instance.iterdir())) == 10
+    assert files_aside.clear(instance) == [] and len(list(instance.iterdir())) == 10
 
 
 def test_nothing_goes_while_a_restore_is_not_done(instance):
     put(instance, "before-restore-", 100, 200, 300, 400)
     (instance / "restore-unfinished").write_text("")
-    assert kept.clear(instance) == []
+    assert files_aside.clear(instance) == []
     (instance / "restore-unfinished").unlink()
-    assert len(kept.clear(instance)) == 1
+    assert len(files_aside.clear(instance)) == 1

@@ -2,7 +2,7 @@
 
 import logging
 
-from base.seldom import SECONDS, Seldom
+from base.repeated_log_lines import SECONDS, Seldom
 
 
 def test_one_line_a_minute_with_the_number_of_the_others(caplog):
