@@ -53,7 +53,7 @@ def rows(linden, clock):
         "account": source.account,
         "trouble": trouble,
         "guide_note": note,
-        "reader": linden.pat,
+        "recipient": linden.pat,
         "person": linden.pat,
         "booking": booking,
         "client": linden.patient,
@@ -72,7 +72,7 @@ def found(loader: str, told: SimpleNamespace):
 
 @ON_SQLITE
 @pytest.mark.parametrize(
-    "loader", ["account", "trouble", "guide_note", "reader", "person", "booking", "client"]
+    "loader", ["account", "trouble", "guide_note", "recipient", "person", "booking", "client"]
 )
 def test_a_letter_finds_rows_of_its_own_clinic_alone(rows, linden, stranger, loader):
     row = rows[loader]

@@ -414,7 +414,7 @@ def test_a_look_whose_wake_up_was_lost_is_found_by_the_sweep(pat, world, queue):
     models.database.connect(reuse_if_open=True)
     first_list.sweep()
     assert queue.lrange("rq:queue:sync", 0, -1) == [
-        f"sync-two_way-first_list-read-{Account.get().id}".encode()
+        f"sync-two_way-first_list-read_list-{Account.get().id}".encode()
     ]
 
 
