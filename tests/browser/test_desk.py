@@ -37,7 +37,7 @@ def test_a_card_has_an_address_and_back_closes_it(enter, booking):
         close()
         expect(card).to_be_hidden()
         page.wait_for_url(f"**{WEEK}")
-    page.go_forward()
+    page.evaluate("setTimeout(() => history.forward())")  # it may load the page anew
     expect(card).to_be_visible()
     page.get_by_role("link", name="Close").click()
     expect(card).to_be_hidden()
