@@ -243,7 +243,9 @@ class Departure:
         world.run()
         for calendar in filter(None, (self.made, self.ideas)):
             self.mine[calendar] = robin.add("Mine", at, at + timedelta(hours=1), calendar)
-        world.copy(world.event_of(account, Booking.select().first()), self.ideas)
+        world.copy(
+            world.event_of(account, Booking.select().order_by(Booking.id).first()), self.ideas
+        )
 
     def end(self, method, path, fault):
         world, faults = self.world, self.world.sandbox.faults

@@ -118,7 +118,9 @@ def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, accoun
     controls.ask_for_run(account, "resync", world.user)
     world.run(account)
     world.robin.drag(
-        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+        world.event_of(account, Booking.select().order_by(Booking.id).first())["id"],
+        ideas,
+        world.destination(account),
     )
     ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     lie(

@@ -63,7 +63,7 @@ def leave_behind(world, account, booking):
 
 
 def test_a_resync_takes_away_what_was_left_behind_and_called_gone(world, account):
-    leave_behind(world, account, Booking.select().first())
+    leave_behind(world, account, Booking.select().order_by(Booking.id).first())
     world.poll(account)
     controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
@@ -71,7 +71,7 @@ def test_a_resync_takes_away_what_was_left_behind_and_called_gone(world, account
 
 
 def test_a_resync_adopts_what_was_called_gone_and_is_to_be_there(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
     before = world.event_of(account, booking)["id"]
     controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)
@@ -85,7 +85,7 @@ def test_a_resync_adopts_what_was_called_gone_and_is_to_be_there(world, account)
 
 @pytest.mark.parametrize("mishap", [leave_behind, reword, vanish])
 def test_the_comparison_of_the_night_finds_what_the_history_lost(world, account, mishap):
-    mishap(world, account, Booking.select().first())
+    mishap(world, account, Booking.select().order_by(Booking.id).first())
     for _ in range(26):
         world.later(hours=1)
         world.run(account)
@@ -150,7 +150,7 @@ def test_what_we_wrote_is_asked_for_once_in_a_batch(world, account):
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_one_refused_deletion_is_made_sure_before_the_link_is_closed(world, account, status):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     world.sandbox.faults.fail(status, "notFound", path="/events/", method="DELETE", times=1)
     booking.cancel(world.user)
     world.run(account)
@@ -164,7 +164,7 @@ def test_one_refused_deletion_is_made_sure_before_the_link_is_closed(world, acco
 
 def test_a_round_in_between_does_not_put_off_what_is_to_be_made_sure(world, account):
     world.sandbox.faults.fail(404, "notFound", method="DELETE", path="/events/", times=1)
-    Booking.select().first().cancel(world.user)
+    Booking.select().order_by(Booking.id).first().cancel(world.user)
     world.run(account)
     for seconds in (10, 10):
         world.later(seconds=seconds)
@@ -178,7 +178,7 @@ def test_a_round_in_between_does_not_put_off_what_is_to_be_made_sure(world, acco
 
 
 def test_a_deletion_of_what_is_gone_ends_without_a_second_try(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     vanish(world, account, booking)
     booking.cancel(world.user)
     world.run(account)
@@ -192,7 +192,7 @@ def test_a_deletion_of_what_is_gone_ends_without_a_second_try(world, account):
 
 
 def test_an_event_that_is_listed_and_cannot_be_written_waits_longer_each_time(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     world.sandbox.faults.fail(404, "notFound", path="/events/", method=world.updating, times=None)
     booking.set_status("pending", world.user)
     for _ in range(12):
@@ -209,7 +209,7 @@ def test_an_event_that_is_listed_and_cannot_be_written_waits_longer_each_time(wo
 
 
 def test_an_unreadable_event_of_ours_still_exists(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     events, key = kept(world, account, booking)
     start = events[key].pop("start")
     controls.ask_for_run(Account.get_by_id(account.id), "resync", world.user)

@@ -314,7 +314,7 @@ def test_a_departure_that_finds_a_calendar_empty_looks_again(world, account, mon
 @pytest.mark.parametrize("where", ["batch", "lists", "items"])
 def test_passing_trouble_is_waited_for_and_loses_nothing(world, account, fault, where):
     world.book(days=8)
-    Booking.select().first().cancel(world.user)
+    Booking.select().order_by(Booking.id).first().cancel(world.user)
     Booking.select().where(Booking.status == "confirmed").first().set_status("pending", world.user)
     is_long = fault == "much"  # hours a time
     world.sandbox.faults.fail(
@@ -351,7 +351,7 @@ def test_the_wait_that_is_asked_for_is_kept_and_shown(world, account):
 @pytest.mark.parametrize("where", ["batch", "lists"])
 def test_a_lost_answer_doubles_nothing(world, account, lose, where):
     world.book(days=8)
-    Booking.select().first().cancel(world.user)
+    Booking.select().order_by(Booking.id).first().cancel(world.user)
     Booking.select().where(Booking.status == "confirmed").first().set_status("pending", world.user)
     getattr(world.sandbox.faults, lose)(path=getattr(world, where))
     world.run(account)
@@ -407,7 +407,7 @@ def test_a_dead_sync_token_in_the_middle_of_paging_is_survived(world, account):
 
 
 def test_an_event_changed_between_our_look_and_our_write_is_looked_at_again(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     event, there = world.event_of(account, booking), world.destination(account)
     world.sandbox.faults.fail(
         412, world.refusal(412), path=f"/events/{event['id']}$", method=world.updating
@@ -421,7 +421,7 @@ def test_an_event_changed_between_our_look_and_our_write_is_looked_at_again(worl
 
 
 def test_an_id_that_is_taken_by_a_deleted_event_gives_way_to_the_next(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     world.robin.delete(world.event_of(account, booking)["id"], world.destination(account))
     world.poll(account)
     world.assert_in_step(account)
@@ -684,7 +684,7 @@ def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, setti
     with served(world) as there:
         killed = [_killed(world, account, there, settings, number, when)]
         world.later(minutes=10)
-        Booking.select().first().cancel(world.user)
+        Booking.select().order_by(Booking.id).first().cancel(world.user)
         world.book(days=20)
         world.robin.add(
             "Dentist",

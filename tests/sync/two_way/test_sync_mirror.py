@@ -381,7 +381,7 @@ def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unl
 
 @pytest.mark.parametrize("status", ["confirmed", "pending"])
 def test_an_event_of_ours_that_was_made_free_is_put_back(world, account, status):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     booking.set_status(status, world.user)
     world.run(account)
     world.poll(account)

@@ -68,7 +68,7 @@ def test_a_run_with_nothing_to_do_is_one_request_and_a_change_is_two_at_most(wor
 
 @pytest.mark.parametrize("change", ["move", "cancel", "note", "status"])
 def test_a_change_here_is_a_change_there(world, account, change):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     if change == "move":
         booking.change(world.user, world.book(days=20, hour=15, status="offered").span)
     elif change == "cancel":
@@ -104,7 +104,7 @@ def edit(world, account, booking, how):
 
 @pytest.mark.parametrize("how", ["moved", "edited", "repeated", "deleted"])
 def test_what_somebody_does_to_our_event_outside_is_put_back_and_told(world, account, how):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     before = (booking.starts_at, booking.status, booking.sequence)
     edit(world, account, booking, how)
     world.poll(account)
@@ -120,7 +120,7 @@ def test_what_somebody_does_to_our_event_outside_is_put_back_and_told(world, acc
 def test_where_the_person_is_to_be_asked_nothing_is_put_back_before_they_said(world, account, how):
     controls.change(account, world.user, edits="ask")
     world.run(account)
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     edit(world, account, booking, how)
     world.poll(account)
     standing = world.standing(account).get(str(booking.uuid), [])
@@ -133,7 +133,7 @@ def test_where_the_person_is_to_be_asked_nothing_is_put_back_before_they_said(wo
 def test_where_times_are_to_be_followed_the_booking_moves(world, account):
     controls.change(account, world.user, edits="follow")
     world.run(account)
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     edit(world, account, booking, "moved")
     world.poll(account)
     assert Booking.get_by_id(booking.id).starts_at == booking.starts_at + timedelta(hours=3)
@@ -154,7 +154,7 @@ def test_a_booking_does_not_follow_onto_another_and_is_put_back(world, account):
 
 
 def test_an_event_dragged_far_away_is_put_back_and_not_doubled(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     far = booking.starts_at + timedelta(days=900)
     world.robin.move(
         world.event_of(account, booking)["id"],
@@ -167,13 +167,16 @@ def test_an_event_dragged_far_away_is_put_back_and_not_doubled(world, account):
 
 
 def test_a_copy_that_somebody_made_of_our_event_is_taken_away(world, account):
-    world.copy(world.event_of(account, Booking.select().first()), world.destination(account))
+    world.copy(
+        world.event_of(account, Booking.select().order_by(Booking.id).first()),
+        world.destination(account),
+    )
     world.poll(account)
     world.assert_in_step(account)
 
 
 def test_what_is_undone_again_and_again_is_let_be_for_a_while(world, account):
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     for _ in range(20):
         edit(world, account, booking, "edited")
         world.later(seconds=30)
@@ -191,7 +194,7 @@ def test_what_is_undone_again_and_again_is_let_be_for_a_while(world, account):
 
 def test_changes_made_here_do_not_count_as_undone(world, account):
     """Somebody plans for an hour, and tries twenty times for the same booking."""
-    booking = Booking.select().first()
+    booking = Booking.select().order_by(Booking.id).first()
     for minutes in range(1, 21):
         booking = Booking.get_by_id(booking.id)
         by = timedelta(minutes=minutes % 2 * 10 - 5)

@@ -934,7 +934,7 @@ class TestNotices:
 
     @pytest.mark.parametrize(("what", "left"), [("remove-guests", 0), ("leave", 1)])
     def test_guests_stay_or_go_as_one_presses(self, pat, world, account, what, left):
-        booking = Booking.select().first()
+        booking = Booking.select().order_by(Booking.id).first()
         world.invite(
             world.event_of(account, booking), world.destination(account), "ana@guests.example"
         )
@@ -955,7 +955,7 @@ class TestNotices:
         )
 
     def test_what_we_may_not_take_away_is_told_by_its_calendar(self, pat, world, account):
-        booking = Booking.select().first()
+        booking = Booking.select().order_by(Booking.id).first()
         world.copy(world.event_of(account, booking), world.source())
         world.sandbox.faults.fail(
             403,

@@ -82,7 +82,11 @@ def test_changing_the_account_ends_where_the_other_one_can_be_connected(pat, wor
 @pytest.mark.parametrize("path", ["/sync/accounts/one-way", "/sync/notices/{}/cancellation"])
 def test_a_question_that_takes_something_away_has_its_focus_on_the_safe_answer(pat, account, path):
     notice = Notice.give(
-        account, "deleted", "edit x", booking=Booking.select().first(), detail={"is_put_back": True}
+        account,
+        "deleted",
+        "edit x",
+        booking=Booking.select().order_by(Booking.id).first(),
+        detail={"is_put_back": True},
     )
     dialog = page(pat, path.format(notice.id)).split("<dialog")[1]
     assert dialog.count("autofocus") == 1 and 'data-kind="quiet" autofocus' in dialog
@@ -96,7 +100,11 @@ def test_what_waits_is_counted_in_the_menu_of_every_page_and_what_only_tells_is_
 ):
     assert ' for you"' not in page(pat, "/services/")
     Notice.give(
-        account, "edited", "edit x", booking=Booking.select().first(), detail={"is_put_back": True}
+        account,
+        "edited",
+        "edit x",
+        booking=Booking.select().order_by(Booking.id).first(),
+        detail={"is_put_back": True},
     )
     assert ' for you"' not in page(pat, "/services/")
     assert (
@@ -105,7 +113,11 @@ def test_what_waits_is_counted_in_the_menu_of_every_page_and_what_only_tells_is_
         and "needs you" not in page(pat)
     )
     Notice.give(
-        account, "deleted", "edit y", booking=Booking.select().first(), detail={"is_put_back": True}
+        account,
+        "deleted",
+        "edit y",
+        booking=Booking.select().order_by(Booking.id).first(),
+        detail={"is_put_back": True},
     )
     assert '"1 for you"' in page(pat, "/services/") and "One thing needs you" in page(pat)
     assert ' for you"' not in page(signed_in(linden.olive), "/services/")
