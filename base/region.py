@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from base import scheduling
 
-from .catalogue import _
+from .catalogue import _, ngettext
 
 WEEK_STARTS = (0, 5, 6)  # Monday, Saturday, Sunday, counted as `date.weekday` does
 ORDERS = ("dmy", "mdy", "ymd")  # of day, month and year
@@ -73,9 +73,12 @@ def clock_in(at: datetime, zone: ZoneInfo) -> str:
 
 def between(start: datetime, end: datetime) -> str:
     """From and to on one line: 14:05–14:55, or 2:05–2:55 pm where both lie in one half of a day."""
-    first, last = clock(start), clock(end)
-    is_half = first[-2:] == last[-2:] and start.time() < end.time()
-    if is_half and current.get().twelve_hours:
+    return _joined(clock(start), clock(end), start.time() < end.time())
+
+
+def _joined(first: str, last: str, is_later: bool) -> str:
+    """Two times of day as one range. `is_later`: the second is later on the same day."""
+    if is_later and first[-2:] == last[-2:] and current.get().twelve_hours:
         first = first.rpartition(" ")[0]
     return f"{first}–{last}"
 
@@ -98,12 +101,30 @@ def wall(text: str) -> str:
     return clock(time(hour % 24, minute))
 
 
+def walls(opens: str, closes: str) -> str:
+    """From and to, both stored times of day, on one line: 09:00–17:00, or 9:00–11:30 am."""
+    return _joined(wall(opens), wall(closes), opens < closes < "24:00")
+
+
 def hour(number: int) -> str:
     """A whole hour beside a grid, 0 to 24: 14:00, or 2 pm."""
     if not current.get().twelve_hours:
         return f"{number:02}:00"
     shown = number % 12 or 12
     return _("{clock} pm", clock=shown) if 12 <= number < 24 else _("{clock} am", clock=shown)
+
+
+def length(minutes: int, is_brief: bool = False) -> str:
+    """A length in words: 50 minutes (brief: 50 min); from 90 minutes on whole and half hours: 1½
+    hours.
+    """
+    halves, odd = divmod(minutes, 30)
+    if minutes >= 90 and not odd:
+        hours = str(halves // 2) + ("½" if halves % 2 else "")
+        return ngettext("{count} hour", "{count} hours", halves, count=hours)
+    if is_brief:
+        return _("{count} min", count=minutes)
+    return ngettext("{count} minute", "{count} minutes", minutes)
 
 
 def week_of(day: date) -> list[date]:

@@ -123,8 +123,7 @@ def _clock(booking: Booking) -> str:
 def _length(booking: Booking) -> str:
     if booking.all_day:
         return ""
-    minutes = int(booking.span.duration / timedelta(minutes=1))
-    return _("{minutes} minutes", minutes=minutes)
+    return region.length(int(booking.span.duration / timedelta(minutes=1)))
 
 
 def _zone(zone: ZoneInfo) -> str:

@@ -6,6 +6,7 @@ import sys
 import click
 
 import models
+from base import region
 from base.catalogue import _, lazy
 from operate import intake
 from operate import sample as sample_clinic
@@ -103,9 +104,10 @@ def imports(
                 "columns": intake.meanings(kind, there, text, meanings),
             }
             sheet = intake.open_sheet(kind, text, guessed, choices)
-            report = intake.store(
-                sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad)
-            )
+            with region.using(there.region):
+                report = intake.store(
+                    sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad)
+                )
         except intake.UnreadableFile as error:
             raise click.ClickException(
                 _("{error} Options that answer it: --dates, --map, --calendar.", error=error)

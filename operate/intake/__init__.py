@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from base import jobs
+from base import jobs, region
 from base.catalogue import _
 from base.database import alone
 from base.text import clean, places
@@ -367,9 +367,12 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
 
 @contextmanager
 def _or_failed(row: Import) -> Iterator[None]:
-    """Store an error for the page, and log its place: its message could contain a client's name."""
+    """Store an error for the page, and log its place: its message could contain a client's name.
+    Times in sentences are written as the person has them, without one as the clinic does.
+    """
     try:
-        yield
+        with region.using((row.user or row.clinic).region):
+            yield
     except Exception as error:
         log.error("import %s: %s at %s", row.id, type(error).__name__, places(error))
         row.advance(Import.RUNNING, "failed", None)

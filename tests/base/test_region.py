@@ -58,6 +58,32 @@ def test_a_half_of_the_day_is_said_once():
         assert region.between(AT, ends[2]) == "2:05 pm–2:05 pm"
 
 
+def test_opening_hours_say_a_half_of_the_day_once():
+    hours = [("09:00", "11:30"), ("09:00", "17:00"), ("00:00", "24:00"), ("13:00", "24:00")]
+    assert [region.walls(*one) for one in hours][::3] == ["09:00–11:30", "13:00–24:00"]
+    with region.using(AMERICAN):
+        assert [region.walls(*one) for one in hours] == [
+            "9:00–11:30 am",
+            "9:00 am–5:00 pm",
+            "12:00 am–12:00 am",
+            "1:00 pm–12:00 am",
+        ]
+
+
+def test_long_lengths_are_said_in_hours():
+    said = [region.length(minutes) for minutes in (1, 50, 60, 90, 100, 120, 480)]
+    assert said == [
+        "1 minute",
+        "50 minutes",
+        "60 minutes",
+        "1½ hours",
+        "100 minutes",
+        "2 hours",
+        "8 hours",
+    ]
+    assert [region.length(minutes, is_brief=True) for minutes in (50, 480)] == ["50 min", "8 hours"]
+
+
 @pytest.mark.parametrize(
     ("start", "first"),
     [(0, date(2026, 11, 16)), (5, date(2026, 11, 14)), (6, date(2026, 11, 15))],
@@ -116,3 +142,28 @@ def test_no_other_module_writes_times_of_day():
         said = path.read_text()
         shown = [one for one in re.findall("strftime", said) if one]
         assert not shown or path.name == "new.html", path
+
+
+FEW_MINUTES = {"views/calendar/why_words.py", "views/clinic/settings.py"}  # of a grid: at most 30
+
+
+def test_no_other_module_joins_two_times_or_counts_long_minutes():
+    """Ranges and lengths have one spelling each: `between`, `walls` and `length`."""
+    joined = r"(clock|wall|start\w*|opens)\b[^{}\n]*\}\}?–\{"
+    counted = r"\{(minutes|\w+_minutes)\} min"
+    for room in (
+        "base",
+        "free_times",
+        "letters",
+        "operate",
+        "people",
+        "sync",
+        "templates",
+        "views",
+    ):
+        for path in sorted((TOP / room).rglob("*.*")):
+            if path.suffix in (".py", ".html", ".txt") and path.name != "region.py":
+                said = path.read_text()
+                assert not re.search(joined, said), path
+                is_few = str(path.relative_to(TOP)) in FEW_MINUTES
+                assert is_few or not re.search(counted, said), path

@@ -4,7 +4,7 @@ travel in a cookie.
 
 from collections.abc import Sequence
 
-from base import scheduling
+from base import region, scheduling
 from base.bookings.changes import Changed
 from base.catalogue import _, lazy, ngettext
 from base.scheduling import Span
@@ -102,8 +102,8 @@ def service_label(service: Service) -> str:
         else ""
     )
     return _(
-        "{service}, {minutes} min{price}",
+        "{service}, {length}{price}",
         service=service.name,
-        minutes=service.duration_minutes,
+        length=region.length(service.duration_minutes, is_brief=True),
         price=price,
     )

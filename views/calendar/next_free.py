@@ -70,9 +70,9 @@ class WishForm(Form):
                 (
                     str(one.id),
                     _(
-                        "{service}, {minutes} min",
+                        "{service}, {length}",
                         service=one.name,
-                        minutes=one.duration_minutes,
+                        length=region.length(one.duration_minutes, is_brief=True),
                     ),
                 )
                 for one in self.services
@@ -244,9 +244,8 @@ def _by_clock(found: list[FreeTime]) -> list[FreeTime]:
 
 def _line(free: FreeTime, form: WishForm, patient: Patient | None) -> FreeLine:
     zone = free.wish.calendar.zone
-    start, end = (display.clock(at, zone) for at in (free.starts_at, free.ends_at))
     return FreeLine(
-        f"{start}–{end}",
+        region.between_in(free.starts_at, free.ends_at, zone),
         _who(free.wish.calendar, form),
         _booking(free, free.wish, form, patient),
         [(_who(one.calendar, form), _booking(free, one, form, patient)) for one in free.others],

@@ -151,7 +151,7 @@ def bring_back(off_id: int):
 
 def _walls(row: TimeOff) -> str:
     """The times as one line: 12:00–13:00."""
-    return f"{region.wall(row.starts)}–{region.wall(row.ends)}"
+    return region.walls(row.starts, row.ends)
 
 
 def words(row: TimeOff) -> str:

@@ -99,13 +99,13 @@ def _how(settings: EarlierSettings) -> str:
     if settings.mode == "all":
         return _(
             "A time that becomes free is offered by e-mail to everyone it suits. Who is first gets"
-            " it. It is kept {minutes} minutes.",
-            minutes=settings.minutes,
+            " it. It is kept for {length}.",
+            length=region.length(settings.minutes),
         )
     return _(
         "A time that becomes free is offered by e-mail to one client after another, in this order."
-        " Each has {minutes} minutes to answer.",
-        minutes=settings.minutes,
+        " Each has {length} to answer.",
+        length=region.length(settings.minutes),
     )
 
 
@@ -209,7 +209,7 @@ def offer(entry_id: int):
     except offering.SlotTaken:
         flash(_("This time was just taken. Nothing was sent."), "warning")
     else:
-        flash(_("Offered by e-mail. The time is kept {minutes} minutes.", minutes=minutes))
+        flash(_("Offered by e-mail. The time is kept for {length}.", length=region.length(minutes)))
     return htmx.done(url_for("waiting_list.index"))
 
 

@@ -16,7 +16,7 @@ from free_times.online import holds
 from free_times.rules import OnlineSettings
 from free_times.why import Reason
 from models import Practitioner
-from views.kit import access, display
+from views.kit import access
 from views.kit.access import login_required
 from views.kit.forms import Clock, Day
 
@@ -140,7 +140,7 @@ def _answer(
                 "",
             )
         ]
-    start, end = (display.clock(one, zone) for one in (at, at + timedelta(minutes=wish.minutes)))
+    times = region.between_in(at, at + timedelta(minutes=wish.minutes), zone)
     local = at.astimezone(zone)
     url = url_for(
         "bookings.new",
@@ -151,9 +151,7 @@ def _answer(
         **{"from": f"{local:%H:%M}"},
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
-    return WhyAnswer(
-        name, f"{start}–{end}", url, is_free, sentences, [] if odd == "gap" else online
-    )
+    return WhyAnswer(name, times, url, is_free, sentences, [] if odd == "gap" else online)
 
 
 def _place(reason: Reason) -> str:

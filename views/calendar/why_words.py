@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import scheduling
+from base import region, scheduling
 from base.catalogue import _, ngettext
 from base.tables.outside import ExternalEvent
 from free_times.finding import Wish
@@ -65,10 +65,9 @@ def online(
 def held(hold: Hold, zone: ZoneInfo) -> str:
     """The sentence for a hold: a client is booking the time online at this moment."""
     return _(
-        "A client is booking {start}–{end} online. The time is held for them until {until}; your"
+        "A client is booking {times} online. The time is held for them until {until}; your"
         " team can still book it.",
-        start=display.clock(hold.starts_at, zone),
-        end=display.clock(hold.ends_at, zone),
+        times=region.between_in(hold.starts_at, hold.ends_at, zone),
         until=display.clock(hold.expires_at, zone),
     )
 
@@ -114,14 +113,14 @@ def gap(reason: Reason, wish: Wish, day: date) -> str:
     what = _what(reason, wish, day)
     if reason.side == "before":
         return _(
-            "{minutes} minutes must stay free before it, and {what} ends at {clock}.",
-            minutes=reason.minutes,
+            "{length} must stay free before it, and {what} ends at {clock}.",
+            length=region.length(reason.minutes),
             what=what,
             clock=clock,
         )
     return _(
-        "{minutes} minutes must stay free after it, and {what} begins at {clock}.",
-        minutes=reason.minutes,
+        "{length} must stay free after it, and {what} begins at {clock}.",
+        length=region.length(reason.minutes),
         what=what,
         clock=clock,
     )

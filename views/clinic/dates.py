@@ -238,9 +238,7 @@ def words(row: DatedHours) -> str:
     """The hours of a date as one line: "Saturday 21 November 2026: 10:00–13:00", or ": closed
     (stocktaking)".
     """
-    hours = ", ".join(
-        f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in row.hours
-    ) or _("closed")
+    hours = ", ".join(region.walls(opens, closes) for opens, closes in row.hours) or _("closed")
     return f"{display.day(row.day, year=True)}: {hours}" + (f" ({row.name})" if row.name else "")
 
 

@@ -128,7 +128,9 @@ def init_app(app: Flask) -> None:
         short_day=short_day,
         clock=clock,
         wall=region.wall,
+        walls=region.walls,
         hour=region.hour,
+        length_in_words=region.length,
         time_of_day=region.clock,
         money=money,
         dial=dial,
@@ -192,7 +194,7 @@ def when(booking: Booking) -> str:
     if not booking.all_day:
         start = booking.starts_at.astimezone(zone)
         day_said = day_names.short(start, year=True)
-        return f"{day_said}, {clock(booking.starts_at, zone)}–{clock(booking.ends_at, zone)}"
+        return f"{day_said}, {region.between_in(booking.starts_at, booking.ends_at, zone)}"
     first, last = _days(booking)
     days = day_names.short(last, year=True)
     if last != first:
@@ -233,17 +235,16 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
             if last == first
             else _("{start} to {last}, all day", start=start, last=day(last, year))
         )
-    end = clock(item.ends_at, zone)
     midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
     return (
-        f"{start}, {clock(item.starts_at, zone)}–{end}"
+        f"{start}, {region.between_in(item.starts_at, item.ends_at, zone)}"
         if midnight
         else _(
             "{start}, {starts_at} to {last}, {end}",
             start=start,
             starts_at=clock(item.starts_at, zone),
             last=day(last, year),
-            end=end,
+            end=clock(item.ends_at, zone),
         )
     )
 
@@ -257,11 +258,7 @@ def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> 
     ):  # the hours of the day on which the clocks go back
         return from_to(item, zone)
     first = first_day(item, zone)
-    times = (
-        _("all day")
-        if item.all_day
-        else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
-    )
+    times = _("all day") if item.all_day else region.between_in(item.starts_at, item.ends_at, zone)
     return times if first == among else f"{short_day(first)} {times}"
 
 
@@ -315,7 +312,7 @@ def minutes(seconds: int) -> str:
     """A waiting time, rounded up: "a minute", "5 minutes"."""
     if seconds <= 60:
         return _("a minute")
-    return _("{count} minutes", count=-(-seconds // 60))
+    return region.length(-(-seconds // 60))
 
 
 _RHYTHMS = (  # seconds of the unit; words for one unit; words for several

@@ -303,8 +303,8 @@ def plain(value: Any) -> Any:
 
 
 def _stretches(hours: Iterable[Sequence[str]]) -> str:
-    """The hours of a day as one line: 9:00 am–1:00 pm, 2:00 pm–5:00 pm."""
-    return ", ".join(f"{region.wall(opens)}–{region.wall(closes)}" for opens, closes in hours)
+    """The hours of a day as one line: 9:00 am–1:00 pm, 2:00–5:00 pm."""
+    return ", ".join(region.walls(opens, closes) for opens, closes in hours)
 
 
 def in_words(field: Field) -> str:

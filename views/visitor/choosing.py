@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import redirect, request, url_for
 
 from base import region, scheduling
-from base.catalogue import _, ngettext, paragraph
+from base.catalogue import _, paragraph
 from free_times.earlier.entries import EarlierSettings
 from free_times.finding import FreeTime
 from free_times.offers import ServiceTerms
@@ -126,13 +126,14 @@ def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[OfferLin
 
 
 def facts(page: OnlinePage, terms: list[ServiceTerms]) -> str:
-    """ "40 minutes, £52", or the lowest price if practitioners differ."""
+    """ "40 minutes, £52", or the range of lengths and the lowest price if practitioners differ."""
     minutes = sorted({one.minutes for one in terms})
     prices = sorted({one.price_cents for one in terms})
     if minutes[1:]:
-        length = _("{shortest} to {longest} minutes", shortest=minutes[0], longest=minutes[-1])
+        ends = [region.length(one) for one in (minutes[0], minutes[-1])]
+        length = _("{shortest} to {longest}", shortest=ends[0], longest=ends[1])
     else:
-        length = ngettext("{count} minute", "{count} minutes", minutes[0])
+        length = region.length(minutes[0])
     cost = pages.price(prices[0], page)
     if cost and prices[1:]:
         return _("{length}, from {price}", length=length, price=cost)

@@ -508,6 +508,13 @@ def test_a_check_changes_nothing_and_tells_all(linden):
     assert Patient.select().count() == 1
 
 
+def test_a_check_writes_times_as_the_person_who_sent_the_file_has_them(linden):
+    linden.clinic.change(linden.olive, twelve_hours=True)
+    row = sent(linden, booking("pat@linden.test,,,,2027-03-28,01:30,02:30,,,,,") + "\n", "bookings")
+    entries = fresh(row).problems["entries"]
+    assert entries[0]["sentence"].startswith("1:30 am does not exist that day")
+
+
 def test_taking_adds_the_good_ones_once_and_forgets_the_file(linden):
     row = sent(linden, MIXED)
     assert not intake.accept(row, linden.olive)  # nobody agreed to leave its bad lines out

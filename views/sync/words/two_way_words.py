@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from base import day_names, scheduling
+from base import day_names, region, scheduling
 from base.catalogue import _, lazy, listed, ngettext, paragraph
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
@@ -93,7 +93,7 @@ def time_left(run: SyncRun) -> str:
     minutes = round(left.total_seconds() / 60)
     if minutes < 1:
         return _("Less than a minute left.")
-    return ngettext("About {count} minute left.", "About {count} minutes left.", minutes)
+    return _("About {length} left.", length=region.length(minutes))
 
 
 def reach(calendars: list[RemoteCalendar], zone: ZoneInfo) -> str:
