@@ -159,6 +159,29 @@ def test_paper_takes_one_sheet_with_what_the_blocks_mean(enter, booking, path):
     expect(page.locator("#week .booking > span").first).to_contain_text("17:00")
 
 
+WHOLE = """block => [...block.querySelectorAll("strong, span")].filter(
+    line => line.getClientRects().length).map(line => {
+  const style = getComputedStyle(line), at = line.getBoundingClientRect();
+  return line.scrollWidth <= line.clientWidth
+    && at.bottom <= block.getBoundingClientRect().bottom
+    && parseFloat(style.lineHeight) >= 1.2 * parseFloat(style.fontSize);  // accents of capitals
+})"""
+
+
+@pytest.mark.parametrize("path", [WEEK, f"{WEEK}&view=day", "/calendar/team?day=2026-11-26"])
+@pytest.mark.parametrize("minutes", [20, 50])
+def test_paper_shows_a_cancelled_booking_whole(enter, booking, linden, path, minutes):
+    ends_at = booking.starts_at + timedelta(minutes=minutes)
+    Booking.update(status="cancelled", ends_at=ends_at).where(Booking.id == booking.id).execute()
+    Patient.update(first_name="Élodie", last_name="Ý").execute()
+    page = enter(viewport={"width": 1060, "height": 733})  # what 8 mm of margin leave of A4
+    page.goto(path)
+    page.emulate_media(media="print")
+    block = page.locator('#week .booking[data-status="cancelled"]')
+    lines = block.evaluate(WHOLE)
+    assert lines == [True, True]
+
+
 def test_the_installed_app_without_connection_shows_a_page_without_clients(enter, booking):
     page = enter()
     page.goto(WEEK)
