@@ -25,7 +25,22 @@ WORDS = {
     "UpdateRemote": lazy("update {count}"),
     "PutBack": lazy("put back {count}"),
     "CreateRemote": lazy("create {count}"),
-    "Recreate": lazy("create again {count}"),
+    "Recreate": lazy("put back {count}"),
+}
+DONE = {  # the same words for what a run counts
+    "created": lazy("created {count}"),
+    "updated": lazy("updated {count}"),
+    "deleted": lazy("removed {count}"),
+    "put_back": lazy("put back {count}"),
+    "adopted": lazy("adopted {count}"),
+    "followed": lazy("followed {count}"),
+    "asked": lazy("asked about {count}"),
+}
+UNPLANNED = {  # by phase
+    "naming": lazy("its calendar there has no name yet, so nothing can be planned."),
+    "paused": lazy("it is paused, so nothing can be planned."),
+    "leaving": lazy("its sync is ending, so nothing can be planned."),
+    "off": lazy("it is not synced, so nothing can be planned."),
 }
 
 
@@ -34,8 +49,15 @@ def planned(account: Account) -> Iterator[str]:
     Reads there, and changes nothing anywhere.
     """
     destination = account.destination
-    if account.phase != "active" or destination is None or destination.calendar_id is None:
-        yield _("it is {phase}, and nothing can be planned.", phase=account.phase)
+    if not account.is_active:
+        yield str(UNPLANNED[account.phase])
+        return
+    if destination is None or destination.calendar_id is None:
+        yield (
+            _("its calendar there is not made yet: the next run makes it, then fills it.")
+            if account.sends
+            else _("it sends nothing, so there is nothing to plan.")
+        )
         return
     try:
         delta = gateway.open_account(account).pull(
@@ -80,10 +102,11 @@ def carried_out(account: Account) -> Iterator[str]:
         .where(SyncRun.account == account, SyncRun.id > (before.id if before else 0))
         .order_by(SyncRun.id)
     ):
-        yield (
-            ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.counts.items())
-            + "."
-            if done.counts
-            else _("nothing to do.")
-        )
+        words = [
+            str(DONE[name]).format(count=count)
+            if name in DONE
+            else f"{name.replace('_', ' ')} {count}"
+            for name, count in done.counts.items()
+        ]
+        yield ", ".join(words) + "." if words else _("nothing to do.")
     yield f"{row.phase}, {row.health}" + (f" ({row.health_word})" if row.health_word else "") + "."

@@ -238,9 +238,27 @@ def test_a_dry_run_counts_what_the_run_then_does(world, account):
     assert sorted(told.rstrip(".").split(", ")) == ["create 1", "remove 1", "update 1"]
     assert len(list(report.planned(Account.get_by_id(account.id)))) == 1  # nothing was done
     before = SyncRun.select().count()
-    world.run(account)
-    (done,) = SyncRun.select().order_by(SyncRun.id).offset(before)
-    assert done.counts == {"created": 1, "deleted": 1, "updated": 1}
+    done, __ = report.carried_out(Account.get_by_id(account.id))
+    assert sorted(done.rstrip(".").split(", ")) == ["created 1", "removed 1", "updated 1"]
+    (row,) = SyncRun.select().order_by(SyncRun.id).offset(before)
+    assert row.counts == {"created": 1, "deleted": 1, "updated": 1}
+
+
+def test_a_dry_run_says_why_nothing_can_be_planned(world, account):
+    RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
+    said = []
+    for columns in (
+        {"phase": "active"},
+        {"direction": "in"},
+        {"phase": "paused"},
+    ):
+        Account.update(**columns).where(Account.id == account.id).execute()
+        said += report.planned(Account.get_by_id(account.id))
+    assert said == [
+        "its calendar there is not made yet: the next run makes it, then fills it.",
+        "it sends nothing, so there is nothing to plan.",
+        "it is paused, so nothing can be planned.",
+    ]
 
 
 def test_yes_to_some_deletions_is_no_yes_to_others(world, account):
