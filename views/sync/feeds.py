@@ -20,7 +20,7 @@ from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import Form, Line, arg_int
 
-from . import feed_address, switches
+from . import feed_address, modes, switches
 from .feed_settings import settings_form
 
 blueprint = Blueprint("feeds", __name__)
@@ -145,6 +145,7 @@ def _context(**more) -> dict:
         "sizes": preview.sizes(own, scheduling.utc_now()),
         "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
+        "faster": modes.in_place_of(own),
         "still_answers": owned.still_answers,
         "zone": sync_words.zone(access.calendars(), current_user),
         **more,

@@ -1,15 +1,17 @@
 """The ways to sync that the Calendar sync page offers, and what comes next for the selected one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flask_login import current_user
 
+from models import Feed
 from sync.connect import gateway
 from sync.providers import registry
 from sync.providers.registry import ProviderRow
 from sync.tables.accounts import Account
 from sync.two_way.standing import state
+from views.kit import sync_words
 from views.sync.words import connect_words
 
 ONE_WAY = "one_way"
@@ -48,9 +50,29 @@ def context(accounts: Sequence[Account], wanted: str | None) -> dict:
         "widespread": [(kind, row) for kind, row in offered if row.is_widespread],
         "rest": [(kind, row) for kind, row in offered if not row.is_widespread],
         "by_address": _by_address(beyond),
+        "advises_both": not any(account.is_in_use for account in accounts)
+        and any(row.is_widespread and kind not in beyond for kind, row in offered),
         "selected": _selected(accounts, wanted, beyond),
         "missing": [] if takes_password else _missing(beyond),
     }
+
+
+def in_place_of(feeds: Iterable[Feed]) -> dict[int, ProviderRow]:
+    """By feed (id), the provider whose program reads the person's own bookings there, if they could
+    sync both ways with it, which is faster. One query.
+    """
+    beyond, mine = _out_of_reach(), {account.kind for account in Account.of(current_user)}
+    free = {
+        row.product: row
+        for kind, row in registry.PROVIDERS.items()
+        if kind not in beyond and kind not in mine
+    }
+    found = {}
+    for feed in feeds:
+        if feed.kind == "bookings" and not feed.shows_others:
+            rows = [free[one.family] for one in sync_words.apps(feed) if one.family in free]
+            found |= {feed.id: rows[0]} if rows else {}
+    return found
 
 
 def _missing(beyond: dict[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from sync_world import SyncWorld
 
-from models import PLANS, Clinic
+from models import PLANS, Clinic, Feed, FeedRead
 from sync.connect import gateway
 from sync.providers import registry
 
@@ -46,6 +46,45 @@ def test_only_what_the_plan_has_is_offered_and_each_link_leads_on(plan, signed_i
         found |= links
     for link in found:
         assert "/sync/" not in pat.get(link).headers.get("Location", ""), link
+
+
+ADVICE = "Both ways is best for most people"
+
+
+def test_both_ways_is_advised_where_the_plan_has_it(plan, signed_in, linden):
+    pat = signed_in(linden.pat)
+    assert (ADVICE in seen(pat, "/sync/")[0]) is any(
+        row.is_widespread and row.feature in plan for row in registry.PROVIDERS.values()
+    )
+
+
+def test_a_link_that_google_or_outlook_reads_leads_to_the_faster_way(plan, signed_in, linden):
+    if "feed" not in plan:
+        return
+    feed = Feed.generate(linden.pat, "My phone", linden.pat, practitioner=linden.calendar)
+    pat, at, seen_first = signed_in(linden.pat), feed.created_at, "For changes within seconds"
+    assert seen_first not in seen(pat, "/sync/links/")[0]
+    for kind in ("google", "microsoft"):
+        row = registry.PROVIDERS[kind]
+        FeedRead.delete().execute()
+        FeedRead.create(feed=feed, family=row.product, first_at=at, last_at=at, count=1)
+        advice = f"For changes within seconds, sync both ways with {row.name} ."
+        assert (advice in seen(pat, "/sync/links/")[0]) is (row.feature in plan)
+        Feed.update(kind="availability").where(Feed.id == feed.id).execute()
+        assert seen_first not in seen(pat, "/sync/links/")[0]
+        Feed.update(kind="bookings").where(Feed.id == feed.id).execute()
+
+
+def test_whoever_syncs_both_ways_is_advised_no_more(signed_in, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world, pat = SyncWorld(linden, clock), signed_in(linden.pat)
+    assert ADVICE in seen(pat, "/sync/")[0]
+    world.start()
+    feed = Feed.generate(linden.pat, "My phone", linden.pat, practitioner=linden.calendar)
+    at, google = feed.created_at, "Google Calendar"
+    FeedRead.create(feed=feed, family=google, first_at=at, last_at=at, count=1)
+    assert ADVICE not in seen(pat, "/sync/")[0]
+    assert "For changes within seconds" not in seen(pat, "/sync/links/")[0]
 
 
 def test_what_is_not_set_up_is_not_offered_and_the_page_says_who_can_help(signed_in, linden, clock):
