@@ -69,6 +69,11 @@ def differences(kept: Patient, gone: Patient) -> list[str]:
     return [name for name, (ours, theirs) in values.items() if theirs and ours and ours != theirs]
 
 
+def filled(kept: Patient, gone: Patient) -> list[str]:
+    """The CHOICES that only the record that goes has: the kept one gets them in any case."""
+    return [name for name in CHOICES if _said(gone, name) and not _said(kept, name)]
+
+
 def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:
     """Make one of the two: bookings, notes and earlier notes of `gone` become those of `kept`.
 
@@ -92,7 +97,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         fields = {
             column: getattr(gone, column)
             for name in CHOICES
-            if _said(gone, name) and (name in take or not _said(kept, name))
+            if name in filled(kept, gone) or (name in take and _said(gone, name))
             for column in CHOICES[name]
         }
         if "phone" in fields or (gone.texts and phone_tail(gone.phone) == phone_tail(kept.phone)):

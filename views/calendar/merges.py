@@ -137,6 +137,7 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
         words=WORDS,
         columns=[one for one in COMPARED if one != "internal_id" or client.clinic.internal_ids],
         differ=merges.differences(client, other),
+        filled=merges.filled(client, other),
         bookings=clients.count_of(other),
     )
 

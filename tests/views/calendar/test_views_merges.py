@@ -51,6 +51,16 @@ def test_the_record_names_its_double_and_leads_through_to_undo(pat, linden, doub
 
 
 @ON_SQLITE
+def test_what_only_the_other_record_has_is_said_to_move(pat, linden, double):
+    Patient.update(phone="").where(Patient.id == linden.patient.id).execute()
+    record = f"/clients/{linden.patient.id}"
+    page = pat.get(f"{record}/merge?other={double.id}")
+    assert "Phone None 5551234 Moves to the record that stays" in text_of(page)
+    pat.post(f"{record}/merge", data=filled(page.get_data(as_text=True)))
+    assert Patient.get_by_id(linden.patient.id).phone == "5551234"
+
+
+@ON_SQLITE
 def test_a_change_meanwhile_is_shown_before_anything_is_merged(pat, linden, double):
     record = f"/clients/{linden.patient.id}"
     data = filled(pat.get(f"{record}/merge?other={double.id}").get_data(as_text=True))
