@@ -15,7 +15,7 @@ import models
 from app import Settings, create_app
 from base import scheduling
 from base.tables.outside import ExternalEvent
-from free_times import finding, offers, question_rows
+from free_times import finding, own_terms, question_rows
 from models import Booking, Practitioner, Service, User
 from operate import migrate
 from people import founding
@@ -57,14 +57,14 @@ def _measure(url: str, folder: str, more: int) -> dict[str, float]:
     migrate.migrate()
     clinics.fill(more, 1000) if more else None
     service, start, end = busy_clinic()
-    wishes = [finding.Wish.of(one, service) for one in offers.offering(service)]
+    wishes = [finding.Wish.of(one, service) for one in own_terms.open_terms(service)]
     people = {wish.calendar.user_id for wish in wishes}
 
     def raw():
         return question_rows.fetch_planned(question_rows.rows_of(people, start, end))
 
     def whole():
-        asked = [finding.Wish.of(one, service) for one in offers.offering(service)]
+        asked = [finding.Wish.of(one, service) for one in own_terms.open_terms(service)]
         return list(finding.free_times(asked, start, end, STEP))
 
     assert len(raw()) >= PEOPLE * (EACH + EVENTS) and whole()

@@ -90,7 +90,7 @@ def wait(history: History, chance: random.Random) -> None:
         waiting.finish(page, ticket, sent, waiting.outcome_of(page, ticket, hold))
     else:
         asked_at = hold.asked_at - 2 * unattended.LEFT_AFTER
-        Hold.update(asked_at=asked_at).where(Hold.visitor == hold.visitor).execute()
+        Hold.update(asked_at=asked_at).where(Hold.form_use == hold.form_use).execute()
 
 
 def attend(history: History, chance: random.Random) -> None:

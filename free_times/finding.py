@@ -13,7 +13,7 @@ from base.slots import MINUTE, Need, SlotRules, barred, slots
 from base.tables.time_off import TimeOff
 from models import Practitioner, Service
 
-from .offers import ServiceTerms
+from .own_terms import ServiceTerms
 from .question_rows import Working, barring, read_rows
 from .rules import OnlineRules, OnlineSettings
 from .turns import at_one_time

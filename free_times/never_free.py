@@ -13,7 +13,7 @@ from base.tables.time_off import DatedHours
 from base.working_time import common
 from models import Clinic, Practitioner, Service
 
-from .offers import OwnTerms, ServiceTerms
+from .own_terms import OwnTerms, ServiceTerms
 from .rules import OnlineSettings, leaves_nothing
 
 _DAY = 24 * 60

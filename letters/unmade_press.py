@@ -26,7 +26,7 @@ def unmade(letter: Letter) -> Text | None:
     detail, clinic = letter.detail, letter.clinic
     starts_at = datetime.fromisoformat(detail["starts"])
     calendar = loading.calendar(clinic.id, detail["calendar"])
-    has_booked = detail["visitor"] and made_online.of_visit(detail["visitor"])
+    has_booked = detail["visitor"] and made_online.made_by_form_use(detail["visitor"])
     if calendar is None or has_booked or starts_at <= scheduling.utc_now():
         return None
     stays = loading.booking(letter, detail["stays"]) if detail["stays"] else None

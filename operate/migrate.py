@@ -22,12 +22,12 @@ from base.tables.texts import TextSettings
 from base.tables.time_off import DatedHours, TimeOff
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.offering import EarlierOffer
-from free_times.offers import OwnTerms
 from free_times.online.holds import Hold
 from free_times.online.made_online import OnlineBooking
 from free_times.online.names import PageName
 from free_times.online.proofs import SpentProof
 from free_times.online.team_letters import TeamLetters
+from free_times.own_terms import OwnTerms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.credentials import OneTimeToken, ResetRequest, Throttle

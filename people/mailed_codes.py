@@ -20,18 +20,18 @@ from models import Clinic
 LASTS = timedelta(minutes=30)
 TRIES = 5  # tries for one code
 WITHIN = timedelta(hours=1)
-MOST_TO_ADDRESS, MOST_OF_VISIT, MOST_OF_CLINIC = 3, 3, 200  # codes within that time
+MOST_TO_ADDRESS, MOST_OF_FORM_USE, MOST_OF_CLINIC = 3, 3, 200  # codes within that time
 
 
 class MailedCode(Base):
-    """A code for an address and one visit of a clinic's page.
+    """A code for an address and one form use.
 
-    `visit` and `key` are hashes: of the form, and of the address. The address is encrypted.
-    `tries`: wrong ones.
+    `form_use` and `key` (of the address) are hashes. `sealed`: the address, encrypted. `tries`: how
+    many were wrong.
     """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
-    visit = CharField(64, index=True)
+    form_use = CharField(64, index=True, column_name="visit")
     key = CharField(43, index=True)
     sealed = TextField()
     salt = CharField(32)
@@ -41,28 +41,28 @@ class MailedCode(Base):
 
     @classmethod
     @database.atomic()
-    def send(cls, clinic: Clinic, visit: str, email: str) -> bool:
-        """Send a code, unless the newest of this visit went to the same address and still works.
+    def send(cls, clinic: Clinic, form_use: str, email: str) -> bool:
+        """Send a code, unless the newest of this form use went to the same address and still works.
 
-        False, and nothing is sent, if too many were sent to the address, for the visit or by the
-        clinic within the last hour.
+        False, and nothing is sent, if too many were sent within the last hour: to the address, for
+        the form use or by the clinic.
         """
         clinic.lock()
         key = _key(email)
-        newest = cls._newest(visit, key)
+        newest = cls._newest(form_use, key)
         if newest and newest.tries < TRIES:
             return True
         recent = cls.created_at > now() - WITHIN
         bounds = (
             (cls.key == key, MOST_TO_ADDRESS),
-            (cls.visit == visit, MOST_OF_VISIT),
+            (cls.form_use == form_use, MOST_OF_FORM_USE),
             (cls.clinic == clinic, MOST_OF_CLINIC),
         )
         if any(cls.select().where(which, recent).count() >= most for which, most in bounds):
             return False
         row = cls.create(
             clinic=clinic,
-            visit=visit,
+            form_use=form_use,
             key=key,
             sealed=vault.seal(email),
             salt=secrets.token_hex(16),
@@ -72,14 +72,14 @@ class MailedCode(Base):
         return True
 
     @classmethod
-    def accept(cls, visit: str, email: str, typed: str) -> bool:
-        """Whether these are the digits that were sent to this address for this visit.
+    def accept(cls, form_use: str, email: str, typed: str) -> bool:
+        """Whether these are the digits that were sent to this address for this form use.
 
-        A wrong try counts, and is counted before it is judged: not in a transaction that may be
-        rolled back. The right digits stay good until the code ends, since a visit makes one
-        booking.
+        Each try is counted before it is judged, so never call it in a transaction that may be
+        rolled back. The right digits are not counted, and stay good until the code ends, since a
+        form use makes one booking.
         """
-        row = cls._newest(visit, _key(email))
+        row = cls._newest(form_use, _key(email))
         tried = (
             cls.update(tries=cls.tries + 1)
             .where(cls.id == (row.id if row else 0), cls.tries < TRIES)
@@ -94,10 +94,10 @@ class MailedCode(Base):
         return is_right
 
     @classmethod
-    def _newest(cls, visit: str, key: str) -> "MailedCode | None":
+    def _newest(cls, form_use: str, key: str) -> "MailedCode | None":
         found: MailedCode | None = (
             cls.select()
-            .where(cls.visit == visit, cls.key == key, cls.expires_at > now())
+            .where(cls.form_use == form_use, cls.key == key, cls.expires_at > now())
             .order_by(cls.id.desc())
             .first()
         )
@@ -106,7 +106,7 @@ class MailedCode(Base):
     @property
     def digits(self) -> list[bytes]:
         """The six digits, for each key in force, the newest first."""
-        found = vault.derived("mailed code", f"{self.visit}|{self.salt}")
+        found = vault.derived("mailed code", f"{self.form_use}|{self.salt}")
         return [
             b"%06d" % (int.from_bytes(hashlib.sha256(one.encode()).digest()[:8]) % 10**6)
             for one in found

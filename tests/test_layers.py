@@ -70,7 +70,7 @@ ROOMS = {  # the same, inside the rooms
         {"series"},
     ),
     "free_times": (
-        {"busy", "offers", "overlaps", "rules"},
+        {"busy", "overlaps", "own_terms", "rules"},
         {"never_free", "question_rows"},
         {"outside_hours", "turns"},
         {"finding"},

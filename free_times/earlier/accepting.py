@@ -56,7 +56,7 @@ def can_take(offer: EarlierOffer) -> bool:
 def _free(offer: EarlierOffer) -> FreeTime | None:
     chance = Chance(offer.practitioner, offer.starts_at, offer.minutes)
     settings, by_hand = OnlineSettings.of(offer.clinic), offer.user_id is not None
-    return matching.free_at(offer.entry, settings, chance, offer.visit, by_hand)
+    return matching.free_at(offer.entry, settings, chance, offer.form_use, by_hand)
 
 
 def ask_about_offer(offer: EarlierOffer) -> Certainty:
@@ -77,7 +77,7 @@ def ask_about_offer(offer: EarlierOffer) -> Certainty:
                 raise OfferGone
             offer.pressed_at = scheduling.utc_now()
             offer.save(only=[EarlierOffer.pressed_at])
-            holds.keep_on(offer.visit, offer.pressed_at + offering.ANSWERING)
+            holds.keep_on(offer.form_use, offer.pressed_at + offering.ANSWERING)
     return outcome
 
 
@@ -177,7 +177,7 @@ def _new(offer: EarlierOffer, choice: str) -> Booking:
     details = Details(
         typed["name"], typed["email"], typed["phone"], "", bool(typed.get("agrees")), typed["zone"]
     )
-    holds.forget(offer.visit)
+    holds.forget(offer.form_use)
     made = making.book(page, ticket, details, as_request=choice == "pending", looked=choice)
     return made.booking
 
@@ -205,7 +205,7 @@ def _settle(offer: EarlierOffer | None, entry: WaitingEntry, booking: Booking) -
     if offer is not None:
         offering.close([offer], "taken")
     mine = EarlierOffer.entry == entry
-    same = EarlierOffer.visit == (offer.visit if offer else "")
+    same = EarlierOffer.form_use == (offer.form_use if offer else "")
     others = EarlierOffer.select().where(mine | same, EarlierOffer.phase == "open")
     offering.close(list(others), "gone")
 
@@ -244,7 +244,9 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
             EarlierOffer.phase == "open",
             EarlierOffer.starts_at == chance.starts_at,
         )
-        free = matching.free_at(entry, settings, chance, own.visit if own else None, by_hand=True)
+        free = matching.free_at(
+            entry, settings, chance, own.form_use if own else None, by_hand=True
+        )
         if free is None:
             raise OfferGone
         try:

@@ -27,7 +27,7 @@ from base import scheduling, vault
 from base.database import Base, InstantField, JSONText, now
 from base.tables.traits import ClinicSettings
 from base.text import phone_tail
-from free_times.offers import ServiceTerms, offering
+from free_times.own_terms import ServiceTerms, open_terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, Venue
 
@@ -136,7 +136,7 @@ class WaitingEntry(Base):
             return []
         found = [
             one
-            for one in (offering(service) if offered is None else offered)
+            for one in (open_terms(service) if offered is None else offered)
             if self._suits(one.calendar) and (self.by_team or one.calendar.takes_online)
         ]
         if self.minutes is None:

@@ -11,9 +11,9 @@ from base import scheduling
 from base.scheduling import number, of_number
 from base.slots import MINUTE, TakenTime
 from free_times.finding import FreeTime, Wish
-from free_times.offers import ServiceTerms, offering
 from free_times.online import visitor_times
 from free_times.online.page import OnlinePage
+from free_times.own_terms import ServiceTerms, open_terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Practitioner
 
@@ -89,7 +89,7 @@ class Sight:
         """The calendars that may be offered for an entry."""
         offered = self._offered.get(entry.service_id)
         if offered is None:
-            offered = self._offered[entry.service_id] = offering(entry.service)
+            offered = self._offered[entry.service_id] = open_terms(entry.service)
         return entry.terms(offered)
 
     @cached_property
@@ -171,7 +171,7 @@ def horizon(entry: WaitingEntry, settings: OnlineSettings) -> timedelta:
     return timedelta(days=settings.horizon_days if own is None else own)
 
 
-def notice(entry: WaitingEntry, settings: OnlineSettings) -> timedelta:
+def booking_notice(entry: WaitingEntry, settings: OnlineSettings) -> timedelta:
     """The booking notice of its service: the least time between now and an offered start."""
     own = entry.service.online_notice_hours
     return timedelta(hours=settings.notice_hours if own is None else own)
@@ -181,11 +181,11 @@ def free_at(
     entry: WaitingEntry,
     settings: OnlineSettings,
     chance: Chance,
-    visit: str | None,
+    form_use: str | None,
     by_hand: bool = False,
 ) -> FreeTime | None:
-    """The chance at this time, if this client can take it now. `visit`: the form use whose own hold
-    does not count. `by_hand`: the team offers it, without the booking notice.
+    """The chance at this time, if this client can take it now. `form_use`: the form use whose own
+    hold does not count. `by_hand`: the team offers it, without the booking notice.
     """
     terms = [one for one in entry.terms() if one.calendar.id == chance.calendar.id]
     if not terms or not is_served(entry, settings):
@@ -196,9 +196,9 @@ def free_at(
         terms,
         chance.starts_at,
         chance.starts_at,
-        visitor=visit,
+        form_use=form_use,
         but=[entry.booking_id] if entry.booking_id else [],
-        judged_at=scheduling.utc_now() - notice(entry, settings) if by_hand else None,
+        judged_at=scheduling.utc_now() - booking_notice(entry, settings) if by_hand else None,
     )
     free = next(found, None)
     return free if free is not None and free.wish.minutes == chance.minutes else None

@@ -150,7 +150,7 @@ def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, l
         left = matching.still_known(entry.known, starts, step, beyond)
         if sequence != entry.sequence:
             left = matching.runs(starts, step)
-        since = at + matching.notice(entry, sight.settings)
+        since = at + matching.booking_notice(entry, sight.settings)
         if sequence != entry.sequence or not matching.is_kept(entry.known, left, since, step):
             changed.append((entry, left, sequence))
         if new := sight.new(entry, starts, left):
@@ -199,13 +199,13 @@ def _in_order(
     """The times that may be offered to an entry now, in the same order as `new`. They are held by
     nobody (`free`) or offered to others already (`shared`), and were never offered to this entry.
     """
-    notice = matching.notice(entry, online)
+    booking_notice = matching.booking_notice(entry, online)
     at = scheduling.utc_now()
     return [
         one
         for one in new
         if (one in free or (one.calendar.id, one.starts_at, one.ends_at) in shared)
-        and one.starts_at - notice - at >= LEAST
+        and one.starts_at - booking_notice - at >= LEAST
         and not any(one.overlaps(*of) for of in offered_before)
     ]
 

@@ -27,6 +27,7 @@ from .entries import EarlierSettings, WaitingEntry
 from .matching import Chance
 
 KIND = "earlier"
+# "taken" is stored since the first version: the client accepted the offer
 PHASES = ("open", "taken", "declined", "lapsed", "gone", "unsent")
 MOST_A_DAY = 3  # offers to one person on one day of the venue
 MORNING, EVENING = time(8), time(20)  # of the venue: nobody is written to before or after
@@ -44,8 +45,8 @@ class CannotOffer(Exception):
 class EarlierOffer(Base):
     """An offered time.
 
-    `sequence`: that of the appointment to be given up, when the time was offered. `visit`: the
-    form use whose hold keeps the time; offers of one time to several share it. `phase`: one of
+    `sequence`: that of the appointment to be given up, when the time was offered. `form_use`: names
+    the hold that keeps the time; offers of one time to several people share it. `phase`: one of
     PHASES; "gone": the time was taken, or the client's appointment changed; "unsent": its letter
     could not be sent. `user`: the person who offered it; None: the chore. `pressed_at`: when the
     client pressed, while calendars outside are asked.
@@ -58,7 +59,7 @@ class EarlierOffer(Base):
     starts_at = InstantField()
     ends_at = InstantField()
     sequence = IntegerField(null=True)
-    visit = CharField(64)
+    form_use = CharField(64, column_name="visit")
     phase = CharField(10, default="open", constraints=[Check(f"phase IN {PHASES}")])
     made_at = InstantField(default=now)
     expires_at = InstantField()
@@ -187,11 +188,11 @@ def close(offers: Sequence[EarlierOffer], phase: str) -> None:
     EarlierSettings.update(looked_at=None).where(
         EarlierSettings.clinic == offers[0].clinic_id
     ).execute()
-    visits = {one.visit for one in offers}
-    rest = EarlierOffer.visit.in_(list(visits)), EarlierOffer.phase == "open"
-    kept = {its for (its,) in tuples(EarlierOffer.select(EarlierOffer.visit).where(*rest))}
-    for visit in visits - kept:
-        holds.forget(visit)
+    form_uses = {one.form_use for one in offers}
+    rest = EarlierOffer.form_use.in_(list(form_uses)), EarlierOffer.phase == "open"
+    kept = {its for (its,) in tuples(EarlierOffer.select(EarlierOffer.form_use).where(*rest))}
+    for form_use in form_uses - kept:
+        holds.forget(form_use)
 
 
 def is_mailed(entry: WaitingEntry) -> bool:
@@ -231,10 +232,12 @@ def make(
             raise CannotOffer
         online = OnlineSettings.of(entry.clinic)
         at = scheduling.utc_now()
-        visit = joins.visit if joins else None
-        if matching.free_at(entry, online, chance, visit, actor is not None) is None:
+        form_use = joins.form_use if joins else None
+        if matching.free_at(entry, online, chance, form_use, actor is not None) is None:
             raise SlotTaken
-        last = chance.starts_at if actor else chance.starts_at - matching.notice(entry, online)
+        last = (
+            chance.starts_at if actor else chance.starts_at - matching.booking_notice(entry, online)
+        )
         offer = EarlierOffer(
             clinic=entry.clinic,
             entry=entry,
@@ -245,7 +248,7 @@ def make(
             expires_at=min(at + timedelta(minutes=minutes), last),
             user=actor,
         )
-        offer.visit = joins.visit if joins else tickets.visitor(offer.uuid.hex)
+        offer.form_use = joins.form_use if joins else tickets.form_use(offer.uuid.hex)
         offer.save(force_insert=True)
         if joins is None:
             _hold(offer, entry)
@@ -285,7 +288,7 @@ def _hold(offer: EarlierOffer, entry: WaitingEntry) -> None:
     holds.keep(
         offer.practitioner,
         entry.service,
-        offer.visit,
+        offer.form_use,
         "waiting list",
         (offer.starts_at, offer.ends_at),
         offer.expires_at,

@@ -12,7 +12,7 @@ from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
 from base.database import alone
 from free_times import rules
-from free_times.offers import ServiceTerms, offering_online
+from free_times.own_terms import ServiceTerms, online_terms
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 
@@ -52,7 +52,7 @@ def offered(booking: Booking) -> list[ServiceTerms]:
     if booking.service is None:
         return []
     venue = booking.practitioner.venue_id
-    return [one for one in offering_online(booking.service) if one.calendar.venue_id == venue]
+    return [one for one in online_terms(booking.service) if one.calendar.venue_id == venue]
 
 
 def may_move(booking: Booking, settings: OnlineSettings) -> bool:

@@ -10,7 +10,7 @@ from base.database import database
 from base.scheduling import number
 from base.slots import TakenTime
 from free_times.finding import FreeTime
-from free_times.offers import ServiceTerms
+from free_times.own_terms import ServiceTerms
 from models import Service
 
 from . import holds, making, visitor_times
@@ -37,8 +37,8 @@ def hold(
     calendar = free.wish.calendar
     with database.atomic():
         page.clinic.lock()
-        around = holds.around([calendar.user_id], ticket.visitor, origin)
-        before = next((one for one in around if one.visitor == ticket.visitor), None)
+        around = holds.around([calendar.user_id], ticket.form_use, origin)
+        before = next((one for one in around if one.form_use == ticket.form_use), None)
         if before is not None and before.asked_at:
             return before  # it is being booked
         others = [one for one in around if one is not before and one.user_id == calendar.user_id]
@@ -48,12 +48,12 @@ def hold(
         if terms is None or not _is_within_bounds(
             page, service, terms, free, ticket, origin, around
         ):
-            holds.forget(ticket.visitor)
+            holds.forget(ticket.form_use)
             return None
         return holds.keep(
             calendar,
             service,
-            ticket.visitor,
+            ticket.form_use,
             origin,
             (free.starts_at, free.ends_at),
             scheduling.utc_now() + LASTS,
@@ -72,7 +72,7 @@ def _is_within_bounds(
     now = scheduling.utc_now()
     if now - ticket.issued_at > EXTENDED_FOR:
         return False
-    living = [one for one in around if one.expires_at > now and one.visitor != ticket.visitor]
+    living = [one for one in around if one.expires_at > now and one.form_use != ticket.form_use]
     if sum(one.origin == origin and one.clinic_id == page.clinic.id for one in living) >= (
         MOST_OF_ORIGIN
     ):

@@ -21,7 +21,7 @@ UNFINISHED_KEPT = timedelta(hours=25)  # for forms nobody finished: longer than 
 class Hold(Base):
     """A time in one calendar that one visitor has chosen.
 
-    `visitor`: the form use, as a hash; `origin`: the visitor's network, as a keyed hash. `sealed`
+    `form_use`: its hash; `origin`: the visitor's network, as a keyed hash. `sealed`
     and `asked_at`: the form that was sent, encrypted, and since when calendars outside are asked
     for it.
     """
@@ -29,7 +29,7 @@ class Hold(Base):
     clinic = ForeignKeyField(Clinic, backref="holds")
     practitioner = ForeignKeyField(Practitioner, backref="holds", on_delete="CASCADE")
     service = ForeignKeyField(Service, on_delete="CASCADE")
-    visitor = CharField(64, unique=True)
+    form_use = CharField(64, unique=True, column_name="visitor")
     origin = CharField(64)
     starts_at = InstantField()
     ends_at = InstantField()
@@ -61,7 +61,7 @@ class Hold(Base):
 def keep(
     calendar: Practitioner,
     service: Service,
-    visitor: str,
+    form_use: str,
     origin: str,
     times: tuple[datetime, datetime],
     expires_at: datetime,
@@ -71,14 +71,14 @@ def keep(
     """Hold [start, end) in a calendar, in place of its form use's earlier hold. No other function
     writes holds. Call it with the clinic's lock.
     """
-    forget(visitor)
+    forget(form_use)
     if not (sealed or is_sqlite()):  # a power cut may lose it: nothing was confirmed
         database.execute_sql("SET LOCAL synchronous_commit = off")
     return Hold.create(
         clinic=calendar.clinic_id,
         practitioner=calendar,
         service=service,
-        visitor=visitor,
+        form_use=form_use,
         origin=origin,
         starts_at=times[0],
         ends_at=times[1],
@@ -88,21 +88,23 @@ def keep(
     )
 
 
-def keep_on(visitor: str, until: datetime) -> None:
+def keep_on(form_use: str, until: datetime) -> None:
     """Prolong the form use's hold until then, if it would end before."""
-    Hold.update(expires_at=until).where(Hold.visitor == visitor, Hold.expires_at < until).execute()
+    Hold.update(expires_at=until).where(
+        Hold.form_use == form_use, Hold.expires_at < until
+    ).execute()
 
 
-def forget(visitor: str) -> None:
+def forget(form_use: str) -> None:
     """Delete the form use's hold."""
-    Hold.delete().where(Hold.visitor == visitor).execute()
+    Hold.delete().where(Hold.form_use == form_use).execute()
 
 
 def ask_again(hold: Hold) -> None:
     """Note that calendars outside are asked for it from now on; the hold keeps its end."""
     hold.asked_at = scheduling.utc_now()
     Hold.update(asked_at=hold.asked_at).where(
-        Hold.visitor == hold.visitor, Hold.asked_at.is_null(False)
+        Hold.form_use == hold.form_use, Hold.asked_at.is_null(False)
     ).execute()
 
 
@@ -111,21 +113,21 @@ def stop_asking(hold: Hold) -> bool:
     while. The hold keeps its end. False if it was booked, or the client was told, in the
     meantime.
     """
-    waits = Hold.visitor == hold.visitor, Hold.asked_at.is_null(False)
+    waits = Hold.form_use == hold.form_use, Hold.asked_at.is_null(False)
     return bool(Hold.update(asked_at=None).where(*waits).execute())
 
 
-def last_hold(visitor: str) -> Hold | None:
+def last_hold(form_use: str) -> Hold | None:
     """The last hold of the form use, even if it ran out."""
-    return Hold.get_or_none(Hold.visitor == visitor)
+    return Hold.get_or_none(Hold.form_use == form_use)
 
 
-def alive(visitor: str) -> Hold | None:
+def alive(form_use: str) -> Hold | None:
     """The form use's hold, if it has not run out."""
-    return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())
+    return Hold.get_or_none(Hold.form_use == form_use, Hold.expires_at > scheduling.utc_now())
 
 
-def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
+def around(people: Collection[int], form_use: str, origin: str) -> list[Hold]:
     """With one query: the holds on these people's time (ids), the holds from this origin, and the
     last hold of this form use, even if long ago.
     """
@@ -143,11 +145,11 @@ def around(people: Collection[int], visitor: str, origin: str) -> list[Hold]:
         .join(Practitioner)
         .switch(Hold)
         .join(Service)
-        .where((Hold.visitor == visitor) | (living & near))
+        .where((Hold.form_use == form_use) | (living & near))
     )
 
 
-def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, list[TakenTime]]:
+def held_of_others(people: Collection[int], form_use: str | None) -> dict[int, list[TakenTime]]:
     """The times of these people (ids) that other visitors hold, by person. One query."""
     rows = (
         Hold.select(
@@ -163,7 +165,7 @@ def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, li
         .where(
             Practitioner.user.in_(list(people)),
             Hold.expires_at > scheduling.utc_now(),
-            Hold.visitor != (visitor or ""),
+            Hold.form_use != (form_use or ""),
         )
     )
     found: dict[int, list[TakenTime]] = defaultdict(list)

@@ -15,7 +15,7 @@ from models import Booking, Clinic
 class OnlineBooking(Base):
     """A booking that was made on the clinic's page, one to one.
 
-    `form`: the form use that made it, as a hash. `approve_by`: when a request lapses (None: it was
+    `form_use`: the one that made it, as a hash. `approve_by`: when a request lapses (None: it was
     confirmed at once, or does not lapse any more). `outcome`: how a request ended without
     confirmation, at `decided_at`: "" (it did not), "declined", "lapsed", or "cancelled" by anybody.
     `answered_sequence`: the booking's sequence when the clinic declined, offered another time or
@@ -30,7 +30,7 @@ class OnlineBooking(Base):
 
     clinic = ForeignKeyField(Clinic, backref="online_bookings")
     booking = ForeignKeyField(Booking, unique=True, backref="made_online", on_delete="CASCADE")
-    form = CharField(64, unique=True)
+    form_use = CharField(64, unique=True, column_name="form")
     salt = CharField(40, default=lambda: secrets.token_urlsafe(24))
     salt_before = CharField(40, default="")
     moved_at = InstantField(null=True)
@@ -88,6 +88,6 @@ def made_of(booking: Booking) -> OnlineBooking | None:
     return row
 
 
-def of_visit(visitor: str) -> OnlineBooking | None:
+def made_by_form_use(form_use: str) -> OnlineBooking | None:
     """The booking that a form use has made already."""
-    return OnlineBooking.get_or_none(OnlineBooking.form == visitor)
+    return OnlineBooking.get_or_none(OnlineBooking.form_use == form_use)

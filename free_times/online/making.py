@@ -10,7 +10,7 @@ from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from base.text import phone_tail, search_key
 from free_times.finding import FreeTime, Wish
-from free_times.offers import ServiceTerms, offering_online
+from free_times.own_terms import ServiceTerms, online_terms
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
@@ -79,14 +79,14 @@ def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
     is held and a little longer. Raises JustTaken.
     """
     service, terms = offered(page, ticket)
-    since, hold = ticket.issued_at, holds.alive(ticket.visitor)
+    since, hold = ticket.issued_at, holds.alive(ticket.form_use)
     if hold is None or hold.starts_at != ticket.starts_at:  # an older form of the same use
         since = max(since, scheduling.utc_now() - TYPING)
-    at, visitor = ticket.starts_at, ticket.visitor
+    at, form_use = ticket.starts_at, ticket.form_use
     proposed = [one for one in terms if one.calendar.id == ticket.calendar]
     for some in (proposed, terms):  # one calendar costs less to ask than all of them
         found = visitor_times.free_times(
-            page, service, some, at, at, visitor=visitor, judged_at=since
+            page, service, some, at, at, form_use=form_use, judged_at=since
         )
         if free := next(found, None):
             return service, free
@@ -148,7 +148,7 @@ def book(
     made = OnlineBooking.create(
         clinic=page.clinic,
         booking=booking,
-        form=ticket.visitor,
+        form_use=ticket.form_use,
         approve_by=approve_by(settings, booking.starts_at) if asks else None,
         looked=looked,
         consent=settings.consent if details.agrees else "",
@@ -157,7 +157,7 @@ def book(
         newcomer=client.id if is_unknown else None,
         is_to_check=is_unknown,
     )
-    holds.forget(ticket.visitor)
+    holds.forget(ticket.form_use)
     team_letters.visitor_did(booking, "asked" if asks else "booked")
     return made
 
@@ -185,14 +185,14 @@ def _stands(page: OnlinePage, ticket: Ticket, judged: FreeTime) -> FreeTime | No
 def unless_taken(ticket: Ticket, judged: FreeTime) -> FreeTime | None:
     """The free time, unless something takes it by now. It was found a moment ago. Three queries."""
     user = judged.wish.calendar.user_id
-    held = holds.held_of_others([user], ticket.visitor).get(user, [])
+    held = holds.held_of_others([user], ticket.form_use).get(user, [])
     return None if visitor_times.is_taken(judged, held) else judged
 
 
 def earlier(page: OnlinePage, ticket: Ticket) -> OnlineBooking | None:
     """The booking that this ticket has made already."""
     return OnlineBooking.get_or_none(
-        OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
+        OnlineBooking.form_use == ticket.form_use, OnlineBooking.clinic == page.clinic
     )
 
 
@@ -227,7 +227,7 @@ def _current_for(page: OnlinePage, ticket: Ticket) -> OnlinePage:
         raise JustTaken
     service, clinic, settings = row, row.clinic, row.clinic.own_settings
     settings.clinic = clinic
-    found = offering_online(service)
+    found = online_terms(service)
     for one in found:
         one.calendar.clinic = clinic
     return OnlinePage(clinic, page.name, settings, [service] if found else [], {service.id: found})

@@ -21,7 +21,7 @@ from base.database import database
 from base.scheduling import Span
 from free_times import rules
 from free_times.finding import FreeTime
-from free_times.offers import ServiceTerms
+from free_times.own_terms import ServiceTerms
 from models import Booking, Clinic
 from sync.two_way import live
 from sync.two_way.standing.freshness import Certainty
@@ -159,7 +159,7 @@ def other_times(
     if service is None or not terms:
         return
     found = visitor_times.free_times(
-        page, service, terms, start, end, but=[booking.id], visitor=visit_of(made)
+        page, service, terms, start, end, but=[booking.id], form_use=move_form_use(made)
     )
     yield from (free for free in found if free.starts_at != booking.starts_at)
 
@@ -172,7 +172,7 @@ def latest(page: OnlinePage, made: OnlineBooking) -> datetime:
     return visitor_times.latest(page, service, _terms(page, made))
 
 
-def visit_of(made: OnlineBooking) -> str:
+def move_form_use(made: OnlineBooking) -> str:
     """The form use to which the hold of a move belongs."""
     return hashlib.sha256(f"move|{made.id}|{made.salt}".encode()).hexdigest()
 
@@ -226,7 +226,7 @@ def _hold(page: OnlinePage, made: OnlineBooking, starts_at: datetime, origin: st
         holds.keep(
             made.booking.practitioner,
             service,
-            visit_of(made),
+            move_form_use(made),
             origin,
             (free.starts_at, free.ends_at),
             now + waiting.KEPT,
@@ -241,7 +241,7 @@ def outcome_of(page: OnlinePage, made: OnlineBooking) -> tuple[datetime, Certain
     """The time of a waiting move, and the outcome of asking the calendars outside; None if no move
     waits.
     """
-    hold = holds.last_hold(visit_of(made))
+    hold = holds.last_hold(move_form_use(made))
     if hold is None or hold.asked_at is None:
         return None
     return hold.starts_at, waiting.outcome(page, hold, made.booking.practitioner.user_id)
@@ -249,7 +249,7 @@ def outcome_of(page: OnlinePage, made: OnlineBooking) -> tuple[datetime, Certain
 
 def give_up(made: OnlineBooking) -> None:
     """Forget a waiting move."""
-    holds.forget(visit_of(made))
+    holds.forget(move_form_use(made))
 
 
 def move(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from free_times.offers import OwnTerms, ServiceTerms
+from free_times.own_terms import OwnTerms, ServiceTerms
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
 

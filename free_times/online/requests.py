@@ -22,7 +22,7 @@ from base.tables import faulty
 from base.tables.notes import NoteVersion
 from free_times import finding
 from free_times.finding import FreeTime, Wish
-from free_times.offers import terms
+from free_times.own_terms import terms
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, User
 

@@ -67,9 +67,9 @@ class Ticket:
         return UUID(self.nonce)
 
     @property
-    def visitor(self) -> str:
+    def form_use(self) -> str:
         """The hash by which rows name the form use; the form cannot be made from it."""
-        return visitor(self.nonce)
+        return form_use(self.nonce)
 
     @property
     def text(self) -> str:
@@ -120,22 +120,23 @@ def clinic_of(text: str) -> int | None:
         return None
 
 
-def visitor(nonce: str) -> str:
+def form_use(nonce: str) -> str:
     """The hash by which rows name the form use; the form cannot be made from it."""
     return hashlib.sha256(f"visit|{nonce}".encode()).hexdigest()
 
 
-def nonce_of(visit: str, clinic: int) -> str:
-    """The nonce for a press on a list of times, whose page carries the text `visit`: a second press
-    belongs to the same form use. Nobody can choose the nonce of another one.
+def nonce_of(seed: str, clinic: int) -> str:
+    """The nonce of the form use that begins on a page without a ticket. `seed`: the random text in
+    that page, so that a second press belongs to the same form use. The nonce also depends on the
+    server's key, so nobody can choose another visitor's.
     """
-    secret = vault.derived("visit of an online booking page", f"{clinic}|{visit}")[0]
+    secret = vault.derived("visit of an online booking page", f"{clinic}|{seed}")[0]
     return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
-def visitor_of(text: str, clinic: int) -> str | None:
+def form_use_of(text: str, clinic: int) -> str | None:
     """The form use of a ticket, as a hash; None if it is no ticket of this clinic's page."""
     try:
-        return Ticket.read(text, clinic).visitor if text else None
+        return Ticket.read(text, clinic).form_use if text else None
     except NoForm:
         return None

@@ -104,7 +104,7 @@ def _tell(hold: Hold, kept: dict[str, Any]) -> None:
     visitor opens the page again.
     """
     made = _moved(kept) if "move" in kept else None
-    recipient = {"to": kept.get("details", {}).get("email", ""), "visitor": hold.visitor}
+    recipient = {"to": kept.get("details", {}).get("email", ""), "form_use": hold.form_use}
     if made is not None:
         client = made.booking.patient
         recipient = {"to": client.email if client else "", "stays": made.booking}

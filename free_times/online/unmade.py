@@ -21,12 +21,12 @@ def tell(
     to: str,
     *,
     pressed_at: datetime | None,
-    visitor: str = "",
+    form_use: str = "",
     stays: Booking | None = None,
 ) -> None:
     """Note in the clinic's history that a client could not finish a booking online, and write to
     the client (`to`, "": no address is known), in the transaction that gives the press up.
-    `about`: the row of the press. `visitor`: the form use of a booking. `stays`: the booking that
+    `about`: the row of the press. `form_use`: the form use of a booking. `stays`: the booking that
     stays as it was.
     """
     AuditEntry.note(clinic, None, "online.unmade", calendar)
@@ -40,6 +40,6 @@ def tell(
         to,
         calendar=calendar.id,
         starts=starts_at.isoformat(),
-        visitor=visitor,
+        visitor=form_use,  # the stored name
         stays=stays and stays.id,
     )

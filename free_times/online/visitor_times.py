@@ -8,7 +8,7 @@ from base.scheduling import number
 from base.slots import Need, TakenTime
 from free_times import finding
 from free_times.finding import FreeTime, Wish, is_barred, is_off
-from free_times.offers import ServiceTerms
+from free_times.own_terms import ServiceTerms
 from free_times.rules import OnlineRules
 from models import Practitioner, Service
 
@@ -23,14 +23,14 @@ def free_times(
     start: datetime,
     end: datetime,
     *,
-    visitor: str | None = None,
+    form_use: str | None = None,
     but: Collection[int] = (),
     judged_at: datetime | None = None,
     with_holds: bool = True,
     proposes: bool = True,
 ) -> Iterator[FreeTime]:
     """Times at which one of these calendars is free for the service, that begin in [start, end],
-    soonest first. `visitor`: the form use whose own hold does not count. Bookings in `but` do not
+    soonest first. `form_use`: the form use whose own hold does not count. Bookings in `but` do not
     count. `judged_at`: when the visitor chose, if that was earlier (the booking notice counts from
     then). `with_holds`: whether held times are taken. `proposes`: as in `finding.free_times`.
     """
@@ -38,7 +38,7 @@ def free_times(
     wishes = [Wish.online(one, service, page.settings) for one in terms]
     needs = {wish.calendar.id: wish.need for wish in wishes}
     people = {one.calendar.user_id for one in terms}
-    held = held_of_others(people, visitor) if with_holds else {}
+    held = held_of_others(people, form_use) if with_holds else {}
 
     def suits(at: datetime, calendar: Practitioner) -> bool:
         taken = held.get(calendar.user_id)

@@ -111,11 +111,11 @@ def hold_and_wait(
         service, _terms = making.offered(page, ticket)
         free = judged and making.unless_taken(ticket, judged)
         free = free or making.still_free(page, ticket)[1]
-        before = holds.last_hold(ticket.visitor)
+        before = holds.last_hold(ticket.form_use)
         return holds.keep(
             free.wish.calendar,
             service,
-            ticket.visitor,
+            ticket.form_use,
             before.origin if before else origin,
             (free.starts_at, free.ends_at),
             max(before.expires_at if before else now, now + KEPT),
@@ -126,7 +126,7 @@ def hold_and_wait(
 
 def waits(ticket: Ticket) -> Hold | None:
     """The hold of a form use that waits for an answer."""
-    hold = holds.last_hold(ticket.visitor)
+    hold = holds.last_hold(ticket.form_use)
     return hold if hold and hold.asked_at else None
 
 
@@ -141,7 +141,7 @@ def typed_with(ticket: Ticket) -> Mapping[str, str]:
     """The texts that the visitor typed, if the form was sent a while ago and could not
     be booked.
     """
-    hold = holds.last_hold(ticket.visitor)
+    hold = holds.last_hold(ticket.form_use)
     try:
         return sent_with(hold).typed if hold and hold.sealed else {}
     except vault.CannotOpen:

@@ -132,7 +132,7 @@ def test_to_all_at_once_one_gets_it_and_the_other_stays_on_the_list(
     EarlierSettings.get().change(None, mode="all")
     first, second, freed = freed_for_two
     one, other = look(clock)
-    assert one.visit == other.visit and one.starts_at == other.starts_at == freed.starts_at
+    assert one.form_use == other.form_use and one.starts_at == other.starts_at == freed.starts_at
     assert len(letters.send()) == 2
     accepting.book_offered(other)
     with pytest.raises(OfferGone):
@@ -283,7 +283,7 @@ def test_a_visitor_who_holds_the_time_goes_first(linden, clock, letters, freed_f
 def test_a_visitor_sees_the_offered_time_as_taken(linden, clock, letters, freed_for_two):
     (offer,) = look(clock)
     assert holds.held_of_others([linden.pat.id], None)
-    assert holds.held_of_others([linden.pat.id], offer.visit) == {}
+    assert holds.held_of_others([linden.pat.id], offer.form_use) == {}
 
 
 def test_an_archived_service_and_a_leaver_pause(linden, clock, letters, freed_for_two):

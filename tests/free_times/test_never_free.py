@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from base.tables.time_off import DatedHours
-from free_times import never_free, offers
+from free_times import never_free, own_terms
 from free_times.rules import OnlineSettings
 from models import Practitioner, Service
 
@@ -60,14 +60,14 @@ def test_hours_that_touch_each_other_or_midnight_are_one(linden, service):
 
 
 def test_an_own_length_counts(linden, service):
-    offers.set_offers(service, None, False, {linden.calendar.id: (240, None)})
+    own_terms.set_own_terms(service, None, False, {linden.calendar.id: (240, None)})
     assert why(linden) == "hours"
 
 
 def test_nobody_offers_it(linden, service):
-    offers.set_offers(service, None, False, {})
+    own_terms.set_own_terms(service, None, False, {})
     assert why(linden) == "nobody"
-    offers.set_offers(service, None, False, {linden.calendar.id: (None, None)})
+    own_terms.set_own_terms(service, None, False, {linden.calendar.id: (None, None)})
     linden.calendar.set_archived(True, None)
     assert why(linden) == "nobody"
 

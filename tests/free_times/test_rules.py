@@ -8,7 +8,7 @@ import pytest
 from base.scheduling import Span
 from base.tables.time_off import DatedHours
 from free_times.finding import Wish, free_times
-from free_times.offers import ServiceTerms, offering_online
+from free_times.own_terms import ServiceTerms, online_terms
 from free_times.rules import OnlineRules, OnlineSettings, needs_approval
 from free_times.why import reasons
 from models import Booking, Service
@@ -166,7 +166,7 @@ def test_who_confirms(linden, service, approval, clinic, needed):
 
 def test_only_who_takes_online_bookings_is_offered(linden, service):
     def offered() -> list[str]:
-        return [one.calendar.user.name for one in offering_online(service)]
+        return [one.calendar.user.name for one in online_terms(service)]
 
     assert offered() == ["Pat Linden", "Quinn Linden", "Quinn Linden"]
     linden.abroad.set_online(None, takes_online=False, takes_new_online=True, online_most=None)

@@ -87,7 +87,7 @@ def requested(world) -> list[OnlineBooking]:
             OnlineBooking.create(
                 clinic=world.linden.clinic,
                 booking=row,
-                form=f"form {number}",
+                form_use=f"form {number}",
                 approve_by=world.clock.now + timedelta(hours=1),
                 newcomer=client.id,
                 is_to_check=True,

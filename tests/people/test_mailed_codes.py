@@ -1,4 +1,4 @@
-"""Six digits by e-mail: good for one visit, one address and half an hour, and no guessing."""
+"""Six digits by e-mail: good for one form use, one address and half an hour, and no guessing."""
 
 import re
 from datetime import timedelta
@@ -19,10 +19,10 @@ def code(letter) -> str:
 
 @pytest.fixture
 def send(linden, letters, clock):
-    """`send(visit)`: ask for a code, and give the letters that come of it."""
+    """`send(form_use)`: ask for a code, and give the letters that come of it."""
 
-    def run(visit: str = "one", email: str = ADDRESS):
-        return MailedCode.send(linden.clinic, visit, email), letters.send()
+    def run(form_use: str = "one", email: str = ADDRESS):
+        return MailedCode.send(linden.clinic, form_use, email), letters.send()
 
     return run
 
@@ -37,11 +37,11 @@ def test_the_digits_of_the_letter_are_taken(send):
 
 
 @pytest.mark.parametrize(
-    ("visit", "email"), [("two", ADDRESS), ("one", "other@visitor.test"), ("", "")]
+    ("form_use", "email"), [("two", ADDRESS), ("one", "other@visitor.test"), ("", "")]
 )
-def test_the_digits_of_another_visit_or_address_are_nothing(send, visit, email):
+def test_the_digits_of_another_form_use_or_address_are_nothing(send, form_use, email):
     _, (letter,) = send()
-    assert not MailedCode.accept(visit, email, code(letter))
+    assert not MailedCode.accept(form_use, email, code(letter))
 
 
 def test_a_code_allows_five_tries(send):
@@ -66,7 +66,7 @@ def test_asking_again_while_a_code_works_sends_no_other(send):
     assert MailedCode.accept("one", ADDRESS, code(letter))
 
 
-def test_an_address_a_visit_and_a_clinic_get_few_codes_an_hour(send, clock, linden):
+def test_an_address_a_form_use_and_a_clinic_get_few_codes_an_hour(send, clock, linden):
     assert [send(str(n))[0] for n in range(4)] == [True, True, True, False]
     assert [send("one", f"{n}@visitor.test")[0] for n in range(4)] == [True, True, True, False]
     for n in range(mailed_codes.MOST_OF_CLINIC - 6):

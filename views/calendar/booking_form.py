@@ -15,7 +15,7 @@ from base import scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.text import search_key
-from free_times.offers import ServiceTerms, choices, terms
+from free_times.own_terms import ServiceTerms, choices, terms
 from models import Booking, Patient, Practitioner, Service
 from people import clients, doubles
 from views.kit import access, display

@@ -13,7 +13,7 @@ from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _
 from base.scheduling import BadTime, Span
 from base.tables import time_off
-from free_times.offers import terms
+from free_times.own_terms import terms
 from models import Booking, Practitioner
 from people.doubles import PerhapsListed
 from views.kit import access, htmx

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from base import region, scheduling
 from base.catalogue import _, lazy
-from free_times import finding, offers
+from free_times import finding, own_terms
 from free_times.finding import FreeTime, Wish
 from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
@@ -102,7 +102,7 @@ class WishForm(Form):
         """A wish for each chosen calendar that offers the service."""
         service, minutes = self.chosen_service, self.minutes.data
         if service:
-            wishes = [Wish.of(terms, service, minutes) for terms in offers.offering(service)]
+            wishes = [Wish.of(terms, service, minutes) for terms in own_terms.open_terms(service)]
         else:
             wishes = [Wish(one, minutes) for one in self.calendars]
         may = {one.id for one in self.calendars}

@@ -16,7 +16,7 @@ from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from free_times.earlier.joining import CannotWait
 from free_times.earlier.matching import Chance, Sight
 from free_times.earlier.offering import EVENING, MORNING, AtNight, CannotOffer, EarlierOffer
-from free_times.offers import offering as offering_service
+from free_times.own_terms import open_terms
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
 from views.kit import access, button_times, display, htmx, waiting_wishes
@@ -297,7 +297,7 @@ def _waits(client: Patient):
 
 
 def _of_booking(booking: Booking, entry: WaitingEntry | None, typed=None) -> EntryForm:
-    form = EntryForm(offering_service(booking.service), None, entry, typed)
+    form = EntryForm(open_terms(booking.service), None, entry, typed)
     del form.service
     return form
 
@@ -355,7 +355,7 @@ def _of_client(asked: Mapping[str, str], typed=None) -> EntryForm | None:
     if not services:
         return None
     service = (chosen or services)[0]
-    form = EntryForm(offering_service(service), None, None, typed)
+    form = EntryForm(open_terms(service), None, None, typed)
     form.service.choices = [(str(one.id), one.name) for one in services]
     form.service.data = str(service.id)
     return form

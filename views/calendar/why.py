@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from base import region, scheduling
 from base.catalogue import _, lazy
-from free_times import offers, why
+from free_times import own_terms, why
 from free_times.finding import Wish
 from free_times.online import holds
 from free_times.rules import OnlineSettings
@@ -115,7 +115,7 @@ def _online_wishes(form: WhyForm) -> dict[int, Wish]:
         return {}
     return {
         terms.calendar.id: Wish.online(terms, service, settings)
-        for terms in offers.offering_online(service)
+        for terms in own_terms.online_terms(service)
     }
 
 

@@ -8,8 +8,8 @@ from wtforms import BooleanField
 
 from base.catalogue import _, lazy, ngettext, paragraph
 from base.scheduling import SERVICE_MINUTES
-from free_times import offers, rules
-from free_times.offers import OwnTerms
+from free_times import own_terms, rules
+from free_times.own_terms import OwnTerms
 from free_times.rules import OnlineSettings
 from models import LONGEST_GAP, Practitioner, Service
 from people import leftover
@@ -96,13 +96,13 @@ class NewServiceForm(ServiceForm):
     who = Options(lazy("Who offers it?"), choices=WHO, default="everyone")
 
 
-class OffersForm(Merging):
+class OwnTermsForm(Merging):
     """The calendars that offer a service: all or some, with own minutes and price for each."""
 
     who = Options(lazy("Who offers it?"), choices=WHO, default="everyone")
 
     @classmethod
-    def of(cls, calendars: list[Practitioner]) -> type["OffersForm"]:
+    def of(cls, calendars: list[Practitioner]) -> type["OwnTermsForm"]:
         """The form with the fields of these calendars."""
         fields, together = {}, {}
         for one in calendars:
@@ -121,7 +121,7 @@ class OffersForm(Merging):
     @classmethod
     def opened(
         cls, calendars: list[Practitioner], service: Service, rows: dict[int, OwnTerms]
-    ) -> "OffersForm":
+    ) -> "OwnTermsForm":
         """The form filled with the present values of the service. If everyone offers it, every box
         is ticked.
         """
@@ -136,7 +136,7 @@ class OffersForm(Merging):
         return cls.of(calendars)(formdata=None, data=values)
 
     def own(self, calendars: list[Practitioner]) -> dict[int, tuple | None]:
-        """The argument for `offers.set_offers`, by calendar."""
+        """The argument for `own_terms.set_own_terms`, by calendar."""
         found = {}
         for one in calendars:
             values = self[f"minutes_{one.id}"].data, self[f"price_{one.id}"].data
@@ -166,7 +166,7 @@ def index():
     return render_template(
         "services/index.html",
         services=list(Service.listed(access.clinic(), archived)),
-        offered=offers.counts(access.clinic()),
+        offered=own_terms.counts(access.clinic()),
         no_times={} if archived else no_times.by_service(),
         archived=archived,
     )
@@ -239,7 +239,7 @@ def update(service_id: int):
 def people(service_id: int):
     """The page with the calendars that offer the service."""
     service, calendars = access.service_to_change(service_id), access.calendars()
-    form = OffersForm.opened(calendars, service, offers.offers_of(service))
+    form = OwnTermsForm.opened(calendars, service, own_terms.own_terms_of(service))
     return render_template("services/people.html", form=form, service=service, calendars=calendars)
 
 
@@ -248,12 +248,12 @@ def people(service_id: int):
 @no_times.naming_lost_times()
 def set_people(service_id: int):
     service, calendars = access.service_to_change(service_id), access.calendars()
-    form = OffersForm.of(calendars)()
+    form = OwnTermsForm.of(calendars)()
     if form.validate():
         saved = form.store(
             service,
-            lambda row: OffersForm.opened(calendars, row, offers.offers_of(row)),
-            lambda: offers.set_offers(
+            lambda row: OwnTermsForm.opened(calendars, row, own_terms.own_terms_of(row)),
+            lambda: own_terms.set_own_terms(
                 service, current_user, form.who.data == "everyone", form.own(calendars)
             ),
         )

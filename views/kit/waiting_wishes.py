@@ -8,7 +8,7 @@ from base import day_names, region
 from base.catalogue import _, lazy
 from free_times.earlier import entries, joining
 from free_times.earlier.entries import WaitingEntry, Wanted
-from free_times.offers import ServiceTerms
+from free_times.own_terms import ServiceTerms
 from models import Booking, Venue
 
 from .choices import Choice

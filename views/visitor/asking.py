@@ -11,10 +11,10 @@ from base.catalogue import _
 from free_times.earlier import accepting, entries, joining
 from free_times.earlier.entries import WaitingEntry
 from free_times.earlier.joining import CannotWait
-from free_times.offers import ServiceTerms
 from free_times.online import managing
 from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
+from free_times.own_terms import ServiceTerms
 from models import Booking
 from views.kit.waiting_wishes import WantedForm
 

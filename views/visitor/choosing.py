@@ -12,9 +12,9 @@ from base import region, scheduling
 from base.catalogue import _, paragraph
 from free_times.earlier.entries import EarlierSettings
 from free_times.finding import FreeTime
-from free_times.offers import ServiceTerms
 from free_times.online import making, tickets, visitor_times
 from free_times.online.page import OnlinePage
+from free_times.own_terms import ServiceTerms
 from models import User, Venue
 from views.kit import button_times, display
 
@@ -31,7 +31,7 @@ TWO_DAYS, MOMENT = timedelta(days=2), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class OfferLine:
+class ServiceLine:
     """A service at a venue, and the address that chooses it."""
 
     name: str
@@ -110,7 +110,7 @@ def first_page(
     )
 
 
-def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[OfferLine]:
+def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[ServiceLine]:
     found = []
     zone = Picked.of(page, request.values).zone
     for service in page.services:
@@ -121,7 +121,7 @@ def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[OfferLin
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
         endpoint = "choosing.people" if needs_choice else "choosing.free"
         url = url_for(endpoint, name=page.name, **picked.said())
-        found.append(OfferLine(service.name, facts(page, terms), url))
+        found.append(ServiceLine(service.name, facts(page, terms), url))
     return found
 
 
@@ -222,11 +222,11 @@ def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 
     if picked.other_zone and not in_zone(scheduling.utc_now(), zone, picked.other_zone):
         picked = replace(picked, zone="")
     last = visitor_times.latest(page, service, terms)
-    visitor = tickets.visitor_of(picked.form, page.clinic.id)
+    form_use = tickets.form_use_of(picked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[FreeTime]:
         return visitor_times.free_times(
-            page, service, terms, begin, end, visitor=visitor, proposes=False
+            page, service, terms, begin, end, form_use=form_use, proposes=False
         )
 
     days, later, is_first = days_from(find, zone, picked.other_zone, since, last)
@@ -235,7 +235,7 @@ def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 
         page,
         status,
         picked=picked,
-        visit=secrets.token_hex(16),
+        seed=secrets.token_hex(16),
         service=service,
         facts=facts(page, terms),
         zone=zone,

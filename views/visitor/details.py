@@ -56,10 +56,11 @@ def choose(page: OnlinePage):
     if picked.lacks_person:
         return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
     at = button_times.instant(request.form.get("time", ""))
-    nonce = _visit(page, ticket_of(page, picked.form))
-    visitor = nonce and tickets.visitor(nonce)
+    nonce = _nonce(page, ticket_of(page, picked.form))
+    form_use = nonce and tickets.form_use(nonce)
     free = at and next(
-        visitor_times.free_times(page, picked.service, picked.terms, at, at, visitor=visitor), None
+        visitor_times.free_times(page, picked.service, picked.terms, at, at, form_use=form_use),
+        None,
     )
     if not free:
         return _just_taken(page, picked)
@@ -89,14 +90,16 @@ def _ticket(page: OnlinePage, picked: Picked, nonce: str | None, free: FreeTime)
     )
 
 
-def _visit(page: OnlinePage, before: Ticket | None) -> str | None:
+def _nonce(page: OnlinePage, before: Ticket | None) -> str | None:
     """The nonce of the form use: from the form that was filled in before, else from the list of
     times. A nonce with which something was booked does not count.
     """
     nonces = [before.nonce] if before else []
-    if visit := request.form.get("visit", "")[:64]:
-        nonces.append(tickets.nonce_of(visit, page.clinic.id))
-    return next((one for one in nonces if not made_online.of_visit(tickets.visitor(one))), None)
+    if seed := request.form.get("visit", "")[:64]:
+        nonces.append(tickets.nonce_of(seed, page.clinic.id))
+    return next(
+        (one for one in nonces if not made_online.made_by_form_use(tickets.form_use(one))), None
+    )
 
 
 def _origin() -> str:
@@ -211,7 +214,7 @@ def _check(
         kept=pages.typed(typed),
         notice=notice,
         code=code,
-        challenge=proofs.challenge(ticket.visitor),
+        challenge=proofs.challenge(ticket.form_use),
         by_mail=gate.may_mail(form.details("")),
         is_request=making.is_request(page, service, free),
         is_final=page.settings.last_change(free.starts_at) <= scheduling.utc_now(),
@@ -340,7 +343,7 @@ def _ask_code(
 def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> dict:
     """The chosen booking, in words."""
     calendar = free.wish.calendar
-    picked, hold = _picked(page, ticket), holds.alive(ticket.visitor)
+    picked, hold = _picked(page, ticket), holds.alive(ticket.form_use)
     day = scheduling.local_day(free.starts_at, calendar.zone)
     today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
     return {

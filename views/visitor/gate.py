@@ -43,21 +43,21 @@ def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> SentForm
         details,
         typed,
         proof=request.form.get("proof", "")[: proofs.LONGEST + 1],
-        reads_mail=bool(code) and MailedCode.accept(ticket.visitor, details.email, code),
+        reads_mail=bool(code) and MailedCode.accept(ticket.form_use, details.email, code),
         may_mail=may_mail(details),
     )
-    is_shown = brought.reads_mail or proofs.nonce_of(brought.proof, ticket.visitor) is not None
+    is_shown = brought.reads_mail or proofs.nonce_of(brought.proof, ticket.form_use) is not None
     if not is_shown and brought.may_mail:
         raise NeedsCode
     return brought
 
 
-def is_shown(visitor: str, details: Details) -> bool:
+def is_shown(form_use: str, details: Details) -> bool:
     """Whether the form has a proof of work, which is now used up, or the code that was sent."""
     code = request.form.get("code", "")[:LONGEST_CODE]
     proof = request.form.get("proof", "")[: proofs.LONGEST + 1]
-    return proofs.spend(proofs.nonce_of(proof, visitor)) or (
-        bool(code) and MailedCode.accept(visitor, details.email, code)
+    return proofs.spend(proofs.nonce_of(proof, form_use)) or (
+        bool(code) and MailedCode.accept(form_use, details.email, code)
     )
 
 
@@ -68,9 +68,9 @@ def may_mail(details: Details) -> bool:
 
 def send_code(page: OnlinePage, ticket: Ticket, details: Details) -> bool:
     """Send the visitor a code, unless an earlier one still works. False: too many were sent."""
-    return MailedCode.send(page.clinic, ticket.visitor, details.email)
+    return MailedCode.send(page.clinic, ticket.form_use, details.email)
 
 
-def send_code_to(clinic: Clinic, visitor: str, email: str) -> bool:
+def send_code_to(clinic: Clinic, form_use: str, email: str) -> bool:
     """Send the visitor a code for a form use without a chosen time. False: too many were sent."""
-    return MailedCode.send(clinic, visitor, email)
+    return MailedCode.send(clinic, form_use, email)

@@ -56,7 +56,7 @@ def _page(
     picked: Picked,
     form: WantedForm,
     details: DetailsForm,
-    visit: str,
+    seed: str,
     notice: str = "",
     status: int = 200,
     code: bool = False,
@@ -69,40 +69,40 @@ def _page(
         form=form,
         details=details,
         picked=picked,
-        visit=visit,
+        seed=seed,
         notice=notice,
         code=code,
         kept=[],
-        challenge=proofs.challenge(_visitor(page, visit)),
+        challenge=proofs.challenge(_form_use(page, seed)),
         by_mail=gate.may_mail(details.details("")),
         back=url_for("choosing.free", name=page.name, **picked.said()),
         target=url_for("joining.add", name=page.name),
     )
 
 
-def _visitor(page: OnlinePage, visit: str) -> str:
-    return tickets.visitor(tickets.nonce_of(visit, page.clinic.id))
+def _form_use(page: OnlinePage, seed: str) -> str:
+    return tickets.form_use(tickets.nonce_of(seed, page.clinic.id))
 
 
 @blueprint.post("/waiting-list")
 @with_page
 def add(page: OnlinePage):
-    picked, visit = Picked.of(page, request.form), request.form.get("visit", "")[:64]
+    picked, seed = Picked.of(page, request.form), request.form.get("visit", "")[:64]
     if not _may_join(picked):
         return choosing.gone(page)
-    key = UUID(tickets.nonce_of(visit, page.clinic.id))
+    key = UUID(tickets.nonce_of(seed, page.clinic.id))
     if made := entries.made_before(page.clinic, key):
         return _done(made)  # the same form, pressed twice
     form, details = _wanted(picked, request.form), DetailsForm(page, request.form)
     if not _is_filled(form, details):
-        return _page(picked, form, details, visit, status=422)
+        return _page(picked, form, details, seed, status=422)
     if seconds := gate.wait_seconds(details.details("")):
         wait = _("Wait {minutes}, then press again.", minutes=display.minutes(seconds))
-        return _page(picked, form, details, visit, wait, 429)
-    refused = _unproven(page, visit, details)
+        return _page(picked, form, details, seed, wait, 429)
+    refused = _unproven(page, seed, details)
     if refused is not None:
-        return _page(picked, form, details, visit, refused, 422, code=True)
-    return _add(picked, form, details, visit, key)
+        return _page(picked, form, details, seed, refused, 422, code=True)
+    return _add(picked, form, details, seed, key)
 
 
 def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
@@ -114,19 +114,19 @@ def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
     return all(good) and not form.errors
 
 
-def _unproven(page: OnlinePage, visit: str, details: DetailsForm) -> str | None:
+def _unproven(page: OnlinePage, seed: str, details: DetailsForm) -> str | None:
     """If the form has neither a proof of work nor a code, and a code can be sent: send one, and
     return the sentence about it. None otherwise.
     """
-    visitor, typed_details = _visitor(page, visit), details.details("")
-    if gate.is_shown(visitor, typed_details) or not gate.may_mail(typed_details):
+    form_use, typed_details = _form_use(page, seed), details.details("")
+    if gate.is_shown(form_use, typed_details) or not gate.may_mail(typed_details):
         return None
-    if not gate.send_code_to(page.clinic, visitor, typed_details.email):
+    if not gate.send_code_to(page.clinic, form_use, typed_details.email):
         return _("We cannot send more codes now. Try again in an hour, or call the clinic.")
     return _("Type the code that we sent you by e-mail.")
 
 
-def _add(picked: Picked, form: WantedForm, details: DetailsForm, visit: str, key: UUID):
+def _add(picked: Picked, form: WantedForm, details: DetailsForm, seed: str, key: UUID):
     page, typed_details = picked.page, details.details(picked.zone)
     typed = {name: getattr(typed_details, name) for name in ("name", "email", "phone", "agrees")}
     typed["zone"] = typed_details.zone_name
@@ -136,7 +136,7 @@ def _add(picked: Picked, form: WantedForm, details: DetailsForm, visit: str, key
         )
     except CannotWait:
         notice = _("This cannot be done online. Please call the clinic.")
-        return _page(picked, form, details, visit, notice, 409)
+        return _page(picked, form, details, seed, notice, 409)
     return _done(entry)
 
 

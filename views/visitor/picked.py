@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from free_times.offers import ServiceTerms
 from free_times.online import making
 from free_times.online.page import OnlinePage
+from free_times.own_terms import ServiceTerms
 from models import Service, User, Venue
 
 from . import pages

@@ -115,14 +115,14 @@ def test_a_time_that_is_pressed_twice_is_kept_once_and_given(visitor, other, pag
     form = only_form(times, "/hold").put(time=times_of(times)[4])
     answers = [form.send(visitor), form.send(visitor)]
     assert [one.status_code for one in answers] == [303, 303] and Hold.select().count() == 1
-    own = Hold.get().visitor
+    own = Hold.get().form_use
     theirs = only_form(other.get(times.request.full_path), "/hold").put(time=form["time"])
     assert theirs.send(other).status_code == 409
     checked = only_form(visitor.get(answers[1].location), "/details").put(**TYPED).send(visitor)
     done = only_form(checked, "/book").send(visitor)
     assert visitor.get(answers[0].location).location == done.location
     later = form.put(time=times_of(times)[-1]).send(visitor)  # the same page, once more
-    assert later.status_code == 303 and Hold.get().visitor != own
+    assert later.status_code == 303 and Hold.get().form_use != own
 
 
 def test_after_a_booking_the_same_page_books_another(visitor, page):

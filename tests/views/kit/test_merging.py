@@ -416,7 +416,7 @@ NO_EDITS = {
     "page_name.update": "says the name that the page showed, and is refused where it is another",
     "moves.move": "says where the booking lay, and is refused where it lies elsewhere now",
     "handover.decide": "each booking is moved only as it was read",
-    "services.set_people": "about rows of calendars: two people try it in test_views_offers",
+    "services.set_people": "about rows of calendars: two people try it in test_views_own_terms",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
     **dict.fromkeys(("bookings.undo", "feeds.rotate", "feeds.revoke", "feeds.clear"), STEPS),
     **dict.fromkeys(

@@ -16,9 +16,9 @@ class OwnTerms(Base):
     (None: the service's).
     """
 
-    clinic = ForeignKeyField(Clinic, backref="offers")
-    service = ForeignKeyField(Service, backref="offers", on_delete="CASCADE")
-    practitioner = ForeignKeyField(Practitioner, backref="offers", on_delete="CASCADE")
+    clinic = ForeignKeyField(Clinic, backref="own_terms")
+    service = ForeignKeyField(Service, backref="own_terms", on_delete="CASCADE")
+    practitioner = ForeignKeyField(Practitioner, backref="own_terms", on_delete="CASCADE")
     duration_minutes = IntegerField(null=True)
     price_cents = IntegerField(null=True)
 
@@ -61,7 +61,7 @@ def terms(calendar: Practitioner, service: Service) -> ServiceTerms:
     return ServiceTerms.of(calendar, service, own)
 
 
-def offering(service: Service) -> list[ServiceTerms]:
+def open_terms(service: Service) -> list[ServiceTerms]:
     """The clinic's open calendars that offer the service, by name.
 
     One query, with user and venue.
@@ -77,13 +77,13 @@ def offering(service: Service) -> list[ServiceTerms]:
     return [one for one in found if one.is_offered]
 
 
-def offering_online(service: Service) -> list[ServiceTerms]:
+def online_terms(service: Service) -> list[ServiceTerms]:
     """The clinic's open calendars that offer the service and take online bookings; none if clients
     cannot book the service themselves.
     """
     if service.archived or not service.bookable_online:
         return []
-    return [one for one in offering(service) if one.calendar.takes_online]
+    return [one for one in open_terms(service) if one.calendar.takes_online]
 
 
 def _there(own: OwnTerms | None) -> OwnTerms | None:
@@ -91,7 +91,7 @@ def _there(own: OwnTerms | None) -> OwnTerms | None:
     return own if own is not None and own.id is not None else None
 
 
-def offers_of(service: Service) -> dict[int, OwnTerms]:
+def own_terms_of(service: Service) -> dict[int, OwnTerms]:
     """The calendars' own rows, by calendar."""
     return {
         row.practitioner_id: row for row in OwnTerms.select().where(OwnTerms.service == service)
@@ -108,7 +108,7 @@ def counts(clinic: Clinic) -> dict[int, int]:
     return dict(tuples(rows.group_by(OwnTerms.service)))
 
 
-def set_offers(
+def set_own_terms(
     service: Service,
     actor: User | None,
     for_everyone: bool,
@@ -121,7 +121,7 @@ def set_offers(
     as they are.
     """
     with alone(service):
-        there = offers_of(service)
+        there = own_terms_of(service)
         for calendar, values in own.items():
             row = there.get(calendar)
             if values is None:

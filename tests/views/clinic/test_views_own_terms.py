@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from free_times.offers import OwnTerms
+from free_times.own_terms import OwnTerms
 from models import AuditEntry, Practitioner, Service
 
 PARTIAL = {"HX-Request": "true"}
