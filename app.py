@@ -19,7 +19,7 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings
 from base.database import connect_afresh, disconnect, open_database, trouble, wait_at_most
 from base.outgoing import exchange
-from base.repeated_log_lines import Seldom
+from base.repeated_log_lines import RepeatedLines
 from base.sql import after_commit
 from base.tables import outbox
 from base.text import places
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _wrap(app: Flask, settings: Settings) -> None:
     """Put the layers before the pages that answer or change a request first."""
-    app.extensions["seldom"] = Seldom(log)
+    app.extensions["repeated_lines"] = RepeatedLines(log)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # these commands may run anyway, each as far as possible
         app.wsgi_app = _answer_not_installed
@@ -264,7 +264,7 @@ def _show_unavailable(error: Exception, why: str):
     """Answer 503 without asking the database, which has just refused a question. While that lasts,
     all pages of a minute have the reference of one line of the log.
     """
-    reference = current_app.extensions["seldom"].say(
+    reference = current_app.extensions["repeated_lines"].say(
         logging.ERROR,
         why,
         "unavailable %(reference)s: database %(why)s (%(kind)s) at %(places)s",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 SECONDS = 60.0  # between two lines about the same fault
 
 
-class Seldom:
+class RepeatedLines:
     """Writes lines to a logger, for each fault at most one in `SECONDS`. `clock`: seconds that
     never go back.
     """

@@ -10,6 +10,7 @@ from free_times.earlier import accepting, joining, matching
 from free_times.earlier.entries import Wanted
 from free_times.online import (
     answering,
+    asking_outside,
     by_letter,
     chosen_time,
     making,
@@ -17,14 +18,13 @@ from free_times.online import (
     requests,
     unattended,
     visitor_times,
-    waiting,
 )
+from free_times.online.asking_outside import SentForm
 from free_times.online.holds import Hold
 from free_times.online.made_online import OnlineBooking
 from free_times.online.making import Details, JustTaken
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
-from free_times.online.waiting import SentForm
 from free_times.rules import OnlineSettings
 
 from .histories import DAY, MINUTE, START, History
@@ -85,9 +85,9 @@ def wait(history: History, chance: random.Random) -> None:
     page, ticket = _chosen(history, chance)
     who = Details(f"Waiting {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
     sent = SentForm(who, {}, reads_mail=True)
-    hold = waiting.hold_and_wait(page, ticket, sent, ticket.nonce)
+    hold = asking_outside.hold_and_wait(page, ticket, sent, ticket.nonce)
     if chance.random() < 0.5:
-        waiting.finish(page, ticket, sent, waiting.outcome_of(page, ticket, hold))
+        asking_outside.finish(page, ticket, sent, asking_outside.outcome_of(page, ticket, hold))
     else:
         asked_at = hold.asked_at - 2 * unattended.LEFT_AFTER
         Hold.update(asked_at=asked_at).where(Hold.form_use == hold.form_use).execute()

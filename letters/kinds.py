@@ -22,7 +22,7 @@ from sync.tables.notices import Notice
 from sync.tables.phases import PERSONAL
 from sync.tables.unread import UnreadEvent
 from sync.two_way.standing.state import at_rest
-from sync.two_way.standing.states import LETTER, STOPPED
+from sync.two_way.standing.state_list import LETTER, STOPPED
 
 from . import loading, offer, reminders, to_clients, to_team, unmade_press
 from .mail_text import Text, address, filled, one_line, paragraph

@@ -13,7 +13,7 @@ from sync.tables.accounts import Account
 from sync.tables.phases import PERSONAL
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.standing.state import at_rest
-from sync.two_way.standing.states import LETTER, STOPPED
+from sync.two_way.standing.state_list import LETTER, STOPPED
 
 STEPS = (
     timedelta(seconds=60),

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from base.catalogue import _
-from base.repeated_log_lines import Seldom
+from base.repeated_log_lines import RepeatedLines
 from base.text import places
 from sync.feeds.wsgi import AT_ONCE, TakesWork
 
@@ -76,7 +76,7 @@ class Front:
     ):
         self._app, self._feeds, self._most = app, feeds, most
         self._lanes = [(lane.takes, _Queue(lane.threads)) for lane in lanes]
-        self._held, self._seldom = 0, Seldom(log)
+        self._held, self._repeated_lines = 0, RepeatedLines(log)
         self._threads = ThreadPoolExecutor(sum(lane.threads for lane in lanes), "page")
 
     def close(self) -> None:
@@ -116,7 +116,7 @@ class Front:
                 return _plain(408, _("This did not arrive in time. Go back and send it again."))
             except (OSError, _NoRoom) as error:  # the disk is full, or other bodies take too much
                 kind = type(error).__name__
-                self._seldom.say(
+                self._repeated_lines.say(
                     logging.ERROR, kind, "a request could not be kept: %(kind)s", kind=kind
                 )
                 return _plain(

@@ -120,7 +120,7 @@ class Forking(_LastingWorker, Worker):
             timer.start()
 
 
-class _AwaySeldom(logging.Filter):
+class _RedisAwayOnceAMinute(logging.Filter):
     """Let one line a minute through that says that Redis is away: RQ writes one with each try."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -172,7 +172,7 @@ def tell_plainly() -> None:
     for name in ("rq.worker", "rq.cron"):
         log = logging.getLogger(name)
         if not any(isinstance(one, _WithoutTraceback) for one in log.filters):
-            log.addFilter(_AwaySeldom())
+            log.addFilter(_RedisAwayOnceAMinute())
             log.addFilter(_WithoutTraceback())
 
 

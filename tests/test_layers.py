@@ -85,7 +85,7 @@ ROOMS = {  # the same, inside the rooms
         {"visitor_times"},
         {"making"},
         {"admission", "chosen_time", "requests"},
-        {"waiting"},
+        {"asking_outside"},
         {"answering", "managing"},
         {"by_letter", "unattended"},
     ),
@@ -346,7 +346,7 @@ ROOMS = {  # the same, inside the rooms
         {"earlier", "faults", "picked"},
         {"choosing"},
         {"details", "joining", "managed"},
-        {"asking", "wait"},
+        {"asking", "still_asking"},
         {"by_letter"},
     ),
     "free_times.earlier": (
@@ -394,7 +394,7 @@ ROOMS = {  # the same, inside the rooms
         {"arrival"},
     ),
     "sync.two_way.standing": (
-        {"decisions", "differences", "open_notices", "states"},
+        {"decisions", "differences", "open_notices", "state_list"},
         {"state"},
         {"actions", "freshness", "many"},
     ),

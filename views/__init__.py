@@ -46,7 +46,7 @@ from .doors import (
 from .kit import display, form_tokens, htmx, identity, menu
 from .sync import apps, booking_address, connect, feeds, notices, sources, sync_settings, two_way
 from .sync.health import board
-from .visitor import asking, by_letter, choosing, details, earlier, joining, managed, wait
+from .visitor import asking, by_letter, choosing, details, earlier, joining, managed, still_asking
 
 
 def register(app: Flask) -> None:
@@ -114,7 +114,7 @@ def _for_clients(app: Flask) -> None:
     """Pages of the clinic's clients: /book/<name>"""
     app.register_blueprint(choosing.blueprint)
     app.register_blueprint(details.blueprint)
-    app.register_blueprint(wait.blueprint)
+    app.register_blueprint(still_asking.blueprint)
     app.register_blueprint(managed.blueprint)
     app.register_blueprint(joining.blueprint)
     app.register_blueprint(asking.blueprint)

@@ -12,12 +12,12 @@ from base.scheduling import Span
 from base.tables import faulty
 from base.tables.audit import AuditEntry
 from free_times.finding import FreeTime
-from free_times.online import holds, making, managing, team_letters, tickets, unmade, waiting
+from free_times.online import asking_outside, holds, making, managing, team_letters, tickets, unmade
+from free_times.online.asking_outside import CannotCheck
 from free_times.online.made_online import made_of
 from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
-from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, User
 from sync.two_way import live
@@ -70,7 +70,7 @@ def ask_about_offer(offer: EarlierOffer) -> Certainty:
     page = page_of(offer)
     if not page.settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask_calendars(offer.practitioner.user_id, waiting.bound(page))
+    outcome = live.ask_calendars(offer.practitioner.user_id, asking_outside.bound(page))
     if outcome == Certainty.ASKING:
         with alone(offer):
             if offer.phase != "open":
@@ -86,7 +86,7 @@ def outcome_of(offer: EarlierOffer) -> Certainty | None:
     if offer.pressed_at is None or offer.phase != "open":
         return None
     user_id = offer.practitioner.user_id
-    return freshness.outcome(user_id, offer.pressed_at, waiting.bound(page_of(offer)))
+    return freshness.outcome(user_id, offer.pressed_at, asking_outside.bound(page_of(offer)))
 
 
 def book_offered(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> Booking:

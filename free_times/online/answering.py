@@ -16,11 +16,11 @@ from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
-from . import team_letters, unmade, waiting
+from . import asking_outside, team_letters, unmade
+from .asking_outside import CannotCheck
 from .made_online import OnlineBooking
 from .making import approve_by
 from .requests import is_closed
-from .waiting import CannotCheck
 
 _ANSWERED = [
     OnlineBooking.looked,
@@ -48,7 +48,8 @@ def ask_about_proposed(made: OnlineBooking, starts_at: datetime | None) -> Certa
         raise NotOffered
     if not settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask_calendars(made.booking.practitioner.user_id, waiting.bound_of(settings))
+    bound = asking_outside.bound_of(settings)
+    outcome = live.ask_calendars(made.booking.practitioner.user_id, bound)
     if outcome == Certainty.ASKING:
         with alone(made.booking):
             _refresh(made)
@@ -62,7 +63,7 @@ def outcome_of(made: OnlineBooking) -> Certainty | None:
     """The outcome of asking the calendars outside; None if nobody pressed, or the offer is over."""
     if made.pressed_at is None or made.answer != "offered":
         return None
-    bound = waiting.bound_of(OnlineSettings.of(made.booking.clinic))
+    bound = asking_outside.bound_of(OnlineSettings.of(made.booking.clinic))
     return freshness.outcome(made.booking.practitioner.user_id, made.pressed_at, bound)
 
 

@@ -26,7 +26,7 @@ from models import Booking, Clinic
 from sync.two_way import live
 from sync.two_way.standing.freshness import Certainty
 
-from . import holds, present_client, team_letters, visitor_times, waiting
+from . import asking_outside, holds, present_client, team_letters, visitor_times
 from .made_online import OnlineBooking
 from .making import JustTaken, approve_by, current, ignored
 from .page import OnlinePage
@@ -208,7 +208,7 @@ def ask_about_move(
         raise JustTaken
     if not page.settings.may_block_outside:
         return Certainty.FRESH
-    outcome = live.ask_calendars(made.booking.practitioner.user_id, waiting.bound(page))
+    outcome = live.ask_calendars(made.booking.practitioner.user_id, asking_outside.bound(page))
     if outcome == Certainty.ASKING:
         _hold(page, made, starts_at, origin)
     return outcome
@@ -229,7 +229,7 @@ def _hold(page: OnlinePage, made: OnlineBooking, starts_at: datetime, origin: st
             move_form_use(made),
             origin,
             (free.starts_at, free.ends_at),
-            now + waiting.KEPT,
+            now + asking_outside.KEPT,
             sealed=vault.seal(
                 json.dumps({"move": made.id, "shown": made.booking.starts_at.isoformat()})
             ),
@@ -244,7 +244,7 @@ def outcome_of(page: OnlinePage, made: OnlineBooking) -> tuple[datetime, Certain
     hold = holds.last_hold(move_form_use(made))
     if hold is None or hold.asked_at is None:
         return None
-    return hold.starts_at, waiting.outcome(page, hold, made.booking.practitioner.user_id)
+    return hold.starts_at, asking_outside.outcome(page, hold, made.booking.practitioner.user_id)
 
 
 def give_up(made: OnlineBooking) -> None:

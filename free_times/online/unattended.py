@@ -15,7 +15,7 @@ from base.tables import faulty
 from free_times.rules import OnlineSettings
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
-from . import admission, holds, making, managing, names, unmade, waiting
+from . import admission, asking_outside, holds, making, managing, names, unmade
 from .holds import Hold
 from .made_online import OnlineBooking
 from .managing import TooLate
@@ -31,7 +31,7 @@ _REFUSED = (
     admission.TooMany,
     making.JustTaken,
     making.TermsChanged,
-    waiting.CannotCheck,
+    asking_outside.CannotCheck,
     NoForm,
     TooLate,
     ChangedMeanwhile,
@@ -48,7 +48,7 @@ def finish() -> None:
 
 def _finish_one(hold: Hold) -> None:
     try:
-        kept = waiting.kept_with(hold)
+        kept = asking_outside.kept_with(hold)
     except vault.CannotOpen:  # its visitor is not known any more
         holds.stop_asking(hold)
         return
@@ -74,11 +74,11 @@ def _finish(hold: Hold, kept: dict[str, Any]) -> bool:
     ticket = Ticket.read(kept.get("form", ""), clinic.id)
     if ticket.is_old:
         return False
-    outcome = waiting.outcome_of(page, ticket, hold)
+    outcome = asking_outside.outcome_of(page, ticket, hold)
     if outcome != Certainty.ASKING:
         is_late = hold.asked_at is not None and hold.asked_at < scheduling.utc_now() - LATE
-        sent = waiting.sent_with(hold)
-        waiting.finish(page, ticket, sent, outcome, is_late=is_late)
+        sent = asking_outside.sent_with(hold)
+        asking_outside.finish(page, ticket, sent, outcome, is_late=is_late)
     return True
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from base import copies, scheduling
 from base.database import answer_within, database, is_doubtful
-from base.repeated_log_lines import Seldom
+from base.repeated_log_lines import RepeatedLines
 from base.text import places
 
 from . import shown
@@ -102,7 +102,7 @@ class FeedsApp:
     ):
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
-        self._bodies, self._seldom = Bodies(), Seldom(log)
+        self._bodies, self._repeated_lines = Bodies(), RepeatedLines(log)
         self._keeper = CopyKeeper(self._bodies)
 
     def __call__(
@@ -141,7 +141,7 @@ class FeedsApp:
                 # a half-read statement would show this thread an old state of the database
                 database.manual_close()
         kind, at = type(fault).__name__, places(fault)
-        self._seldom.say(
+        self._repeated_lines.say(
             logging.ERROR,
             f"{kind} {at}",
             "a feed was not answered from the database: %(kind)s at %(at)s",
@@ -195,7 +195,7 @@ class CopyKeeper:
     """
 
     def __init__(self, bodies: Bodies, most: int = 10_000):
-        self._bodies, self._most, self._seldom = bodies, most, Seldom(log)
+        self._bodies, self._most, self._repeated_lines = bodies, most, RepeatedLines(log)
         # address → ETag, the clinic's revision, time, whether with its body
         self._seen: OrderedDict[tuple[str, str], tuple[str, int, float, bool]] = OrderedDict()
         self._too_large: OrderedDict[str, None] = OrderedDict()  # ETags
@@ -232,7 +232,7 @@ class CopyKeeper:
                 self._too_large.popitem(last=False)
         except Exception as error:  # the reader has its answer; only the copy failed
             kind, at = type(error).__name__, places(error)
-            self._seldom.say(
+            self._repeated_lines.say(
                 logging.ERROR,
                 f"{kind} {at}",
                 "a copy was not kept: %(kind)s at %(at)s",

@@ -167,11 +167,11 @@ def test_a_fault_inside_rq_is_told_by_its_type_and_place(caplog, name):
 
 def test_a_redis_that_stays_away_is_written_once_a_minute():
     at = [0.0]
-    seldom = workers._AwaySeldom(lambda: at[0])
+    once_a_minute = workers._RedisAwayOnceAMinute(lambda: at[0])
 
     def passes(words):
         record = logging.LogRecord("rq.worker", logging.ERROR, "", 0, words, ("one",), None)
-        return seldom.filter(record)
+        return once_a_minute.filter(record)
 
     away = "Worker %s: could not connect to Redis instance: %s retrying in %d seconds..."
     assert [passes(away) for _ in range(3)] == [True, False, False]

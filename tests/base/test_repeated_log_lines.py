@@ -2,15 +2,16 @@
 
 import logging
 
-from base.repeated_log_lines import SECONDS, Seldom
+from base.repeated_log_lines import SECONDS, RepeatedLines
 
 
 def test_one_line_a_minute_with_the_number_of_the_others(caplog):
     at = [0.0]
-    seldom = Seldom(logging.getLogger("kalends"), lambda: at[0])
+    repeated_lines = RepeatedLines(logging.getLogger("kalends"), lambda: at[0])
 
     def say(fault):
-        return seldom.say(logging.ERROR, fault, "unavailable %(reference)s: %(why)s", why=fault)
+        line = "unavailable %(reference)s: %(why)s"
+        return repeated_lines.say(logging.ERROR, fault, line, why=fault)
 
     first = [say("away") for _ in range(5)]
     full = say("full")  # another fault has its own line

@@ -14,8 +14,8 @@ from free_times.earlier.entries import EarlierSettings, WaitingEntry, Wanted
 from free_times.earlier.matching import Chance
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import holds, team_letters
+from free_times.online.asking_outside import CannotCheck
 from free_times.online.holds import Hold
-from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 from people import merges

@@ -17,7 +17,7 @@ from peewee import PeeweeException
 
 from base import region, vault
 from base.database import now
-from base.repeated_log_lines import Seldom
+from base.repeated_log_lines import RepeatedLines
 from models import User
 from people.sessions import REMEMBERED, SEEN_EVERY, Session
 
@@ -168,8 +168,8 @@ def _keep(session: PageSession, own: Session) -> None:
             own.see()
     except PeeweeException as error:
         kind = type(error).__name__
-        seldom: Seldom = current_app.extensions["seldom"]
-        seldom.say(logging.WARNING, f"session {kind}", "session not kept: %(kind)s", kind=kind)
+        lines: RepeatedLines = current_app.extensions["repeated_lines"]
+        lines.say(logging.WARNING, f"session {kind}", "session not kept: %(kind)s", kind=kind)
 
 
 def page_session() -> PageSession:

@@ -17,7 +17,7 @@ from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
 from sync.two_way.standing import state
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 from views.kit import sync_access
 from views.kit.access import login_required
 from views.sync.words import connect_words

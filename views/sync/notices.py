@@ -14,7 +14,7 @@ from sync.tables import account_names, listed
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way.reading import double_bookings
-from sync.two_way.standing import decisions, many, open_notices, state, states
+from sync.two_way.standing import decisions, many, open_notices, state, state_list
 from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -145,7 +145,7 @@ def to_decide() -> int:
     account that does not sync counts as one if it has no notice.
     """
     accounts, notices = _mine()
-    return open_notices.to_decide(notices) + len(state.any_of(accounts, states.UNTOLD))
+    return open_notices.to_decide(notices) + len(state.any_of(accounts, state_list.UNTOLD))
 
 
 @blueprint.app_template_global()
@@ -153,7 +153,7 @@ def sync_banners() -> list[banner_words.Banner]:
     """A banner above the calendar for each of the signed-in person's accounts whose state makes it
     show less than expected.
     """
-    found = state.any_of(_mine()[0], states.BANNER)
+    found = state.any_of(_mine()[0], state_list.BANNER)
     return [banner_words.banner(one, why, account_names.name_of(one)) for one, why in found]
 
 

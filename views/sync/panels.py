@@ -19,9 +19,9 @@ from sync.tables import sources as blocked
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way.standing import actions, many, state, states
+from sync.two_way.standing import actions, many, state
 from sync.two_way.standing.state import Standing
-from sync.two_way.standing.states import QUESTIONS
+from sync.two_way.standing.state_list import QUESTIONS, State
 from views.kit import access, htmx, sync_words
 from views.kit.choices import Choice, Several
 from views.kit.forms import Form, Line
@@ -161,7 +161,7 @@ def _waiting(panel: dict) -> list[Notice]:
     """
     rows = panel["open_notices"]
     notice_rows.load(panel["account"], panel["calendars"], rows)
-    is_well = panel["standing"].state == states.State.IN_STEP
+    is_well = panel["standing"].state == State.IN_STEP
     if is_well and not any(row.kind in QUESTIONS for row in rows):
         return [row for row in rows if row.kind != "sync_reminder"]
     return rows

@@ -30,7 +30,7 @@ class Place:
     """The page of an appointment from which its client asks.
 
     `terms`: the calendars that offer its service to clients at its venue. `may_move`: whether the
-    client may take another time. `show`: the page itself, with a notice and a status. `render`:
+    client may take another time. `show`: the page itself, with a message and a status. `render`:
     renders another template about the appointment. `here`, `back`, `others`: the addresses of the
     question, of the page, and of other times ("": there is no such page).
     """
@@ -68,8 +68,8 @@ def answered(place: Place) -> Response:
             raise CannotWait
         joining.ask_for(place.booking, form.wanted(), None)
     except CannotWait:
-        notice = _("This booking can no longer be moved to an earlier time. Nothing was changed.")
-        return place.show(notice, 409)
+        message = _("This booking can no longer be moved to an earlier time. Nothing was changed.")
+        return place.show(message, 409)
     return redirect(place.back, 303)
 
 
@@ -110,7 +110,7 @@ def _place(page: OnlinePage, made: OnlineBooking) -> Place:
         booking,
         page.at(booking.service, booking.practitioner.venue) if booking.service else [],
         managing.may_move(page, made),
-        lambda notice, status: managed.booking_page(page, made, notice, status),
+        lambda message, status: managed.booking_page(page, made, message, status),
         render,
         url_for(".show", **way),
         url_for("managed.show", **way),

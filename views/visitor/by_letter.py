@@ -21,7 +21,7 @@ blueprint = Blueprint("by_letter", __name__, url_prefix="/appointment/<uuid>/<to
 _opened = pages.by_signed_address(by_letter.find_by_letter)
 
 
-def _page(template: str, booking: Booking, status: int = 200, notice: str = "", **more):
+def _page(template: str, booking: Booking, status: int = 200, message: str = "", **more):
     settings, calendar = OnlineSettings.of(booking.clinic), booking.practitioner
     zone = calendar.zone
     today = scheduling.local_day(scheduling.utc_now(), zone)
@@ -43,7 +43,7 @@ def _page(template: str, booking: Booking, status: int = 200, notice: str = "", 
         is_ahead=booking.is_ahead,
         is_reminded=client is not None and client.unreminded_at is None,
         way=_way(booking),
-        notice=notice,
+        message=message,
         earlier=waiting_wishes.card(booking, by_letter.may_move(booking, settings)),
         earlier_url=url_for(".ask_earlier", **_way(booking)),
         **more,
@@ -66,14 +66,14 @@ def cancel(booking: Booking):
     try:
         by_letter.cancel(booking, button_times.instant(request.form.get("shown", "")))
     except TooLate:
-        notice = _("It is too late to change this online. Nothing was changed.")
-        return _page("appointment.html", booking, 409, notice)
+        message = _("It is too late to change this online. Nothing was changed.")
+        return _page("appointment.html", booking, 409, message)
     except ChangedMeanwhile:
-        notice = _(
+        message = _(
             "Someone else changed the time of your appointment. Look at it first."
             " Nothing was changed."
         )
-        return _page("appointment.html", booking, 409, notice)
+        return _page("appointment.html", booking, 409, message)
     return _to("show", booking)
 
 
@@ -119,7 +119,7 @@ def _place(booking: Booking) -> asking.Place:
         booking,
         by_letter.offered(booking),
         by_letter.may_move(booking, OnlineSettings.of(booking.clinic)),
-        lambda notice, status: _page("appointment.html", booking, status, notice),
+        lambda message, status: _page("appointment.html", booking, status, message),
         lambda template, status, **more: _page(template, booking, status, **more),
         url_for(".ask_earlier", **way),
         url_for(".show", **way),

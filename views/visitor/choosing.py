@@ -171,13 +171,13 @@ def gone(page: OnlinePage, kept: list[tuple[str, str]] | None = None):
     does not bring it.
     """
     kept = pages.typed() if kept is None else kept
-    notice = _("That can’t be booked online at the moment. Choose again below.")
-    return first_page(page, status=404, notice=with_kept(notice, kept), kept=kept)
+    message = _("That can’t be booked online at the moment. Choose again below.")
+    return first_page(page, status=404, message=with_kept(message, kept), kept=kept)
 
 
-def with_kept(notice: str, kept: list[tuple[str, str]]) -> str:
+def with_kept(message: str, kept: list[tuple[str, str]]) -> str:
     """The sentence. If something was typed, it also says that the text is kept."""
-    return paragraph(notice, _("What you typed is kept.") if kept else "")
+    return paragraph(message, _("What you typed is kept.") if kept else "")
 
 
 @way("/times")
@@ -208,15 +208,15 @@ def where_page(picked: Picked, status: int = 200, **shown: object):
     return pages.show("where.html", page, status, picked=picked, choices=choices, **shown)
 
 
-def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 200, **more):
+def times_page(picked: Picked, since: str = "", message: str = "", status: int = 200, **more):
     """The free times of the choice, from a day on. If the venue or the person is still open, the
     page first asks for it: times of several venues in one list would be shown on the clock of one
     of them.
     """
     if picked.venue is None and len(picked.venues) > 1:
-        return where_page(picked, status, notice=notice, **more)
+        return where_page(picked, status, message=message, **more)
     if picked.is_open:
-        return people_page(picked, status, notice=notice, **more)
+        return people_page(picked, status, message=message, **more)
     page, service, terms = picked.page, picked.service, picked.terms
     zone = terms[0].calendar.zone
     if picked.other_zone and not in_zone(scheduling.utc_now(), zone, picked.other_zone):
@@ -246,7 +246,7 @@ def times_page(picked: Picked, since: str = "", notice: str = "", status: int = 
         later=later
         and url_for("choosing.free", name=page.name, **picked.said(**{"from": str(later)})),
         change=_change(picked),
-        notice=notice,
+        message=message,
         others=[] if days else _elsewhere(picked, last),
         zones=scheduling.zone_names(),
         listing=_listing(picked),

@@ -15,6 +15,7 @@ from base import region, scheduling
 from base.catalogue import _
 from free_times.finding import FreeTime
 from free_times.online import (
+    asking_outside,
     chosen_time,
     holds,
     made_online,
@@ -23,14 +24,13 @@ from free_times.online import (
     proofs,
     tickets,
     visitor_times,
-    waiting,
 )
 from free_times.online.admission import NeedsCode, TooMany
+from free_times.online.asking_outside import CannotCheck, SentForm
 from free_times.online.made_online import OnlineBooking
 from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import NoForm, Ticket
-from free_times.online.waiting import CannotCheck, SentForm
 from models import Service
 from sync.two_way.standing.freshness import Certainty
 from views.kit import brakes, button_times, display
@@ -134,13 +134,13 @@ def details(page: OnlinePage):
 
 def not_booked(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str]):
     """The summary page again, with the data that was sent; or the form, if that data is gone."""
-    notice = _("Your time is not booked yet. Look at it once more, then press the button again.")
+    message = _("Your time is not booked yet. Look at it once more, then press the button again.")
     if typed:
-        return _check(page, ticket, notice, typed=typed)
-    return _ask(page, ticket, DetailsForm(page), notice=notice)
+        return _check(page, ticket, message, typed=typed)
+    return _ask(page, ticket, DetailsForm(page), message=message)
 
 
-def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, notice: str = ""):
+def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, message: str = ""):
     """The form, while the time is free."""
     if made := making.earlier(page, ticket):
         return _used(page, ticket, made)
@@ -155,7 +155,7 @@ def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200,
         page,
         status,
         form=form,
-        notice=notice,
+        message=message,
         **_summary(page, ticket, service, free),
     )
 
@@ -189,7 +189,7 @@ def _go_on(page: OnlinePage, ticket: Ticket):
 def _check(
     page: OnlinePage,
     ticket: Ticket,
-    notice: str = "",
+    message: str = "",
     status: int = 200,
     code: bool = False,
     typed: MultiDict[str, str] | None = None,
@@ -212,7 +212,7 @@ def _check(
         status,
         form=form,
         kept=pages.typed(typed),
-        notice=notice,
+        message=message,
         code=code,
         challenge=proofs.challenge(ticket.form_use),
         by_mail=gate.may_mail(form.details("")),
@@ -242,24 +242,24 @@ def book(page: OnlinePage):
 
 
 def _slow_down(page: OnlinePage, ticket: Ticket, seconds: int):
-    notice = _(
+    message = _(
         "Wait {minutes}, then press the button again. Nothing is booked yet.",
         minutes=display.minutes(seconds),
     )
-    answer = _check(page, ticket, notice, 429)
+    answer = _check(page, ticket, message, 429)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
 def _send(page: OnlinePage, ticket: Ticket, details: Details):
-    """Book it, or show the waiting page while calendars outside are asked."""
+    """Book it, or show the page that waits while calendars outside are asked."""
     try:
         sent = gate.sent(ticket, details, dict(pages.typed()))
-        outcome, judged = waiting.ask_about_time(page, ticket)
+        outcome, judged = asking_outside.ask_about_time(page, ticket)
         if outcome == Certainty.ASKING:
-            waiting.hold_and_wait(page, ticket, sent, _origin(), judged)
-            way = url_for("wait.show", name=page.name, form=ticket.text, zone=_zone() or None)
-            return redirect(way, 303)
+            asking_outside.hold_and_wait(page, ticket, sent, _origin(), judged)
+            carried = {"form": ticket.text, "zone": _zone() or None}
+            return redirect(url_for("still_asking.show", name=page.name, **carried), 303)
     except NeedsCode:
         return _ask_code(page, ticket, details)
     except JustTaken:
@@ -276,27 +276,27 @@ def finish(
     judged: FreeTime | None = None,
 ):
     """Book with the details that were sent, once it is known whether the time is free outside.
-    `typed`: as in `_check`. `judged`: as in `waiting.finish`.
+    `typed`: as in `_check`. `judged`: as in `asking_outside.finish`.
     """
     try:
-        made = waiting.finish(page, ticket, sent, outcome, judged)
+        made = asking_outside.finish(page, ticket, sent, outcome, judged)
     except NeedsCode:
         return _ask_code(page, ticket, sent.details, typed)
     except TooMany:
-        notice = _("This cannot be booked online. Please call the clinic.")
-        return _check(page, ticket, notice, 409, typed=typed)
+        message = _("This cannot be booked online. Please call the clinic.")
+        return _check(page, ticket, message, 409, typed=typed)
     except CannotCheck:
-        notice = _(
+        message = _(
             "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
             " again in a minute, or call the clinic."
         )
-        return _check(page, ticket, notice, 409, typed=typed)
+        return _check(page, ticket, message, 409, typed=typed)
     except JustTaken:
         return _taken_meanwhile(page, ticket, typed)
     except TermsChanged as changed:
         fresh = ticket.again(minutes=changed.minutes, price_cents=changed.price_cents)
-        notice = _("The clinic has changed length or price. Please look at it once more.")
-        return _check(page, fresh, notice, 409, typed=typed)
+        message = _("The clinic has changed length or price. Please look at it once more.")
+        return _check(page, fresh, message, 409, typed=typed)
     return booked(page, made)
 
 
@@ -317,8 +317,8 @@ def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
     picked = replace(_picked(page, ticket), form="")
     if picked.service is None or not picked.terms:
         return choosing.gone(page)
-    notice = _("You have already booked with this form. To book once more, choose another time.")
-    return choosing.times_page(picked, notice=notice)
+    message = _("You have already booked with this form. To book once more, choose another time.")
+    return choosing.times_page(picked, message=message)
 
 
 def _taken_meanwhile(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str] | None = None):
@@ -333,11 +333,11 @@ def _ask_code(
 ):
     """The summary page again, with a field for the code that was sent by e-mail."""
     if not gate.send_code(page, ticket, details):
-        notice = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
-        return _check(page, ticket, notice, 429, typed=typed)
+        message = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
+        return _check(page, ticket, message, 429, typed=typed)
     typed_wrong = _("This code is not right. Look at the newest message.")
-    notice = typed_wrong if request.form.get("code") else ""
-    return _check(page, ticket, notice, 422, code=True, typed=typed)
+    message = typed_wrong if request.form.get("code") else ""
+    return _check(page, ticket, message, 422, code=True, typed=typed)
 
 
 def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> dict:
@@ -379,9 +379,9 @@ def _just_taken(page: OnlinePage, picked: Picked, typed: Mapping[str, str] | Non
     """Answer that somebody was faster, or that the time is no longer offered: show the next times,
     and keep everything that was typed.
     """
-    notice = _("This time was just taken. Nothing was booked. Choose another one.")
+    message = _("This time was just taken. Nothing was booked. Choose another one.")
     kept = pages.typed(typed)
     if picked.service is None or not picked.terms:
         return choosing.gone(page, kept)
-    notice = choosing.with_kept(notice, kept)
-    return choosing.times_page(picked, notice=notice, status=409, kept=kept)
+    message = choosing.with_kept(message, kept)
+    return choosing.times_page(picked, message=message, status=409, kept=kept)

@@ -13,8 +13,8 @@ from free_times.earlier.accepting import OfferGone
 from free_times.earlier.entries import WaitingEntry
 from free_times.earlier.offering import EarlierOffer
 from free_times.online import by_letter, managing, names
+from free_times.online.asking_outside import CannotCheck
 from free_times.online.made_online import made_of
-from free_times.online.waiting import CannotCheck
 from free_times.rules import OnlineSettings
 from models import Booking
 from sync.two_way.standing.freshness import Certainty
@@ -34,7 +34,7 @@ def show(offer: EarlierOffer):
     return _page(offer)
 
 
-def _page(offer: EarlierOffer, notice: str = "", status: int = 200):
+def _page(offer: EarlierOffer, message: str = "", status: int = 200):
     entry, calendar = offer.entry, offer.practitioner
     before = entry.booking
     is_taken = offer.phase == "taken" and before is not None
@@ -56,7 +56,7 @@ def _page(offer: EarlierOffer, notice: str = "", status: int = 200):
         price="",
         way={"uuid": offer.uuid, "token": offering.token(offer)},
         leave={"uuid": entry.uuid, "token": entries.token(entry)},
-        notice=notice,
+        message=message,
         **_when(offer),
     )
 
@@ -115,7 +115,7 @@ def wait(offer: EarlierOffer):
     if outcome is None:
         return _page(offer)
     if outcome == Certainty.ASKING:
-        return pages.show_without_page("wait.html", again=request.path)
+        return pages.show_without_page("still_asking.html", again=request.path)
     return _carry_out(offer, outcome)
 
 
@@ -128,11 +128,11 @@ def _carry_out(offer: EarlierOffer, outcome: Certainty):
         )
     except CannotCheck:
         accepting.stop_asking(offer)
-        notice = _(
+        message = _(
             "We cannot make sure at the moment that this time is free. Nothing was changed. Try"
             " again in a minute, or call the clinic."
         )
-        return _page(offer, notice, 409)
+        return _page(offer, message, 409)
     return _to("show", offer)
 
 

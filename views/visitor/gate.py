@@ -10,10 +10,10 @@ from base import text
 from base.tables import outbox
 from free_times.online import proofs
 from free_times.online.admission import NeedsCode
+from free_times.online.asking_outside import SentForm
 from free_times.online.making import Details
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
-from free_times.online.waiting import SentForm
 from models import Clinic
 from people.credentials import Throttle
 from people.mailed_codes import MailedCode

@@ -57,7 +57,7 @@ def _page(
     form: WantedForm,
     details: DetailsForm,
     seed: str,
-    notice: str = "",
+    message: str = "",
     status: int = 200,
     code: bool = False,
 ):
@@ -70,7 +70,7 @@ def _page(
         details=details,
         picked=picked,
         seed=seed,
-        notice=notice,
+        message=message,
         code=code,
         kept=[],
         challenge=proofs.challenge(_form_use(page, seed)),
@@ -135,8 +135,8 @@ def _add(picked: Picked, form: WantedForm, details: DetailsForm, seed: str, key:
             page.clinic, picked.service, form.wanted(), typed, None, key=key
         )
     except CannotWait:
-        notice = _("This cannot be done online. Please call the clinic.")
-        return _page(picked, form, details, seed, notice, 409)
+        message = _("This cannot be done online. Please call the clinic.")
+        return _page(picked, form, details, seed, message, 409)
     return _done(entry)
 
 

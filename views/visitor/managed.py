@@ -16,11 +16,11 @@ from base.catalogue import _
 from free_times.finding import FreeTime
 from free_times.online import answering, managing
 from free_times.online.answering import NotOffered
+from free_times.online.asking_outside import CannotCheck
 from free_times.online.made_online import OnlineBooking
 from free_times.online.making import JustTaken
 from free_times.online.managing import TooLate
 from free_times.online.page import OnlinePage
-from free_times.online.waiting import CannotCheck
 from sync.events import visit
 from sync.events.event import Event, Face
 from sync.feeds import ical
@@ -40,9 +40,9 @@ def show(page: OnlinePage, made: OnlineBooking):
     return booking_page(page, made)
 
 
-def booking_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: int = 200):
+def booking_page(page: OnlinePage, made: OnlineBooking, message: str = "", status: int = 200):
     """The page of a visitor's booking."""
-    return pages.show("booking.html", page, status, notice=notice, **facts(page, made))
+    return pages.show("booking.html", page, status, message=message, **facts(page, made))
 
 
 def facts(page: OnlinePage, made: OnlineBooking) -> dict:
@@ -151,10 +151,10 @@ def _shown() -> datetime | None:
 
 
 def _changed(page: OnlinePage, made: OnlineBooking):
-    notice = _(
+    message = _(
         "Someone else changed the time of your booking. Look at it first. Nothing was changed."
     )
-    return booking_page(page, made, notice, 409)
+    return booking_page(page, made, message, 409)
 
 
 @blueprint.post(f"{_WAY}/accept")
@@ -181,7 +181,7 @@ def wait_offered(page: OnlinePage, made: OnlineBooking):
     if outcome is None:
         return booking_page(page, made)
     if outcome == Certainty.ASKING:
-        return pages.show("wait.html", page, again=request.path)
+        return pages.show("still_asking.html", page, again=request.path)
     return _take_offered(page, made, made.booking.starts_at, outcome)
 
 
@@ -192,15 +192,15 @@ def _take_offered(page: OnlinePage, made: OnlineBooking, at: datetime | None, ou
         return _not_offered(page, made)
     except SlotTaken:
         answering.stop_asking(made)
-        notice = _("This time was just taken. Choose another time, or wait for the clinic.")
-        return booking_page(page, made, notice, 409)
+        message = _("This time was just taken. Choose another time, or wait for the clinic.")
+        return booking_page(page, made, message, 409)
     except CannotCheck:
         answering.stop_asking(made)
-        notice = _(
+        message = _(
             "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
             " again in a minute, or call the clinic."
         )
-        return booking_page(page, made, notice, 409)
+        return booking_page(page, made, message, 409)
     return _done(page, made)
 
 
@@ -221,7 +221,7 @@ def ask_move(page: OnlinePage, made: OnlineBooking):
     return _move_page(page, made)
 
 
-def _move_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: int = 200):
+def _move_page(page: OnlinePage, made: OnlineBooking, message: str = "", status: int = 200):
     if not managing.may_move(page, made):
         sentence = _("The booking cannot be moved online any more. Nothing was changed.")
         return booking_page(page, made, sentence, 409)
@@ -243,7 +243,7 @@ def _move_page(page: OnlinePage, made: OnlineBooking, notice: str = "", status: 
         status,
         days=days,
         later=later and url_for(".ask_move", **found["way"], **{"from": str(later)}),
-        notice=notice,
+        message=message,
         asks=managing.needs_approval(page, made),
         **found,
     )
@@ -287,7 +287,7 @@ def wait(page: OnlinePage, made: OnlineBooking, is_old: bool):
         return booking_page(page, made, _("Your booking was not moved.") if is_there else "")
     at, outcome = waits
     if outcome == Certainty.ASKING:
-        return pages.show("wait.html", page, again=request.path)
+        return pages.show("still_asking.html", page, again=request.path)
     return _carry_out(page, made, at, outcome)
 
 
@@ -297,11 +297,11 @@ def _carry_out(page: OnlinePage, made: OnlineBooking, at: datetime, outcome: Cer
     """
     if outcome == Certainty.UNANSWERED and page.settings.when_stale != "open":
         managing.give_up(made)
-        notice = _(
+        message = _(
             "We cannot make sure at the moment that this time is free. Your booking is unchanged."
             " Try again in a minute, or call the clinic."
         )
-        return _move_page(page, made, notice, 409)
+        return _move_page(page, made, message, 409)
     try:
         return _done(page, managing.move(page, made, at, _shown()))
     except ChangedMeanwhile:
@@ -313,8 +313,8 @@ def _carry_out(page: OnlinePage, made: OnlineBooking, at: datetime, outcome: Cer
 
 
 def _taken(page: OnlinePage, made: OnlineBooking):
-    notice = _("This time was just taken. Your booking is unchanged. Choose another time.")
-    return _move_page(page, made, notice, 409)
+    message = _("This time was just taken. Your booking is unchanged. Choose another time.")
+    return _move_page(page, made, message, 409)
 
 
 def _done(page: OnlinePage, made: OnlineBooking):

@@ -25,7 +25,7 @@ from sync.two_way.plans import local
 
 from . import differences
 from .state import Standing, columns
-from .states import QUESTIONS
+from .state_list import QUESTIONS
 
 
 @dataclass

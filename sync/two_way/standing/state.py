@@ -22,7 +22,7 @@ from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.plans import local
 
 from .differences import Differing
-from .states import QUESTIONS, SEVERITY, State
+from .state_list import QUESTIONS, SEVERITY, State
 
 _HEALTH = {
     "reconnect": State.RECONNECT,

@@ -25,9 +25,9 @@ from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.standing import decisions, differences, many, states
+from sync.two_way.standing import decisions, differences, many, state_list
 from sync.two_way.standing.state import Standing
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 
 TOP = Path(__file__).parents[3]
 
@@ -283,7 +283,7 @@ def text(answer) -> str:
 
 
 def test_no_state_is_left_out():
-    assert {told[1] for told in STATES.values()} == set(State) == set(states.SEVERITY)
+    assert {told[1] for told in STATES.values()} == set(State) == set(state_list.SEVERITY)
 
 
 def test_every_surface_says_the_same(case, signed_in, linden, clock):
@@ -316,7 +316,7 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
     assert [said for said in BANNER.values() if said in week] == (
         [BANNER[expected]] if expected in BANNER else []
     )
-    needs = expected in (*states.UNTOLD, State.ASKS, State.ASKS_SOURCE)
+    needs = expected in (*state_list.UNTOLD, State.ASKS, State.ASKS_SOURCE)
     menu = pat.get("/services/", follow_redirects=True).get_data(as_text=True)
     assert ('aria-label="1 for you"' in menu) is needs
     fixes = olive.get("/services/").get_data(as_text=True)
@@ -326,7 +326,7 @@ def test_every_surface_says_the_same(case, signed_in, linden, clock):
 def test_where_nothing_is_sent_the_page_says_what_stays_outside(case, signed_in, linden):
     _, expected, *_ = case
     said = "One event stays in" in text(signed_in(linden.pat).get("/sync/"))
-    assert said is (expected in states.STOPPED and expected != State.CALENDAR_GONE)
+    assert said is (expected in state_list.STOPPED and expected != State.CALENDAR_GONE)
 
 
 FACTS = (

@@ -9,7 +9,7 @@ from base.tables import outbox
 from people import calendars
 from sync.tables import account_names, controls, ending, mappings
 from sync.tables.accounts import Account
-from sync.two_way.standing import many, state, states
+from sync.two_way.standing import many, state, state_list
 from views.kit import access, htmx, sync_access, sync_words
 from views.kit.access import manager_required
 from views.sync import notices, overlaps
@@ -161,5 +161,5 @@ def to_fix() -> int:
     """The number of the clinic's accounts that are in trouble by the rules of the board, for the
     menu.
     """
-    severe = [kind for kind, severity in states.SEVERITY.items() if severity == "trouble"]
+    severe = [kind for kind, severity in state_list.SEVERITY.items() if severity == "trouble"]
     return len(state.any_of(notices.accounts_of_the_clinic(), severe))

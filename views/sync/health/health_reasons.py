@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from base.catalogue import _, ngettext, paragraph
 from sync.providers import registry
 from sync.two_way.standing.state import Standing
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 from views.sync.words import connect_words, outside_words, reading_words, status_words
 
 

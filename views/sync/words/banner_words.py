@@ -6,7 +6,7 @@ from flask import url_for
 
 from base.catalogue import _
 from sync.tables.accounts import Account
-from sync.two_way.standing.states import SEVERITY, State
+from sync.two_way.standing.state_list import SEVERITY, State
 
 
 @dataclass(frozen=True)

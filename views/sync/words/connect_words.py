@@ -5,7 +5,7 @@ One sentence for each kind of refusal, used after signing in and after the first
 
 from base.catalogue import _, lazy
 from sync.providers import registry
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 
 _ORGANISATION = lazy("the person who looks after your organisation’s {name} accounts")
 _DECLINED = {

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from base.catalogue import _, ngettext, paragraph
 from sync.providers import registry
 from sync.two_way.plans import showing
-from sync.two_way.standing import states
+from sync.two_way.standing import state_list
 from sync.two_way.standing.state import Standing
 from views.kit import display
 
@@ -16,7 +16,7 @@ def left(standing: Standing) -> str:
     """A sentence with the number of our events there while nothing is sent, and whether they show
     more than is allowed now; "" if there are none.
     """
-    count = standing.left_outside if standing.state in states.STAYS else 0
+    count = standing.left_outside if standing.state in state_list.STAYS else 0
     if not count:
         return ""
     stays = ngettext(

@@ -8,9 +8,9 @@ from base.catalogue import _, lazy, ngettext, paragraph
 from sync.connect import gateway
 from sync.providers import registry
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account
-from sync.two_way.standing import states
+from sync.two_way.standing import state_list
 from sync.two_way.standing.state import Standing
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 from views.kit import display
 from views.sync.words import (
     connect_words,
@@ -325,7 +325,7 @@ def how_changes_arrive(standing: Standing) -> str:
 
 def live(standing: Standing, zone: ZoneInfo) -> str:
     """A line about the channels, for the list of facts."""
-    if standing.state in states.STOPPED:
+    if standing.state in state_list.STOPPED:
         return _(
             "none while {words}",
             words="paused" if standing.state == State.PAUSED else "disconnected",

@@ -17,7 +17,7 @@ from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.two_way.plans import local
 from sync.two_way.standing import decisions, state
-from sync.two_way.standing.states import State
+from sync.two_way.standing.state_list import State
 from views.kit import display
 
 MOST_SKIPPED = 50  # bookings that are not up to date, in an account's panel, at most

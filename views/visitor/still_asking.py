@@ -6,7 +6,7 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from base import vault
-from free_times.online import holds, waiting
+from free_times.online import asking_outside, holds
 from free_times.online.making import JustTaken
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
@@ -25,22 +25,22 @@ def show(page: OnlinePage):
     ticket = details.ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    hold = waiting.waits(ticket)
+    hold = asking_outside.waits(ticket)
     if hold is None or not hold.sealed:
         return _over(page, ticket)
     try:
-        sent = waiting.sent_with(hold)
+        sent = asking_outside.sent_with(hold)
     except vault.CannotOpen:
         holds.stop_asking(hold)
         return _over(page, ticket)
     try:
-        outcome = waiting.outcome_of(page, ticket, hold)
+        outcome = asking_outside.outcome_of(page, ticket, hold)
     except JustTaken:
         outcome = Certainty.FRESH  # which shows the sentence
     if outcome == Certainty.ASKING:
         kept_words = {word: request.args[word] for word in ("form", "zone") if word in request.args}
-        again = url_for("wait.show", name=page.name, **kept_words)
-        return pages.show("wait.html", page, again=again)
+        again = url_for("still_asking.show", name=page.name, **kept_words)
+        return pages.show("still_asking.html", page, again=again)
     answer = details.finish(page, ticket, sent, outcome, MultiDict(sent.typed))
     holds.stop_asking(hold)
     return answer
@@ -50,4 +50,4 @@ def _over(page: OnlinePage, ticket: Ticket):
     """The answer if nothing waits any more: the request came twice, or the time could not be
     booked.
     """
-    return details.not_booked(page, ticket, MultiDict(waiting.typed_with(ticket)))
+    return details.not_booked(page, ticket, MultiDict(asking_outside.typed_with(ticket)))
