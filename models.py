@@ -355,8 +355,8 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @transition
     def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
-        """Change name, address or role. Raises AlreadyUsed for an address in use, LastOwner. One-
-        time links sent to an earlier address end.
+        """Change name, address or role. One-time tokens that were sent to an earlier address end.
+        Raises AlreadyUsed for an address in use, LastOwner.
         """
         if role != self.role:
             self._leave_an_owner()

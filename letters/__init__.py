@@ -1,5 +1,5 @@
 """Letters to people: `outbox` keeps them as rows, `kinds` renders one, `sending` gives it to the
-mail server. No request does.
+mail server. No request sends a letter itself.
 """
 
 from base import jobs, scheduling
@@ -12,8 +12,8 @@ from . import mail_text, sending, texting
 
 
 def one_time_address(secret: str) -> str:
-    """The address of a one-time link. Built on the configured base: a forged Host header must not
-    lead a secret astray.
+    """The address that uses up a one-time token. Built on the configured base: a forged Host header
+    must not lead a secret astray.
     """
     return mail_text.address("auth.accept", secret=secret)
 

@@ -64,7 +64,9 @@ def _one_time_token(letter: Letter) -> Text | None:
 
 
 def _address(letter: Letter) -> Text | None:
-    """A link that proves a person's new sign-in address. None if somebody else has the address."""
+    """The address proof for a person's new sign-in address. None if the address is another
+    person's.
+    """
     proof, secret = _proof(letter)
     if (
         proof is None
@@ -82,8 +84,8 @@ def _address(letter: Letter) -> Text | None:
 
 
 def _sign_up(letter: Letter) -> Text | None:
-    """A link for setting up a clinic; if the reader has an account already, the address of the
-    sign-in page instead.
+    """The address proof that sets up a clinic; if the reader has an account already, the address of
+    the sign-in page instead.
 
     The page that asked shows the same in both cases.
     """

@@ -101,7 +101,7 @@ def _by_mail(clinic: Clinic) -> "ModelSelect[Letter]":
 
 
 def last_token(person: User) -> Letter | None:
-    """The last letter with a one-time link for the person that was not dropped."""
+    """The last letter with a one-time token for the person, unless it was dropped."""
     found: Letter | None = (
         _by_mail(person.clinic)
         .where(

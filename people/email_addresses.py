@@ -1,6 +1,7 @@
 """E-mail addresses that are not proved yet.
 
-A person proves an address by pressing a link that was sent to it.
+Kalends sends an address proof in a letter to the address. A person who opens it shows that they
+read that mail.
 """
 
 import secrets
@@ -21,12 +22,12 @@ MOST, WITHIN = 3, timedelta(hours=1)  # letters to one address
 
 
 class AddressProof(Base):
-    """A link on its way to an address.
+    """A proof of an address: a secret that is sent to it, and works once.
 
-    To sign up (`user` None), or to change the one with which `user` signs in. It works once.
+    It serves to sign up (`user` None), or to change the address with which `user` signs in.
 
-    The address is encrypted; `key` is a keyed hash of it. The link's secret follows from `salt` and
-    the server's key, only its hash is kept.
+    `sealed`: the address, encrypted; `key`: its keyed hash. The secret follows from `salt` and the
+    server's key, and only its hash is kept.
     """
 
     clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
@@ -41,8 +42,8 @@ class AddressProof(Base):
     @classmethod
     @database.atomic()
     def ask(cls, email: str, user: User | None = None) -> None:
-        """Send a link to the address, unless a few went there within the last hour. The work is the
-        same whether or not somebody has the address.
+        """Send an address proof, unless a few went to the address within the last hour. The work is
+        the same whether or not somebody has the address.
         """
         key = vault.derived("address", email)[0]
         if cls.select().where(cls.key == key, cls.created_at > now() - WITHIN).count() >= MOST:
@@ -76,7 +77,7 @@ class AddressProof(Base):
 
     @property
     def secret(self) -> str | None:
-        """The secret of the link; None if the key from which it follows is no longer known."""
+        """The secret in the letter; None if the key from which it follows is no longer known."""
         return next(
             (one for one in self._candidates() if vault.hash_of(one) == self.secret_hash), None
         )
@@ -86,7 +87,7 @@ class AddressProof(Base):
 
     @classmethod
     def find(cls, secret: str) -> "AddressProof | None":
-        """The unused link with this secret, if it has not expired."""
+        """The unused proof with this secret, if it has not expired."""
         row = cls.get_or_none(cls.secret_hash == vault.hash_of(secret), cls.expires_at > now())
         return (
             row
@@ -96,7 +97,7 @@ class AddressProof(Base):
 
     @classmethod
     def waiting(cls, user: User) -> "AddressProof | None":
-        """The new sign-in address of the person, until its link is pressed."""
+        """The proof of the person's new sign-in address, while it is not used."""
         row = (
             cls.select()
             .where(cls.user == user, cls.expires_at > now())
@@ -107,9 +108,9 @@ class AddressProof(Base):
 
     @database.atomic()
     def confirm(self) -> User | None:
-        """Let the link's person sign in with this address from now on.
+        """Use the proof up: its person signs in with this address from now on.
 
-        None if the link was used meanwhile. Raises AlreadyUsed.
+        None if the proof was used meanwhile. Raises AlreadyUsed.
         """
         if self.user is not None:
             self.user.clinic.lock()
@@ -120,7 +121,7 @@ class AddressProof(Base):
         return person
 
     def take(self) -> bool:
-        """Use the link up, inside the transaction of its purpose.
+        """Use the proof up, inside the transaction of its purpose.
 
         False if somebody did meanwhile.
         """
@@ -132,7 +133,7 @@ class AddressProof(Base):
 
     @classmethod
     def clean_up(cls, at: datetime) -> None:
-        """Delete links that ended long ago."""
+        """Delete proofs that ended long ago."""
         cls.delete().where(cls.expires_at < at - WITHIN).execute()
 
 
@@ -145,8 +146,8 @@ def person_at(email: str) -> User | None:
 def change_person(person: User, actor: User, *, name: str, email: str, role: str) -> bool:
     """Change a person as `User.change` does.
 
-    A new address of somebody who signs in already must be proved first, where mail is set up: then
-    a link is on its way to it, and the answer is True. Raises AlreadyUsed, LastOwner.
+    Where mail is set up, somebody who signs in already must prove a new address first: then an
+    address proof is sent, and the answer is True. Raises AlreadyUsed, LastOwner.
     """
     if (
         User.select()

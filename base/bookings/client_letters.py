@@ -52,10 +52,10 @@ class LetterSettings(ClinicSettings):
 
 
 class ChangedOnline(Base):
-    """A booking that its client changed by a link, also one that the team made.
+    """A booking that its client changed by a booking link, also if the team had made it.
 
-    The client gets letters about it from then on, as after an online booking: their calendar has an
-    entry by now.
+    The client gets letters about the booking from then on, as after an online booking: their
+    calendar has an entry by now.
     """
 
     changed_online = BooleanField(null=True)

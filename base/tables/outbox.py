@@ -4,7 +4,7 @@ They are written in the transaction of the change that causes them, so that each
 once.
 
 No text of a letter is stored here: `letters` renders it when it is sent, from the rows as they are
-then. It also derives the one-time links.
+then. The secrets of one-time tokens and of signed addresses are derived at that moment, too.
 """
 
 import secrets

@@ -298,12 +298,12 @@ def made_before(clinic: Clinic, key: uuid.UUID) -> WaitingEntry | None:
 
 
 def token(entry: WaitingEntry) -> str:
-    """The secret part of the link with which a client leaves the list: 43 characters."""
+    """The secret part of the entry link, with which a client leaves the list: 43 characters."""
     return vault.derived(_PURPOSE, f"{entry.uuid}")[0]
 
 
 def find_entry(key: str, given: str) -> WaitingEntry | None:
-    """The entry behind a link; None for every kind of refusal, after the same query."""
+    """The entry with this entry link; None for every kind of refusal, after the same query."""
     try:
         wanted = uuid.UUID(key)
     except ValueError:

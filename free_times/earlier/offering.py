@@ -93,7 +93,7 @@ class EarlierOffer(Base):
 
 
 def token(offer: EarlierOffer) -> str:
-    """The secret part of the link in the letter: 43 characters."""
+    """The secret part of the offer link in the letter: 43 characters."""
     return _candidates(offer.uuid)[0]
 
 
@@ -128,7 +128,7 @@ def latest(waiting: Collection[WaitingEntry], most: int) -> dict[int, list[Earli
 
 
 def find_offer(key: str, given: str) -> EarlierOffer | None:
-    """The offer behind a link; None for every kind of refusal, after the same query."""
+    """The offer with this offer link; None for every kind of refusal, after the same query."""
     try:
         wanted = uuid.UUID(key)
     except ValueError:

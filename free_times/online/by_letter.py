@@ -1,8 +1,8 @@
-"""The link in a letter about an appointment that the team booked: it shows the appointment, cancels
-it within the clinic's rule, and ends reminders. Anybody who has the link may use it.
+"""The booking link in a letter about an appointment that the team booked. It shows the appointment,
+cancels it within the clinic's rule, and ends reminders. Anybody who has the link may use it.
 
-It is derived from the server's key, the booking and its client; it ends 30 days after the
-appointment.
+The link is derived from the server's key, the booking and its client. It works until 30 days after
+the appointment.
 """
 
 from datetime import datetime
@@ -23,12 +23,12 @@ _PURPOSE = "an appointment in a letter"
 
 
 def token(booking: Booking) -> str:
-    """The secret part of the link: 43 characters."""
+    """The secret part of the booking link: 43 characters."""
     return vault.derived(_PURPOSE, present_client.named(str(booking.uuid), booking))[0]
 
 
 def find_by_letter(uuid: str, given: str) -> Booking | None:
-    """The booking behind a link; None for every kind of refusal, after the same query."""
+    """The booking with this booking link; None for every kind of refusal, after the same query."""
     wanted = uuid_of(uuid)
     row: Booking | None = Booking.in_full().where(Booking.uuid == wanted).get_or_none()
     is_known = is_good(_PURPOSE, present_client.names(str(wanted), row), given)

@@ -24,8 +24,8 @@ class OnlineBooking(Base):
     asked. `looked`: "", or, if a calendar outside could not be asked, what the clinic then allows
     ("open", "pending"). `newcomer`: the client (id) that this booking added, or an earlier one
     whose record was still unchecked; the booking may have another client since. `is_to_check`:
-    nobody has checked yet whether that record is a double. `salt`: that of the link to manage it;
-    `salt_before`: the one before the visitor moved the booking, at `moved_at`.
+    nobody has checked yet whether that record is a double. `salt`: from which the booking link is
+    derived; `salt_before`: the salt before the visitor moved the booking, at `moved_at`.
     """
 
     clinic = ForeignKeyField(Clinic, backref="online_bookings")

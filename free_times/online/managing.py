@@ -1,7 +1,9 @@
-"""The link by which a visitor sees, moves and cancels a booking. Anybody who has it may use it.
+"""The booking link, by which a visitor sees, moves and cancels an online booking. Anybody who has
+the link may use it.
 
-It is derived from the server's key, the booking, its client and a salt, as a private link is; a
-move gives the booking another salt, and so another link. It ends 30 days after the appointment.
+The link is derived from the server's key, the booking, its client and a salt. A move gives the
+booking another salt, and so another booking link. A booking link works until 30 days after the
+appointment.
 """
 
 import hashlib
@@ -41,7 +43,7 @@ class TooLate(Exception):
 
 
 def token(made: OnlineBooking) -> str:
-    """The secret part of the link: 43 characters."""
+    """The secret part of the booking link: 43 characters."""
     key = _key(made.booking.uuid, made.salt)
     return vault.derived(_PURPOSE, present_client.named(key, made.booking))[0]
 
@@ -59,9 +61,9 @@ def uuid_of(text: str) -> UUID:
 
 
 def find_by_token(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, bool]:
-    """The booking behind a link of this clinic, and whether the link is the one from before the
-    booking was moved. (None, False) for every kind of refusal: the same query and the same
-    comparison whatever the answer.
+    """The booking with this booking link, and whether the link is the one from before the last
+    move. (None, False) for every kind of refusal: the same query and the same comparison whatever
+    the answer.
     """
     wanted = uuid_of(uuid)
     row = (
@@ -84,7 +86,7 @@ def _matches(key: str, booking: Booking | None, given: str) -> bool:
 
 
 def is_good(purpose: str, names: Iterable[str], given: str) -> bool:
-    """Whether the secret part of a link is derived from one of these names."""
+    """Whether the secret part of a signed address is derived from one of these names."""
     good = [one for name in names for one in vault.derived(purpose, name)]
     known = [hmac.compare_digest(one.encode(), given.encode()) for one in good]
     return any(known)
@@ -255,8 +257,9 @@ def give_up(made: OnlineBooking) -> None:
 def move(
     page: OnlinePage, made: OnlineBooking, starts_at: datetime, shown: datetime | None = None
 ) -> OnlineBooking:
-    """Move it and change its link. Two presses move it once. If the clinic confirms each booking,
-    it is a request again. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel` does.
+    """Move the booking and change its booking link. Two presses move it once. If the clinic
+    confirms each booking, the booking is a request again. Raises TooLate, JustTaken, and
+    ChangedMeanwhile as `cancel` does.
     """
     with database.atomic():
         page.clinic.lock()

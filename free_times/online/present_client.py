@@ -1,21 +1,25 @@
-"""The client for whom the links of an appointment work: its present client, not an earlier one."""
+"""Only the present client of an appointment can use its booking links; those of an earlier client
+end.
+"""
 
 from datetime import UTC, datetime
 
 from models import Booking, Patient
 
-# Links in letters of earlier versions name no client.
+# booking links in letters of earlier versions name no client
 UNNAMED = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def named(key: str, booking: Booking) -> str:
-    """The text from which a link for the client is derived. `key`: the other part of it."""
+    """The text from which a booking link for the present client is derived. `key`: the other part
+    of the text.
+    """
     return f"{key}|{booking.patient_id or 0}"
 
 
 def names(key: str, booking: Booking | None) -> list[str]:
-    """All texts from which a valid link may be derived: for the client's record in use, and for
-    those merged into it. The same query for every answer.
+    """All texts from which a valid booking link may be derived: for the client's record in use, and
+    for the records merged into it. The same query for every answer.
     """
     client = booking.patient.record_in_use if booking and booking.patient else None
     number = client.id if client else 0

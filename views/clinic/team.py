@@ -265,8 +265,8 @@ def issue_token(user_id: int):
 
 
 def _hand_over_token(person: User, purpose: str, is_new: bool = True) -> None:
-    """Make a one-time link, keep its number for the next page only, and mail the link if mail is
-    set up. `is_new` False: use the newest link again.
+    """Make a one-time token, keep its number for the next page only, and mail it if mail is set up.
+    `is_new` False: use the newest token again.
     """
     sent = None if is_new else OneTimeToken.newest(person, purpose)
     if sent:

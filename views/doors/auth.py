@@ -177,7 +177,7 @@ def send_reset():
 
 @blueprint.route("/invitations/<secret>", methods=["GET", "POST"])
 def accept(secret: str):
-    """Set a password through a one-time link, and sign in."""
+    """Set a password by a one-time token, and sign in."""
     token = OneTimeToken.find(secret[:100])
     if token is None:
         brakes.slow_down("link", brakes.network(), brakes.TOKENS)
@@ -231,7 +231,7 @@ def welcome(token: str = ""):
 
 
 def _ask_for_address():
-    """Send a link to an unknown person's address before their clinic is made. The answer is the
+    """Send an address proof to an unknown person before their clinic is made. The answer is the
     same for every address; only the letter differs.
     """
     form = SignUp()
@@ -243,7 +243,7 @@ def _ask_for_address():
 
 @blueprint.route("/sign-up/<secret>", methods=["GET", "POST"])
 def sign_up(secret: str):
-    """Make a further clinic, through the link that proves the owner's address."""
+    """Make a further clinic, by an address proof of its owner."""
     proof = AddressProof.find(secret[:100])
     is_open = current_app.config["SETTINGS"].signup_open
     if proof is None or proof.user or not is_open:
@@ -286,8 +286,8 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
 @blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
 @login_required
 def confirm_address(secret: str):
-    """Change the address for signing in, through the link that was sent to it. The person must be
-    signed in: if the address was mistyped, the reader of that mailbox must not get in.
+    """Change the address for signing in, by the address proof that was sent to it. The person must
+    be signed in: if the address was mistyped, the owner of that mailbox must not get in.
     """
     proof = AddressProof.find(secret[:100])
     if proof is None or proof.user_id != current_user.id:

@@ -39,8 +39,8 @@ _NAMES = {  # the final kind of a letter to a client, known when it was sent
 
 
 def of_person(person: User) -> tuple[str, str] | None:
-    """(tone, sentence) about the last letter that brought the person a one-time link. None if there
-    is none.
+    """(tone, sentence) about the last letter that brought the person a one-time token. None if
+    there is none.
     """
     row = queues.last_token(person)
     if row is None:

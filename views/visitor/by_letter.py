@@ -1,7 +1,7 @@
-"""The page behind the link in a letter: an appointment that the team booked, and the end of
+"""The pages of the booking link in a letter: an appointment that the team booked, and the end of
 reminders.
 
-GET changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail open every address in a letter.
 """
 
 from flask import Blueprint, redirect, request, url_for

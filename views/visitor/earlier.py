@@ -1,7 +1,7 @@
-"""The page behind the link in an offer: the earlier time, to accept or decline, and leaving the
-waiting list.
+"""The pages of the offer link and the entry link in a letter: the earlier time, to accept or
+decline, and leaving the waiting list.
 
-GET changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail open every address in a letter.
 """
 
 from flask import Blueprint, redirect, request, url_for

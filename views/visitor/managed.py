@@ -1,6 +1,6 @@
 """A visitor's own booking: to see it, add it to a calendar, move it or cancel it.
 
-GET changes nothing, since programs that check mail follow every link.
+GET changes nothing, since programs that check mail open every address in a letter.
 """
 
 from collections.abc import Iterator
