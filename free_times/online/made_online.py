@@ -73,6 +73,21 @@ class OnlineBooking(Base):
             return ""
         return {"pending": "offered", "cancelled": self.outcome}.get(booking.status, "")
 
+    @property
+    def status_for_client(self) -> str:
+        """How the booking stands for its client: "declined", "lapsed", "cancelled"; "over";
+        "another_time" (the clinic offers one); "request"; "unconfirmed" (no time is kept);
+        "booked".
+        """
+        booking = self.booking
+        if booking.status == "cancelled":
+            return self.answer if self.answer in ("declined", "lapsed") else "cancelled"
+        if booking.is_over:
+            return "over"
+        if self.answer == "offered":
+            return "another_time"
+        return {"pending": "request", "offered": "unconfirmed"}.get(booking.status, "booked")
+
 
 def count_since(clinic: Clinic, since: datetime) -> int:
     """How many bookings of the clinic were made online after this instant."""
