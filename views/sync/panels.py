@@ -217,15 +217,21 @@ def panel(
 
 
 def _readable(account: Account, sources: list[RemoteCalendar]) -> dict:
-    """The calendars there: by id, whether the clinic lets each be read; the ids of those whose
-    reading can begin now; and those that are read, or may be.
+    """The calendars there: `may_read` says by id whether the clinic lets each be read; `may_start`
+    are the ids of those whose reading can begin now; `reached` are read, or may be; `in_sight` are
+    these and the one that cannot be read; `folded`: those that cannot be read, if they are several.
     """
     may_read = {row.id: calendar_list.may_read(row, account.clinic) for row in sources}
     is_possible = account.reads and not state.barred(account)
+    reached = [row for row in sources if row.is_source or may_read[row.id]]
+    locked = [row for row in sources if row not in reached]
+    is_folded = len(locked) > 1
     return {
         "may_read": may_read,
         "may_start": {number for number, may in may_read.items() if may and is_possible},
-        "reached": [row for row in sources if row.is_source or may_read[row.id]],
+        "reached": reached,
+        "in_sight": reached if is_folded else reached + locked,
+        "folded": locked if is_folded else [],
     }
 
 
