@@ -443,6 +443,13 @@ class User(Shown, KeepsTitles, UserMixin):
         self.save(only=[*settings, "rev", "before"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
+    @property
+    def missing_consent(self) -> str:
+        """The choice that must come before bookings appear outside: "opt_in", then "identifier";
+        "": both are made.
+        """
+        return ("" if self.identifier else "identifier") if self.sync_allowed else "opt_in"
+
     def why_no_feeds(self) -> str | None:
         """Why this person's feeds are not answered: "plan", "opt_in", or None if they are."""
         if not self.clinic.allows("feed"):

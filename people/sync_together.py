@@ -32,7 +32,7 @@ class PersonLine:
     @property
     def may_get_feed(self) -> bool:
         """Whether the person has agreed, chosen how clients appear, and has no feed yet."""
-        return bool(self.person.sync_allowed and self.person.identifier and not self.feed_count)
+        return not (self.person.missing_consent or self.feed_count)
 
     @property
     def can_be_ticked(self) -> bool:

@@ -20,19 +20,32 @@ ONE_WAY = "one_way"
 @dataclass(frozen=True)
 class Mode:
     """The selected mode: `key` is "one_way" or the kind of a provider. `account`: the person's
-    account of this kind, the newest. `step`: what comes next; "": nothing.
+    account of this kind, the newest. `way_on`: what the page shows next; "": nothing. `missing`:
+    companies whose calendars can only come by an import.
     """
 
     key: str
     provider: ProviderRow | None
     account: Account | None
-    step: str
+    way_on: str
     takes_another: bool
+    missing: Sequence[str] = ()
 
     @property
     def template(self) -> str:
-        """The template of the step: one for each."""
-        return f"sync/modes/{self.step}.html"
+        """The template of what comes next: one for each."""
+        return f"sync/modes/{self.way_on}.html"
+
+    @property
+    def first(self) -> str:
+        """A sentence: what the person must choose before; "": nothing."""
+        return connect_words.before_connecting(current_user.missing_consent)
+
+    @property
+    def consent(self) -> connect_words.Consent:
+        """The sentences before the provider asks the person to consent."""
+        has_feeds = current_user.why_no_feeds() != "plan"
+        return connect_words.consent(self.provider, self.missing, has_feeds)
 
 
 def context(accounts: Sequence[Account], wanted: str | None) -> dict:
@@ -52,8 +65,7 @@ def context(accounts: Sequence[Account], wanted: str | None) -> dict:
         "by_address": _by_address(beyond),
         "advises_both": not any(account.is_in_use for account in accounts)
         and any(row.is_widespread and kind not in beyond for kind, row in offered),
-        "selected": _selected(accounts, wanted, beyond),
-        "missing": [] if takes_password else _missing(beyond),
+        "selected": _selected(accounts, wanted, beyond, [] if takes_password else _missing(beyond)),
     }
 
 
@@ -105,28 +117,30 @@ def _offered() -> list[tuple[str, ProviderRow]]:
 
 def _by_address(beyond: dict[str, str]) -> list[str]:
     """The kinds that only read at an address, if the person may connect one now."""
-    if not (current_user.sync_allowed and current_user.identifier):
+    if current_user.missing_consent:
         return []
     rows = registry.PROVIDERS.values()
     return [row.kind for row in rows if row.reads_only and row.kind not in beyond]
 
 
-def _selected(accounts: Sequence[Account], wanted: str | None, beyond: dict[str, str]) -> Mode:
+def _selected(
+    accounts: Sequence[Account], wanted: str | None, beyond: dict[str, str], missing: Sequence[str]
+) -> Mode:
     """The wanted mode, or else the one in use: that of the oldest account."""
     first = accounts[0].kind if accounts and accounts[0].is_in_use else ONE_WAY
     key = wanted if wanted == ONE_WAY or wanted in registry.PROVIDERS else first
     provider = registry.PROVIDERS.get(key)
     account = {one.kind: one for one in accounts}.get(key)
     if provider is None:
-        step = "" if key == first else "stop"
+        way_on = "" if key == first else "stop"
     else:
-        step = _step(provider, account, key in beyond)
+        way_on = _way_on(provider, account, key in beyond)
     takes_another = bool(provider and account and provider.takes_several and key not in beyond)
-    return Mode(key, provider, account, step, takes_another)
+    return Mode(key, provider, account, way_on, takes_another, missing)
 
 
-def _step(provider: ProviderRow, account: Account | None, is_out_of_reach: bool) -> str:
-    """The next step with this provider, as in `Mode`."""
+def _way_on(provider: ProviderRow, account: Account | None, is_out_of_reach: bool) -> str:
+    """What comes next with this provider, as in `Mode`."""
     if account and account.is_disconnecting:
         return "disconnecting"
     if is_out_of_reach:

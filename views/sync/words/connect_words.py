@@ -3,8 +3,12 @@
 One sentence for each kind of refusal, used after signing in and after the first list of calendars.
 """
 
-from base.catalogue import _, lazy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from base.catalogue import _, lazy, paragraph
 from sync.providers import registry
+from sync.providers.registry import ProviderRow
 from sync.two_way.standing.state_list import State
 
 _ORGANISATION = lazy("the person who looks after your organisation’s {name} accounts")
@@ -136,6 +140,72 @@ def out_of_reach(why: State | None, name: str) -> str:
             name=name,
         ),
     }.get(why, "")
+
+
+def before_connecting(missing_consent: str) -> str:
+    """What a person must choose first, as a sentence; "": nothing. See `User.missing_consent`."""
+    return {
+        "opt_in": _("First tick the box on top of this page."),
+        "identifier": _("First choose how clients appear, and press Save."),
+    }.get(missing_consent, "")
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What a provider asks, and what Kalends does with the answer. `boxes`: a warning about boxes
+    that must be ticked there; "": there are none.
+    """
+
+    asked: str
+    boxes: str
+
+
+def consent(provider: ProviderRow, missing: Sequence[str], has_feeds: bool) -> Consent:
+    """The sentences before a provider asks for consent. `missing`: companies whose calendars must
+    first be imported into the provider's. `has_feeds`: any other app may read a private link.
+    """
+    name = provider.name
+    asked = (
+        _(
+            "{name} asks you whether Kalends may have full access to your calendars, since it has"
+            " no smaller permission. Kalends makes a calendar of its own there and only reads the"
+            " others.",
+            name=name,
+        )
+        if provider.consent_is_wide
+        else _(
+            "{name} asks you whether Kalends may create its own calendar there and read your"
+            " calendars.",
+            name=name,
+        )
+    )
+    only_there = _("Bookings go only into that new calendar, never into your main one.")
+    boxes = _(
+        "{company} may show boxes that are empty: tick all of them.", company=provider.company
+    )
+    return Consent(
+        paragraph(asked, only_there, _to_import(name, missing, has_feeds)),
+        boxes if provider.consent_has_boxes else "",
+    )
+
+
+def _to_import(name: str, missing: Sequence[str], has_feeds: bool) -> str:
+    """The sentence about calendars that must be imported; "": none must."""
+    if not missing:
+        return ""
+    companies = _("’s and ").join(missing)
+    if has_feeds:
+        return _(
+            "{companies}’s calendars must first be imported into {name}; for any other app a"
+            " private link does.",
+            companies=companies,
+            name=name,
+        )
+    return _(
+        "{companies}’s calendars must first be imported into {name}.",
+        companies=companies,
+        name=name,
+    )
 
 
 def stays_allowed(kind: str) -> str:
