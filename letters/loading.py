@@ -1,5 +1,6 @@
 """The rows that a letter names, each loaded by its right: a row is of the letter's clinic, and a
-reader still works there. A link or code is found by the letter that carries it, while it is valid.
+recipient still works there. A one-time token, a proof of an address and a code are found by number
+and salt instead: only their own letter has both.
 """
 
 from base import scheduling

@@ -9,7 +9,7 @@ from free_times.rules import OnlineSettings
 from models import Booking
 
 from . import loading, to_clients, visits
-from .mail_text import Text, address, one_line
+from .mail_text import Text, address
 
 KIND = offering.KIND
 
@@ -29,16 +29,11 @@ def _text(letter: Letter, offer: EarlierOffer, to: str) -> Text:
     time = _as_booking(offer)
     leave_url = address("earlier.ask_leave", uuid=str(entry.uuid), token=entries.token(entry))
     before = entry.booking
+    shown = [visits.visit_of(clinic, settings, time, None, KIND)]
     facts = {
-        "kind": KIND,
-        "heading": to_clients.HEADINGS[KIND],
-        "words": to_clients.words(settings, KIND),
-        "clinic": one_line(clinic.name),
-        "visits": [visits.visit_of(clinic, settings, time, None, KIND)],
-        "is_over": False,
+        **to_clients.facts_of(clinic, settings, online, KIND, shown),
         "now": visits.moment(before.starts_at, before) if before else "",
         "until": visits.moment(offer.expires_at, time),
-        "phone": one_line(online.phone),
         "manage_url": address("earlier.show", uuid=str(offer.uuid), token=offering.token(offer)),
         "leave_url": leave_url,
     }

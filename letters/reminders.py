@@ -27,7 +27,7 @@ from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Venue
 
 from . import loading, to_clients, visits
-from .mail_text import NotNow, Text, address, one_line, paragraph
+from .mail_text import NotNow, Text, address
 
 KIND = "reminder"
 AHEAD = timedelta(hours=1)  # how early a row is written
@@ -210,15 +210,9 @@ def _text(letter: Letter, settings: LetterSettings, booking: Booking, to: str) -
     way = {"uuid": str(booking.uuid), "token": by_letter.token(booking)}
     leave_url = address("by_letter.ask_leave", **way)
     until = to_clients.until(online, booking)
+    shown = [visits.visit_of(clinic, settings, booking, None, KIND)]
     facts = {
-        "kind": KIND,
-        "heading": to_clients.HEADINGS[KIND],
-        "words": to_clients.words(settings, KIND),
-        "clinic": one_line(clinic.name),
-        "visits": [visits.visit_of(clinic, settings, booking, None, KIND)],
-        "is_over": False,
-        "phone": one_line(online.phone),
-        "rule": paragraph(online.cancellation),
+        **to_clients.facts_of(clinic, settings, online, KIND, shown),
         "until": until,
         "manage_url": to_clients.manage_url(booking, made),
         "cannot_url": to_clients.cancel_url(booking, made) if until else "",

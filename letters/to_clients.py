@@ -110,15 +110,9 @@ def _text(
     is_theirs = holder is not None and holder.record_in_use.id == client.id
     has_bound = len(rows) == 1 and kind not in (*visits.OVER, "offered")
     facts = {
-        "kind": kind,
+        **facts_of(clinic, settings, online, kind, shown),
         "heading": HEADINGS[kind] if len(rows) == 1 else OF_SEVERAL.get(kind, HEADINGS[kind]),
-        "words": words(settings, kind),
-        "clinic": one_line(clinic.name),
-        "visits": shown,
-        "is_over": kind in visits.OVER,
         "by_client": letter.detail.get("by") == "client",
-        "phone": one_line(online.phone),
-        "rule": paragraph(online.cancellation) if kind not in visits.OVER else "",
         "until": until(online, rows[0][0]) if has_bound else "",
         "answer_until": visits.moment(made.lapses_at, rows[0][0])
         if made and kind == "offered"
@@ -127,6 +121,27 @@ def _text(
         "again_url": _again(clinic, online) if kind in visits.OVER else "",
     }
     return written(letter, settings, client.email, "client", facts, [row[0] for row in rows])
+
+
+def facts_of(
+    clinic: Clinic,
+    settings: LetterSettings,
+    online: OnlineSettings,
+    kind: str,
+    shown: Sequence[visits.Visit],
+) -> dict[str, Any]:
+    """The values for the template of every kind of letter to clients. `shown`: its appointments."""
+    is_over = kind in visits.OVER
+    return {
+        "kind": kind,
+        "heading": HEADINGS[kind],
+        "words": words(settings, kind),
+        "clinic": one_line(clinic.name),
+        "visits": shown,
+        "is_over": is_over,
+        "phone": one_line(online.phone),
+        "rule": "" if is_over else paragraph(online.cancellation),
+    }
 
 
 def written(
@@ -167,16 +182,9 @@ def preview(clinic: Clinic, kind: str, own: str) -> str:
         span = {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=50)}
         booking = Booking(clinic=clinic, practitioner=calendar, **span)
         shown = [visits.visit_of(clinic, settings, booking, None, kind)]
-    online = OnlineSettings.of(clinic)
     facts = {
-        "kind": kind,
-        "heading": HEADINGS[kind],
+        **facts_of(clinic, settings, OnlineSettings.of(clinic), kind, shown),
         "words": own or str(WORDINGS[kind]),
-        "clinic": one_line(clinic.name),
-        "visits": shown,
-        "is_over": kind in visits.OVER,
-        "phone": one_line(online.phone),
-        "rule": paragraph(online.cancellation) if kind not in visits.OVER else "",
         "manage_url": "#",
         "cannot_url": "#" if kind == "reminder" else "",
         "leave_url": "#" if kind in ("reminder", "earlier") else "",
