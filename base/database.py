@@ -127,9 +127,10 @@ class _Adapter(Psycopg3Adapter):
 
 
 class _Postgresql(Guarded, PooledPostgresqlDatabase):
-    """PostgreSQL, which is not asked for a moment after a connection to it got no answer.
+    """PostgreSQL, with a pause after a connection got no answer, so that not every request waits
+    for it.
 
-    So not every request waits for it. After that it is tried with shorter limits until it answers.
+    After the pause the database is tried with shorter limits until it answers.
     """
 
     PAUSE_SECONDS = 5
@@ -195,7 +196,9 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 
 def is_doubtful() -> bool:
-    """Whether the database gave no answer last time, and may be slow to refuse a connection."""
+    """Whether the database gave no answer last time, so that a new connection may take long to be
+    refused.
+    """
     return getattr(database.obj, "is_doubtful", False)
 
 
@@ -227,7 +230,7 @@ def trouble(error: BaseException) -> str | None:
 
 
 def _before(error: BaseException) -> Iterator[BaseException]:
-    """The errors during whose handling this error was raised, the latest first."""
+    """The errors that were being handled when this error was raised, the latest first."""
     before = error.__context__
     while before is not None:
         yield before
@@ -313,7 +316,9 @@ class JSONText(TextField):
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """One transaction, or a part of the one that is open: an error inside ends the whole."""
+    """A transaction of its own, or a part of the open one: an error inside ends the whole
+    transaction.
+    """
     if database.in_transaction():
         yield
         return

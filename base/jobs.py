@@ -153,8 +153,9 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
 def _waits(job_id: str) -> bool:
     """Whether this job has not begun, so that it will see the present state of the database.
 
-    A worker that is killed after it took a job and before it noted that leaves it called queued in
-    no queue, where nobody finds it. Once that cannot be a worker about to begin, it is deleted.
+    A worker may be killed after it took a job and before it noted that. Redis then calls the job
+    queued, but no queue has it, and no worker finds it. Once no worker can be about to begin such a
+    job, it is deleted here.
     """
     try:
         job = Job.fetch(job_id, connection=_redis)
@@ -171,8 +172,8 @@ def _waits(job_id: str) -> bool:
 
 
 def each(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:
-    """Call `do` for each of these few: an error with one does not stop the others. For rows there
-    is `each` of `base.tables.faulty`.
+    """Call `do` for each of these few things. An error with one does not stop the others. For rows
+    there is `each` of `base.tables.faulty`.
 
     Raises the last error after all calls. The end of the job's time and a fault of the database
     itself concern all calls, so they are raised at once.
@@ -213,7 +214,7 @@ class NamedJob(Job):
         return _function(self.func_name or "")
 
     def prepare_for_execution(self, worker_name: str, pipeline: Pipeline) -> None:
-        """Note that it has begun. The pipeline carries it out."""
+        """Note that the job has begun, as a command in the pipeline."""
         super().prepare_for_execution(worker_name, pipeline)
         pipeline.persist(self.key)
 

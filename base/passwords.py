@@ -22,13 +22,13 @@ def matches(stored: str | None, password: str) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Whether the cost of hashing has grown since."""
+    """Whether the stored form was made at a lower cost than new ones."""
     return hasher.check_needs_rehash(stored)
 
 
 def nobodys_hash() -> str:
-    """A hash to check against if there is no password, so that the time taken tells a stranger
-    nothing. It has the usual cost and matches no password.
+    """A hash that matches no password. Checking it takes as long as any other, so a stranger cannot
+    tell by the time whether a person has a password.
     """
     cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     ends = (secrets.token_bytes(size) for size in (hasher.salt_len, hasher.hash_len))

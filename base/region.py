@@ -56,7 +56,7 @@ def using(chosen: Region | None) -> Iterator[None]:
 
 
 def clock(at: datetime | time) -> str:
-    """The time of day on its own clock: 14:05, or 2:05 pm."""
+    """The time of day of a local time, on its own clock: 14:05, or 2:05 pm."""
     if not current.get().twelve_hours:
         return f"{at:%H:%M}"
     shown = f"{at.hour % 12 or 12}:{at.minute:02}"

@@ -12,8 +12,8 @@ SECONDS = 60.0  # between two lines about the same fault
 
 
 class RepeatedLines:
-    """Writes lines to a logger, for each fault at most one in `SECONDS`. `clock`: seconds that
-    never go back.
+    """Writes lines to a logger, for each fault at most one in `SECONDS`. `clock`: gives seconds
+    that never go back.
     """
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic):
@@ -22,9 +22,11 @@ class RepeatedLines:
         self._told: dict[str, tuple[str, float, int]] = {}
 
     def say(self, level: int, fault: str, line: str, **values: object) -> str:
-        """Write the line, with `values` and `reference` by name (%(name)s), and the number of those
-        that were left out before it; or leave it out. Returns the reference of the line that stands
-        for it. `fault`: which fault it is; never anything that a request brings.
+        """Write the line, or leave it out if the same fault was written within `SECONDS`. Returns
+        the reference of the line that stands for it.
+
+        `values` and `reference` fill the line by name (%(name)s). A line says how many were left
+        out before it. `fault`: the name of the fault; it contains nothing that a request brings.
         """
         with self._lock:
             at = self._clock()

@@ -98,7 +98,7 @@ class Span:
 
     @property
     def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
+        """Whether the span is whole days rather than times of day."""
         return self.starts_on is not None
 
     @property
@@ -141,9 +141,8 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def timed(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[Span, str | None]:
-    """A span on a local day; an end at or before the start lies on the next day.
-
-    Also what is odd about either end.
+    """Two values: a span on a local day, and what is odd about either end. An end at or before the
+    start lies on the next day.
     """
     starts_at, odd_start = instant(day, start, zone)
     ends_at, odd_end = instant(day if end > start else day + timedelta(days=1), end, zone)
@@ -194,9 +193,8 @@ def repeats(
     count: int | None = None,
     until: date | None = None,
 ) -> list[Span]:
-    """The span and its repeats every n weeks.
-
-    `count` in all, or up to and including the local day `until`.
+    """The span and its repeats every n weeks: `count` spans in all, or up to and including the
+    local day `until`.
     """
     if every_weeks < 1 or every_weeks > 52:
         raise BadTime("interval")
@@ -212,7 +210,9 @@ def repeats(
 
 
 def check_apart(spans: Sequence[Span]) -> None:
-    """Raise BadTime where one of the spans overlaps another: a series must not meet itself."""
+    """Raise BadTime if one of the spans overlaps another: the bookings of a series must not overlap
+    each other.
+    """
     in_order = sorted(spans, key=lambda span: span.starts_at)
     for earlier, later in pairwise(in_order):
         if earlier.overlaps(later):
@@ -294,11 +294,10 @@ def gaps(
 
 
 def lanes(spans: Sequence[tuple[int, int]], most: int = 12) -> list[tuple[int, int]]:
-    """Side-by-side places for blocks of (from, to) minutes.
+    """Side-by-side places for blocks of (from, to) minutes: for each block its lane, and the number
+    of lanes in its group. Lanes count from 1.
 
-    For each its lane and the lanes of its group, both from 1.
-
-    Groups are runs of blocks that overlap one another, directly or through others. Blocks past
+    A group is a run of blocks that overlap one another, directly or through others. Blocks past
     `most` lanes share the last.
     """
     order = sorted(range(len(spans)), key=lambda i: spans[i])

@@ -1,11 +1,11 @@
-"""The choice of a practitioner for a visit that anyone may take: a fair share of the work, also for
-newcomers.
+"""The choice of a practitioner for a visit that anyone may take. Everybody gets a fair share of the
+work, and newcomers get no flood of it.
 
-Pure. The calendar that is least booked comes first: booked ÷ open time of the 28 days that end with
-the day of the visit, without days on which its person was away. The 28 days that end on each of the
-next six days count too, each less than the one before: the visit is in them as well, and old days
-that nobody can change leave them. Nobody gets more than twice an equal share of a week's visits
-this way, so a newcomer, who is booked least, does not get too many.
+Pure. The calendar that is least booked comes first. What counts is booked ÷ open time of the 28
+days that end with the day of the visit, without days on which the person was away. The 28 days that
+end on each of the next six days count too, each less than the one before: they include the visit,
+and leave out old days that nobody can change any more. Nobody gets more than twice an equal share
+of a week's visits this way, so a newcomer, who is booked least, does not get too many.
 """
 
 from bisect import bisect_left
@@ -26,8 +26,8 @@ LONG = DAY // 2  # no visit: whole days, which count only by their open hours
 
 
 class DaySum(NamedTuple):
-    """The booked time of a calendar on one day (UTC), from visits shorter than `LONG`; or one
-    longer booking, whose end is then `long_until` (else 0).
+    """The booked time of a calendar on one day (UTC): of all visits shorter than `LONG`, or of one
+    longer booking. `long_until`: the end of the longer booking, else 0.
 
     Lengths in microseconds. `given`: how many of the visits were for anyone. `last_start`: the last
     start before the time that is asked about; 0: there is none.
@@ -42,8 +42,8 @@ class DaySum(NamedTuple):
 
 @dataclass
 class Share:
-    """The numbers of one calendar: open and booked minutes by day since 1970, when it was booked,
-    and how many visits for anyone it got by week.
+    """The numbers of one calendar: open and booked minutes by day since 1970, the starts of its
+    bookings, and how many visits for anyone it got in each week.
     """
 
     calendar: int
@@ -95,8 +95,8 @@ class Share:
         starts: Sequence[int],
         given: dict[int, int],
     ) -> "Share":
-        """Make a share; `blocks` has bookings as long as `LONG`, besides those that `booked` has by
-        day.
+        """Make a share. `booked`: minutes by day, without bookings as long as `LONG`, which are in
+        `blocks`.
         """
         if any(one[1] - one[0] > DAY for one in openings):  # hours that touch midnight are one
             openings = [part for one in openings for part in _parts(*one)]
@@ -109,13 +109,15 @@ class Share:
         return self._known().use(at // DAY)
 
     def burden(self, at: int) -> float:
-        """The number that is compared: the use of the 28 days that end with the day of `at`, and
-        with each of the next days, weighted.
+        """The number by which calendars are compared. It weighs the use of the 28 days that end
+        with the day of `at`, and of those that end with each of the next days.
         """
         return self._known().burden(at // DAY)
 
     def is_new(self, at: int) -> bool:
-        """Whether it had no open time in the first of the four weeks up to the day of `at`."""
+        """Whether the calendar had no open time in the first of the four weeks before and with the
+        day of `at`.
+        """
         return not self._known().was_open(at // DAY - SHARED_DAYS_BACK, 7)
 
     def open_in_week(self, number: int) -> int:
@@ -123,7 +125,7 @@ class Share:
         return self._known().was_open(7 * number + _MONDAY - 1, 7)
 
     def forget(self) -> None:
-        """Clear the sums after a change; they are added up again."""
+        """Drop the sums, since a value changed; the next question adds them up again."""
         self._sums = self._in_order = None
 
     def _known(self) -> "_Sums":
@@ -215,10 +217,10 @@ class Turns:
     def _rank(self, at: int) -> list[tuple[bool, float]]:
         """For each calendar: whether it has its full share of the week, and how much it is booked.
 
-        The full share is twice an equal share of the week's visits. For a newcomer all calendars
-        are counted. For others only calendars that are open in the week are counted, or their hours
-        if that gives more: otherwise many people with few hours would leave hardly any visits for
-        one with many.
+        The full share is twice an equal share of the week's visits. A newcomer's share is one of
+        all calendars. Any other share is one of the calendars that are open in the week, or goes by
+        open hours if that gives more: otherwise many people with few hours would leave hardly any
+        visits for one with many.
         """
         this = week(at)
         parts = self._parts.get(this)
@@ -230,8 +232,8 @@ class Turns:
         ]
 
     def _parts_of(self, this: int) -> list[tuple[int, int, int]]:
-        """For each calendar: its visits of the week, and the most that it may have as a newcomer
-        and otherwise.
+        """For each calendar: its visits of the week, the most that it may have as a newcomer, and
+        the most otherwise.
         """
         sharing = self._sharing
         given = [share.given.get(this, 0) for share in sharing]
@@ -274,8 +276,9 @@ def _by_week(counts: Iterable[tuple[int, int]]) -> dict[int, int]:
 def _by_day(
     stretches: Collection[Sequence[int]], limit: int = FAR
 ) -> tuple[dict[int, int], list[Sequence[int]]]:
-    """Minutes by the day on which a stretch begins; and the stretches that are as long as the limit
-    and in no sum. Written without a call for each, since there may be thousands.
+    """Two values: minutes by the day on which a stretch begins; and the stretches that are at least
+    as long as `limit`, whose minutes are in no sum. Written without a call for each stretch, since
+    there may be thousands.
     """
     days: defaultdict[int, int] = defaultdict(int)
     longer = []

@@ -50,7 +50,7 @@ class SlotRules(NamedTuple):
 
 
 def full(days: Iterable[FromTo], starts: Collection[int], most: int) -> list[FromTo]:
-    """The days on which at least `most` visits begin already."""
+    """The days (from, to) on which at least `most` visits begin."""
     return [
         (begins, ends)
         for begins, ends in days
@@ -87,11 +87,11 @@ def slots(
 
 
 class Hindrance(NamedTuple):
-    """The reason why no slot begins at a time.
+    """The reason why no visit may begin at a time: "notice", "horizon", "full" (the day has enough
+    visits), "hours" (no opening contains the visit), "step" (the start lies between two steps),
+    "taken", or "gap" (too near to a taken time).
 
-    "notice", "horizon", "full", "hours" (no opening contains the visit), "step" (the start lies
-    between two steps), "taken", or "gap" (too near to a taken time). `which` is the index in the
-    list of taken times.
+    `which`: for "taken" and "gap", the index in the list of taken times.
     """
 
     why: str
@@ -129,9 +129,8 @@ def hindrances(
 
 
 def barred(one: TakenRow, need: Need) -> FromTo:
-    """The stretch in which no start may lie: strictly between its two ends.
-
-    A start at an end touches what is taken and does not overlap it.
+    """The stretch in which no start may lie because of one taken time. Both ends may be starts: a
+    visit that begins there touches the taken time and does not overlap it.
     """
     return (
         one[0] - need.length - max(one[2], need.after),

@@ -250,9 +250,9 @@ def like(value: str) -> str:
 
 
 def cut(identifier: str | None, ceiling: str) -> str:
-    """The chosen identifier, or the clinic's ceiling if that shows less.
+    """The identifier that may be used: the chosen one, or the clinic's ceiling if that shows less.
 
-    Not chosen, or unknown: "none".
+    An identifier that is unknown or not chosen yet counts as "none".
     """
     if identifier not in IDENTIFIERS or ceiling not in IDENTIFIERS:
         return "none"
@@ -260,9 +260,9 @@ def cut(identifier: str | None, ceiling: str) -> str:
 
 
 def client_label(identifier: str, first_name: str, last_name: str, internal_id: str) -> str:
-    """The client as the identifier allows.
+    """The client's name as far as the identifier allows.
 
-    Empty if there is nothing safe to show: a more open identifier is never used instead.
+    Empty if there is nothing that may be shown: a more open identifier is never used instead.
     """
     first, last = first_name.strip(), last_name.strip()
     if identifier == "internal_id":

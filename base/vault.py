@@ -71,15 +71,12 @@ def derived(purpose: str, text: str) -> list[str]:
 
 
 def hash_of(secret: str) -> str:
-    """The hash that is stored of a random secret, or of a long text that is to be short."""
+    """The hash that is stored in place of a random secret, or of a long text that must be short."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _key(secret: str) -> bytes:
-    """A key for this purpose only.
-
-    It opens nothing else that is derived from the server's secret.
-    """
+    """The key for one purpose. It opens nothing that was sealed or derived for another purpose."""
     return base64.urlsafe_b64encode(
         hashlib.sha256(b"kalends credentials|" + secret.encode()).digest()
     )

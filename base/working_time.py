@@ -18,10 +18,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stretch:
-    """A closed time, and its reason (`off`, any key).
+    """A closed time, and its reason: `off`, any key.
 
-    Whole days also carry their dates; `ends_on` is the day after the last. It may be longer than
-    any booking.
+    A stretch of whole days also has their dates; `ends_on` is the day after the last. A stretch may
+    be longer than any booking.
     """
 
     off: object
@@ -32,19 +32,21 @@ class Stretch:
 
     @property
     def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
+        """Whether the stretch is whole days rather than times of day."""
         return self.starts_on is not None
 
     @property
     def key(self) -> str:
-        """A short name for it at its present time.
+        """A short key of this closed time and its present place.
 
-        A later conflict can be compared with what a person agreed to.
+        Agreements store the key, so that a later conflict can be compared with them.
         """
         return f"t{self.off}.{int(self.starts_at.timestamp())}"
 
     def overlaps(self, span: Span) -> bool:
-        """Half-open, like spans."""
+        """Whether the span lies partly in the stretch. Both are half-open: an end that is the
+        other's start is no overlap.
+        """
         return self.starts_at < span.ends_at and span.starts_at < self.ends_at
 
 
@@ -87,7 +89,7 @@ class Off:
 
     @property
     def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
+        """Whether the time off is whole days rather than times of day."""
         return self.starts is None
 
     def on(self, day: date, zone: ZoneInfo) -> Stretch | None:
@@ -116,7 +118,7 @@ class Off:
                 yield stretch
 
     def _days(self, first: date, last: date) -> Iterator[date]:
-        """The days on which a stretch begins that may touch these days."""
+        """The days on which a stretch begins that may touch the days from `first` to `last`."""
         if not self.weekly:
             yield self.first_on
             return
@@ -185,7 +187,7 @@ class Rota:
         ]
 
     def closed(self, start: datetime, end: datetime) -> list[Stretch]:
-        """Time off that touches [start, end), in order of time and not cut to it."""
+        """The time off that touches [start, end), in order of time, in its whole length."""
         found = (stretch for off in self.off for stretch in off.between(start, end, self.zone))
         return sorted(found, key=lambda stretch: (stretch.starts_at, stretch.ends_at))
 

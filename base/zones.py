@@ -35,8 +35,8 @@ def _called(zone: str) -> str:
 
 @cache
 def _known() -> dict[str, str]:
-    """Zones by plain name. Cities of zones with a country go before others, and a name of two zones
-    is left out.
+    """Zones by plain name. A city goes to the zone that has a country. A name of two zones is left
+    out.
     """
     found: dict[str, set[str]] = {}
     for zone in scheduling.zone_names():

@@ -10,7 +10,7 @@ from .clashes import Clash
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody changed the row after the page that now wants to change it was opened."""
+    """The row was changed after a page showed it; the page's own change is refused."""
 
 
 TellStatus = Callable[[Sequence[tuple[Any, str]]], object]
@@ -23,8 +23,8 @@ _losers: list[ToldOfGiven] = []
 def when_status_changes(tell: TellStatus) -> TellStatus:
     """Register a rule for bookings whose status changes.
 
-    `tell` is called in the transaction of the change, with each booking and the status that it had.
-    This lets rules act whose tables stand above the bookings.
+    `tell` is called in the transaction of the change, with each booking and its former status. So
+    rooms above the bookings can have rules for them.
     """
     _followers.append(tell)
     return tell

@@ -33,7 +33,7 @@ class Clash:
     def keys(self) -> set[str]:
         """Short keys of everything that takes the time.
 
-        A later conflict can be compared with what a person agreed to.
+        Agreements store these keys, so that a later conflict can be compared with them.
         """
         return {
             *map(booking_key_of, self.bookings),
@@ -42,9 +42,8 @@ class Clash:
         }
 
     def unagreed(self, agreed: Collection[str]) -> set[str]:
-        """The keys that were not agreed to.
-
-        Old pages and histories name a booking or event without its time.
+        """The keys that were not agreed to. Keys from old pages and histories name a booking or
+        event without its time, and count as well.
         """
         return {key for key in self.keys if not {key, key.partition(".")[0]} & set(agreed)}
 
@@ -73,8 +72,8 @@ class ClosedCalendar(Exception):
 class SlotTaken(Exception):
     """The practitioner is busy.
 
-    `conflicts` are the bookings in the way, `outside` the external events, `away` the time off,
-    `clashes` all of it by time asked for.
+    `conflicts`: the bookings in the way. `outside`: the external events. `away`: the time off.
+    `clashes`: all three, for each time asked for.
     """
 
     def __init__(self, clashes: Sequence[Clash] = ()):
@@ -88,7 +87,9 @@ class SlotTaken(Exception):
 
 
 def spare_taken(steps: Sequence[NewValues]) -> list[Clash]:
-    """Leave the bookings unchanged whose time is taken, and return the clashes."""
+    """Remove the steps whose time is taken, so that their bookings stay unchanged. Returns the
+    clashes.
+    """
     skipped: list[Clash] = []
     while taken := clashes(steps):  # a booking that stays may take the time of another one
         for step, clash in taken:
@@ -98,8 +99,8 @@ def spare_taken(steps: Sequence[NewValues]) -> list[Clash]:
 
 
 def spare_untold(steps: list[NewValues], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
-    """Leave out steps whose time is taken by more than the person agreed to (keys, by booking), and
-    return those clashes.
+    """Remove the steps whose time is taken by more than the person agreed to, so that their
+    bookings stay unchanged. `agreed`: keys by booking. Returns the clashes.
     """
     skipped: list[Clash] = []
     while taken := [
@@ -171,9 +172,8 @@ def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:
 
 
 def agreed_together(steps: Sequence[NewValues]) -> list[tuple[Booked, Booked]]:
-    """Pairs of changed bookings that overlap before and after the change, as somebody agreed.
-
-    The agreement stays, wherever the two are moved together.
+    """Pairs of changed bookings that overlap before and after the change. Somebody agreed to the
+    overlap, and the agreement stays wherever the two are moved together.
     """
     pairs = [
         (one.row, two.row)
@@ -204,7 +204,7 @@ def write_down(
     stays: Sequence[tuple[Booked, Booked]],
     actor: Base | None,
 ) -> None:
-    """After a change is written: store to which overlaps of its bookings a person agreed."""
+    """After a change is written: store the overlaps of its bookings that a person agreed to."""
     Agreement.keep([(step.row.id, key) for step, clash in agreed for key in clash.keys], actor)
     Agreement.keep([(one.id, booking_key_of(two)) for one, two in stays], actor)
 

@@ -98,16 +98,16 @@ class ClientFacts:
 
     @property
     def ends_at(self) -> datetime:
-        """The end."""
+        """The instant at which the booking ends."""
         return datetime.fromisoformat(self.ends)
 
 
 def due(was: ClientFacts | None, now: ClientFacts, online: bool, client: int) -> str | None:
-    """The letter that is due to a client whose booking changed from one state to another: "booked",
+    """The letter for a client about a booking that changed from one state to another: "booked",
     "waits", "approved", "moved", "cancelled", or None.
 
-    For its former client, a booking of another client is cancelled. No letter is due about a
-    pencilled booking.
+    A booking that is given to another client is cancelled for its former client. A pencilled
+    booking causes no letter.
     """
     before = _appearance(was, online, client)
     after = _appearance(now, online, client)
@@ -183,8 +183,8 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: 
 
 
 def tell_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
-    """Queue the letters that are due about new bookings of one client, whose record was read in
-    their transaction. None: the bookings have no client.
+    """Queue the letters about new bookings of one client, whose record was read in the same
+    transaction. `client` None: the bookings have no client.
     """
     tell(clinic, [(row, None) for row in rows], client)
 
@@ -262,7 +262,7 @@ def _about(ids: Collection[int], kind: str) -> Any:
 
 
 def _series(booking: Any) -> list[int]:
-    """Ids of bookings whose letters may also be about this one."""
+    """The ids of the bookings whose letters may mention this booking too."""
     if booking.series is None:
         return [booking.id]
     table = type(booking)
@@ -279,11 +279,12 @@ def _rows(letter: Letter) -> dict[int, ClientFacts | None]:
 def what(
     letter: Letter, bookings: Iterable[Any], client: Any
 ) -> list[tuple[Any, str, ClientFacts | None]]:
-    """The content of a letter now: for each booking the kind, and the state that the client knows.
+    """The content of a letter now: each booking with its kind of change, and with the state that
+    the client knows.
 
-    A booking is left out if a later letter is about it, or if it is again as the client knows it.
-    The letter includes what earlier letters that were never sent would have said. `client`: the
-    record now, after merges.
+    A booking is left out if a later letter mentions it, or if its state is again the one that the
+    client knows. Earlier letters that were never sent are made up for here. `client`: the record
+    now, after merges.
     """
     found = []
     rows = _rows(letter)

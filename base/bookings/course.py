@@ -26,7 +26,9 @@ class OnPage:
 
 
 class Course:
-    """The values of the other bookings once one has moved to `span` in the calendar `there`."""
+    """The values that the other bookings of a series get, once one of them has moved to `span` in
+    the calendar `there`.
+    """
 
     def __init__(
         self, booking: Booked, reached: Sequence[Any], shown: OnPage | None, span: Span, there: Any
@@ -53,7 +55,9 @@ class Course:
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
 
     def has_same(self, row: Any, name: str) -> bool:
-        """Whether another booking has the value that this one has now, or had on the page."""
+        """Whether the other booking has the same value as this one: its present value, or the one
+        that the page showed.
+        """
         values: Mapping[str, Any] = vars(self._booking)["__data__"]
         old = {values[name], plain(self._shown.fields.get(name, values[name]))}
         return row.__data__[name] in old

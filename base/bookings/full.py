@@ -85,7 +85,9 @@ class InFull:
 
     @classmethod
     def with_client(cls) -> "ModelSelect[Any]":
-        """Bookings joined with client and service; of their calendars only conditions can ask."""
+        """Bookings joined with client and service. Their calendars are joined for conditions only,
+        and are not read.
+        """
         booking: Any = cls
         client, service = booking.patient.rel_model, booking.service.rel_model
         found: ModelSelect[Any] = (

@@ -24,12 +24,12 @@ def shifted(
     by: int = 0,
     longer: int = 0,
 ) -> tuple[Span, str | None]:
-    """The span on another day, `by` minutes later on the clock, and `longer` by minutes; and what
-    is odd about the new start: None, "gap" or "twice".
+    """Two values: the span on another day, begun `by` minutes later on the clock and `longer` by
+    minutes; and what is odd about the new start: None, "gap" or "twice".
 
-    Times are read on the clock of `zone`, and meant on that of `there`. The length is kept as time
-    that passes, also over a clock change; so is the start if nothing moves it. Raises BadTime, for
-    whole days as well.
+    The old times are read on the clock of `zone`, and the new ones are on the clock of `there`. The
+    length is kept as time that passes, also over a clock change; so is the start if nothing moves
+    it. Raises BadTime, for whole days as well.
     """
     if span.all_day:
         raise BadTime("whole_days")
@@ -44,8 +44,8 @@ def shifted(
 
 
 def places_before(rows: Sequence[Any]) -> dict[str, Any]:
-    """The places of bookings that are about to move together, as the history keeps them
-    to undo it.
+    """The places of bookings before they move together. The history stores them, so that the move
+    can be undone.
     """
     return {
         "places": {
@@ -57,14 +57,14 @@ def places_before(rows: Sequence[Any]) -> dict[str, Any]:
 
 
 def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
-    """Undo a move: put a booking, and those moved with it, back where they were before the change
-    `entry` of the history.
+    """Undo a move: a booking, and those moved with it, get the place from before the change.
+    `entry`: the change, by its id in the history.
 
-    None if that change was no move of this booking, if its time, calendar or status changed since,
-    or if the person may not book in the earlier calendar. Later changes of other values stay.
-    Another booking of the move stays if it was moved since (`kept`, "since"), if it is a
-    colleague's, or if something new takes its old time (`skipped`). Raises SlotTaken if none could
-    go back, and ClosedCalendar.
+    None if the change was no move of this booking; if the booking's time, calendar or status
+    changed since; or if the person may not book in the earlier calendar. Later changes of other
+    values stay. Another booking of the move stays if it was moved since (`kept`, "since"), if it is
+    a colleague's, or if something new takes its old time (`skipped`). Raises SlotTaken if none
+    could go back, and ClosedCalendar.
     """
     with alone(row):
         found = AuditEntry.about(row).where(AuditEntry.id == entry).first()
@@ -88,7 +88,7 @@ def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
 def _steps_back(
     row: Any, actor: Any, places: Mapping[str, Sequence[Any]]
 ) -> tuple[list[NewValues], dict[str, int]]:
-    """Steps back for the bookings that may move back: this booking first, if it may."""
+    """The steps for the bookings that may move back, this booking first if it may."""
     table, calendars = type(row), type(row.practitioner)
     venue = calendars.venue.rel_model
     named = {place[2] for place in places.values()}

@@ -36,7 +36,7 @@ class Placed:
 
     @property
     def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
+        """Whether the booking takes whole days rather than times of day."""
         return self.starts_on is not None
 
     @property
@@ -56,7 +56,7 @@ class Placed:
 
     @property
     def is_busy_yet(self) -> bool:
-        """Whether it takes time that is still to come; at its end no more."""
+        """Whether the booking takes time and has not ended yet."""
         return self.is_busy and self.ends_at > scheduling.utc_now()
 
     @property
@@ -101,9 +101,8 @@ class Placed:
 
     @classmethod
     def conflicts(cls, user: Any, spans: Sequence[Span], but: Iterable[int] = ()) -> list[Any]:
-        """Bookings of the person that take time in one of the spans, at any venue.
-
-        Not those with ids in `but`.
+        """Bookings of the person that take time in one of the spans, at any venue, except those
+        with ids in `but`.
         """
         if not spans:
             return []
@@ -125,7 +124,9 @@ class Placed:
 
     @classmethod
     def taken(cls, calendar: Any, spans: Sequence[Span]) -> list[Clash]:
-        """The bookings and busy times that take these times in the calendar, time by time."""
+        """For each of these times, in order: the bookings and busy times that take it in the
+        calendar.
+        """
         booked, events, off = (
             cls.conflicts(calendar.user, spans),
             ExternalEvent.blocking(calendar.user, spans, calendar.zone),
@@ -177,10 +178,10 @@ class Placed:
 
     @classmethod
     def made_before(cls, calendar: Any, key: UUID, spans: Sequence[Span]) -> list[Any]:
-        """The bookings of these times in this calendar that the same form (`key`) made before, in
-        order of time, even if they were moved, handed over or cancelled since.
+        """The bookings that the same form (`key`) made before in this calendar at these times, in
+        order of time. Bookings that were moved, handed over or cancelled since are included.
 
-        Times that were taken may be missing.
+        A time that was taken then has no booking.
         """
         table: Any = cls
         asked = form_uuids(calendar, key, spans)
@@ -189,9 +190,9 @@ class Placed:
 
 
 def form_uuids(calendar: Any, key: UUID, spans: Sequence[Span]) -> list[UUID]:
-    """The uuids of the bookings that the form with this key makes of these times, in their order.
+    """For each of these times, in order: the uuid of the booking that the form with this key makes.
 
-    Other times, or another calendar, make it another form.
+    Other times, or another calendar, give other uuids.
     """
     asked = [f"{span.starts_at} {span.ends_at} {span.starts_on}" for span in spans]
     form = uuid5(key, " ".join([str(calendar.id), *asked]))

@@ -1,6 +1,6 @@
-"""Bookings of whole days when their venue gets another time zone.
+"""Whole-day bookings of a venue that gets another time zone.
 
-The days stay, so the instants move. They must not overlap other bookings then.
+The days stay, so the instants move. Afterwards no booking may overlap another one newly.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .steps import NewValues
 
 
 def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:
-    """Move bookings of whole days to the midnights of the zone.
+    """Move whole-day bookings to the midnights of the zone.
 
     Call it inside the transaction that changes the zone. Raises SlotTaken if one would overlap
     another booking of its person.

@@ -1,8 +1,8 @@
 """Changes of a booking and of its series.
 
-They decide which bookings a change reaches, what each row keeps, and which times are then taken.
-`InSeries` is the part of `models.Booking` for it. It stands below the tables and reaches them
-through the row.
+This module decides which bookings a change reaches, what each row keeps, and which times are then
+taken. `InSeries` is the part of `models.Booking` for it. It stands below the tables and reaches
+them through the row.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -160,7 +160,8 @@ class InSeries(_Booking):
     def targets(
         self, reached: Sequence[Any], span: Span, practitioner: Calendar | None = None
     ) -> Iterator[tuple[Calendar, Span]]:
-        """(calendar, span) of every booking that would take another time, this one first.
+        """The new (calendar, span) of every booking that would take another time, this booking
+        first.
 
         Raises BadTime.
         """
@@ -263,13 +264,14 @@ class InSeries(_Booking):
 
     @transition
     def undo_status(self, actor: Base | None, entry: int | None = None) -> "Changed | bool":
-        """Undo the latest change of status: every booking of it gets its former status.
+        """Undo the latest change of status: each booking of the change gets its former status.
 
-        False if something else changed since, or since the change that is `entry` in the history.
+        False if something else changed since the latest change, or since the change `entry` (its id
+        in the history).
 
         Each booking is checked in its own calendar. A booking whose time was taken since stays as
-        it is and is in `skipped`, unless they overlapped before; a colleague's stays, too. Raises
-        SlotTaken if none could be undone.
+        it is and is in `skipped`, unless the two overlapped before. A colleague's booking stays,
+        too. Raises SlotTaken if none could be undone.
         """
         latest = AuditEntry.latest(self)
         if latest is None or latest.part_of or entry not in (None, latest.id):
@@ -301,7 +303,7 @@ class InSeries(_Booking):
         return Changed(rows, {"colleague": len(reached) - len(own)}, skipped)
 
     def cancel(self, actor: Base | None, *, which: str = "one") -> Changed:
-        """Cancel; the booking stays, struck through, and its time is free."""
+        """Cancel the booking. It stays in the calendar, struck through, and its time is free."""
         return self.set_status("cancelled", actor, which=which)
 
     def _settle(

@@ -1,4 +1,4 @@
-"""The new values of one booking in a change, and the shift that it takes over from another."""
+"""One booking in a change: its new values, and the shift that it repeats after another booking."""
 
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -15,9 +15,8 @@ from .statuses import CONFIRMED, FREE_STATUSES
 
 @dataclass(frozen=True)
 class Shift:
-    """The change of a span, as it is repeated for the others of a series.
-
-    None: each keeps that part as it is.
+    """How a span changes, to be repeated for the others of a series. A part that is None stays as
+    it is.
     """
 
     days: int
@@ -89,7 +88,8 @@ class NewValues:
 
     @property
     def takes_time(self) -> bool:
-        """Whether it would take another time than now, or a pending time is confirmed.
+        """Whether the booking would take time that it does not take now, or a pending booking would
+        be confirmed.
 
         A change of a note does neither.
         """
@@ -98,8 +98,8 @@ class NewValues:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether a pending booking is confirmed at its time; something else may be
-        booked since.
+        """Whether a pending booking is confirmed at its present time, where something else may have
+        been booked meanwhile.
         """
         return self.row.status == "pending" and self.status in CONFIRMED and not self.moves
 
@@ -115,9 +115,8 @@ class NewValues:
 
     @property
     def changes(self) -> list[str]:
-        """The names of the columns that would get another value.
-
-        A calendar is "practitioner", a time "time".
+        """The names of the columns that would get another value; "practitioner" for the calendar,
+        "time" for the span.
         """
         named = [
             name for name, value in self.fields.items() if self.row.__data__[name] != plain(value)

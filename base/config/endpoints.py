@@ -11,12 +11,12 @@ ReadSetting = Callable[..., str]  # the value of a setting by its name, or a def
 
 @dataclass(frozen=True)
 class Registration:
-    """A provider at which the server administrator registers Kalends. Its row brings it
-    (`sync.providers.registry`).
+    """A provider at which the server administrator registers Kalends. The provider's row
+    (`sync.providers.registry`) makes one.
 
-    `prefix`: that of its settings (`PREFIX_CLIENT_ID`). `addresses`: to authorize, for tokens, to
-    revoke ("" if an access cannot be ended) and of the API, by the settings; with the address of
-    the imitation, or "" for the real one.
+    `prefix`: the beginning of its settings' names (`PREFIX_CLIENT_ID`). `addresses`: by the
+    settings, to authorize, for tokens, to revoke ("" if an access cannot be ended) and of the API;
+    with the address of the imitation, or "" for the real provider.
     """
 
     kind: str
@@ -29,7 +29,7 @@ _known: dict[str, Registration] = {}
 
 
 def know(*registrations: Registration) -> None:
-    """Have the settings of these providers read, too."""
+    """Have the settings of these providers read as well."""
     _known.update({one.kind: one for one in registrations})
 
 
@@ -114,7 +114,7 @@ SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")
 
 
 def sandbox_port(port: int) -> int:
-    """The port of the imitation providers, beside a web that listens on `port`."""
+    """The port of the imitation providers, if the web server listens on `port`."""
     return port + 10 if port + 10 < 65536 else port - 10
 
 
@@ -124,7 +124,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_url(value: str, *schemes: str) -> bool:
-    """Whether it is an address with a host and one of these schemes."""
+    """Whether the value is an address with a host and one of these schemes."""
     try:
         url = urlsplit(value)
         return url.scheme in schemes and bool(url.hostname) and (url.port or 1) > 0

@@ -1,5 +1,5 @@
-"""The environment of the process, with the values of the service's file for names that the process
-does not set.
+"""The environment of the process. Names that the process does not set come from the
+service's file.
 """
 
 import os
@@ -18,7 +18,7 @@ _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM")
 
 
 def ours() -> tuple[str, ...]:
-    """The beginnings of the names of our settings."""
+    """The prefixes of our settings' names."""
     return *_OURS, *(f"{one.prefix}_" for one in registrations())
 
 

@@ -62,7 +62,7 @@ def make_key(instance: Path) -> None:
 
 
 def unusable(instance: Path, error: Exception) -> str:
-    """The fault of a folder that cannot be used, in words."""
+    """The sentence about an instance folder that cannot be used."""
     why = getattr(error, "strerror", None) or type(error).__name__
     return _(
         "The folder {instance} cannot be used ({why}). Run this as the service's user (sudo -u),"

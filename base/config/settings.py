@@ -226,7 +226,9 @@ class _Reader:
         return url
 
     def private_hosts(self, imitation: str) -> Allowed:
-        """Private addresses that people may enter: those of the setting, and the imitation's."""
+        """The private addresses that people may enter: those of the setting, and the
+        imitation's.
+        """
         try:
             return read_allowed(f"{self.text('KALENDS_PRIVATE_HOSTS')} {imitation}")
         except ValueError as error:
@@ -240,8 +242,8 @@ class _Reader:
             return Allowed()
 
     def webhook_url(self, base_url: str, sandbox_url: str) -> str | None:
-        """The address for messages of providers: the setting, else `base_url` if it is https, else
-        the address `sandbox_url`.
+        """The address for messages of providers: the setting; else `base_url` if it is https; else
+        `sandbox_url`.
         """
         reachable = base_url if is_url(base_url, "https") else sandbox_url
         url = self.text("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
@@ -258,8 +260,8 @@ class _Reader:
 def _read_keys(
     read: _Reader, instance: Path, database_url: str, production: bool
 ) -> tuple[tuple[str, ...], str]:
-    """The secret keys of the setting, else the one that the first start made, else none; and why
-    there is none if one is needed.
+    """Two values: the secret keys, and why there is none although one is needed ("" otherwise). The
+    keys are those of the setting, else the one that the first start made, else none.
     """
     keys = tuple(key.strip() for key in read.text("KALENDS_SECRET_KEY").split(",") if key.strip())
     read.refuse(

@@ -85,7 +85,7 @@ def set_up(allowed: Allowed) -> None:
 
 
 def set_up_as() -> Allowed:
-    """The value last given to `set_up`."""
+    """The addresses that were last given to `set_up`."""
     return _allowed
 
 

@@ -46,9 +46,10 @@ class HttpClient(httpx.Client):
 
 @contextmanager
 def until(ends_at: float) -> Iterator[None]:
-    """Stop everything that this thread sends and receives within the block at `then`.
+    """Fail everything that this thread sends and receives within the block, once the time `ends_at`
+    has come.
 
-    `then` is in monotonic seconds; an exchange that takes longer fails with a time-out of httpx.
+    `ends_at`: in monotonic seconds. The failure is a time-out of httpx.
     """
     _exchange.ends_at = ends_at
     try:
@@ -58,7 +59,7 @@ def until(ends_at: float) -> Iterator[None]:
 
 
 def left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-    """The seconds that a step may take. Raises `late` where none are left."""
+    """The seconds that a step may still take. Raises `late` if none are left."""
     ends_at: float | None = getattr(_exchange, "ends_at", None)
     if ends_at is None:
         return timeout

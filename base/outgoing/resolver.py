@@ -1,5 +1,5 @@
-"""Connections to names that people entered: looked up once, checked, and connected to the checked
-address.
+"""Connections to host names that people entered. A name is looked up once, its addresses are
+checked, and the connection goes to a checked address.
 """
 
 import socket
@@ -69,8 +69,8 @@ class PublicOnly(httpcore.NetworkBackend):
         raise trouble
 
     def _resolved(self, host: str, port: int) -> list[IPAddress]:
-        """The addresses of a host. The system's look-up has no time limit: a thread does it, and
-        nobody waits for one that takes too long.
+        """The addresses of a host. The system's look-up has no time limit, so a thread of its own
+        does it; a look-up that takes too long is given up.
         """
         found: list[list[IPAddress]] = []
         trouble: list[Exception] = []

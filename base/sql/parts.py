@@ -33,8 +33,8 @@ def is_table(value: object) -> bool:
 
 
 def is_plain(value: Any, column: Any) -> bool:
-    """Whether a value that is compared with a column needs no statement of its own: plain values,
-    and rows that are compared with a foreign key.
+    """Whether a value needs no statement of its own when it is compared with a column: plain
+    values, and rows that are compared with a foreign key.
     """
     if isinstance(value, Node):
         return (

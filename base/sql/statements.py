@@ -1,8 +1,8 @@
 """A faster way to write SQL than Peewee's, with the same result.
 
-A statement names dozens of columns and compares several of them, and Peewee needs a dozen calls for
-each name and value. The names are known before; only the table's short name in this statement
-is not.
+A statement names dozens of columns and compares several of them. Peewee makes a dozen calls for
+each name and value, although all names are known before; only the table's short name differs from
+statement to statement.
 """
 
 from collections.abc import Callable, Sequence
@@ -105,10 +105,10 @@ class ShortContext(Context):
         return self
 
     def _expression(self, obj: Any) -> "ShortContext":
-        """A comparison, or comparisons joined by `AND` or `OR`.
+        """Write a comparison, or comparisons joined by `AND` or `OR`.
 
-        Peewee writes everything in it but columns, plain values and comparisons, in the state that
-        it would have set itself.
+        This method writes the columns, plain values and comparisons in them. Peewee writes every
+        other part, after this context was put into the state that Peewee would have set itself.
         """
         left, op, right = obj.lhs, obj.op, obj.rhs
         settings, is_choice = self.state.settings, op in _CHOICES
@@ -155,7 +155,9 @@ class ShortContext(Context):
     # ---- whole statements ----
 
     def begin(self, scope: int, parentheses: bool, settings: dict[str, Any]) -> None:
-        """Continue in this state, until `stack` gives the one before."""
+        """Enter a new state for the nodes that follow. `stack` has the former state, to which the
+        context returns.
+        """
         self.stack.append(self.state)
         self.state = State(scope, parentheses, settings)
 

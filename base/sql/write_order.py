@@ -30,8 +30,8 @@ def _waited_too_long() -> sqlite3.OperationalError:
 
 
 class ThreadTurns:
-    """The threads of this process that want to begin: one at a time, in the order in which they
-    came.
+    """The threads of this process that want to begin a transaction: one at a time, in the order in
+    which they came.
 
     `seconds`: the longest wait. Raises `sqlite3.OperationalError`.
     """

@@ -50,7 +50,8 @@ class AuditEntry(Base):
     def note_portion(
         cls, clinic: Base, actor: Base | None, action: str, count: int, entry_id: int | None
     ) -> int:
-        """Add `count` rows to the entry of the earlier portions (None: there is none yet).
+        """Add `count` rows to the entry that the earlier portions of one change made. `entry_id`
+        None: there is none yet, so make it.
 
         Returns the entry's id.
         """
@@ -134,8 +135,8 @@ class AuditEntry(Base):
 
     @classmethod
     def newest(cls, clinic: Base) -> int:
-        """The id of the clinic's newest entry, 0 if there is none: what changes from now on has a
-        higher one.
+        """The id of the clinic's newest entry, 0 if there is none. Every later entry has a higher
+        id.
         """
         return cls.select(fn.MAX(cls.id)).where(cls.clinic == clinic).scalar() or 0
 

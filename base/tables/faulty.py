@@ -1,7 +1,7 @@
 """Rows that a chore failed at, so that they keep no others waiting.
 
-Such a row is put off, for longer after each failure. Otherwise very many of them would use up the
-time of every pass, and its log.
+A row that failed is put off, for longer after each failure. Otherwise many faulty rows would use up
+the time of every pass, and its log.
 """
 
 import logging
@@ -55,8 +55,8 @@ class FaultyRow(Base):
 
     @classmethod
     def clean_up(cls, at: datetime) -> None:
-        """Forget rows that no chore asked for any more, and waits that only a clock that was ahead
-        can have begun.
+        """Delete the entries that no chore asked for any more, and waits that are too long: only a
+        clock that was ahead can have begun them.
         """
         is_unreal = cls.retry_at > at + LONGEST_WAIT * 2
         cls.delete().where((cls.retry_at < at - KEPT) | is_unreal).execute()
@@ -65,12 +65,12 @@ class FaultyRow(Base):
 def each(
     chore: str, rows: Iterable[Row], do: Callable[[Row], object], most: int | None = None
 ) -> int:
-    """Do it for each of these rows of one table, except those that are put off; return how many
-    failed.
+    """Call `do` for each of these rows of one table, except those that are put off. Returns how
+    many failed.
 
-    What is wrong with one is logged, and keeps none of the others waiting. `most`: end after so
-    many that did not fail, or after `SECONDS`. A row counts unless `do` returns False. The end of
-    the job's time, and a fault of the database itself, concern all: those are raised at once.
+    An error with one row is logged, and does not stop the others. `most`: stop after so many rows
+    that did not fail, or after `SECONDS`; a row does not count if `do` returns False. The end of
+    the job's time, and a fault of the database itself, concern all rows and are raised at once.
     `do` makes its own transaction.
     """
     before = _failed_before(chore)
@@ -93,7 +93,7 @@ def each(
 
 
 def _failed_before(chore: str) -> dict[int, int]:
-    """By id, how often each row failed whose time has come again."""
+    """How often each row failed that is due again, by id."""
     own = FaultyRow.select(FaultyRow.row, FaultyRow.tries)
     return dict(tuples(own.where(FaultyRow.chore == chore, FaultyRow.retry_at <= now())))
 

@@ -29,13 +29,13 @@ EARLIER_RULES = RULES | {"all_day": False}  # of earlier versions
 class ExternalEvent(Base):
     """An external event.
 
-    Identity is (calendar, remote_id), never the event id alone. It is changed only in its own
+    Its identity is (calendar, remote_id), never the event id alone. It is changed only in its own
     calendar.
 
-    Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
-    about; their instants are UTC midnights. `busy` is "busy", "free", "tentative", "away" or
-    "elsewhere"; `blocks` is what the calendar's rules make of it. `doubted_at`: since when readings
-    lack it without saying that it is gone; it blocks meanwhile.
+    A whole-day event has `starts_on` and `ends_on` (exclusive) and takes these days in any zone
+    that is asked about; its instants are UTC midnights. `busy`: "busy", "free", "tentative", "away"
+    or "elsewhere". `blocks`: whether the event takes time by the calendar's rules. `doubted_at`:
+    since when readings lack the event without reporting it deleted; it blocks meanwhile.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="external_events")
@@ -65,8 +65,8 @@ class ExternalEvent(Base):
         return self.starts_on is not None
 
     def is_shown_to(self, reader_id: int) -> bool:
-        """Whether somebody of the clinic sees it: one that takes no time outside, only its own
-        person.
+        """Whether this reader of the clinic sees the event. An event that takes no time is shown to
+        its own person only.
         """
         return self.busy != "free" or self.user_id == reader_id
 

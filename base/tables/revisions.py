@@ -108,8 +108,8 @@ class Revised(Shown):
 
     @classmethod
     def age_revisions(cls) -> None:
-        """The part of `age_faces` that works for a database of any version; its update does the
-        rest.
+        """The part of `age_faces` that works on a database of any version; updating that database
+        does the rest.
         """
         second = this_second()
         fresh = Case(None, [(cls.latest_rev >= second, cls.latest_rev + 1)], second)

@@ -89,7 +89,7 @@ class Booked(Protocol):
 
     @property
     def __data__(self) -> dict[str, Any]:
-        """The columns' values by name."""
+        """The values of the columns, by name."""
 
     @classmethod
     def conflicts(

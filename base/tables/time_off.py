@@ -71,7 +71,9 @@ class TimeOff(Base):
 
     @property
     def off(self) -> Off:
-        """It as a rule; its key is this row. Raises BadTime for wrong values."""
+        """The row as a rule (`Off`) whose key is the row itself. Raises BadTime for wrong
+        values.
+        """
         return Off(
             self,
             self.first_on,
@@ -110,9 +112,9 @@ class TimeOff(Base):
     def between(
         cls, user: Base | int, start: datetime, end: datetime, zone: ZoneInfo
     ) -> list[Stretch]:
-        """The person's time off in [start, end), oldest first, not cut to it.
+        """The person's time off that touches [start, end), oldest first, in its whole length.
 
-        Whole days are those of `zone`. The `off` of each is its row.
+        Whole days are those of `zone`. The `off` of each stretch is its row.
         """
         rows = cls.near([user if isinstance(user, int) else user.id], start, end)
         found = [stretch for row in rows for stretch in row.off.between(start, end, zone)]
@@ -154,8 +156,8 @@ class TimeOff(Base):
     def add_all(
         cls, user: Any, actor: Base | None, key: UUID, every: Sequence[dict[str, Any]]
     ) -> list["TimeOff"]:
-        """Add several at once, or none. Raises BadTime. A second call with the same key for the
-        same times returns the rows of the first.
+        """Add several times off, or none of them. Raises BadTime. A second call with the same `key`
+        for the same times returns the rows of the first.
         """
         return [cls.add(user, actor, key=key, **fields) for fields in every]
 
@@ -177,7 +179,9 @@ class TimeOff(Base):
 
     @transition
     def remove(self, actor: Base | None, day: date | None = None) -> None:
-        """Remove it; of weekly time off only the stretch that begins on `day`."""
+        """Remove the time off. Of weekly time off only the stretch that begins on `day` is
+        removed.
+        """
         if day:
             self.skipped = sorted({*self.skipped, day.isoformat()})
         else:
@@ -215,10 +219,10 @@ class TimeOff(Base):
 class DatedHours(Base):
     """The hours of one date that differ from those of its weekday.
 
-    They belong to a practitioner or a venue; an empty list: closed.
+    The hours belong to a practitioner or a venue. An empty list means closed.
 
-    A venue's holiday (`is_holiday`, with its name) closes it if it `counts`; hours that a person
-    entered for the same date go before it.
+    A holiday of a venue (`is_holiday`, with its name) closes the venue on its date if it `counts`.
+    Hours that a person entered for the same date take its place.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="dated_hours")
@@ -282,8 +286,8 @@ class DatedHours(Base):
 
     @transition
     def remove(self, actor: Base | None) -> AuditEntry:
-        """Remove them: the date has the hours of its weekday again. The entry is for
-        `bring_back`.
+        """Remove these hours, so that the date has the hours of its weekday again. Returns the
+        entry of the history, for `bring_back`.
         """
         were = {"hours": self.hours, "name": self.name}
         were |= {"venue": self.venue_id, "practitioner": self.practitioner_id}
@@ -302,10 +306,10 @@ class DatedHours(Base):
 
 
 def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[int, Rota]:
-    """By id, the rota of each practitioner: when they work in [start, end).
+    """The rota of each practitioner, by id: when they work in [start, end).
 
-    Each practitioner must have its venue loaded. Two queries, however many practitioners; the `off`
-    of each stretch is its row.
+    Each practitioner must have its venue loaded. Two queries, however many practitioners there are.
+    The `off` of each stretch is its row.
     """
     calendars = list(calendars)
     people = {calendar.user_id for calendar in calendars}

@@ -20,8 +20,8 @@ TITLES_FOR = ("nobody", "managers", "everyone")
 
 
 def this_second() -> int:
-    """Whole seconds since 1970. Dates of entries use them, since a revision may be ahead of the
-    clock.
+    """The present as whole seconds since 1970. Entries take their dates from it: a revision may be
+    ahead of the clock.
     """
     return int(scheduling.utc_now().timestamp())
 
@@ -83,7 +83,7 @@ class OwnRegion(Base):
 class Archivable(Base):
     """A row of a clinic that can be removed from lists and forms, and brought back.
 
-    Rows that refer to it keep it.
+    Rows that refer to an archived row still have it.
     """
 
     clinic: Any
