@@ -90,16 +90,16 @@ class NoFeeds(Exception):
 
 
 class NotYours(Exception):
-    """The feed would show calendars that its owner may not share: only managers make feeds to
-    others' calendars (X8).
-    """
+    """The feed would show calendars of others, and its owner is no manager (X8)."""
 
 
 # ---- the clinic ----
 
 
 class Clinic(Revised, Regional):
-    """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside."""
+    """The tenant: all data belong to one clinic. `privacy_ceiling`: the most open identifier that
+    its people may show outside.
+    """
 
     name = CharField(120)
     plan = CharField(20, default="self-hosted", constraints=[Check(f"plan IN {tuple(PLANS)}")])
@@ -131,7 +131,7 @@ class Clinic(Revised, Regional):
 
     @property
     def is_hosted(self) -> bool:
-        """Whether somebody hosts the clinic and gave it a plan; otherwise plans have no effect."""
+        """Whether a host gave the clinic a plan. A clinic that hosts itself has everything."""
         return self.plan != "self-hosted"
 
     def allows(self, feature: str) -> bool:
@@ -144,8 +144,8 @@ class Clinic(Revised, Regional):
 
     @transition
     def change(self, actor: "User | None", **settings) -> None:
-        """Set columns; every feed shows it with the commit. Switching internal IDs on gives one to
-        each client who has none.
+        """Set columns. Every feed shows the change once it is committed. Switching internal IDs on
+        gives one to each client who has none.
         """
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
         if not changed:
@@ -282,8 +282,8 @@ class User(Shown, KeepsTitles, UserMixin):
         return self.role == "owner"
 
     def see_day_of(self, venue: int | None, working: bool) -> None:
-        """Store the person's choice for the team's day: the venue (an id; None: all), and whether
-        only people who work on that day are shown.
+        """Store the person's choice for the team's day. `venue`: its id; None: all venues.
+        `working`: show only people who work on that day.
         """
         self.day_venue, self.day_working = venue, working
         self.save(only=[User.day_venue, User.day_working])
@@ -374,8 +374,8 @@ class User(Shown, KeepsTitles, UserMixin):
         AuditEntry.note(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
     def _leave_an_owner(self) -> None:
-        """Raise LastOwner if the clinic has no other owner. The clinic's row is locked, so that two
-        owners cannot go at once.
+        """Raise LastOwner if the clinic has no other owner. Call it with the clinic's row locked,
+        so that two owners cannot leave at once.
         """
         if not self.is_owner:
             return
@@ -384,7 +384,9 @@ class User(Shown, KeepsTitles, UserMixin):
             raise LastOwner
 
     def get_id(self) -> str:
-        """The value for the session cookie; `epoch` grows to sign out everywhere."""
+        """The value for the session cookie. It contains `epoch`, which grows to end all
+        sessions.
+        """
         return f"{self.id}.{self.epoch}"
 
     @database.atomic()
@@ -399,11 +401,13 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @property
     def own_words(self) -> tuple[str, str, str]:
-        """Words that may not make up this person's password."""
+        """Words that must not be all of this person's password."""
         return self.name, self.email, self.clinic.name
 
     def check_password(self, password: str) -> bool:
-        """Whether the password is right; renews the hash if the cost has grown since."""
+        """Whether the password is right. A right one is hashed again if the cost of hashing has
+        grown since.
+        """
         if not passwords.matches(self.password_hash, password):
             return False
         if passwords.is_outdated(self.password_hash):
@@ -427,8 +431,8 @@ class User(Shown, KeepsTitles, UserMixin):
     @transition
     def change_sync(self, **settings) -> None:
         """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`, `titles_for`. The
-        person's feeds change at once; a feed that showed more than the new identifier then uses
-        that.
+        person's feeds change at once. A feed that showed more than a new identifier then uses the
+        new one.
         """
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
@@ -595,17 +599,17 @@ class Patient(Numbered):
         return f"{self.first_name} {self.last_name}".strip()
 
     def _labels(self) -> dict[str, str]:
-        """The text for this client, by identifier."""
+        """The label of this client for each identifier."""
         facts = self.first_name, self.last_name, self.internal_id or ""
         return {identifier: client_label(identifier, *facts) for identifier in IDENTIFIERS}
 
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; if name or ID changes, every calendar with a booking of this client
+        """Change any columns. If name or ID changes, every calendar with a booking of this client
         changes at once.
 
-        An emptied internal ID becomes the next free one. Raises AlreadyUsed for one in use,
-        DoesNotExist if the record was merged into another, where nobody would see the change.
+        An internal ID that is emptied becomes the next free one. Raises AlreadyUsed for an ID in
+        use, and DoesNotExist if the record was merged into another.
         """
         if self.merged_into_id:
             raise Patient.DoesNotExist
@@ -745,13 +749,14 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
         new_client: Callable[[], Patient] | None = None,
         **fields,
     ) -> Changed:
-        """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
-        and then makes none; BadTime if the spans overlap each other; ClosedCalendar.
+        """Make one booking for each span; several are joined as a series. Raises SlotTaken, and
+        then makes none; BadTime if the spans overlap each other; ClosedCalendar.
 
-        `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
-        out what is taken, and is refused if none is left. A second call with the same `key`,
-        calendar and times returns what the first made (`is_again`). `new_client` adds the client;
-        what it raises ends the whole. `is_clear`: the caller locked the clinic, then looked.
+        `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken`: leave
+        out the spans that are taken; SlotTaken if none is left. `key`: a second call with the same
+        key, calendar and times returns the bookings of the first (`is_again`). `new_client`: adds
+        the client in the transaction; an error in it ends everything. `is_clear`: the caller has
+        locked the clinic and then found the time free.
         """
         if not is_clear:
             practitioner.clinic.lock()
@@ -788,10 +793,10 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
         cls, clinic: Clinic, rows: Iterable[dict], actor: User | None, entry_id: int | None = None
     ) -> int:
         """Insert many bookings (columns by name, `practitioner` as id), with one revision and one
-        entry of the history for all. Returns its id, for the next portion.
+        entry of the history for all. Returns the entry's id, for the next portion.
 
-        Does not look for conflicts: the caller has, inside the same transaction, which has locked
-        the clinic.
+        Conflicts are not looked for: the caller has done it in the same transaction, with the
+        clinic locked.
         """
         calendars = set()
 
@@ -820,9 +825,10 @@ MOST_FEEDS = 30  # active feeds of one person, at most
 
 
 class Feed(Shown):
-    """One feed. Its token is never stored: it is derived from server secret, uuid and salt.
+    """One feed. Its token is never stored: it is derived from the server's secret, `uuid` and
+    `salt`.
 
-    `statuses` maps a booking status to the iCalendar one; bookings with other statuses are not
+    `statuses` maps a booking's status to the one in iCalendar; bookings with other statuses are not
     shown. `past_days`/`future_days` None: no limit.
     """
 
@@ -869,7 +875,7 @@ class Feed(Shown):
     @classmethod
     @database.atomic()
     def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a feed ("Generate feed URL"). Raises NoFeeds, and NotYours when it would show
+        """Make a feed ("Generate feed URL"). Raises NoFeeds. Raises NotYours if it would show
         calendars of others and the user is no manager.
         """
         user.clinic.lock()
@@ -897,15 +903,15 @@ class Feed(Shown):
         return self.scope == "clinic" or bool(one_of_another)
 
     def lacks_role(self, owner: User) -> bool:
-        """Whether it shows calendars of others and its owner is no manager. It is then not
-        answered: `sync/feeds/feed.py` finds out the same with its one query.
+        """Whether the feed shows calendars of others and its owner is no manager. Such a feed is
+        not answered; `sync/feeds/feed.py` finds that out by its one query.
         """
         return self.shows_others and not owner.is_manager
 
     @property
     def lacks_consent(self) -> bool:
-        """Whether it is empty, since the colleague whose calendar it shows allows no bookings
-        outside.
+        """Whether the feed is empty because the colleague whose calendar it shows allows no
+        bookings outside.
         """
         is_of_another = self.scope == "practitioner" and self.shows_others
         return is_of_another and not self.practitioner.user.sync_allowed
@@ -933,7 +939,7 @@ class Feed(Shown):
         AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
 
     def follow_owner(self) -> None:
-        """Use the identifier that the owner chose for all; part of a change of the owner."""
+        """Use the identifier that the owner chose for all feeds; part of the owner's change."""
         self.keep_before({"identifier"})
         self.identifier = None
         self.save(only=[Feed.identifier, Feed.before])

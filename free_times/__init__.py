@@ -1,1 +1,1 @@
-"""Free times: the question, the rows that it reads, and the answer."""
+"""Free times: the wishes, the rows that bear on them, and the times that are found."""

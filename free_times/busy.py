@@ -21,10 +21,10 @@ def busy_times(
     but: Iterable[int] = (),
     gaps: tuple[int, int] = (0, 0),
 ) -> list[tuple[datetime, datetime]]:
-    """The stretches (from, to) of [start, end) in which the person's time is taken: by bookings
-    except those in `but`, by external events and time off. `gaps`: minutes that a visit needs
-    free before and after it; each stretch is longer by that. The larger gap counts between two
-    neighbours.
+    """The stretches (from, to) of [start, end) in which the person's time is taken: by bookings,
+    except those in `but`; by external events; by time off. `gaps`: minutes that a visit needs free
+    before and after it; each stretch is longer by them. Between two neighbours the larger gap
+    counts.
     """
     wants_before, wants_after = gaps
     rows = (

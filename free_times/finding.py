@@ -1,4 +1,4 @@
-"""The answer: free times in order, and the calendar that is proposed if anyone will do."""
+"""Free times in order, and the calendar that is proposed if anyone will do."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -78,10 +78,11 @@ def free_times(
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
     hour.
 
-    `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the rules'
-    booking notice and horizon, counted from `now` (None: the present). If several calendars are
-    free at a time, the one whose turn it is is proposed; to find it, five more weeks of bookings
-    are read, or one more query for a single time. Without `proposes` any of them is proposed.
+    `suits`: a test of the time of day, which leaves out some. Gaps are kept. Wishes with rules also
+    keep to the rules' booking notice and horizon, counted from `now` (None: the present). If
+    several calendars are free at a time, the one whose turn it is gets proposed; to find it, five
+    more weeks of bookings are read, or for a single time one more query is made. Without `proposes`
+    any of the free calendars is proposed.
     """
     if end < start:
         return

@@ -1,7 +1,7 @@
-"""Services that never have a free time, whatever is booked: no calendar offers them, the limits of
-online booking leave nothing, or no working hours are long enough.
+"""Services that never have a free time, even without any booking: no calendar offers them, the
+limits of online booking leave nothing, or no working hours are long enough.
 
-Weekly hours are checked; a calendar with other hours on future dates counts as possible.
+Weekly hours are checked. A calendar with other hours on future dates counts as possible.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,8 +21,9 @@ Needs = list[tuple[int, Practitioner]]  # minutes in a calendar
 
 
 def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
-    """Services without any free time, by id, and why: for everybody "nobody" or "hours"; for
-    clients who may book it online also "people", "limits" or "house". Five queries.
+    """Services without any free time, by id, each with the reason: "nobody" or "hours" concern
+    everybody; "people", "limits" and "house" only clients who may book the service online. Five
+    queries.
     """
     services = list(Service.listed(clinic))
     calendars = list(Practitioner.listed(clinic))
@@ -77,7 +78,7 @@ def _why_online(
 
 
 def _fit(needs: Needs, dated: set[tuple[str, int]], is_online: bool) -> bool:
-    """Whether some calendar has hours, or may have, in which its visit fits."""
+    """Whether a visit fits into the hours of some calendar, or may fit on a future date."""
     for minutes, one in needs:
         if ("calendar", one.id) in dated or (is_online and ("venue", one.venue_id) in dated):
             return True

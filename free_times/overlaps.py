@@ -42,8 +42,8 @@ ORDER BY m.starts_at, m.id, o.id
 
 @dataclass(frozen=True)
 class OverlapPair:
-    """Two bookings (ids) of a person that overlap, the earlier first; `keys` name each of them as
-    an agreement does. `ends_at`: when the later of them ends, in microseconds since 1970.
+    """Two bookings (ids) of a person that overlap, the earlier first. `keys`: the bookings as an
+    agreement names them. `ends_at`: when the later one ends, in microseconds since 1970.
     """
 
     first: int
@@ -89,8 +89,8 @@ def pairs(
 
 
 def sure(clinic: Clinic) -> list[OverlapPair]:
-    """The overlapping pairs (see `pairs`), without changes that are not committed yet: a pair that
-    nobody agreed to must be there in two readings.
+    """The overlapping pairs (see `pairs`) without changes that are not committed yet: a pair that
+    nobody agreed to counts only if two readings have it.
     """
     found = pairs(clinic)
     doubtful = {pair.keys for pair in found if not pair.is_agreed}

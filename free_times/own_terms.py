@@ -12,8 +12,8 @@ from models import Clinic, Practitioner, Service, User
 
 
 class OwnTerms(Base):
-    """A calendar that offers a service that not every calendar does; with its own length or price
-    (None: the service's).
+    """A calendar's own terms for a service: the calendar offers it, although not every calendar
+    does, perhaps with its own length or price (None: the service's).
     """
 
     clinic = ForeignKeyField(Clinic, backref="own_terms")
@@ -50,13 +50,15 @@ class ServiceTerms:
 
 
 def choices(clinic: Clinic, kept_id: int | None) -> list[Service]:
-    """The services that a booking may have, by name: those in use, and the one that it has."""
+    """The services that a booking may have, by name: those in use, and the booking's
+    present one.
+    """
     kept = Service.id == kept_id
     return list(clinic.services.where(~Service.archived | kept).order_by(Service.name))
 
 
 def terms(calendar: Practitioner, service: Service) -> ServiceTerms:
-    """The terms of the service in this calendar, as if it offered it."""
+    """The terms of the service in this calendar, whether or not the calendar offers it."""
     own = OwnTerms.get_or_none(OwnTerms.service == service, OwnTerms.practitioner == calendar)
     return ServiceTerms.of(calendar, service, own)
 
@@ -87,7 +89,7 @@ def online_terms(service: Service) -> list[ServiceTerms]:
 
 
 def _there(own: OwnTerms | None) -> OwnTerms | None:
-    """The row, unless the join found none."""
+    """The row, or None for the empty row that a join without a match gives."""
     return own if own is not None and own.id is not None else None
 
 
@@ -99,7 +101,7 @@ def own_terms_of(service: Service) -> dict[int, OwnTerms]:
 
 
 def counts(clinic: Clinic) -> dict[int, int]:
-    """The number of open calendars with a row of their own, by service."""
+    """The number of open calendars with own terms, by service."""
     rows = (
         OwnTerms.select(OwnTerms.service, fn.COUNT(OwnTerms.id))
         .join(Practitioner)

@@ -1,5 +1,5 @@
-"""The rows for a question about free times: three queries, whatever the number of practitioners and
-weeks, and one before them for the practitioners themselves.
+"""The rows for a question about free times: one query for the practitioners and three for
+everything else, whatever the number of practitioners and weeks.
 """
 
 from collections import defaultdict
@@ -32,8 +32,8 @@ RowValues = Sequence[Any]  # a row of `rows_of`; it begins like a `TakenTime`
 @dataclass(frozen=True)
 class Working:
     """One calendar: its open times, the taken times of its person, and its share of the work (None
-    if not asked for). `sources`, if asked for, has for each taken time its booking or event
-    (id), or its stretch of time off.
+    if not asked for). `sources`, if asked for: for each taken time the id of its booking or event,
+    or its stretch of time off.
     """
 
     calendar: Practitioner
@@ -57,9 +57,9 @@ def read_rows(
     with_weeks: bool = False,
     with_sources: bool = False,
 ) -> list[Working]:
-    """The calendars (with user and venue) as they are in [start, end); bookings in `but` do not
-    count. `rules`: for each calendar its rules of online booking (no list, or None: the team
-    books). `need`: a bound for all visits: none is longer or needs more free around it.
+    """The calendars (with user and venue) as they are in [start, end). Bookings in `but` do not
+    count. `rules`: for each calendar its rules of online booking; no list, or None in it: the team
+    books. `need`: a bound; no visit is longer or needs more free time around it.
     """
     start, end = within_history(start), within_history(end)
     weeks = weeks_of(start, end)
@@ -103,7 +103,9 @@ def _about(openings: list[FromTo], start: datetime, end: datetime) -> list[FromT
 
 
 def weeks_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """The time from which bookings count for shares of the work, for visits in [start, end]."""
+    """The stretch of time whose bookings count for shares of the work, for visits in
+    [start, end).
+    """
     return (
         within_history(start - timedelta(days=SHARED_DAYS_BACK)),
         within_history(end + timedelta(days=SHARED_DAYS_AHEAD)),
@@ -115,10 +117,11 @@ def _near(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 
 def fetch_planned(statement: Any) -> list[RowValues]:
-    """Every row of a statement whose best plan depends on its values, as plain values.
+    """All rows of a statement, as plain values. PostgreSQL plans the statement anew for the values
+    of each call.
 
-    PostgreSQL plans a statement that comes again and again once, for values that it does not know,
-    so for few rows; for thousands that takes twice as long (ADR 69).
+    PostgreSQL would otherwise keep one plan for a repeated statement, made for unknown values and
+    so for few rows. With thousands of rows that plan takes twice as long (ADR 69).
     """
     if is_sqlite():
         return _fetched(statement)
@@ -176,8 +179,8 @@ def rows_of(
     need: Need | None = None,
     events_in: tuple[datetime, datetime] | None = None,
 ) -> ModelCompoundSelectQuery:
-    """Bookings and blocking events of these people near [start, end): one statement, and plain
-    numbers, since there may be thousands. `need`: only rows that may bar the start of this
+    """Bookings and blocking events of these people near [start, end). One statement, and plain
+    numbers, since there may be thousands. `need`: read only rows that may bar the start of this
     visit. `events_in`: the shorter time near which events are read.
     """
     near, near_event = _near(start, end), _near(*(events_in or (start, end)))
@@ -288,14 +291,16 @@ def _stretches(rota: Rota, first: date, last: date) -> Iterator[FromTo]:
 
 @lru_cache(maxsize=200)
 def _days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, int, int | None]]:
-    """The local days, each with its weekday, and its beginning if it has 24 hours."""
+    """The local days, each with its weekday, and with its beginning if the day has 24 hours."""
     every = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
     return [(day, day.weekday(), _even_day(day, zone)) for day in every]
 
 
 @lru_cache(maxsize=10_000)
 def _even_day(day: date, zone: ZoneInfo) -> int | None:
-    """The beginning of the local day, if it has 24 hours: wall times can then be added to it."""
+    """The beginning of a local day that has 24 hours, so that wall times can be added to it; None
+    for other days.
+    """
     begins = number(scheduling.midnight(day, zone))
     ends = number(scheduling.midnight(day + timedelta(days=1), zone))
     return begins if ends - begins == DAY else None
@@ -377,7 +382,9 @@ def without(openings: Iterable[FromTo], closed: Sequence[FromTo]) -> Iterator[Fr
 
 
 def within_history(at: datetime) -> datetime:
-    """The instant, or the first or last that has a local day everywhere."""
+    """The instant; or the first or last instant that has a local day in every zone, if it lies
+    beyond that.
+    """
     first, last = scheduling.FIRST_DAY, scheduling.LAST_DAY
     spare = timedelta(days=2)
     earliest, latest = (

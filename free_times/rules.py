@@ -22,9 +22,9 @@ class OnlineSettings(ClinicSettings):
     """The settings of a clinic's online booking: one row at most; without a row nothing was set
     yet.
 
-    `outside_blocks` None: on once anybody syncs both ways. `stale_minutes` None: two with instant
-    updates, one round of reading without. `welcome` and `cancellation` are texts for clients,
-    `consent` what they must agree to (empty: nothing).
+    `outside_blocks` None: external events block once anybody syncs both ways. `stale_minutes` None:
+    two minutes where instant updates are on, else one round of reading. `welcome` and
+    `cancellation`: texts for clients. `consent`: what they must agree to (empty: nothing).
     """
 
     action = "online.changed"
@@ -49,11 +49,11 @@ class OnlineSettings(ClinicSettings):
 
     @property
     def may_block_outside(self) -> bool:
-        """Whether external events may block online booking: unless that was switched off."""
+        """Whether external events may block online booking, unless the clinic switched that off."""
         return self.outside_blocks is not False
 
     def last_change(self, starts_at: datetime) -> datetime:
-        """The last instant at which clients may move or cancel what starts then."""
+        """The last instant at which clients may move or cancel a booking that starts then."""
         return starts_at - timedelta(hours=self.change_hours)
 
     def blocks_outside(self, somebody_syncs: bool) -> bool:
@@ -79,8 +79,8 @@ class OnlineRules:
     def of(
         cls, settings: OnlineSettings, service: Service, calendar: Practitioner
     ) -> "OnlineRules":
-        """The service's own booking notice and horizon, else the clinic's; the calendar's limit
-        for a day.
+        """The rules of one service in one calendar: the service's own booking notice and horizon,
+        else the clinic's; and the calendar's limit for a day.
         """
         notice, horizon = service.online_notice_hours, service.online_horizon_days
         return cls(

@@ -1,5 +1,5 @@
-"""The turns at one time: one query with some forty sums for each practitioner, instead of five
-weeks of bookings.
+"""The turns at one time, from some forty sums for each practitioner by one query. Reading five
+weeks of bookings would take longer.
 """
 
 from collections import defaultdict
@@ -40,7 +40,7 @@ def _sums(
     at: datetime,
     but: Collection[int],
 ) -> Any:
-    """Rows of a calendar and the values of its `DaySum`."""
+    """Rows with a calendar's id and the values of its `DaySum`."""
     is_long = Booking.ends_at - Booking.starts_at >= LONG
     starts = Case(None, [(is_long, Booking.starts_at)], Booking.starts_at / DAY * DAY)
     long_until = Case(None, [(is_long, Booking.ends_at)], 0)

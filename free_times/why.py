@@ -1,4 +1,6 @@
-"""Why a time cannot be booked: the question of `finding`, answered for one time, with names."""
+"""Why a time cannot be booked. The rules are those of `finding`, for one time, and the reasons have
+names.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,10 +49,12 @@ def reasons(
     earliest: datetime | None = None,
     but: Collection[int] = (),
 ) -> list[list[Reason]]:
-    """The reasons against the time, for each wished visit; empty exactly if `finding.free_times`
-    with the same grid step lists the time. `earliest`: no visit begins before it (None: no bound),
-    and booking notice and horizon of wishes with rules are counted from it (None: from the
-    present); bookings in `but` do not count. Six queries at most.
+    """The reasons against the time, for each wish. A wish has none exactly if `finding.free_times`
+    with the same grid step lists the time.
+
+    `earliest`: no visit begins before it (None: no bound); booking notice and horizon of wishes
+    with rules are counted from it (None: from the present). Bookings in `but` do not count. Six
+    queries at most.
     """
     longest = timedelta(minutes=max((wish.minutes for wish in wishes), default=0))
     calendars = [wish.calendar for wish in wishes]
@@ -93,7 +97,9 @@ def _rules(wish: Wish, step: int, there: Working, since: datetime) -> SlotRules:
 
 
 def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:
-    """The reason, unless it is hours, grid step or a taken time."""
+    """The reason for one hindrance of the kinds "notice" (also "past"), "horizon" and "full"; None
+    for the other kinds.
+    """
     if one.why == "notice" and (wish.rules is None or at < since):
         return Reason("past")
     if wish.rules is None or one.why not in ("notice", "horizon", "full"):
@@ -142,7 +148,7 @@ def _hours(at: datetime, there: Working) -> Reason:
 def _rows(
     working: Sequence[Working], found: Sequence[Sequence[Hindrance]]
 ) -> dict[tuple[str, Any], Any]:
-    """The bookings and events in the way, with all names for them: two queries at most."""
+    """The bookings and events in the way, with everything that names them. Two queries at most."""
     named = [
         there.sources[one.which]
         for there, hindering in zip(working, found, strict=True)

@@ -19,7 +19,7 @@ def one_time_address(secret: str) -> str:
 
 
 def wake_due(due: Due) -> None:
-    """After a change that wrote letters, or asked for one: wake the jobs that send them."""
+    """After a change that queued letters or text messages: wake the jobs that send them."""
     if "letter" in due:
         _wake()
     if "text" in due:
@@ -35,8 +35,8 @@ def _wake_texts() -> None:
 
 
 def sweep() -> None:
-    """Wake the jobs about due letters and requests without a wake-up: it may be lost with Redis, or
-    its worker may have died.
+    """Wake the jobs for letters and requests that are due. A wake-up may be lost with Redis, or
+    with a worker that died.
     """
     if Letter.queues_of_texts(scheduling.utc_now()):
         _wake_texts()

@@ -38,13 +38,13 @@ def render(letter: Letter) -> Text | None:
 
 
 def _region(letter: Letter) -> region.Region | None:
-    """The region for dates in it: the reader's, else the clinic's."""
+    """The region for the letter's dates: its recipient's, else the clinic's."""
     addressee: User | Clinic | None = loading.recipient(letter) or letter.clinic
     return addressee.region if addressee else None
 
 
 def _one_time_token(letter: Letter) -> Text | None:
-    """An invitation, or a link to set a new password."""
+    """The invitation, or the letter to set a new password."""
     token = loading.one_time_token(letter)
     if token is None or not token.user.is_active or not (secret := token.secret):
         return None
@@ -161,9 +161,9 @@ def _ask(letter: Letter) -> Text | None:
 
 
 def _sync_trouble(letter: Letter) -> Text | None:
-    """A letter that an account needs its person, or an owner of the clinic.
+    """The letter that an account needs its person, or an owner of the clinic.
 
-    Sent only while the episode of trouble lasts.
+    It is sent only while the episode of trouble lasts.
     """
     account, since = loading.account(letter), datetime.fromisoformat(letter.detail["since"])
     if not (
@@ -173,7 +173,7 @@ def _sync_trouble(letter: Letter) -> Text | None:
         and account.failing_since == since
     ):
         return None
-    to, is_own = _reader_of(letter, account, may_help=account.health in PERSONAL)
+    to, is_own = _recipient_of(letter, account, may_help=account.health in PERSONAL)
     if to is None:
         return None
     owner = one_line(account.user.name)
@@ -197,9 +197,9 @@ def _sync_trouble(letter: Letter) -> Text | None:
 
 
 def _calendar_trouble(letter: Letter) -> Text | None:
-    """A letter that a calendar, or some of its events, cannot be read.
+    """The letter that a calendar, or some of its events, cannot be read.
 
-    Sent only while the episode of trouble lasts.
+    It is sent only while the episode of trouble lasts.
     """
     trouble = loading.trouble(letter)
     if (
@@ -234,11 +234,11 @@ def _calendar_trouble(letter: Letter) -> Text | None:
 
 
 def _removal(letter: Letter) -> Text | None:
-    """A letter: our events could not be deleted from an account within a day."""
+    """The letter that our events could not be deleted from an account within a day."""
     account = loading.account(letter)
     if account is None or not account.is_removing:
         return None
-    to, is_own = _reader_of(letter, account)
+    to, is_own = _recipient_of(letter, account)
     if to is None:
         return None
     since = datetime.fromisoformat(letter.detail["since"])
@@ -258,10 +258,12 @@ def _removal(letter: Letter) -> Text | None:
     )
 
 
-def _reader_of(letter: Letter, account: Account, may_help: bool = True) -> tuple[User | None, bool]:
-    """The reader of a letter about an account, None if they may not know of it, and whether it is
-    written to them as their own. `may_help`: its person can do something about it; otherwise only
-    owners are told.
+def _recipient_of(
+    letter: Letter, account: Account, may_help: bool = True
+) -> tuple[User | None, bool]:
+    """Two values: the recipient of a letter about an account (None if they may not know of it), and
+    whether the account is their own. `may_help`: the account's person can do something about it;
+    otherwise only owners are told.
     """
     to = loading.recipient(letter)
     is_own = to is not None and to.id == account.user_id and may_help
@@ -308,6 +310,6 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
 
 
 def _day(at: datetime, reader: User) -> str:
-    """The day of an instant in the zone and the format of the letter's reader: 20 November."""
+    """The day of an instant, in the zone and the format of the letter's recipient: 20 November."""
     with region.using(reader.region):
         return day_names.plain(at.astimezone(own_zone.zone_in_letters(reader)), year=False)

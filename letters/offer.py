@@ -15,7 +15,9 @@ KIND = offering.KIND
 
 
 def offered(letter: Letter) -> Text | None:
-    """The offer, while it can be taken. None also at night: the offer ends before the morning."""
+    """The letter about the offer, while the offer can be taken. None also at night, since the offer
+    ends before the morning.
+    """
     offer = loading.offer(letter)
     if offer is None or offering.why_ended(offer) or offering.is_night(offer.practitioner.zone):
         return None

@@ -1,4 +1,5 @@
-"""How the letters and text messages of a clinic are doing, each in its queue: counted by one query.
+"""How the letters and text messages of a clinic are doing. Each has a queue, and one query counts
+both.
 
 No text of a letter is read.
 """
@@ -20,9 +21,9 @@ LATELY = timedelta(days=7)
 
 @dataclass
 class Queue:
-    """One queue: the number of rows `sent` within a day, `waiting`, and `failed` within a week;
-    `again` of the failed ones can be tried again. `stuck_since`: the first try of the letters that
-    cannot be sent now. `stuck_word` and `failed_word` say why, as `Letter.word`.
+    """One queue: the number of rows `sent` within a day, `waiting`, and `failed` within a week.
+    `again`: how many of the failed ones can be tried again. `stuck_since`: the first try of the
+    letters that cannot be sent now. `stuck_word`, `failed_word`: why, as in `Letter.word`.
     """
 
     sent: int = 0
@@ -57,7 +58,7 @@ def queues_of(clinic: Clinic) -> dict[str, Queue]:
 
 
 def _counts(at: datetime) -> Any:
-    """Which rows count; trial messages do not."""
+    """The condition that a row counts; trial messages do not."""
     day = timedelta(days=1)
     return (Letter.kind != texts.TRIAL) & (
         (Letter.phase == "waiting") & (Letter.due_at <= at + day)

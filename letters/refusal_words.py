@@ -1,5 +1,5 @@
-"""The reasons why a mail server accepts no letters, in words. Connects to no server, since pages
-show them too.
+"""Why a mail server accepts no letters, in words. No server is asked, since pages show these words
+too.
 """
 
 from base.catalogue import lazy

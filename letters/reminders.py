@@ -1,9 +1,9 @@
 """Reminders of appointments, by the rules of each clinic: so many days before, at a wall time of
 the venue.
 
-`write_due` writes the rows a little early, and `reminder` checks when it is sent whether it is
+`write_due` writes the rows a little early. When a reminder is sent, `reminder` checks whether it is
 still wanted. Nobody is reminded of an appointment that they booked or moved after the reminder's
-time, and nobody at night.
+time, and nobody is reminded at night.
 """
 
 from collections.abc import Callable
@@ -120,7 +120,9 @@ def _write(
 
 
 def _start(booking: Booking) -> str:
-    """The start that the client knows: for whole days the day, whatever the venue's zone."""
+    """The start as the client knows it: the instant, or for whole days the day, whatever the
+    venue's zone.
+    """
     return (booking.starts_on or booking.starts_at).isoformat()
 
 
@@ -140,8 +142,8 @@ def _told(ids: list[int]) -> dict[int, datetime]:
 def _rule(
     settings: LetterSettings, booking: Booking, at: datetime
 ) -> tuple[dict[str, object], datetime] | None:
-    """The last of the clinic's rules whose time has come for this booking, or comes within the
-    hour, and that time.
+    """The last of the clinic's rules that is due for this booking, or will be within the hour; and
+    the time when it is due.
     """
     zone = booking.practitioner.zone
     found = [
@@ -186,7 +188,9 @@ def wanted(
 
 
 def _is_wanted(letter: Letter, rules: list[dict[str, Any]], booking: Booking) -> bool:
-    """Whether it is still the same appointment, far enough ahead, and the clinic's rule."""
+    """Whether the appointment is still the same and far enough ahead, and the clinic still has the
+    rule.
+    """
     return (
         booking.status == "confirmed"
         and _start(booking) == letter.detail["starts"]

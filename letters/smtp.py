@@ -82,7 +82,7 @@ class MailServer:
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody on the way to the server can read letters."""
+        """Whether the connection to the server is encrypted, or stays on this machine."""
         is_encrypted = self._there is not None and isinstance(self._there.sock, ssl.SSLSocket)
         return is_encrypted or _may_be_plain(urlsplit(self._setup.smtp_url or "").hostname or "")
 
@@ -230,8 +230,8 @@ def _meaning(error: Exception) -> LetterRefused:
 def _of_one(code: int, text: bytes | str) -> LetterRefused:
     """A refusal of one letter's recipient or text.
 
-    It is final, unless it says that the sender may not send: then somebody can mend that within
-    the day. It delays no other letter, since it may be the rule of one recipient's server.
+    It is final, unless the server says that the sender may not send: that can be mended within the
+    day. It delays no other letter, since it may be the rule of one recipient's server.
     """
     refused = _answered(code, text, is_server=code == 421)
     refused.is_final = 500 <= code < 600 and not _OF_THE_SENDER.match(refused.word)

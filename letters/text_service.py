@@ -36,12 +36,12 @@ class Message:
 
     @property
     def said(self) -> str:
-        """The kind of message."""
+        """The kind of the message."""
         return self.kind
 
 
 def signature(secret: str, at: int, body: bytes) -> str:
-    """The header by which a service recognises our message and its time."""
+    """The header by which a service recognises a message of ours and its time."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 

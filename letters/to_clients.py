@@ -201,8 +201,8 @@ def _calendar(
     facts: dict[str, Any],
     bookings: Sequence[Booking],
 ) -> Sequence[itip.CalendarPart]:
-    """The entries for the client's calendar: new ones together, and each cancelled one alone, since
-    CANCEL may name only one (RFC 5546 §3.2.5).
+    """The entries for the client's calendar: new ones in one part, and a part for each cancelled
+    one, since CANCEL may name only one (RFC 5546 §3.2.5).
     """
     events = [_event(letter, settings, booking, facts["is_over"]) for booking in bookings]
     attendee = ascii_domain(to) if settings.method == "REQUEST" else ""
@@ -239,13 +239,13 @@ def words(settings: LetterSettings, kind: str) -> str:
 
 
 def until(online: OnlineSettings, booking: Booking) -> str:
-    """The last time for changing it online, in words; "" if it is over."""
+    """The last time for changing the booking online, in words; "" if that time is over."""
     last = by_letter.until(booking, online)
     return visits.moment(last, booking) if last > scheduling.utc_now() else ""
 
 
 def manage_url(booking: Booking, made: OnlineBooking | None) -> str:
-    """The address of the client's own page about it."""
+    """The address of the client's own page about the booking."""
     if made is None:
         way = {"uuid": str(booking.uuid), "token": by_letter.token(booking)}
         return address("by_letter.show", **way)
@@ -253,7 +253,7 @@ def manage_url(booking: Booking, made: OnlineBooking | None) -> str:
 
 
 def cancel_url(booking: Booking, made: OnlineBooking | None) -> str:
-    """The address of the page that asks whether to cancel it."""
+    """The address of the page that asks whether to cancel the booking."""
     if made is None:
         return manage_url(booking, made)
     return _managed("managed.ask_cancel", booking, made)

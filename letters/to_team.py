@@ -60,8 +60,8 @@ def visitor(letter: Letter) -> Text | None:
 
 
 def lost(letter: Letter) -> Text | None:
-    """The letter about bookings that were moved from the reader's calendar to a colleague's, while
-    they are still there.
+    """The letter about bookings that were moved from the recipient's calendar to a colleague's.
+    Only those that are still there are named.
     """
     person = loading.recipient(letter)
     if person is None or not TeamLetters.of(person).lost:
@@ -100,7 +100,7 @@ def _as_it_was(booking: Booking, calendar: int, starts: str, ends: str) -> Booki
 
 
 def _now(booking: Booking) -> str:
-    """Its present day and time."""
+    """The booking's present day and time."""
     zone = booking.practitioner.zone
     if booking.all_day:
         return visits.day(booking.starts_at, zone)

@@ -74,8 +74,8 @@ def tell() -> None:
     """Write about accounts that need a person: at once, after three days and after a week; from the
     second time on also to the owners.
 
-    Step and letters are one transaction, and a letter's key contains episode, step and reader: with
-    several clocks, too, no letter is written twice.
+    The step and its letters are written in one transaction, and a letter's key contains episode,
+    step and recipient. So no letter is written twice, even if several clocks run.
     """
     if not outbox.is_set_up():
         return
@@ -91,7 +91,7 @@ def _tell_of(account: Account, now: datetime) -> None:
     step = sum(since <= now - after for after in STEPS)
     with database.atomic():
         if episodes.claim(account, step):
-            for person in _readers(account, step):
+            for person in _recipients(account, step):
                 _write(account, since, step, person)
 
 
@@ -107,9 +107,9 @@ def _write(account: Account, since: datetime, step: int, person: User) -> None:
     )
 
 
-def _readers(account: Account, step: int) -> list[User]:
-    """The account's person if they can act; also the clinic's owners if nobody else can, or nobody
-    has for days.
+def _recipients(account: Account, step: int) -> list[User]:
+    """The recipients: the account's person if they can act; also the clinic's owners if nobody else
+    can, or nobody has for days.
     """
     owners = list(User.owners(account.clinic_id))
     people = [account.user] if account.health in PERSONAL else []

@@ -20,8 +20,8 @@ from .mail_text import Text, address, one_line
 
 
 def unmade(letter: Letter) -> Text | None:
-    """The letter about the press. None if the client has booked with the same visit since, or the
-    time is over.
+    """The letter about the press. None if the client has booked with the same form use since, or
+    the time is over.
     """
     detail, clinic = letter.detail, letter.clinic
     starts_at = datetime.fromisoformat(detail["starts"])

@@ -23,8 +23,8 @@ OVER = ("declined", "lapsed", "cancelled")  # kinds after which the client no lo
 
 @dataclass(frozen=True)
 class Visit:
-    """One appointment of a letter, in words. `zone`: of the times; "" for whole days.
-    `is_addable`: the letter has several, and shows this one's addresses for calendars.
+    """One appointment of a letter, in words. `zone`: that of the times; "" for whole days.
+    `is_addable`: the letter has several appointments, and shows this one's addresses for calendars.
     """
 
     day: str
@@ -102,8 +102,9 @@ def visit_of(
 
 
 def several(shown: Sequence[Visit], manage_urls: Sequence[str]) -> list[Visit]:
-    """The appointments of a letter that has several, each with the address where its client may
-    change it. In a long letter none has addresses for calendars: it has the attached file.
+    """The appointments of a letter that has several. Each gets the address where its client may
+    change it. In a long letter none has addresses for calendars, since the attached file has all
+    entries.
     """
     is_short = len(shown) <= MOST_ADDABLE
     return [

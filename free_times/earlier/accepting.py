@@ -38,7 +38,7 @@ class OfferGone(Exception):
 
 
 def page_of(offer: EarlierOffer) -> OnlinePage:
-    """The rules by which the offered time is booked."""
+    """The clinic's page and rules under which the offered time is booked."""
     entry = offer.entry
     entry.clinic = offer.clinic
     terms = [one for one in entry.terms() if one.calendar.id == offer.practitioner_id]
@@ -108,9 +108,9 @@ def book_offered(offer: EarlierOffer, outcome: Certainty = Certainty.FRESH) -> B
 
 
 def _when_unknown(offer: EarlierOffer, outcome: Certainty) -> str:
-    """The clinic's rule for when a calendar outside gave no answer: "", "open" or "pending".
-    Raises CannotCheck if it allows nothing, or if only a request is allowed and the visitor has an
-    appointment: they keep that one, since the offered time may be taken.
+    """The clinic's choice if a calendar outside gave no answer: "", "open" or "pending". Raises
+    CannotCheck if the clinic lets nobody book then. Raises it also for "pending" if the visitor has
+    an appointment: they keep that one, since the offered time may be taken.
     """
     if outcome != Certainty.UNANSWERED:
         return ""
@@ -136,8 +136,8 @@ def _book(offer: EarlierOffer, choice: str) -> Booking:
 
 
 def _move(booking: Booking, free: FreeTime, page: OnlinePage, actor: User | None = None) -> Booking:
-    """Move the client's appointment to the offered time, with its status: the clinic offered the
-    time.
+    """Move the client's appointment to the offered time. It keeps its status, since the clinic
+    itself offered the time.
     """
     if actor is None:
         booking.will_change_online()
@@ -211,14 +211,16 @@ def _settle(offer: EarlierOffer | None, entry: WaitingEntry, booking: Booking) -
 
 
 def decline(offer: EarlierOffer) -> None:
-    """The client does not want this time, and waits on. A second press changes nothing."""
+    """Note that the client does not want this time; they stay on the list. A second press changes
+    nothing.
+    """
     with alone(offer):
         if offer.phase == "open":
             offering.close([offer], "declined")
 
 
 def leave(entry: WaitingEntry, actor: User | None = None) -> None:
-    """The client waits no more; a second press changes nothing."""
+    """Take the client off the list; a second press changes nothing."""
     with alone(entry):
         if entry.is_waiting:
             entry.end("removed" if actor else "left")
@@ -309,5 +311,5 @@ def _tell(offer: EarlierOffer) -> None:
 
 
 def stop_asking(offer: EarlierOffer) -> None:
-    """Forget the press; the time stays offered until the offer's own end."""
+    """Forget the press. The time stays offered until the offer ends by itself."""
     EarlierOffer.update(pressed_at=None).where(EarlierOffer.id == offer.id).execute()

@@ -73,14 +73,15 @@ class Contact:
 
 
 class WaitingEntry(Base):
-    """One client who waits for an earlier time, or for any.
+    """One client who waits for an earlier time, or for any time.
 
-    `booking`: the appointment that would be given up; None: there is none yet. `patient`: the
-    client's record; None where a visitor has none yet: `sealed` is what they typed, encrypted.
-    `calendars` (ids): those that suit; empty: any, at `venue` if one was chosen. `weekdays` (0:
-    Monday) and `from_wall`–`to_wall`: when it may begin, on the clock of the venue; empty: any.
-    `until`: the last day. `known`: which starts were free when they asked, by calendar, in minutes:
-    those are not told; `sequence`: of the booking at that moment. `ended_because`: one of ENDINGS.
+    `booking`: the appointment that would be given up; None: there is none. `patient`: the client's
+    record; None for a visitor without one, whose details are in `sealed`, encrypted. `calendars`
+    (ids): those that suit; empty: any, at `venue` if one was chosen. `weekdays` (0: Monday) and
+    `from_wall`–`to_wall`: when a visit may begin, on the clock of the venue; empty: any. `until`:
+    the last day. `known`: the starts that were free when the client asked, by calendar, in minutes;
+    they are not offered. `sequence`: of the booking at that moment. `ended_because`: one of
+    ENDINGS.
     """
 
     clinic = ForeignKeyField(Clinic, backref="waiting_entries")
@@ -145,7 +146,7 @@ class WaitingEntry(Base):
 
     @property
     def minutes(self) -> int | None:
-        """How long the appointment is that would be given up; None where there is none yet."""
+        """The length of the appointment that would be given up; None if there is none."""
         if self.booking is None:
             return None
         return int(self.booking.span.duration.total_seconds()) // 60
@@ -157,8 +158,8 @@ class WaitingEntry(Base):
 
     @property
     def ends_at(self) -> datetime:
-        """The instant by which an offered visit must end: the start of the client's appointment, at
-        most the farthest time that anybody can book.
+        """The instant by which an offered visit must end: the start of the client's appointment, or
+        the farthest time that can be booked if that is earlier.
         """
         limit = scheduling.utc_now() + LONGEST + timedelta(days=1)
         if self.booking is not None:
@@ -194,7 +195,9 @@ class WaitingEntry(Base):
         return "past" if self.until < min(days, default=at.date()) else ""
 
     def _is_own(self, booking: Booking) -> bool:
-        """Whether the appointment is the client's, whichever of their records it names."""
+        """Whether the appointment belongs to the client of this entry, also under a record that was
+        merged.
+        """
         if booking.patient_id == self.patient_id:
             return True
         client = booking.patient and booking.patient.record_in_use
@@ -220,7 +223,9 @@ class WaitingEntry(Base):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The wishes of a client. `calendars` (ids) empty: anyone, at the venue if one is named."""
+    """The wishes of a client. `calendars` (ids): those that suit; empty: any, at the venue if one
+    is named.
+    """
 
     calendars: Collection[int] = ()
     venue: Venue | None = None

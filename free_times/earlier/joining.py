@@ -58,10 +58,10 @@ def ask_without(
     actor: User | None,
     key: UUID | None = None,
 ) -> WaitingEntry:
-    """Put a client without an appointment on the list: a record, or what a visitor typed (name,
-    email, phone, zone, and what they agreed to). If the record waits for this service already,
-    its wishes are changed; a visitor's form never changes an existing entry. A second call with
-    the same `key` returns the entry of the first. Raises CannotWait.
+    """Put a client without an appointment on the list. `who`: their record, or the details that a
+    visitor typed (name, email, phone, zone, and what they agreed to). A record that waits for this
+    service already gets the new wishes; a visitor's form never changes an existing entry. `key`: a
+    second call with the same key returns the entry of the first. Raises CannotWait.
     """
     with alone(clinic):
         if key and (made := entries.made_before(clinic, key)):

@@ -1,4 +1,6 @@
-"""Free times that are new to somebody on the waiting list: free now, and not when they asked."""
+"""Free times that are new to a client on the waiting list: free now, and not free when the client
+asked.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -34,7 +36,7 @@ class Chance:
 
     @property
     def ends_at(self) -> datetime:
-        """The end."""
+        """The end of the visit."""
         return self.starts_at + timedelta(minutes=self.minutes)
 
     def overlaps(self, person: int, starts_at: datetime, ends_at: datetime) -> bool:
@@ -76,8 +78,8 @@ class Sight:
             self.take(entry)
 
     def take(self, entry: WaitingEntry) -> None:
-        """Take one more entry into account. What is wrong with it alone comes out here, before
-        anything is asked for all.
+        """Take one more entry into account. An error that only this entry causes is raised here,
+        before anything is read for all.
         """
         entry.clinic = self.clinic
         if self.terms(entry):
@@ -99,8 +101,8 @@ class Sight:
         return {one.calendar.user_id for entry in every for one in self.terms(entry)}
 
     def starts(self, entry: WaitingEntry) -> Starts:
-        """Every start that is free now and before the entry's time is over. Times that visitors
-        hold now count as free.
+        """Every start that is free now and lies before the entry ends. A time that a visitor holds
+        counts as free.
         """
         terms = self.terms(entry)
         if not terms or not is_served(entry, self.settings):
@@ -112,7 +114,9 @@ class Sight:
         }
 
     def _every(self, entry: WaitingEntry) -> Starts:
-        """The free starts in every calendar in which somebody waits for the same."""
+        """The free starts in every calendar that some entry for the same service and length
+        names.
+        """
         key = _key(entry)
         if key not in self._starts:
             group = [one for one in self._groups[key] if is_served(one, self.settings)]
@@ -214,7 +218,9 @@ def _instant(minutes: int) -> datetime:
 
 
 def runs(starts: Starts, step: int) -> KnownRuns:
-    """Starts as runs (first and last, a grid step apart), as an entry keeps them."""
+    """Starts as an entry stores them: as runs, pairs of the first and the last start, a grid step
+    apart.
+    """
     return {str(calendar): _runs(every, step) for calendar, every in starts.items()}
 
 
@@ -231,9 +237,9 @@ def _runs(every: Sequence[int], step: int) -> list[list[int]]:
 def still_known(
     known: KnownRuns, starts: Starts, step: int, beyond: datetime | None = None
 ) -> KnownRuns:
-    """The known starts that are still free. A start that was taken is forgotten, so that it is new
-    when it is free again. A calendar that is closed for now keeps its known starts. Starts after
-    `beyond` become known: they are only there because the horizon moved on.
+    """The known starts that are still free. A start that was taken is forgotten, so that it counts
+    as new when it is free again. A calendar that is closed for now keeps its known starts. Starts
+    after `beyond` are added, since they are free only because the horizon moved on.
     """
     edge = minute(beyond) if beyond else None
     left = {calendar: every for calendar, every in known.items() if int(calendar) not in starts}
@@ -246,8 +252,8 @@ def still_known(
 
 
 def is_kept(known: KnownRuns, left: KnownRuns, since: datetime, step: int) -> bool:
-    """Whether `left` differs from `known` only by starts before `since`, so that it need not be
-    stored.
+    """Whether `known` may stay stored although `left` differs: only starts before `since` are
+    different.
     """
     return left == {
         its: kept for its, every in known.items() if (kept := _from(every, since, step))
@@ -265,8 +271,8 @@ def _from(every: Sequence[Run], since: datetime, step: int) -> list[list[int]]:
 
 def in_order(chances: Sequence[Chance], fresh: Starts, known: KnownRuns, step: int) -> list[Chance]:
     """Sort chances that are new to a client: the soonest free gap first. `fresh`: all new starts.
-    If the time just before a gap was free already, the start at the gap's own beginning comes
-    first, so that the other time stays whole.
+    If the time just before a gap was free already, the start that uses only the gap's own time
+    comes first, so that the time before it stays whole.
     """
     gaps = {its: _runs(every, step) for its, every in fresh.items()}
 

@@ -1,7 +1,7 @@
 """A chore that finds times that became free, and offers them to clients who wait.
 
-It asks the engine once for each service and length, and the database the same few questions,
-however many wait.
+Free times are searched once for each service and length, and rows are read with the same few
+queries, however many clients wait.
 """
 
 from collections import defaultdict
@@ -133,8 +133,9 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
 
 
 def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, list[Chance]]:
-    """By entry, the times that became free since its client asked; stores what is known now. After
-    the appointment was moved, every time that is free then counts as known.
+    """The times that became free since each entry's client asked, by entry. The starts that are
+    known now are stored. After an appointment was moved, every time that is free then counts as
+    known.
     """
     found: dict[int, list[Chance]] = {}
     changed: list[tuple[WaitingEntry, KnownRuns, int | None]] = []
@@ -211,7 +212,7 @@ def _in_order(
 
 
 def _told_before(clinic: Clinic) -> dict[int, list[OfferedTime]]:
-    """The times that were offered already to those who wait, by entry."""
+    """The times that were offered to each entry before, by entry."""
     query = (
         EarlierOffer.select(
             EarlierOffer.entry, Practitioner.user, EarlierOffer.starts_at, EarlierOffer.ends_at

@@ -35,11 +35,11 @@ ANSWERING = timedelta(minutes=1)  # after a press, the longest time to ask calen
 
 
 class AtNight(Exception):
-    """It is night at the venue, when nobody gets a letter."""
+    """It is night at the venue: nobody gets a letter now."""
 
 
 class CannotOffer(Exception):
-    """The client waits no more, has no e-mail address, or has an offer already."""
+    """The client no longer waits, has no e-mail address, or has an offer already."""
 
 
 class EarlierOffer(Base):
@@ -175,8 +175,8 @@ def letters_of(offers: Collection[int]) -> dict[int, str]:
 
 
 def close(offers: Sequence[EarlierOffer], phase: str) -> None:
-    """End open offers of one clinic. A time that nobody else is offered is free again, and the next
-    search finds who wants it.
+    """End open offers of one clinic. A time that is offered to nobody else is free again, and the
+    next search offers it to others.
     """
     if not offers:
         return
@@ -201,7 +201,7 @@ def is_mailed(entry: WaitingEntry) -> bool:
 
 
 def can_read(entry: WaitingEntry) -> bool:
-    """Whether a visitor's details can be decrypted: not under a key that is gone."""
+    """Whether a visitor's details can be decrypted; they cannot if their key is gone."""
     return not entry.sealed or vault.opens(entry.sealed)
 
 

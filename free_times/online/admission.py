@@ -30,7 +30,7 @@ class NeedsCode(Exception):
 
 
 class TooMany(Exception):
-    """The address or number has as many future appointments as may be booked online."""
+    """The address or number already has as many future appointments as may be booked online."""
 
 
 def book_if_admitted(
@@ -47,12 +47,13 @@ def book_if_admitted(
 ) -> OnlineBooking:
     """Book the time as `making.book_once` does, in one transaction that also uses up the proof.
 
-    `proof`: the answer of the visitor's browser. `reads_mail`: the visitor has typed the code that
-    went to the address. `may_mail`: a code can go there. Without any of them it is a request to the
-    clinic. `judged`: the free time, if the caller has just checked every rule.
+    `proof`: the answer of the visitor's browser. `reads_mail`: the visitor typed the code that was
+    sent to the address. `may_mail`: a code can be sent there. If none of the three is given, the
+    booking becomes a request to the clinic. `judged`: the free time, if the caller has just checked
+    every rule.
 
-    Raises NeedsCode, TooMany, and what `making.book_once` raises; then nothing is booked, and the
-    proof can be used again.
+    Raises NeedsCode, TooMany, and what `making.book_once` raises. In these cases nothing is booked,
+    and the proof can be used again.
     """
     found = proofs.nonce_of(proof, ticket.form_use)  # slow, so before the lock
     judged = judged or making.judge(page, ticket)

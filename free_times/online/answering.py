@@ -70,10 +70,10 @@ def outcome_of(made: OnlineBooking) -> Certainty | None:
 def accept(
     made: OnlineBooking, starts_at: datetime | None, outcome: Certainty = Certainty.FRESH
 ) -> None:
-    """Confirm the booking at the time that was offered, and that the page showed. If a calendar
-    outside gave no answer, the clinic's choice applies: confirmed, a request once more, or
-    CannotCheck. A second press changes nothing. Raises NotOffered, and SlotTaken; then the offer
-    stays as it is.
+    """Confirm the booking at the time that was offered and that the page showed. If a calendar
+    outside gave no answer, the clinic's choice decides: the booking is confirmed, becomes a request
+    once more, or CannotCheck is raised. A second press changes nothing. Raises NotOffered and
+    SlotTaken, and then the offer stays as it is.
     """
     with alone(made.booking) as booking:
         _refresh(made)
@@ -96,7 +96,7 @@ def accept(
 
 
 def stop_asking(made: OnlineBooking) -> None:
-    """Forget the press; the time stays offered until the offer's own end."""
+    """Forget the press. The time stays offered until the offer ends by itself."""
     _press(made, None)
 
 
@@ -148,7 +148,9 @@ def _is_offered(made: OnlineBooking, starts_at: datetime | None) -> bool:
 
 
 def _is_done(made: OnlineBooking, starts_at: datetime | None) -> bool:
-    """Whether an earlier press did it: the booking is confirmed, or waits for the clinic again."""
+    """Whether an earlier press has accepted the time: the booking is confirmed, or waits for the
+    clinic again.
+    """
     waits = made.booking.status == "pending" and made.looked == "pending" and not made.answer
     return made.booking.status == "confirmed" or (waits and made.booking.starts_at == starts_at)
 

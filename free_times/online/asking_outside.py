@@ -47,9 +47,8 @@ class SentForm:
 
 
 def ask_about_time(page: OnlinePage, ticket: Ticket) -> tuple[Certainty, FreeTime]:
-    """Find out whether the ticket's time is known to be free outside now; returns also the free
-    time by all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a
-    transaction.
+    """Two values: whether the ticket's time is known to be free outside now, and the free time by
+    all rules. ASKING: a worker is on it. Raises JustTaken. Call it outside of a transaction.
     """
     _service, free = making.still_free(page, ticket)
     if not page.settings.may_block_outside:
@@ -101,9 +100,9 @@ def bound_of(settings: OnlineSettings) -> timedelta | None:
 def hold_and_wait(
     page: OnlinePage, ticket: Ticket, sent: SentForm, origin: str, judged: FreeTime | None = None
 ) -> Hold:
-    """Store the sent form and hold the time, without the limits of holds. `judged`: the free time
-    from `ask_about_time` (None: not looked for); under the clinic's lock only rows that take time
-    are read again. Raises JustTaken.
+    """Store the sent form and hold its time, without the limits of holds. `judged`: the free time
+    from `ask_about_time` (None: not looked for); with it, only rows that take time are read again
+    under the clinic's lock. Raises JustTaken.
     """
     now = scheduling.utc_now()
     with database.atomic():
@@ -163,9 +162,10 @@ def finish(
     *,
     is_late: bool = False,
 ) -> OnlineBooking:
-    """Book, as the outcome and the clinic's choice allow. `judged`: as in
-    `admission.book_if_admitted`. `is_late`: the press was so long ago that the clinic must confirm
-    it in any case. Raises CannotCheck, and what `admission.book_if_admitted` raises.
+    """Book, as the answer of the calendars (`outcome`) and the clinic's choice allow. `judged`: as
+    in `admission.book_if_admitted`. `is_late`: the press was so long ago that the clinic must
+    confirm the booking in any case. Raises CannotCheck, and what `admission.book_if_admitted`
+    raises.
     """
     choice = page.settings.when_stale if outcome == Certainty.UNANSWERED else ""
     if choice == "close":

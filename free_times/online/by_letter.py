@@ -48,7 +48,7 @@ def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
 
 
 def offered(booking: Booking) -> list[ServiceTerms]:
-    """The terms of its service at its venue for clients who book online."""
+    """The terms of the booking's service at its venue for clients who book online."""
     if booking.service is None:
         return []
     venue = booking.practitioner.venue_id
@@ -63,8 +63,9 @@ def may_move(booking: Booking, settings: OnlineSettings) -> bool:
 
 
 def cancel(booking: Booking, shown: datetime | None = None) -> None:
-    """Cancel it; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile if it is
-    no longer at the time that the page showed (None: a page of an earlier version).
+    """Cancel the appointment; a second press changes nothing. Raises TooLate. Raises
+    ChangedMeanwhile if the appointment is no longer at the time that the page showed (None: a page
+    of an earlier version).
     """
     with alone(booking) as row:
         if row.status == "cancelled":
@@ -80,7 +81,7 @@ def cancel(booking: Booking, shown: datetime | None = None) -> None:
 
 
 def client(booking: Booking) -> Patient | None:
-    """The client of the appointment; after a merge the record that was kept."""
+    """The client of the appointment; after a merge, the record in use."""
     found: Patient | None = booking.patient and booking.patient.record_in_use
     return found
 

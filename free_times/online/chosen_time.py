@@ -27,10 +27,10 @@ def hold(
     page: OnlinePage, ticket: Ticket, origin: str, found: tuple[Service, FreeTime] | None = None
 ) -> Hold | None:
     """Hold the ticket's time for ten minutes from now, in place of an earlier hold of its form use.
-    `origin`: where the visitor comes from, as a keyed hash. `found`: the service and the free
-    time, if the caller has just found them. None if the bounds allow no hold.
+    `origin`: the visitor's network, as a keyed hash. `found`: the service and the free time, if the
+    caller has just found them. None if the limits allow no hold.
 
-    All rules are checked before the clinic is locked; under the lock only rows that take time is
+    All rules are checked before the clinic is locked; under the lock only rows that take time are
     read again. Raises JustTaken if the time is not free.
     """
     service, free = found or making.still_free(page, ticket)

@@ -21,9 +21,8 @@ UNFINISHED_KEPT = timedelta(hours=25)  # for forms nobody finished: longer than 
 class Hold(Base):
     """A time in one calendar that one visitor has chosen.
 
-    `form_use`: its hash; `origin`: the visitor's network, as a keyed hash. `sealed`
-    and `asked_at`: the form that was sent, encrypted, and since when calendars outside are asked
-    for it.
+    `form_use`: its hash. `origin`: the visitor's network, as a keyed hash. `sealed`: the form that
+    was sent, encrypted. `asked_at`: since when calendars outside are asked for the sent form.
     """
 
     clinic = ForeignKeyField(Clinic, backref="holds")
@@ -52,7 +51,7 @@ class Hold(Base):
 
     @property
     def taken(self) -> TakenTime:
-        """The time, with the gaps of its service, which is loaded."""
+        """The time with the gaps of its service, which must be loaded."""
         before, after = self.service.gap_before_minutes, self.service.buffer_minutes
         starts, ends = number(self.starts_at), number(self.ends_at)
         return TakenTime(starts, ends, before * MINUTE, after * MINUTE)
@@ -101,7 +100,7 @@ def forget(form_use: str) -> None:
 
 
 def ask_again(hold: Hold) -> None:
-    """Note that calendars outside are asked for it from now on; the hold keeps its end."""
+    """Note that calendars outside are asked for this hold from now on. The hold keeps its end."""
     hold.asked_at = scheduling.utc_now()
     Hold.update(asked_at=hold.asked_at).where(
         Hold.form_use == hold.form_use, Hold.asked_at.is_null(False)
@@ -109,8 +108,8 @@ def ask_again(hold: Hold) -> None:
 
 
 def stop_asking(hold: Hold) -> bool:
-    """Note that the sent form is not booked and waits no more; the visitor's page says so for a
-    while. The hold keeps its end. False if it was booked, or the client was told, in the
+    """Note that the sent form is not booked and waits no more. The visitor's page says so for a
+    while, and the hold keeps its end. False if the form was booked, or the client was told, in the
     meantime.
     """
     waits = Hold.form_use == hold.form_use, Hold.asked_at.is_null(False)
@@ -128,8 +127,8 @@ def alive(form_use: str) -> Hold | None:
 
 
 def around(people: Collection[int], form_use: str, origin: str) -> list[Hold]:
-    """With one query: the holds on these people's time (ids), the holds from this origin, and the
-    last hold of this form use, even if long ago.
+    """The holds on the time of these people (ids), the holds from this origin, and the last hold of
+    this form use, however old. One query.
     """
     living = Hold.expires_at > scheduling.utc_now()
     near = Practitioner.user.in_(list(people)) | (Hold.origin == origin)
@@ -198,7 +197,7 @@ def touching(people: Collection[int], start: datetime, end: datetime) -> dict[in
 
 
 def is_held(there: Practitioner, booking: Booking, span: Span) -> bool:
-    """Whether a client holds some of the time that a booking would newly take in a calendar."""
+    """Whether a visitor holds some of the time that a booking would newly take in a calendar."""
     person, was = there.user_id, booking.span
     stays = person == booking.practitioner.user_id
     found = touching({person}, span.starts_at, span.ends_at)[person]

@@ -1,4 +1,4 @@
-"""Taking a time: the only function that makes a visitor's booking, in one transaction."""
+"""Making a visitor's booking in one transaction. No other module makes one."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,8 +28,8 @@ class JustTaken(Exception):
 
 
 class TermsChanged(Exception):
-    """Length or price of the service differ from what the visitor was shown; these are the present
-    ones.
+    """Length or price of the service differ from those that the visitor was shown. The error has
+    the present ones.
     """
 
     def __init__(self, minutes: int, price_cents: int):
@@ -74,9 +74,9 @@ def offered(page: OnlinePage, ticket: Ticket) -> tuple[Service, list[ServiceTerm
 
 
 def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
-    """The ticket's time, if it can be taken now: in the calendar that was proposed, or for anyone
-    in another of the venue. The booking notice counts from when the time was chosen, while it
-    is held and a little longer. Raises JustTaken.
+    """The ticket's time, if it can be taken now: in the proposed calendar or, if anyone will do, in
+    another of the venue. The booking notice counts from when the time was chosen, as long as it is
+    held and a little longer. Raises JustTaken.
     """
     service, terms = offered(page, ticket)
     since, hold = ticket.issued_at, holds.alive(ticket.form_use)
@@ -94,8 +94,8 @@ def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
 
 
 def judge(page: OnlinePage, ticket: Ticket) -> FreeTime | None:
-    """The answer of `still_free`, found before the clinic is locked, so that nobody waits for it.
-    None if the time is not free.
+    """The answer of `still_free`; None if the time is not free. Call it before the clinic is
+    locked, so that nobody waits for it.
     """
     try:
         return still_free(page, ticket)[1]
@@ -133,10 +133,10 @@ def book(
     looked: str = "",
     judged: FreeTime | None = None,
 ) -> OnlineBooking:
-    """Book the time of a ticket that has booked nothing yet, inside a transaction that locks the
-    clinic. `judged`: the answer of `judge`. While its terms and rules still hold, only rows that
-    take time are read again. Otherwise, and if another calendar may do, every rule is checked
-    once more.
+    """Book the time of a ticket that has booked nothing yet. Call it inside a transaction that
+    locks the clinic. `judged`: the answer of `judge`. While its terms and rules still hold, only
+    rows that take time are read again. Otherwise, and if another calendar may do, every rule is
+    checked once more.
     """
     page = _current_for(page, ticket)
     stands = _stands(page, ticket, judged) if judged else None
@@ -163,10 +163,9 @@ def book(
 
 
 def _stands(page: OnlinePage, ticket: Ticket, judged: FreeTime) -> FreeTime | None:
-    """A time that `judge` found before the clinic was locked, if the page as it is now still offers
-    it; None if every rule must be checked again. If a calendar takes only so many bookings a day,
-    those at other times count too. If events outside block nothing, the booking agrees to each of
-    them.
+    """The judged time, if the page as it is now still offers it; None if every rule must be checked
+    again. A limit of bookings a day makes bookings at other times count, too. If events outside
+    block nothing online, the booking agrees to each of them.
     """
     terms = page.terms_of(page.services[0], judged.wish.calendar.id) if page.services else None
     if terms is None or not is_choice(page.services[0], ticket.anyone):
@@ -183,7 +182,9 @@ def _stands(page: OnlinePage, ticket: Ticket, judged: FreeTime) -> FreeTime | No
 
 
 def unless_taken(ticket: Ticket, judged: FreeTime) -> FreeTime | None:
-    """The free time, unless something takes it by now. It was found a moment ago. Three queries."""
+    """The free time, or None if something takes it by now. The time must have been found a moment
+    ago. Three queries.
+    """
     user = judged.wish.calendar.user_id
     held = holds.held_of_others([user], ticket.form_use).get(user, [])
     return None if visitor_times.is_taken(judged, held) else judged
@@ -197,8 +198,8 @@ def earlier(page: OnlinePage, ticket: Ticket) -> OnlineBooking | None:
 
 
 def is_request(page: OnlinePage, service: Service, free: FreeTime) -> bool:
-    """Whether the clinic must confirm the booking: by its rules, and whenever the practitioner
-    takes no new clients online. The latter holds for known clients too, so that nobody learns who
+    """Whether the clinic must confirm the booking: by its rules, or because the practitioner takes
+    no new clients online. The second reason holds for known clients too, so that nobody learns who
     is known.
     """
     return needs_approval(page.settings, service) or not free.wish.calendar.takes_new_online
@@ -234,8 +235,8 @@ def _current_for(page: OnlinePage, ticket: Ticket) -> OnlinePage:
 
 
 def check_terms(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> None:
-    """Raise TermsChanged if the visitor was shown another length or price, JustTaken if it is no
-    longer offered.
+    """Raise TermsChanged if the visitor was shown another length or price, and JustTaken if the
+    service is no longer offered there.
     """
     terms = page.terms_of(service, free.wish.calendar.id)
     if terms is None:
@@ -285,15 +286,15 @@ def ignored(free: FreeTime) -> set[str]:
 
 
 def approve_by(settings: OnlineSettings, starts_at: datetime) -> datetime:
-    """The instant at which a request lapses: after the clinic's time to answer, at the latest at
-    its start.
+    """The instant at which a request lapses: after the time that the clinic has to answer, or at
+    the request's start if that is earlier.
     """
     return min(scheduling.utc_now() + timedelta(hours=settings.lapse_hours), starts_at)
 
 
 def client_of(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
-    """The client's record, and whether it is new or unchecked. An existing record is taken if
-    e-mail and name are the same, and only one such record exists; both cases do the same work.
+    """Two values: the client's record, and whether it is new or unchecked. A record is used again
+    if e-mail and name are the same and only one such record exists. Both cases do the same work.
     """
     wanted = search_key(details.name)
     alike = Patient.select(Patient, newcomers.are_added_online().alias("is_unknown")).where(
@@ -321,8 +322,8 @@ def client_of(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
 
 
 def _ask_for_texts(client: Patient, details: Details) -> None:
-    """Switch text messages on for the client, if the typed number is the one that the team has:
-    nobody changes another client's record by typing their name.
+    """Switch text messages on for the client if the typed number is the one that the team has.
+    Otherwise anybody could change another client's record by typing their name.
     """
     tail = phone_tail(details.phone)
     if details.texts and tail and phone_tail(client.phone) == tail and not client.texts:

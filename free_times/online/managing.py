@@ -39,7 +39,9 @@ _PURPOSE = "manage an online booking"
 
 
 class TooLate(Exception):
-    """The clinic's rule allows no change of the booking any more, or it is over or cancelled."""
+    """The clinic's rule allows no change of the booking any more, or the booking is over or
+    cancelled.
+    """
 
 
 def token(made: OnlineBooking) -> str:
@@ -93,7 +95,9 @@ def is_good(purpose: str, names: Iterable[str], given: str) -> bool:
 
 
 def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
-    """Whether it was moved to this time a moment ago: the same press was sent twice."""
+    """Whether the booking was moved to this time a moment ago, by the same press that was sent
+    twice.
+    """
     return (
         made.moved_at is not None
         and scheduling.utc_now() - made.moved_at < _SAME_PRESS
@@ -102,9 +106,9 @@ def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
 
 
 def until(page: OnlinePage, made: OnlineBooking) -> datetime:
-    """The last instant at which the visitor may move or cancel it: the clinic sets how long before
-    its start. An offered time can be refused until it begins, since the client has not agreed to
-    it.
+    """The last instant at which the visitor may move or cancel the booking: the clinic sets how
+    long before the start. A time that the clinic offered can be refused until it begins, since the
+    client has not agreed to it.
     """
     if made.answer == "offered":
         begins: datetime = made.booking.starts_at
@@ -118,13 +122,14 @@ def may_change(page: OnlinePage, made: OnlineBooking) -> bool:
 
 
 def may_move(page: OnlinePage, made: OnlineBooking) -> bool:
-    """Whether it can be moved on the page: the page is on, and its service offered there."""
+    """Whether the page can move the booking: the page is on, and offers the booking's service."""
     return page.settings.is_on and may_change(page, made) and _terms(page, made) != []
 
 
 def cancel(page: OnlinePage, made: OnlineBooking, shown: datetime | None = None) -> None:
-    """Cancel it; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile if it is
-    no longer at the time that the page showed (None: a page of an earlier version).
+    """Cancel the booking; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile
+    if the booking is no longer at the time that the page showed (None: a page of an earlier
+    version).
     """
     with database.atomic():
         page.clinic.lock()
@@ -292,8 +297,8 @@ def move(
 
 
 def was_moved(page: OnlinePage, made: OnlineBooking, asks: bool) -> None:
-    """Give a booking that its client moved a new link, in the transaction of the move. `asks`:
-    whether it is a request to the clinic now.
+    """Give a booking that its client moved a new booking link, in the transaction of the move.
+    `asks`: the booking is a request to the clinic now.
     """
     made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
     made.moved_at = scheduling.utc_now()
@@ -305,8 +310,8 @@ def was_moved(page: OnlinePage, made: OnlineBooking, asks: bool) -> None:
 
 
 def _terms(page: OnlinePage, made: OnlineBooking) -> list[ServiceTerms]:
-    """The terms of its calendar, with the booking's own length: the clinic may have given it
-    another length than the service has.
+    """The terms of the booking's calendar, with the booking's own length, which the clinic may have
+    changed.
     """
     booking = made.booking
     service = booking.service

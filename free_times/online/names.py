@@ -27,9 +27,9 @@ class TooManyNames(Exception):
 
 
 class PageName(Base):
-    """A short name in the address of a clinic's page, in lower case. `until` None: it is in force;
-    else it leads to the one in force until then. No other clinic can ever get it: it may stand
-    on cards and in calendars, and no client may reach another clinic by it.
+    """A short name in the address of a clinic's page, in lower case. `until` None: the name is in
+    force; else it leads to the name in force until then. No other clinic can ever get the name: it
+    may be printed on cards, and must lead no client to another clinic.
     """
 
     clinic = ForeignKeyField(Clinic, backref="page_names")
@@ -51,8 +51,8 @@ def suggested(text: str, fallback: str = "clinic") -> str:
 
 
 def find_page(name: str) -> tuple[PageName, OnlineSettings] | None:
-    """The page name, as somebody typed it, with its clinic and the clinic's settings. None if no
-    page has it, or its page is switched off. One query in each case.
+    """The page of a name that somebody typed, with its clinic and the clinic's settings. None if no
+    clinic has the name, or its page is switched off. One query in each case.
     """
     return _find(
         PageName.name == (name.lower() if is_name(name.lower()) else ""),
@@ -62,7 +62,7 @@ def find_page(name: str) -> tuple[PageName, OnlineSettings] | None:
 
 
 def of_booking(uuid: UUID) -> tuple[PageName, OnlineSettings] | None:
-    """The name in force of the clinic where this was booked online, even if its page is off:
+    """The name in force of the clinic where this booking was made online, even if the page is off:
     clients can still see their booking.
     """
     booked = OnlineBooking.select(OnlineBooking.clinic).join(Booking).where(Booking.uuid == uuid)
@@ -70,8 +70,8 @@ def of_booking(uuid: UUID) -> tuple[PageName, OnlineSettings] | None:
 
 
 def of_clinic(name: str, clinic: int) -> tuple[PageName, OnlineSettings] | None:
-    """The name, if this clinic (id) has it, even if its page is off: for visitors whose form shows
-    that they were on it.
+    """The name, if this clinic (id) has it, even if the page is off. For visitors whose form shows
+    that they were on the page.
     """
     return _find(PageName.name == name.lower(), PageName.clinic == clinic)
 

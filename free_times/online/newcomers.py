@@ -1,5 +1,5 @@
-"""Clients that online booking added, and whose record nobody has checked yet: it may be a second
-record of a known client.
+"""Clients that online booking added and nobody has checked yet: the record may be a second one of a
+known client.
 """
 
 from collections.abc import Sequence
@@ -44,15 +44,15 @@ def is_to_check(client: Patient) -> bool:
 
 
 def are_added_online() -> Function:
-    """The condition "this client's record was added by a visitor's booking, even a cancelled one,
-    and nobody has checked it".
+    """A condition: a visitor's booking, even a cancelled one, added this client's record, and
+    nobody has checked it.
     """
     return fn.EXISTS(_added().where(Booking.patient == Patient.id))
 
 
 def mark_checked(client: Patient, actor: User) -> list[int]:
-    """Note that the record was checked: it is a separate client, or was merged. Returns the ids
-    that it unmarked, for `uncheck`; none if it was checked already.
+    """Note that the record was checked: it is a client of its own, or was merged. Returns the ids
+    of the rows that are changed, for `uncheck`; none if the record was checked before.
     """
     with alone(client):
         theirs = Booking.select(Booking.id).where(Booking.patient == client)
@@ -67,6 +67,6 @@ def mark_checked(client: Patient, actor: User) -> list[int]:
 
 
 def uncheck(clinic: Clinic, ids: Sequence[int]) -> None:
-    """Mark again what `mark_checked` returned."""
+    """Undo `mark_checked`. `ids`: its answer."""
     rows = OnlineBooking.update(is_to_check=True)
     rows.where(OnlineBooking.clinic == clinic, OnlineBooking.id.in_(ids)).execute()

@@ -1,4 +1,4 @@
-"""The offer of a clinic's page: services, calendars and venues that take online bookings."""
+"""The page of a clinic for online booking: the services, calendars and venues on it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ class OnlinePage:
 
     @classmethod
     def of(cls, clinic: Clinic, name: str, settings: OnlineSettings) -> "OnlinePage":
-        """The page as it is now: three queries, whatever there is."""
+        """The page as it is now. Three queries, however much is on it."""
         services = list(Service.listed(clinic).where(Service.bookable_online))
         calendars = [one for one in Practitioner.listed(clinic) if one.takes_online]
         own: dict[tuple[int, int], OwnTerms] = {
@@ -86,8 +86,8 @@ class OnlinePage:
         return sorted(found.values(), key=lambda venue: (venue.name, venue.id))
 
     def calendar(self, calendar_id: int) -> Practitioner | None:
-        """The clinic's calendar with this id, even if it takes no online bookings now. Then one
-        query is needed.
+        """The clinic's calendar with this id. A calendar that takes no online bookings now needs a
+        query.
         """
         offered = next((one for one in self.calendars if one.id == calendar_id), None)
         of_clinic = Practitioner.id == calendar_id, Practitioner.clinic == self.clinic

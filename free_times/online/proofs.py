@@ -1,8 +1,8 @@
-"""Proof of work for the visitors' forms: a browser computes for about a second what is checked at
-no cost, so that thousands of false bookings cost their sender something.
+"""Proof of work in the visitors' forms. A browser computes for about a second, and checking costs
+nothing, so thousands of false bookings cost their sender something.
 
-The challenge and its check are ALTCHA's (version 2, https://altcha.org/docs/v2/). Our own part is
-that a proof works for one form only, as long as that form lasts, and once. No third party is asked.
+The challenge and its check are ALTCHA's (version 2, https://altcha.org/docs/v2/). Our own part: a
+proof works for one form use only, as long as that lasts, and once. No third party is asked.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ LONGEST = 4_000  # characters of an answer, at most
 
 
 class SpentProof(Base):
-    """A used proof. Deleted after it would have expired."""
+    """A used proof. The row is deleted once the proof would have expired."""
 
     nonce = CharField(64, primary_key=True)
     expires_at = InstantField(index=True)
@@ -45,9 +45,9 @@ def challenge(form: str, tries: range | None = None) -> str:
 
 
 def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
-    """The nonce of an answer that solves a challenge of this form, and until when it can be used.
+    """If an answer solves a challenge of this form use: its nonce, and until when it can be used.
 
-    None for every other text: empty, of another form, invented, or too old.
+    None for every other text: empty, of another form use, invented, or too old.
     """
     if not answer or len(answer) > LONGEST:
         return None

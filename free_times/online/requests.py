@@ -58,13 +58,13 @@ def _open() -> "ModelSelect[OnlineBooking]":
 
 
 def request_of(booking: Booking) -> OnlineBooking | None:
-    """The request of this booking; None if it is none, or was answered."""
+    """The request of this booking; None if the booking is no request, or was answered."""
     return _open().where(OnlineBooking.booking == booking).get_or_none()
 
 
 def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Changed | None:
-    """Decline it: the time is free again. None if it was answered meanwhile. Raises
-    ChangedMeanwhile if `seen` is not the booking's sequence any more.
+    """Decline the request, so that its time is free again. None if it was answered meanwhile.
+    Raises ChangedMeanwhile if `seen` is no longer the booking's sequence.
     """
     with alone(made.booking) as booking:
         if request_of(booking) is None:
@@ -77,8 +77,8 @@ def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Change
 
 
 def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[FreeTime]:
-    """Times that can be offered instead, in the same calendar and of the same length, by the team's
-    rules: without booking notice and horizon.
+    """Times that can be offered instead, in the same calendar and of the same length. The team's
+    rules hold: no booking notice and no horizon.
     """
     booking = made.booking
     if is_closed(booking):
@@ -141,8 +141,8 @@ def follow(changed: Sequence[tuple[Booking, str]]) -> None:
 
 
 def _ask_again(made: OnlineBooking) -> None:
-    """Make it a request again, with the time that was left to answer, or else the clinic's full
-    time. A booking that has begun does not become a request.
+    """Make the booking a request again. The clinic gets the rest of its time to answer, or else its
+    full time. A booking that has begun does not become a request.
     """
     at, booking = scheduling.utc_now(), made.booking
     if booking.starts_at > at and (made.approve_by is None or made.approve_by <= at):
@@ -151,7 +151,7 @@ def _ask_again(made: OnlineBooking) -> None:
 
 
 def lapse() -> None:
-    """End the requests that nobody answered in time, those of the soonest end first."""
+    """End the requests that nobody answered in time, those with the earliest end first."""
     at = scheduling.utc_now()
     late = (OnlineBooking.approve_by <= at) | (Booking.starts_at <= at)
     due = OnlineBooking.select(OnlineBooking, Booking).join(Booking).where(_RUNS, late)
@@ -172,7 +172,7 @@ def _lapse(made: OnlineBooking, at: datetime) -> None:
 
 
 def _come_to(made: OnlineBooking, outcome: str) -> None:
-    """Store how the request ended. "" means that it has not ended."""
+    """Store how the request ended; "": it has not ended."""
     made.outcome, made.decided_at = outcome, scheduling.utc_now()
     made.answered_sequence = made.booking.sequence if outcome else None
     columns = OnlineBooking.outcome, OnlineBooking.decided_at, OnlineBooking.answered_sequence
@@ -185,9 +185,9 @@ def _forget_the_end(made: OnlineBooking) -> None:
 
 
 def forget(at: datetime) -> None:
-    """Delete the details of visitors whose request came to nothing long ago: note, consent, and the
-    client's record if it was made for the request and nobody has used or checked it since. The
-    team's part of the booking's note stays. Each request is a transaction of its own.
+    """Delete the details of visitors whose request ended long ago without a booking: note, consent,
+    and the client's record if it was made for the request and nobody has used or checked it since.
+    The team's part of the booking's note stays. Each request is a transaction of its own.
     """
     came_to_nothing = (
         OnlineBooking.outcome != "",
@@ -207,7 +207,7 @@ def forget(at: datetime) -> None:
 
 
 def _forget(made: OnlineBooking, booking: Booking) -> bool:
-    """Whether it was done: not while the client waits for an earlier time."""
+    """Delete the details of one request. False while its client waits for an earlier time."""
     client = _unchecked_newcomer(made)
     if client is not None and _waits(client):
         return False
@@ -240,7 +240,7 @@ def _waits(client: Patient) -> bool:
 
 
 def _is_unused(client: Patient) -> bool:
-    """Whether nothing but the request refers to the record, and nobody wrote in it."""
+    """Whether only the request refers to the record, and nobody wrote in it."""
     its: Any = client  # the tables of merges and of the waiting list stand above
     merges = [rows.where(rows.model.undone_at.is_null()) for rows in (its.merges, its.merges_away)]
     waits = its.waiting_entries

@@ -114,8 +114,8 @@ def given_away(actor: User | None, rows: Sequence[tuple[Booking, Practitioner, S
 
 
 def _tell_of_lost(person: User, rows: Sequence[tuple[Booking, Practitioner, Span]]) -> None:
-    """Queue one letter for all bookings given away within a few minutes: they are handed over one
-    by one.
+    """Queue one letter about all bookings that are given away within a few minutes: a colleague
+    hands them over one by one.
     """
     lead = rows[0][0]
     before = [

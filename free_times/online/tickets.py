@@ -1,7 +1,7 @@
-"""The form that a visitor fills in, as a signed text in the page.
+"""The signed text that carries a chosen time through a visitor's form.
 
-No cookie and no row: it holds the chosen time, when it was chosen, and a random number for this
-use of the form; nothing about the person.
+There is no cookie and no row. The text contains the chosen time, when it was chosen, and the nonce
+of the form use; nothing about the person.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ _SECOND = timedelta(seconds=1)
 
 
 class NoForm(Exception):
-    """The form was not made by this server."""
+    """The text was not signed by this server."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """The time that a visitor chose. It holds ids; `minutes` and `price_cents` as they were shown;
+    """The time that a visitor chose, by ids. `minutes` and `price_cents`: as they were shown.
     `anyone`: any free practitioner will do, and the calendar is only the proposed one.
     """
 
@@ -68,7 +68,7 @@ class Ticket:
 
     @property
     def form_use(self) -> str:
-        """The hash by which rows name the form use; the form cannot be made from it."""
+        """The hash by which rows name the form use. Nobody can make the form from it."""
         return form_use(self.nonce)
 
     @property
@@ -121,7 +121,9 @@ def clinic_of(text: str) -> int | None:
 
 
 def form_use(nonce: str) -> str:
-    """The hash by which rows name the form use; the form cannot be made from it."""
+    """The hash by which rows name the form use with this nonce. Nobody can make the form
+    from it.
+    """
     return hashlib.sha256(f"visit|{nonce}".encode()).hexdigest()
 
 

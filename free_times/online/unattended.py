@@ -1,8 +1,8 @@
 """Forms that visitors sent before they closed the page, while calendars outside were asked. The
 visitor pressed the button, so the booking is made; if that is impossible, they get a letter.
 
-An open page does the same. The first of both does it: a booking or a move is made only once. After
-a long time, when the server was away, it becomes only a request that the clinic confirms.
+An open page books the form as well; whichever comes first does it, since a form is booked only
+once. If the server was away for a long time, the booking becomes only a request to the clinic.
 """
 
 from datetime import datetime, timedelta
@@ -61,8 +61,8 @@ def _finish_one(hold: Hold) -> None:
 
 
 def _finish(hold: Hold, kept: dict[str, Any]) -> bool:
-    """Book or move. False: it is not possible any more. If calendars outside are still being asked,
-    or must be asked again, the next pass does it.
+    """Book or move. False: that is not possible any more. While calendars outside are being asked,
+    the next pass tries again.
     """
     clinic = hold.clinic
     name, settings = names.in_force(clinic), OnlineSettings.of(clinic)

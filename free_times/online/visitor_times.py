@@ -29,10 +29,10 @@ def free_times(
     with_holds: bool = True,
     proposes: bool = True,
 ) -> Iterator[FreeTime]:
-    """Times at which one of these calendars is free for the service, that begin in [start, end],
-    soonest first. `form_use`: the form use whose own hold does not count. Bookings in `but` do not
-    count. `judged_at`: when the visitor chose, if that was earlier (the booking notice counts from
-    then). `with_holds`: whether held times are taken. `proposes`: as in `finding.free_times`.
+    """Times that begin in [start, end], soonest first, at which one of these calendars is free for
+    the service. `form_use`: the one whose own hold does not count. Bookings in `but` do not count.
+    `judged_at`: when the visitor chose, if that was earlier; the booking notice counts from then.
+    `with_holds`: held times count as taken. `proposes`: as in `finding.free_times`.
     """
     now = scheduling.utc_now()
     wishes = [Wish.online(one, service, page.settings) for one in terms]
@@ -57,8 +57,8 @@ def free_times(
 
 
 def is_taken(free: FreeTime, held: Collection[TakenTime]) -> bool:
-    """Whether a time that was free a moment ago is taken now: by holds of other visitors on its
-    person's time (`held`), by a booking, an external event, or time off. Two queries.
+    """Whether a time that was free a moment ago is taken now: by another visitor's hold on its
+    person's time (`held`), a booking, an external event, or time off. Two queries.
     """
     wish, at = free.wish, free.starts_at
     return meets(at, wish.need, held) or is_barred(wish, at) or is_off(wish, at)
