@@ -754,9 +754,9 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken`: leave
         out the spans that are taken; SlotTaken if none is left. `key`: a second call with the same
-        key, calendar and times returns the bookings of the first (`is_again`). `new_client`: adds
-        the client in the transaction; an error in it ends everything. `is_clear`: the caller has
-        locked the clinic and then found the time free.
+        key, calendar and times returns the first bookings (`is_again`). `new_client`: adds the
+        client; an error in it ends everything. `is_clear`: the caller locked the clinic, then found
+        the time free.
         """
         if not is_clear:
             practitioner.clinic.lock()

@@ -117,8 +117,8 @@ def _near(start: datetime, end: datetime) -> tuple[datetime, datetime]:
 
 
 def fetch_planned(statement: Any) -> list[RowValues]:
-    """All rows of a statement, as plain values. PostgreSQL plans the statement anew for the values
-    of each call.
+    """All rows of a statement, as plain values. PostgreSQL makes a new plan for the values of each
+    call.
 
     PostgreSQL would otherwise keep one plan for a repeated statement, made for unknown values and
     so for few rows. With thousands of rows that plan takes twice as long (ADR 69).

@@ -62,10 +62,10 @@ def about(file: Path) -> Mapping[str, Any]:
 
 @contextmanager
 def unpacked(file: Path, near: Path) -> Iterator[Path]:
-    """The known parts as plain files that only their owner reads.
+    """The known parts as plain files that only their owner can read.
 
-    Other parts of the archive are left out. It is read to its end, which has the checksum. Raises
-    Damaged, OSError.
+    Other parts of the archive are left out. The archive is read to its end, where the checksum is.
+    Raises Damaged, OSError.
     """
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder:
         give_back(Path(folder))
@@ -82,7 +82,7 @@ def unpacked(file: Path, near: Path) -> Iterator[Path]:
 
 
 def _opened(file: Path) -> BinaryIO:
-    """The file's content; a browser may have removed the compression."""
+    """The file's content. It may be uncompressed, since browsers remove the compression."""
     with open(file, "rb") as start:
         is_packed = start.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(file)) if is_packed else open(file, "rb")

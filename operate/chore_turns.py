@@ -1,8 +1,8 @@
-"""The time at which a seldom chore was last done.
+"""When each rare chore was last done.
 
-The clock enqueues it often. If it failed, its worker died, or the database was away, it counts as
-not done, so it is tried again the next time, and not a day later. After success it waits for its
-period.
+The clock enqueues such a chore often. If the chore failed, its worker died, or the database was
+away, the chore counts as not done and is tried the next time, not a day later. After success it
+waits for its period.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ class ChoreTurn(Base):
 
 
 def in_turn(chore: Callable[[], int | None], every: timedelta) -> None:
-    """Do the chore, unless it was done within this period. It counts as not done if it returns a
-    number of rows that failed.
+    """Do the chore, unless it was done within this period. A chore that returns a number of failed
+    rows counts as not done.
 
-    Two processes may both do it at once, which is safe for a chore. A time in the future was
-    written by a clock that was ahead, and does not count.
+    Two processes may do the chore at once; chores allow that. A time in the future was written by a
+    clock that was ahead, and does not count.
     """
     name = f"{chore.__module__}.{chore.__name__}"
     at = scheduling.utc_now()

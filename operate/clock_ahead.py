@@ -1,5 +1,5 @@
-"""A computer's clock that was ahead for a while, and what it left in the tables: counts, brakes and
-waits that would last until that time comes. `sync.tables.clocks` does the same for sync.
+"""A computer's clock was ahead for a while: counts, brakes and waits in the tables would last until
+the time that it showed. `sync.tables.clocks` does the same for sync.
 
 Each column of an instant is named here, so that a new one is decided about (a test compares).
 """
@@ -61,6 +61,6 @@ _COLUMNS = tuple(
 
 
 def set_right(at: datetime) -> None:
-    """Set instants that only a clock that was ahead can have written to this one."""
+    """Replace instants that only a clock that was ahead can have written by the instant `at`."""
     for table, column, longest in _COLUMNS:
         table.update({column: at}).where(column > at + longest).execute()

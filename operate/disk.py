@@ -1,5 +1,5 @@
-"""A check whether the disks can be written: it writes a small file into the folders of the database
-and of the embedded Redis. The free space alone is not enough: a quota, a limit on files or a
+"""A check whether the disks can be written. It writes a small file into the folders of the database
+and of the embedded Redis. Free space alone says too little: a quota, a limit on files or a
 read-only disk may refuse as well.
 """
 

@@ -23,7 +23,7 @@ from . import disk, doctor_sync, keys, migrate, overlap_check
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
-    """Findings for each part: whether it works, and a sentence.
+    """A line for each part: whether it works, and a sentence.
 
     Parts: settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a
     trial letter to this address.
@@ -51,7 +51,7 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
 
 
 def _clock() -> tuple[bool, str]:
-    """Whether the clock is right: no event is older than the program itself."""
+    """The line about the clock, which is wrong if an event is older than the program itself."""
     now, made = scheduling.utc_now(), datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     if now < made:
         return (
@@ -124,7 +124,7 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _faulty_rows() -> tuple[bool, str]:
-    """Whether a chore fails at some rows. Such rows are not seen anywhere else."""
+    """The line about rows at which a chore fails. Nothing else shows them."""
     found = FaultyRow.put_off_now()
     if not found:
         return True, _("Chores: 0 rows that they failed at.")

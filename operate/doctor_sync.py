@@ -1,5 +1,5 @@
 """The doctor's checks of two-way sync: providers, addresses that they accept, and connected
-accounts. They ask no provider.
+accounts. No provider is asked.
 """
 
 import ipaddress
@@ -33,8 +33,8 @@ INVENTED = (
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
-    """Findings for providers that are set up and for connected accounts: whether it works, and a
-    sentence.
+    """The lines about providers that are set up and about connected accounts: whether each works,
+    and a sentence.
     """
     real = [kind for kind, known in settings.providers.items() if not known.is_sandbox]
     for kind, known in settings.providers.items():
@@ -69,7 +69,7 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
-    """Findings for providers that are not set up: the redirect URIs to register, and whether the
+    """The lines about providers that are not set up: the redirect URIs to register, and whether the
     provider will accept this address. They are no faults, since no provider must be set up.
     """
     rows = [
@@ -96,8 +96,8 @@ def _not_set_up(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _registrable(base_url: str, rows: list[registry.ProviderRow]) -> tuple[bool, str]:
-    """Whether these providers accept a redirect URI at this address. All accept https and this
-    machine; some refuse bare IP addresses and invented endings.
+    """Whether these providers accept a redirect URI at this address. All accept https, and this
+    machine itself; some refuse bare IP addresses and invented endings.
     """
     url, whom = urlsplit(base_url), listed(row.company for row in rows)
     strict = listed(row.company for row in rows if row.wants_public_name)
@@ -176,8 +176,8 @@ def _live(settings) -> tuple[bool, str]:
 
 
 def _accounts() -> Iterator[tuple[bool, str]]:
-    """Faults of connected accounts, as counts. None if the tables do not exist yet, which another
-    check reports.
+    """Faults of connected accounts, counted. None if the tables do not exist yet; another check
+    reports that.
     """
     try:
         with models.database.connection_context():

@@ -1,5 +1,5 @@
-"""The figures of the server: counts alone. No name of a person, a client or a clinic, no address
-and no id is in them.
+"""The figures of the server: only counts, without a name of a person, a client or a clinic, without
+an address and without an id.
 """
 
 from collections.abc import Iterator

@@ -38,7 +38,9 @@ def clear(instance: Path) -> list[str]:
 
 
 def made_at(file: Path, kind: str) -> datetime | None:
-    """When it was moved aside, by its name; None for a name that Kalends did not give."""
+    """When the file was moved aside, read from its name; None for a name that Kalends did
+    not give.
+    """
     text = file.name.removeprefix(kind).removesuffix(".tar.gz")
     try:
         return datetime.strptime(text + "+0000", "%Y%m%d-%H%M%S-%f%z")

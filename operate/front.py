@@ -100,8 +100,8 @@ class Front:
         proto.response_bytes(*answer)
 
     async def _with_body(self, scope, proto) -> FrontAnswer:
-        """Read the body, then answer. The sender may be unknown, so all bodies together may only
-        take a certain number of octets.
+        """Read the body, then answer. The sender may be unknown, so all bodies together have a
+        limit of octets.
         """
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body, self._counted() as count:
             environ = _environ(scope, body)
@@ -132,8 +132,8 @@ class Front:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], int]]:
-        """A function that counts octets of one body until the block ends. It returns the number of
-        octets stored in all.
+        """A function that counts the octets of one body until the block ends, and returns the
+        number of octets stored for all bodies.
         """
         mine = 0
 
@@ -223,9 +223,9 @@ async def _take(
 
     Raises _CutShort, _TooSlow, _NoRoom, OSError.
 
-    A body longer than `most` is not read: the application refuses it by its length (413). If a form
-    without a length (chunked) was cut short, it looks complete; so it is refused (411, RFC 9110
-    §15.5.12).
+    A body longer than `most` is not read: the application refuses it by its length (413). A form
+    without a length (chunked) that was cut short would look complete, so it is refused (411, RFC
+    9110 §15.5.12).
     """
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:

@@ -47,7 +47,7 @@ class CannotStart(Exception):
 
 
 class Child(Protocol):
-    """A process that was started, such as subprocess.Popen."""
+    """A process that was started, for example by subprocess.Popen."""
 
     pid: int
 
@@ -56,8 +56,8 @@ class Child(Protocol):
 
 
 class Silence:
-    """The time without a sign of life, as far as we could have noticed one. Time in which the
-    machine was suspended does not count.
+    """How long a part gave no sign of life. Time in which the machine was suspended does
+    not count.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,9 @@ class Supervisor:
             )
 
     def _end(self, name: str, part: ProcessPart) -> None:
-        """Kill a process that is frozen: it would not react to a weaker signal."""
+        """Kill a process that is frozen, with the strongest signal: a frozen process would not
+        react to another.
+        """
         say(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
@@ -187,7 +189,7 @@ class Supervisor:
 
     def ended(self) -> list[int]:
         """The processes that ended by themselves and are not replaced yet. Processes that they
-        started may still run in their group.
+        started may still run in their process groups.
         """
         return [pid for part in self.parts.values() for pid in part.ended]
 
@@ -206,7 +208,7 @@ class Ready:
         return theirs
 
     def close(self) -> None:
-        """Hear the child no more."""
+        """Stop listening to the child."""
         if self._ours:
             self._ours.close()
 
@@ -228,8 +230,8 @@ def say_ready(theirs: socket.socket | None) -> None:
 
 
 def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda: None) -> None:
-    """Report from a thread from now on, whatever the process works on. Each time call `also`, which
-    raises nothing.
+    """Report from a thread of its own from now on, whatever the process is doing. `also` is called
+    each time; it must raise nothing.
     """
 
     def go_on() -> None:

@@ -100,7 +100,9 @@ def guard(keys: Sequence[str]) -> None:
 
 
 def check_keys(keys: Sequence[str]) -> str:
-    """The state; it is remembered if the keys certainly belong to this database."""
+    """The state of the keys. If they certainly belong to this database, their fingerprints are
+    stored.
+    """
     found = state(keys)
     if found in ("ours", "new"):
         _remember(keys, forget=found == "new")
@@ -111,8 +113,8 @@ def welcome_path(keys: Sequence[str]) -> str | None:
     """The path of the page that makes the first clinic, for the person who reads the server's
     output. None once there is a clinic.
 
-    It is derived from the key, so that nothing is stored, and strangers cannot set up a server that
-    is reachable before its owner does.
+    The path is derived from the key, so that nothing is stored. Strangers who reach the server
+    before its owner does cannot guess it.
     """
     if User.select(User.id).exists():
         return None

@@ -12,8 +12,8 @@ _as_json = False
 
 
 class _Json(logging.Formatter):
-    """Time, level, logger and message; and the type of an exception, whose message could contain a
-    client's name.
+    """Writes a log line as JSON: time, level, logger, message, and the type of an exception. The
+    exception's own message is left out: it could contain a client's name.
     """
 
     def format(self, record: logging.LogRecord) -> str:

@@ -158,9 +158,9 @@ def state() -> str:
 
 
 def unfit() -> str:
-    """The sentence for a database that does not have this program's tables; "": it has. It is of
-    another version, or empty: also where it was lost, or the settings name another one than the
-    service's.
+    """The sentence about a database that does not have this program's tables; "": it has them. The
+    database is of another version, or empty. It may be empty because it was lost, or because the
+    settings name another one than the service's.
     """
     found = state()
     if found == "current":
@@ -196,10 +196,11 @@ def guard() -> None:
 
 
 def wait_while_behind() -> None:
-    """Return once `guard` lets this process open the database, or where the database is away.
+    """Return once `guard` lets this process open the database, or if the database is away. No
+    connection is left open.
 
-    Leaves no connection open. A part that takes jobs waits here: a job that it took and could not
-    do would be missing to the processes of the version before.
+    A part that takes jobs waits here. If it took a job that it cannot do yet, the processes of the
+    earlier version would miss that job.
     """
     while True:
         try:

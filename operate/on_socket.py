@@ -1,4 +1,5 @@
-"""granian on a socket that was opened before: the one place that replaces a private part of it.
+"""granian on a socket that is open already. This is the one place that replaces a private part of
+granian.
 
 ADR 83 says why, and what to do when granian changes.
 """

@@ -31,8 +31,8 @@ def _check(clinic: Clinic) -> None:
 
 
 def summary(found: Sequence[overlaps.OverlapPair], now: float) -> dict[str, Any]:
-    """The number of overlaps nobody agreed to, and of future ones that somebody did; and both
-    bookings of each (ids), up to a limit.
+    """The number of overlaps that nobody agreed to, and of future ones that somebody agreed to;
+    with both bookings of each (ids), up to a limit.
     """
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = [pair for pair in found if pair.is_agreed and pair.ends_at > now * overlaps.SECOND]

@@ -66,8 +66,8 @@ def _schema(url: str) -> str | None:
 
 
 def others(url: str, own: str) -> list[str]:
-    """Other programs that are connected to the database as the same user, each with its address.
-    `own`: the name of this process's connections. Raises ToolRefused.
+    """Other programs that are connected to the database as our user, each with its address. `own`:
+    the name of this process's connections. Raises ToolRefused.
     """
     query = (
         "SELECT DISTINCT coalesce(nullif(application_name, ''), '?'),"
@@ -139,8 +139,8 @@ def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
 
 
 def _copy_for_any_server(script: BinaryIO, into: BinaryIO) -> None:
-    """The script without those settings in its head that only new servers know. Nothing of ours
-    needs them.
+    """Copy the script without those settings at its beginning that only new servers know. Our
+    tables need none of them.
     """
     for line in script:
         if line.startswith(b"SET transaction_timeout = "):
@@ -202,8 +202,8 @@ def _output(tool: str, *arguments: str) -> str:
 
 
 def _sentence(tool: str, output: str) -> str:
-    """Why a tool refused. For two versions that do not fit together it says which one to
-    install.
+    """The reason why a tool refused, as a sentence. If two versions do not fit together, it says
+    which one to install.
     """
     versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", output)
     if versions:

@@ -180,7 +180,7 @@ def _listens(port: int) -> bool:
 
 
 def _let_go(pid: int) -> None:
-    """Make the remaining children of an ended process end too, even if they are stopped."""
+    """End the remaining children of a process that has ended, even if they are stopped."""
     signal_group(pid, signal.SIGTERM)
     signal_group(pid, signal.SIGCONT)
 

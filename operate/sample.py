@@ -341,7 +341,7 @@ def _feeds(diary: _Diary, user: User) -> None:
 
 
 def _page(clinic: Clinic) -> None:
-    """Switch on the page for online booking, at /book/linden."""
+    """Switch on the clinic's page for online booking, at /book/linden."""
     names.rename(clinic, None, "linden")
     OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
 

@@ -185,8 +185,8 @@ async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
-    """After the parent was killed: continue while `start` (`above`) starts other processes. End if
-    it does not run either.
+    """Wait after the parent was killed: go on while `start` (`above`) starts other processes, and
+    end if `start` is gone too.
     """
     while os.getppid() == parent:
         await asyncio.sleep(0.5)

@@ -26,8 +26,8 @@ NICE = 10  # the niceness of a chore's process
 
 
 class _LastingWorker:
-    """A worker that survives Redis going away. It registers again with a Redis that came back
-    empty, and waits for one that refuses connections as for one that is away.
+    """A worker that survives Redis going away. If Redis came back empty, the worker registers
+    again. If Redis refuses connections, the worker waits as if Redis were away.
     """
 
     max_connection_wait_time = 5.0  # seconds between two tries
@@ -88,8 +88,8 @@ class Forking(_LastingWorker, Worker):
         self._watched = self.horse_pid, Silence()
 
     def main_work_horse(self, job, queue):
-        """In the forked process: give signs of life, and carry out the job. If the processor is
-        overloaded, feeds, pages and sync go before a chore, such as many letters.
+        """In the forked process: give signs of life, and carry out the job. A chore, such as
+        sending many letters, runs at a lower priority than feeds, pages and sync.
         """
         go_on_saying(self._theirs)
         if queue.name == "chores":
@@ -121,7 +121,7 @@ class Forking(_LastingWorker, Worker):
 
 
 class _RedisAwayOnceAMinute(logging.Filter):
-    """Let one line a minute through that says that Redis is away: RQ writes one with each try."""
+    """Let one line a minute through that says that Redis is away. RQ writes one with each try."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         super().__init__()
@@ -155,8 +155,8 @@ class _WithoutTraceback(logging.Filter):
 
 
 def tell_threads_plainly() -> None:
-    """Log an error that ends a thread of this process (of RQ or Redis's client) by its place as
-    well.
+    """Log an error that ends a thread of this process (one of RQ or Redis's client) by its place,
+    like other errors.
     """
 
     def tell(fault: threading.ExceptHookArgs) -> None:

@@ -10,7 +10,7 @@ from models import Clinic, Practitioner, User, Venue
 
 
 def oldest(user: User) -> Practitioner | None:
-    """The person's oldest open calendar; its zone is that of their calendar outside."""
+    """The person's oldest open calendar. Its zone is the zone of their calendar outside."""
     rows = (
         Practitioner.select(Practitioner, Venue)
         .join(Venue)
@@ -33,7 +33,7 @@ def by_id(ids: Collection[int]) -> dict[int, Practitioner]:
 
 
 def newest_changes(user_id: int) -> tuple[Any, ...]:
-    """Revisions that grow with the person's bookings, time off and external events."""
+    """The newest revisions of the person's bookings, time off and external events."""
     rows = (
         Practitioner.select(
             fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), fn.MAX(User.outside_rev)

@@ -16,8 +16,8 @@ from .doubles import contains
 
 
 def matching(clinic: Clinic, query: str = "", archived: bool = False) -> "ModelSelect[Patient]":
-    """Clients whose name, internal ID, e-mail or phone has every word of the query, accents aside;
-    by name. A phone number is found with and without its country code, however it is spaced.
+    """Clients, by name, in whose name, internal ID, e-mail or phone every word of the query occurs,
+    accents aside. A phone number is found with and without its country code, however it is spaced.
     """
     words = [phone_tail(query)] if is_phone(query) else query.replace(",", " ").split()
     return (
@@ -33,7 +33,7 @@ def matching(clinic: Clinic, query: str = "", archived: bool = False) -> "ModelS
 
 
 def _has(word: str) -> Expression:
-    """Whether a client has the word; "k2041" is an internal ID without its hyphen."""
+    """A condition: a client has the word. "k2041" is an internal ID without its hyphen."""
     plain = re.fullmatch(r"([^\W\d_]+)(\d+)", word)
     return contains(word) | contains("-".join(plain.groups())) if plain else contains(word)
 
@@ -49,8 +49,8 @@ def suggested(clinic: Clinic, query: str, most: int | None = None) -> "ModelSele
 
 
 def with_internal_id(clinic: Clinic, internal_id: str, archived: bool = False) -> Patient | None:
-    """The one client with this internal ID in whatever case; None too where case alone tells two
-    apart.
+    """The one client with this internal ID, upper and lower case aside; None if two IDs differ in
+    case alone.
     """
     same = Patient.select().where(
         Patient.clinic == clinic,

@@ -1,4 +1,4 @@
-"""Other ways to sign in than the password: one-time tokens; and the limit on guesses."""
+"""One-time tokens, by which a person signs in without a password; and the limit on guesses."""
 
 import secrets
 from collections.abc import Iterable
@@ -21,10 +21,11 @@ RESET_DAYS = 1
 
 
 class OneTimeToken(Base):
-    """An invitation or a password reset: works once, for a while, also beside other unused ones.
+    """An invitation or a password reset. It works once and for a while, also beside other unused
+    ones.
 
-    Its secret follows from `salt` and the server's key; only a hash of it is kept, by which it is
-    found.
+    Its secret follows from `salt` and the server's key. The row is found by a hash of the secret;
+    the secret itself is not stored.
     """
 
     user = ForeignKeyField(User, backref="one_time_tokens", on_delete="CASCADE")
@@ -58,7 +59,7 @@ class OneTimeToken(Base):
 
     @classmethod
     def newest(cls, user: User, purpose: str) -> Self | None:
-        """The user's newest token that was not used, perhaps expired."""
+        """The user's newest token that was not used. It may have expired."""
         rows = cls.select().where(cls.user == user, cls.purpose == purpose)
         newest: Self | None = rows.order_by(cls.id.desc()).first()
         return newest
@@ -96,7 +97,7 @@ class OneTimeToken(Base):
     def use(self, password: str) -> User | None:
         """Set the password and use the token up.
 
-        None if somebody used it meanwhile, or it was withdrawn: if two use it at once, one
+        None if the token was withdrawn, or somebody used it meanwhile: if two use it at once, one
         succeeds.
         """
         self.user.clinic.lock()  # before any other row, as every change does
@@ -109,8 +110,9 @@ class OneTimeToken(Base):
 class ResetRequest(Base):
     """A request for a one-time token to set a new password, by anybody, for an address.
 
-    The row is the same whether or not anybody has that address, so the answer tells nothing and
-    takes the same time; `answer_all` checks later. `key`: a keyed hash of the address.
+    The row is the same whether or not anybody has the address, so the answer tells nothing and
+    takes the same time; `answer_all` looks the address up later. `key`: a keyed hash of the
+    address.
     """
 
     key = CharField(64)
@@ -126,9 +128,9 @@ class ResetRequest(Base):
         """Store the request, unless there were a few for the same address within the last hour,
         whose tokens still work.
 
-        Strangers cannot use up a person's requests: a browser in which this person signed in before
-        (`is_known`) is counted separately, and a network that has not asked yet is allowed besides
-        those that have, up to a limit.
+        Strangers cannot use up a person's requests. Requests from a browser in which this person
+        signed in before (`is_known`) are counted apart. A network that has not asked yet may ask
+        although others have, up to a limit.
         """
         lately = [
             row.origin
@@ -225,7 +227,8 @@ class Throttle(Base):
 
     @classmethod
     def _count(cls, key: str, free: int, at: datetime) -> tuple[datetime | None, bool]:
-        """Until when this key had to wait before this try, and whether it is the first one.
+        """Two values: until when this key had to wait before this try, and whether this try is the
+        first one.
 
         One statement counts and locks the row, so that simultaneous tries all count.
         """
@@ -260,7 +263,7 @@ class Throttle(Base):
     @classmethod
     @database.atomic()
     def take_back(cls, limits: dict[str, int]) -> None:
-        """Count one try less: it was no failed try."""
+        """Count one try less, since the try did not fail."""
         for key in sorted(limits):
             cls.update(failures=cls.failures - 1).where(cls.key == key, cls.failures > 0).execute()
             cls.update(blocked_until=None).where(

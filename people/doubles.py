@@ -1,4 +1,4 @@
-"""Clients who are probably one person with two records, and asking before there are two."""
+"""Clients who probably have two records, and the question to ask before a second record is made."""
 
 from difflib import SequenceMatcher
 
@@ -13,7 +13,7 @@ _READ = 300  # records that are compared for similar names
 
 
 class PerhapsListed(Exception):
-    """A client to be added may be one of these `clients`, and the person was not shown them."""
+    """One of these `clients`, whom the person was not shown, may be the client to be added."""
 
     def __init__(self, clients: list[Patient]) -> None:
         super().__init__()
@@ -34,7 +34,9 @@ def ask_whether_known(
 
 
 def contains(word: str) -> Expression:
-    """The condition "what a client is searched by contains this", accents and case aside."""
+    """A condition: the text by which a client is searched contains this word, accents and case
+    aside.
+    """
     return Patient.search ** NodeList((like(word), SQL("ESCAPE '\\'")))
 
 
@@ -42,7 +44,7 @@ def likely(
     clinic: Clinic, name: str, phone: str = "", email: str = "", besides: Patient | None = None
 ) -> list[Patient]:
     """The clinic's clients, also archived ones, with this e-mail address or phone number, or nearly
-    this name: the most certain first, at most MOST. Without the client `besides`.
+    this name: the most certain first, at most MOST. `besides`: a client who is left out.
     """
     tail, words = phone_tail(phone), [word for word in search_key(name).split() if len(word) > 2]
     hints = [contains(word[:4]) for word in words[:4]]

@@ -15,8 +15,8 @@ class SignUpClosed(Exception):
 
 
 def _usual(zone_name: str) -> dict[str, object]:
-    """The usual formats of dates, times and prices in the country of the zone; and how much of a
-    client's name may go outside, until somebody chooses.
+    """Two values: the usual formats of dates, times and prices in the country of the zone; and how
+    much of a client's name may go outside, until somebody chooses.
     """
     begins: dict[str, object] = asdict(region.guess(zone_name))
     begins["privacy_ceiling"] = "first_name_last_initial"

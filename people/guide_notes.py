@@ -40,7 +40,7 @@ class GuideNote(Base):
 
     @classmethod
     def listed(cls, clinic: Clinic) -> "ModelSelect[GuideNote]":
-        """The clinic's, the newest first, each with who said it."""
+        """The clinic's answers, the newest first, each with the person who gave it."""
         rows = cls.select(cls, User).left_outer_join(User, attr="by")
         return rows.where(cls.clinic == clinic).order_by(cls.id.desc())
 

@@ -8,8 +8,8 @@ from models import Clinic, Patient, User
 
 
 class IdChange(Base):
-    """An upgrade gave the client another internal ID, since an older client has the same in other
-    capitals. `was`: the earlier one.
+    """A client to whom an upgrade gave another internal ID, because an older client has the same ID
+    in other capitals. `was`: the earlier ID.
     """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
@@ -18,7 +18,7 @@ class IdChange(Base):
 
     @classmethod
     def listed(cls, clinic: Clinic) -> list["IdChange"]:
-        """The clinic's, with the clients as they are now."""
+        """The changes of internal IDs in the clinic, with the clients as they are now."""
         return list(
             cls.select(cls, Patient).join(Patient).where(cls.clinic == clinic).order_by(cls.id)
         )

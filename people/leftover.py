@@ -20,9 +20,9 @@ from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 
 def to_come() -> tuple[Any, ...]:
-    """Conditions for future or present bookings that are not cancelled.
+    """Conditions for bookings that are not over and not cancelled.
 
-    An offer counts, though it takes no time: a client was told of it.
+    An offered booking counts, though it takes no time: a client was told of it.
     """
     at = scheduling.utc_now()
     return (
@@ -47,8 +47,8 @@ def count(owner: Practitioner | Venue | User | Service) -> int:
 def _with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Practitioner]":
     """The clinic's open calendars, and its closed ones with future bookings.
 
-    `left` is their number, None for open ones; `also`: conditions of bookings whose calendars are
-    included, too.
+    `left`: the number of future bookings; None for open calendars. `also`: a condition; calendars
+    with a booking that meets it are included too.
     """
     closed = Practitioner.archived | Venue.archived
     ahead = Booking.select(fn.COUNT(Booking.id)).where(
@@ -69,8 +69,8 @@ def _with_open_ones(clinic: Clinic, also: Sequence[Any] = ()) -> "ModelSelect[Pr
 
 
 def in_menu(clinic: Clinic, reader: User, most: int) -> list[Practitioner]:
-    """These calendars: the reader's own first, then colleagues' by venue, the oldest first; closed
-    ones with future bookings last. At most so many; each with `left`.
+    """The calendars for the menu: the reader's own first, then colleagues' by venue, the oldest
+    first; closed ones with future bookings come last. At most so many; each with `left`.
     """
     order = Practitioner.user == reader.id, Practitioner.archived | Venue.archived
     rows = _with_open_ones(clinic).order_by(*(one.desc() for one in order), Venue.id, User.name)
@@ -78,15 +78,15 @@ def in_menu(clinic: Clinic, reader: User, most: int) -> list[Practitioner]:
 
 
 def in_days(clinic: Clinic, start: datetime, end: datetime) -> list[Practitioner]:
-    """These calendars, and closed ones with bookings in [start, end), by venue and name; each with
-    `left`.
+    """The open calendars, and closed ones with bookings in [start, end), by venue and name; each
+    with `left`.
     """
     rows = _with_open_ones(clinic, Booking.touching(start, end))
     return list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
 
 
 def calendars(clinic: Clinic) -> list[Practitioner]:
-    """The closed ones with future bookings only, by name."""
+    """The closed calendars with future bookings, by name."""
     rows = _with_open_ones(clinic).where(Practitioner.archived | Venue.archived)
     return list(rows.order_by(User.name, Venue.name))
 
@@ -123,8 +123,9 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
 class HandedOver:
     """The result of handing bookings over.
 
-    Bookings that were handed over; those that stayed since their new person is busy then, with the
-    keys of the conflicts by booking (id); and those that somebody `changed` meanwhile.
+    It has the bookings that were handed over; those that stayed because their new person is busy
+    then, with the keys of the conflicts by booking (id); and those that somebody `changed`
+    meanwhile.
     """
 
     done: list[Booking] = field(default_factory=list)
@@ -141,8 +142,8 @@ def hand_over(
 ) -> HandedOver:
     """Give bookings to another calendar at their own times, one by one.
 
-    If its person is busy a booking stays, except for the overlaps that `anyway` allows by its id
-    (as `allow_overlap`); so does one that somebody moves or cancels meanwhile. Raises
+    A booking stays if its new person is busy, except for the overlaps that `anyway` allows for its
+    id (as `allow_overlap`). A booking stays, too, if somebody moves or cancels it meanwhile. Raises
     ClosedCalendar.
     """
     result = HandedOver()
@@ -165,9 +166,8 @@ def hand_over(
 
 
 def _there(booking: Booking, to: Practitioner) -> scheduling.Span:
-    """The booking's time in another calendar.
-
-    The same instants, or the same whole days at its venue.
+    """The booking's time in another calendar: the same instants, or the same whole days at the
+    other venue.
     """
     return (
         scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), to.zone)

@@ -1,7 +1,7 @@
 """Merging two records of one client, and undoing that within a day.
 
-The other record stays as a row that points to the kept one: old addresses, open forms and files
-with its internal ID still work.
+The other record stays as a row that points to the kept one. Old addresses, open forms and files
+with its internal ID work through it.
 """
 
 from collections.abc import Collection
@@ -34,7 +34,7 @@ class CannotMerge(Exception):
 
 
 class ClientMerge(Base):
-    """One merge: who did it, and its changes, so that it can be undone."""
+    """One merge: who did it, and what it changed, so that it can be undone."""
 
     clinic = ForeignKeyField(Clinic, backref="client_merges")
     kept = ForeignKeyField(Patient, backref="merges")
@@ -75,11 +75,11 @@ def filled(kept: Patient, gone: Patient) -> list[str]:
 
 
 def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:
-    """Make one of the two: bookings, notes and earlier notes of `gone` become those of `kept`.
+    """Merge two records: bookings, notes and earlier notes of `gone` become those of `kept`.
 
-    `take`: the CHOICES whose values come from `gone`; missing values of `kept` come from it anyway.
+    `take`: the CHOICES whose values come from `gone`; values that `kept` lacks come from it anyway.
     Both notes are joined; if that is too long, those of `gone` become earlier notes. If either
-    asked for no reminders, none are sent. Raises CannotMerge.
+    client asked for no reminders, none are sent. Raises CannotMerge.
     """
     with alone(kept):
         gone = Patient.get_by_id(gone.id)
@@ -124,8 +124,8 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
 
 
 def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
-    """Undo the merge: make two records again. Returns the columns that stay because they were
-    changed since; None if it cannot be undone any more.
+    """Undo the merge, so that there are two records again. Returns the columns that stay because
+    they were changed since; None if the merge cannot be undone any more.
     """
     kept = done.kept
     with alone(kept):
@@ -157,7 +157,7 @@ def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
 
 
 def _remind(client: Patient, unreminded_at: datetime | None) -> None:
-    """Send the client reminders (None), or none since this instant."""
+    """Start the client's reminders (None), or stop them since this instant."""
     client.unreminded_at = unreminded_at
     client.save(only=[Patient.unreminded_at])
 
@@ -173,9 +173,9 @@ def _ids(rows: Any) -> list[int]:
 
 
 def _swap_ids(kept: Patient, gone: Patient, fields: dict[str, Any]) -> None:
-    """Let `gone` have the internal ID that `kept` gives up, so that each still leads to the client.
+    """Give `gone` the internal ID that `kept` gives up, so that each ID still leads to the client.
 
-    The new ID must belong to nobody for a moment: no two clients have the same.
+    For a moment nobody has the new ID, since no two clients may have the same.
     """
     if "internal_id" not in fields:
         return

@@ -18,6 +18,8 @@ def zone_in_letters(user: User) -> ZoneInfo:
 
 
 def differ(clinic: Clinic) -> bool:
-    """Whether the clinic's open venues lie in several zones, so that times must name theirs."""
+    """Whether the clinic's open venues lie in several zones, so that each time must say in which
+    zone it is.
+    """
     venues = Venue.listed(clinic).order_by().select(Venue.zone_name)
     return bool(venues.distinct().count() > 1)

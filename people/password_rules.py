@@ -94,7 +94,7 @@ def fault(password: str, own: Iterable[str | None] = ()) -> str | None:
 
 
 def _words(own: Iterable[str | None]) -> set[str]:
-    """The names as a whole and in parts, also without spaces, signs and accents."""
+    """The names as a whole and in parts, each also without spaces, signs and accents."""
     names = [unicodedata.normalize("NFKC", text).casefold() for text in own if text]
     whole = [form for name in names for form in {name, search_key(name), name.translate(_SPELLED)}]
     parts = [part for text in whole for part in re.split(r"[\W_]+", text)]
@@ -103,7 +103,9 @@ def _words(own: Iterable[str | None]) -> set[str]:
 
 
 def _is_made_of(password: str, words: set[str]) -> bool:
-    """Whether little of the password is left without these words, forwards or backwards."""
+    """Whether hardly anything is left of the password without these words, forwards or
+    backwards.
+    """
     left = password
     for word in sorted({*words, *(word[::-1] for word in words)}, key=len, reverse=True):
         left = left.replace(word, " ")
@@ -111,8 +113,8 @@ def _is_made_of(password: str, words: set[str]) -> bool:
 
 
 def _is_one_word(password: str, words: set[str]) -> bool:
-    """Whether, without names and expected words, only digits and signs are left, with at most one
-    known word; or one short word of any language with a date.
+    """Whether nothing but digits and signs is left without names, expected words and one known
+    word; or nothing but one short word of any language and a date.
     """
     left = _without_runs(password)
     for word in sorted(words | _expected(), key=len, reverse=True):

@@ -1,4 +1,4 @@
-"""One row although a button was pressed twice, since the first answer was lost."""
+"""Making one row although a button was pressed twice because the first answer was lost."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,8 +24,8 @@ def once(
     values: dict[str, Any],
     make: Callable[[], Added],
 ) -> tuple[Added, bool]:
-    """The row that `make()` makes of the values, and True. If this person made a row of the same
-    values within the last minute: that row, and False. Raises what `make` raises.
+    """Two values: the row that `make()` makes of the values, and True. If this person made a row
+    with the same values within the last minute: that row, and False. Raises what `make` raises.
     """
     table = kind._meta.table_name
     with alone(clinic):

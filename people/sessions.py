@@ -18,11 +18,11 @@ SEEN_EVERY = timedelta(minutes=5)  # precision of `seen_at`
 class Session(Base):
     """A browser in which somebody is signed in.
 
-    Its cookie contains a random secret; only a hash of the secret is stored here.
+    The browser's cookie contains a random secret; only a hash of the secret is stored here.
 
-    It ends when its row is deleted, when the person's `epoch` grows, or by its age. `contents`:
-    messages and unfinished steps, encrypted; see `views.kit.sessions`. `device` is a word such as
-    "Firefox on Windows".
+    A session ends when its row is deleted, when the person's `epoch` grows, or by its age.
+    `contents`: messages and unfinished steps, encrypted; see `views.kit.sessions`. `device`: words
+    such as "Firefox on Windows".
     """
 
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
@@ -37,7 +37,7 @@ class Session(Base):
     @classmethod
     @database.atomic()
     def begin(cls, user: User, remembered: bool, device: str) -> tuple["Session", str]:
-        """A new session, and its secret for the cookie."""
+        """Two values: a new session, and its secret for the cookie."""
         secret = secrets.token_urlsafe(32)
         row = cls.create(
             user=user,
@@ -55,14 +55,14 @@ class Session(Base):
 
     def _locked(self) -> "Session | None":
         """The row as it is now, locked: another page of the same browser may have changed it. None
-        where it is gone.
+        if the row is gone.
         """
         query = Session.select(Session.id, Session.contents).where(Session.id == self.id)
         found: Session | None = (query if is_sqlite() else query.for_update()).get_or_none()
         return found
 
     def see(self) -> None:
-        """Note that it is used now."""
+        """Note that the session is used now."""
         Session.update(seen_at=now()).where(Session.id == self.id).execute()
 
     @database.atomic()
@@ -92,7 +92,7 @@ class Session(Base):
 
     @property
     def lives(self) -> bool:
-        """Whether it is neither too old nor unused for too long."""
+        """Whether the session is neither too old nor unused for too long."""
         at = now()
         idle, longest = (REMEMBERED, REMEMBERED) if self.remembered else (IDLE, LONGEST)
         return bool(at - self.started_at <= longest and at - self.seen_at <= idle)

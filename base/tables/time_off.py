@@ -179,7 +179,7 @@ class TimeOff(Base):
 
     @transition
     def remove(self, actor: Base | None, day: date | None = None) -> None:
-        """Remove the time off. Of weekly time off only the stretch that begins on `day` is
+        """Remove the time off. If it repeats weekly, only the stretch that begins on `day` is
         removed.
         """
         if day:

@@ -226,7 +226,7 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
 
 
 def _own_scope(person: User, venue_name: str | None) -> dict:
-    """The columns of a link for the person's own calendars: one of them, or all if there are
+    """The values for a feed of the person's own calendars: of one calendar, or of all if there are
     several.
     """
     calendars = [

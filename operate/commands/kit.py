@@ -28,8 +28,8 @@ def own_settings():
 
 
 def with_key(function: Callable) -> Callable:
-    """A command that runs beside an existing installation. Without a secret key there is none; the
-    command then stops, and makes neither a key nor a database.
+    """A decorator for commands that run beside an existing installation. Without a secret key there
+    is no installation: the command stops, and makes neither a key nor a database.
     """
 
     @with_appcontext
@@ -49,8 +49,8 @@ def with_key(function: Callable) -> Callable:
 
 
 def check_key() -> None:
-    """Refuse without a secret key, unless a restore has brought one that is not yet in its
-    place.
+    """Refuse to go on without a secret key, unless a restore has brought one that is not in its
+    place yet.
     """
     settings = own_settings()
     if settings.secret_keys or restores.is_unfinished(settings):
@@ -61,8 +61,8 @@ def check_key() -> None:
 
 
 def settle_key() -> None:
-    """If a restore was killed after it replaced the database and before it replaced the key:
-    replace the key now.
+    """Put the key of a restore into its place, if the restore was killed after it replaced the
+    database and before it replaced the key.
     """
     if restores.settle_key(own_settings()):
         keys.put_in_force(current_app, Settings.from_env())
@@ -77,10 +77,10 @@ def has_key_of_another() -> bool:
 
 @contextmanager
 def opened_database(with_any_key: bool = False) -> Iterator[None]:
-    """Open the database with this program's tables; its faults become sentences.
+    """Open the database with this program's tables. Its faults become sentences.
 
-    Refuses a secret key that does not belong to the database: links and letters made with that key
-    would not work.
+    Refuses a secret key that does not belong to the database: feeds and letters that were made with
+    the database's own key would not work.
     """
     try:
         models.database.connect(reuse_if_open=True)
@@ -156,7 +156,9 @@ def find_user(email: str) -> User:
 
 
 def ask_password(*own: str) -> str:
-    """A new password, from standard input, or typed twice. `own`: words that may not make it up."""
+    """A new password, from standard input, or typed twice. `own`: words that must not be
+    all of it.
+    """
     value = (
         click.prompt(_("New password"), hide_input=True, confirmation_prompt=True)
         if sys.stdin.isatty()

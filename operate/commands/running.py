@@ -54,8 +54,8 @@ def _greeting(
 
 
 def _bring_up_to_date(keep: bool = False) -> list[str]:
-    """Migrate, in a folder that only we can read; with `keep` after a backup of the present
-    database.
+    """Migrate, in a folder that only we can read. `keep`: make a backup of the present database
+    before.
 
     Returns the names of the applied migrations. Refuses a secret key that does not belong to this
     database.
@@ -115,8 +115,8 @@ def _check_part() -> None:
 
 
 def _check_part_with_jobs() -> None:
-    """The first checks of a part that enqueues or does jobs. While the database is behind, Redis
-    and the queue are left to the processes of the version before.
+    """The first checks of a part that enqueues or does jobs. While the database is behind, only
+    processes of the earlier version use Redis and the queue.
     """
     _check_part()
     migrations.wait_while_behind()
@@ -125,8 +125,8 @@ def _check_part_with_jobs() -> None:
 def _check_key_and_restore() -> None:
     """Compare the key, and finish a restore.
 
-    It may start before the database does; the key is then compared once the database answers. If a
-    restore was killed, the rest of the restore comes before any page or job.
+    The part may start before the database does; then the key is compared once the database answers.
+    The rest of a killed restore is done before any page or job.
     """
     keys.guard(own_settings().secret_keys)
     for attempt in range(1_000_000):
@@ -239,8 +239,8 @@ def start() -> None:
 
 
 def _how_to_begin(address: str) -> str:
-    """How the first clinic is made. Anyone with the address may make it, so that it is shown to a
-    person at a terminal, and never written to a log.
+    """The sentence on how to make the first clinic. Anyone with the address may make it, so the
+    sentence is shown to a person at a terminal, and never written to a log.
     """
     if sys.stdout.isatty():
         return _("Create your clinic here, once: {address}", address=address)

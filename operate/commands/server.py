@@ -85,8 +85,8 @@ def accept_key(yes: bool) -> None:
 
 
 def _reseal(table: type[models.Base], column) -> tuple[int, int]:
-    """The number of rows of the table whose column was encrypted again, and the number of rows that
-    no key decrypts.
+    """Two values: the number of rows of the table whose column was encrypted again, and the number
+    of rows that no key decrypts.
     """
     done = lost = 0
     for row_id, sealed in list(table.select(table.id, column).tuples()):

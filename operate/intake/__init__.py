@@ -1,12 +1,12 @@
 """Importing clients and bookings from CSV files.
 
 `sheet` reads the file: encoding, delimiter, lines. `file_columns` knows the names and meanings of
-columns. `client_lines` and `booking_lines` read each line with the clinic's rows (its calendars,
-services, clients): `read`. Then `fit` checks what one line alone cannot show: duplicates and
-overlaps, in the file and with the database. `report_on` does both and changes nothing; `store` does
-them again and adds the good lines in portions (`importing`). On the web a person decides between
-the two (`check_file`, then `import_good_lines`). Sentences about a line never repeat the content of
-a client's column.
+columns. `client_lines` and `booking_lines` read each line by itself, with the clinic's calendars,
+services and clients at hand (`read`). Then they check all lines together for duplicates and
+overlaps, in the file and with the database (`fit`). `report_on` does both and changes nothing;
+`store` does both again and adds the good lines in portions (`importing`). On the web a person
+decides between the two (`check_file`, then `import_good_lines`). Sentences about a line never
+repeat the content of a client's column.
 """
 
 import logging
@@ -202,8 +202,8 @@ def ask_again(row: Import) -> bool:
 def answer(
     row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
 ) -> bool:
-    """Store a person's answers about the file. The file is checked with them, and they are the
-    first choice for the clinic's next file of its kind.
+    """Store a person's answers about the file. The file is checked with them. The clinic's next
+    file of the same kind starts with these answers.
     """
     choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
     ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
@@ -347,7 +347,7 @@ def _is_as_shown(row: Import, report: Report) -> bool:
 
 
 def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
-    """Ask a person again with the new report, unless another worker is importing the file."""
+    """Show a person the new report and ask again, unless another worker is importing the file."""
     report.note(
         1,
         "",
@@ -367,8 +367,9 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
 
 @contextmanager
 def _or_failed(row: Import) -> Iterator[None]:
-    """Store an error for the page, and log its place: its message could contain a client's name.
-    Times in sentences are written as the person has them, without one as the clinic does.
+    """Store an error for the page, and log its place. Its message is left out: it could contain a
+    client's name. Times in sentences are written as the person has them, without one as the clinic
+    does.
     """
     try:
         with region.using((row.user or row.clinic).region):

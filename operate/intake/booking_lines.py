@@ -29,7 +29,7 @@ _key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
 
 class _ClinicRows:
-    """The clinic's rows, by the names that a file may use, and how the file is read. Made once for
+    """The clinic's rows by the names that a file may use, and how to read the file. Made once for
     each check, so that no line needs a query.
     """
 
@@ -179,7 +179,7 @@ def _rate(cells: Cells, currency: str) -> int | None:
 
 
 def line_reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], BookingRow | None]:
-    """How to read one line."""
+    """A function that reads one line into a booking's row."""
     return _ClinicRows(clinic, sheet).read
 
 
@@ -212,8 +212,8 @@ class ImportingBookings:
         return row.line
 
     def may_differ(self) -> bool:
-        """Whether a person must see the lines again that an earlier worker left: they agreed to
-        certain overlaps, and the clinic changed since.
+        """Whether a person must see the remaining lines again that an earlier worker left: the
+        person agreed to certain overlaps, and the clinic changed since.
         """
         return self._takes_overlaps and self._rev != self._begun.rev
 

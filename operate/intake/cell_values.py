@@ -113,7 +113,9 @@ def plain_spaces(raw: str) -> str:
 
 
 def is_spoiled(raw: str) -> bool:
-    """Whether a spreadsheet turned it into a number such as 1.39073E+18: the digits are lost."""
+    """Whether a spreadsheet turned the number into one such as 1.39073E+18, so that its digits are
+    lost.
+    """
     return bool(_SPOILED.fullmatch(raw.strip()))
 
 
@@ -179,10 +181,10 @@ def yes(raw: str) -> bool:
 
 
 def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
-    """Whether a cell says that all of `rate` is paid; None: a part.
+    """Whether a cell says that all of `rate` is paid; None: a part is paid.
 
-    `rate` is in minor units; None: not known. A cell says so by a tick, in words, by a date or by
-    the amount. Raises NoValue.
+    `rate`: in minor units; None: not known. A cell says it by a tick, in words, by a date or by an
+    amount. Raises NoValue.
     """
     word = words_of(raw)
     if word in PARTLY_PAID:

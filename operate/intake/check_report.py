@@ -1,5 +1,5 @@
-"""The result of a check: good rows, bad lines, and the reasons; and the cells of one line, which
-report their faults.
+"""The result of checking a file: good rows, bad lines, and the reasons. Besides: the cells of one
+line, which report their faults.
 """
 
 import hashlib
@@ -45,9 +45,7 @@ class Report:
             )
 
     def keep_after(self, settled: int, bad: set[int], line: Callable[[Any], int]) -> None:
-        """Remove the lines up to `settled`, and those that were `bad` before. `line` returns a
-        row's number.
-        """
+        """Remove the lines up to `settled`, and those in `bad`. `line`: returns a row's number."""
 
         def counts(number: int) -> bool:
             return number > settled and number not in bad

@@ -101,8 +101,8 @@ def _addresses(cells: Cells) -> tuple[str, list[str]]:
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:
-    """Refuse IDs, and people without an ID, that exist here already or occur twice in the file.
-    Returns the IDs that are in use, here or in the file, in small letters.
+    """Refuse internal IDs, and people without an ID, that Kalends has already or that occur twice
+    in the file. Returns the IDs that are in use, in Kalends or in the file, in small letters.
     """
     there = _known(clinic)
     ids: dict[str, int | None] = {
@@ -128,7 +128,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str
 
 
 def _refuse(report: Report, line: int, column: str, earlier: int | None) -> None:
-    """Note that the same ID, or person, exists already: in an earlier line, or in Kalends."""
+    """Note a fault: an earlier line or Kalends has the same ID, or the same person."""
     what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
     report.fault(
         line,

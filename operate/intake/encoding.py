@@ -1,5 +1,5 @@
-"""The encoding of a file whose bytes are no UTF-8. Each byte is a letter, and which one depends on
-the system that wrote the file.
+"""The encoding of a file that is not UTF-8. Each byte is a letter; which letter depends on the
+system that wrote the file.
 """
 
 import re
@@ -23,8 +23,8 @@ _WORD = re.compile(r"[^\W\d_][^\s,;\"\t]*", re.U)
 
 
 def guess(raw: bytes) -> tuple[str, str]:
-    """The bytes as text, and the name of the encoding: of those that are possible, the one with the
-    fewest signs where a word has letters.
+    """Two values: the bytes as text, and the name of the encoding. It is the possible encoding that
+    puts the fewest signs in the place of letters.
     """
     possible = [name for name in ENCODINGS if _is_possible(raw, name)]
     if "cp1252" in possible:  # Latin-1 is a part of it
@@ -34,8 +34,8 @@ def guess(raw: bytes) -> tuple[str, str]:
 
 
 def sentence(text: str, guessed: str) -> str:
-    """The note about a guess, with the first words of the text that another guess would change:
-    letters of an alphabet that is not tried here are read as accents, and only a person sees it.
+    """The note about a guess, with the first words of the text that another encoding would change.
+    Letters of an alphabet that is not tried here come out as accents, which only a person notices.
     """
     found = (word for word in _CELL_WORD.findall(text[:_READ]) if not word.isascii())
     words = list(dict.fromkeys(found))[:_SHOWN]

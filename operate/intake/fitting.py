@@ -76,8 +76,8 @@ class Diary:
             self._put(len(self._starts), start, end, None)
 
     def claim(self, row: BookingRow, shares: bool = False) -> tuple[str, str] | None:
-        """Take the row's time. If it is taken already, returns its owner and the exact time. With
-        `shares` the row takes the time as well.
+        """Take the row's time. If the time is taken already, returns its owner and the exact time.
+        `shares`: take the time nevertheless.
         """
         last = bisect_left(self._starts, row.span.ends_at)
         first = bisect_right(self._ends, row.span.starts_at, hi=last)
@@ -111,9 +111,9 @@ def fit(
 ) -> BookedRows:
     """Refuse bookings that exist already, and those that overlap other bookings of the same person.
 
-    With `takes_overlaps` overlapping ones are accepted. Busy times outside and time off are only
-    noted. `own`: ids (from and to) of bookings that the file made before. Returns the bookings that
-    were compared.
+    `takes_overlaps`: overlapping ones are accepted. Busy times outside and time off are only noted.
+    `own`: ids (from and to) of bookings that the file made before. Returns the bookings with which
+    the lines were compared.
     """
     if not report.rows:
         return {}
@@ -165,9 +165,8 @@ def _bounds(rows: Sequence[BookingRow]) -> tuple[datetime, datetime]:
 def came(
     clinic: Clinic, rows: Sequence[BookingRow], known: BookedRows, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary]]:
-    """The bookings at these times that are new or differ from `known`, which is brought up to date.
-    Two results: by the key that no two bookings share, and the times in which they keep each person
-    busy.
+    """Two values: the bookings at these times that are new or differ from `known`, by the key that
+    no two share; and the times in which they keep each person busy. `known` is brought up to date.
     """
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
@@ -223,8 +222,8 @@ def _refuse_overlaps(report: Report, rows: list[BookingRow]) -> list[BookingRow]
 def _booked(
     clinic: Clinic, first: datetime, last: datetime, own: Sequence[list[int]]
 ) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]], BookedRows]:
-    """The existing bookings by the key that no two share; the busy times of each person (as a
-    diary, and each by itself); and the bookings by id.
+    """Three values: the existing bookings by the key that no two share; the busy times of each
+    person, as a diary and each by itself; and the bookings by id.
     """
     known: BookedRows = {}
     there: set[tuple] = set()

@@ -1,8 +1,8 @@
 """Importing the good lines of a file, one portion at a time.
 
 Each portion is a transaction that locks the clinic (SQLite: all writers) for a fraction of a
-second; then others have the same time. The progress is stored in the same transaction, so that no
-row is made twice after an interruption.
+second. After it, others have as long a time. The progress is stored in the same transaction, so
+that no row is made twice after an interruption.
 
 Lines that no longer fit, since somebody changed the clinic meanwhile, are left out and reported.
 """
@@ -52,10 +52,10 @@ def add_in_portions(
     settle: Callable[[bool], object],
     seconds: float = math.inf,
 ) -> bool:
-    """Import rows (in the order of their lines) in portions.
+    """Import rows in portions, in the order of their lines.
 
-    Each portion's transaction calls `may_go_on`, and `settle` with whether it is the last. False:
-    another worker continues, or `seconds` are over.
+    Each portion's transaction calls `may_go_on`, and `settle` with whether the portion is the last.
+    False: another worker continues the import, or `seconds` are over.
     """
     size, tries, ends_at = FIRST, 0, time.monotonic() + seconds
     while True:

@@ -1,5 +1,5 @@
-"""The status of a booking, from all columns of its line together. Each of them may change it, so
-none is ignored.
+"""The status of a booking, from all columns of its line together. Each column may change the
+status, so none is ignored.
 """
 
 from base.bookings.statuses import STATUSES
@@ -50,8 +50,9 @@ _SHOWN = {  # Outlook's files contain the numbers
 
 
 def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
-    """The status from its own column, and from those about the result: whether the client came, and
-    whether it was cancelled, invoiced or paid. `is_over`: its time is past.
+    """The status from its own column and from the columns about the result: whether the client
+    came, and whether the booking was cancelled, invoiced or paid. `is_over`: the booking's time is
+    past.
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
@@ -101,8 +102,8 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
 
 
 def _is_tentative(cells: Cells) -> bool:
-    """Whether a calendar program shows it as tentative. An event that it shows as free would block
-    time here.
+    """Whether a calendar program shows the event as tentative. An event that is shown as free is
+    refused, since it would block time here.
     """
     raw = cells.take("shown_as", 40)
     try:

@@ -60,7 +60,7 @@ MOST_OFFSET = timedelta(hours=14)  # no clock is further from UTC
 
 
 class NoValue(ValueError):
-    """The cell cannot be read as such a value."""
+    """The cell does not contain a value of the wanted kind."""
 
 
 @dataclass(frozen=True, slots=True)

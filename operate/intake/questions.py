@@ -21,8 +21,8 @@ _USUAL = dict(zip(ORDERS, moments.ORDERS, strict=True))
 def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
     """The questions for the page, with three sample values of each column.
 
-    Empty if nothing is open and the clinic has explained each column before. It contains text of
-    the file, and is deleted with it.
+    Empty if no question is open and the clinic has explained each column before. The questions
+    contain text of the file, and are deleted with it.
     """
     answered = sheet.choices.get("columns") or {}
     headings = keys(sheet.header)
@@ -97,8 +97,8 @@ def _readings(raw: str) -> dict[str, str]:
 
 
 def orders(dates: list[dict], usual: str = "dmy") -> list[tuple[str, list[tuple[str, str]]]]:
-    """The orders of day, month and year that are possible, each with dates of the file and their
-    meaning.
+    """The possible orders of day, month and year, each with dates of the file and what they would
+    mean.
 
     The year comes first only if the dates allow it. The clinic's `usual` order (`base.region`) is
     the first, as the proposal.

@@ -130,8 +130,8 @@ class Sheet:
         ]
 
     def _misfit(self, cells: list[str], is_last: bool) -> str | None:
-        """The fault of a line with too many cells, or with too few at the end of a file without a
-        line break. Elsewhere too few are fine: spreadsheets leave out empty ones.
+        """The fault of a line with too many cells, or of the last line if it has too few cells and
+        no line break. Elsewhere too few are fine: spreadsheets leave out empty ones.
         """
         if any(cells[len(self.header) :]):
             return _(
@@ -228,9 +228,7 @@ def _order(cells: Iterable[str]) -> str | None:
 
 
 def check_bounds(text: str) -> None:
-    """Refuse a file that would cost much and cannot be a list, before it is parsed. Raises
-    UnreadableFile.
-    """
+    """Refuse a file that cannot be a list and would cost much to parse. Raises UnreadableFile."""
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
         raise UnreadableFile(
             _("The file has more than {most_lines} lines. Split it.", most_lines=f"{MOST_LINES:,}")

@@ -100,8 +100,8 @@ class LineTime:
         return "11/20/2026" if self.order == moments.MONTH_FIRST else "20/11/2026"
 
     def _whole(self, day: date, ends: When | None) -> Span:
-        """Whole days. Outlook's files name the day after the last as the end. So do programs that
-        end them at midnight, but not Google's.
+        """Whole days. The end in Outlook's files, and in those that end days at midnight, is the
+        day after the last; in Google's files it is the last day.
         """
         last = ends.date if ends and ends.date else day
         if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
@@ -151,8 +151,8 @@ class LineTime:
     def _instant(
         self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
     ) -> tuple[datetime, str | None]:
-        """The instant of a wall time on days when the clocks change: a skipped time is refused, a
-        time that comes twice is the first.
+        """The instant of a wall time. On days when the clocks change, a skipped time is refused,
+        and a time that comes twice is the first.
         """
         if not scheduling.is_possible_day(day):
             raise BadTime("year")

@@ -39,7 +39,7 @@ class Mode:
     @property
     def first(self) -> str:
         """A sentence: what the person must choose before; "": nothing."""
-        return connect_words.before_connecting(current_user.missing_consent)
+        return connect_words.first_choice(current_user.missing_consent)
 
     @property
     def consent(self) -> connect_words.Consent:
@@ -140,7 +140,7 @@ def _selected(
 
 
 def _way_on(provider: ProviderRow, account: Account | None, is_out_of_reach: bool) -> str:
-    """What comes next with this provider, as in `Mode`."""
+    """The next thing to show with this provider, see `Mode`."""
     if account and account.is_disconnecting:
         return "disconnecting"
     if is_out_of_reach:

@@ -142,8 +142,10 @@ def out_of_reach(why: State | None, name: str) -> str:
     }.get(why, "")
 
 
-def before_connecting(missing_consent: str) -> str:
-    """What a person must choose first, as a sentence; "": nothing. See `User.missing_consent`."""
+def first_choice(missing_consent: str) -> str:
+    """The sentence about the choice that a person must make first; "": none. See
+    `User.missing_consent`.
+    """
     return {
         "opt_in": _("First tick the box on top of this page."),
         "identifier": _("First choose how clients appear, and press Save."),
@@ -152,8 +154,9 @@ def before_connecting(missing_consent: str) -> str:
 
 @dataclass(frozen=True)
 class Consent:
-    """What a provider asks, and what Kalends does with the answer. `boxes`: a warning about boxes
-    that must be ticked there; "": there are none.
+    """The sentences about a consent. `asked`: the provider's question, and the use that Kalends
+    makes of the answer. `boxes`: a warning about boxes that must be ticked there; "": there are
+    none.
     """
 
     asked: str
