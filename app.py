@@ -17,10 +17,12 @@ from base import copies, jobs, region
 from base.catalogue import lazy
 from base.config.environment import SettingsError
 from base.config.settings import Settings
-from base.database import connect_afresh, disconnect, open_database, trouble, wait_at_most
+from base.database import connect_afresh, disconnect, open_database
+from base.database_faults import trouble
 from base.outgoing import exchange
 from base.repeated_log_lines import RepeatedLines
 from base.sql import after_commit
+from base.sql.bounded_postgresql import wait_at_most
 from base.tables import outbox
 from base.text import places
 from operate import chores, commands, keys, logs, migrate

@@ -753,10 +753,9 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
         then makes none; BadTime if the spans overlap each other; ClosedCalendar.
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken`: leave
-        out the spans that are taken; SlotTaken if none is left. `key`: a second call with the same
-        key, calendar and times returns the first bookings (`is_again`). `new_client`: adds the
-        client; an error in it ends everything. `is_clear`: the caller locked the clinic, then found
-        the time free.
+        out spans that are taken; SlotTaken if none is left. `key`: a second call with the same key,
+        calendar and times returns the first bookings (`is_again`). `new_client` adds the client;
+        its error ends everything. `is_clear`: the caller locked the clinic, then looked.
         """
         if not is_clear:
             practitioner.clinic.lock()

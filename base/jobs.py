@@ -21,7 +21,8 @@ from rq.job import Job, JobStatus
 from rq.timeouts import JobTimeoutException
 
 from base import scheduling
-from base.database import database, trouble
+from base.database import database
+from base.database_faults import trouble
 
 from .text import places
 

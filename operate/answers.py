@@ -4,7 +4,8 @@ from peewee import PeeweeException
 from playhouse.pool import MaxConnectionsExceeded
 
 import models
-from base.database import connect_afresh, trouble
+from base.database import connect_afresh
+from base.database_faults import trouble
 
 
 def fault() -> str | None:

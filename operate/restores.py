@@ -19,7 +19,8 @@ from pathlib import Path
 import models
 from base import scheduling
 from base.catalogue import _
-from base.database import is_sqlite, name_of_this_process
+from base.database import is_sqlite
+from base.sql.bounded_postgresql import name_of_this_process
 from base.tables.outbox import Letter
 from base.text import places
 from letters import reminders, to_team

@@ -22,7 +22,8 @@ LABEL = re.compile(r"(?!Kalends|Bearer)[A-Z][a-z’\-]+:? \{\}")  # “Status: {
 FILES = {
     "base/catalogue.py": "the catalogue itself",
     "base/copies.py": "scripts that Redis runs",
-    "base/database.py": "what databases say, to know their errors by",
+    "base/database_faults.py": "what databases say, to know their errors by",
+    "base/sql/bounded_postgresql.py": "what the database server reads",
     "free_times/overlaps.py": "a statement of SQL",
     "operate/intake/moments.py": "names of months that other programs write into their files",
     "operate/intake/cell_values.py": "words that other programs write into their files",
@@ -39,7 +40,7 @@ NOT_SAID = {
     r"re\.\w+|.*\.startswith|.*\.endswith|.*\.split": "looked for, not said",
     r"(Value|Type|Runtime|Assertion|Lookup)Error": "for developers",
     r"vault\.derived": "what a key is derived for",
-    r"(sqlite3|psycopg)\.\w+|OperationalError|WrongKey": "known by base/database by its words",
+    r"(sqlite3|psycopg)\.\w+|OperationalError|WrongKey": "known to database_faults by its words",
     r"BehindProgram": "likewise",
     r"(AuthExpired|Gone|SyncTokenExpired|Unanswered|Unavailable|NoValue|late)": "for developers",
     r"_week|threading\.Thread|uuid\.uuid5|.*\.setdefault": "names and identifiers",

@@ -40,6 +40,7 @@ ROOMS = {  # the same, inside the rooms
         {"zones"},
         {"sql"},
         {"database"},
+        {"database_faults"},
         {"jobs", "tables"},
         {"bookings"},
     ),
@@ -53,6 +54,7 @@ ROOMS = {  # the same, inside the rooms
         {"after_commit", "guarded", "parts", "write_order"},
         {"insertion"},
         {"statements"},
+        {"bounded_postgresql"},
     ),
     "base.tables": (
         {"faulty", "list_page", "bulk", "notes", "outside", "past_values", "rows"},

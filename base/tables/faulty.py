@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from peewee import BigIntegerField, CharField, IntegerField, ModelSelect, fn
 
-from base.database import Base, InstantField, now, trouble
+from base.database import Base, InstantField, now
+from base.database_faults import trouble
 from base.jobs import JobTooLong
 from base.text import places
 

@@ -21,8 +21,9 @@ from functools import lru_cache
 from typing import Any
 
 from base import copies, scheduling
-from base.database import answer_within, database, is_doubtful
+from base.database import database, is_doubtful
 from base.repeated_log_lines import RepeatedLines
+from base.sql.bounded_postgresql import answer_within
 from base.text import places
 
 from . import shown

@@ -31,9 +31,12 @@ from serving import serving
 
 import models
 from app import LANES
-from base import database, jobs, scheduling
-from base.database import connect_afresh, open_database, trouble
+from base import jobs, scheduling
+from base.database import connect_afresh, open_database
+from base.database_faults import trouble
 from base.scheduling import Span
+from base.sql import bounded_postgresql
+from base.sql.bounded_postgresql import answer_within
 from models import Booking, Feed, Patient, User
 from operate import disk, doctor, front, migrate, sample, workers
 from sync.connect import gateway
@@ -287,7 +290,7 @@ def test_a_postgresql_that_was_away_leaves_no_fault_behind(postgres, clinic_ther
 @on_sqlite_alone
 def test_a_postgresql_that_hangs_is_not_waited_for(postgres, clinic_there, app, monkeypatch):
     monkeypatch.setattr(models.database.obj, "PAUSE_SECONDS", 1)
-    monkeypatch.setattr(database, "_answer_seconds", 1)
+    monkeypatch.setattr(bounded_postgresql, "_answer_seconds", 1)
     with (
         serving(front.Front(app.wsgi_app, feeds.PREFIX, lambda path: 2**20, LANES)) as port,
         ThreadPoolExecutor(8) as crowd,
@@ -314,7 +317,7 @@ def test_a_postgresql_that_hangs_is_not_waited_for(postgres, clinic_there, app, 
 @on_sqlite_alone
 def test_a_lock_is_waited_for_where_nobody_waits_for_an_answer(postgres, clinic_there):
     connect_afresh()
-    with database.answer_within(0.3), pytest.raises(peewee.OperationalError) as caught:
+    with answer_within(0.3), pytest.raises(peewee.OperationalError) as caught:
         models.database.execute_sql("SELECT pg_sleep(5)")
     assert trouble(caught.value) == "away"
     models.database.manual_close()

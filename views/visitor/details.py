@@ -6,7 +6,7 @@ before the booking is made.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -57,11 +57,7 @@ def choose(page: OnlinePage):
         return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
     at = button_times.instant(request.form.get("time", ""))
     nonce = _nonce(page, ticket_of(page, picked.form))
-    form_use = nonce and tickets.form_use(nonce)
-    free = at and next(
-        visitor_times.free_times(page, picked.service, picked.terms, at, at, form_use=form_use),
-        None,
-    )
+    free = at and _free_at(page, picked, at, nonce)
     if not free:
         return _just_taken(page, picked)
     ticket = _ticket(page, picked, nonce, free)
@@ -73,6 +69,14 @@ def choose(page: OnlinePage):
         return _go_on(page, ticket)
     address = url_for(".details", name=page.name, form=ticket.text, zone=picked.zone or None)
     return redirect(address, 303)
+
+
+def _free_at(page: OnlinePage, picked: Picked, at: datetime, nonce: str | None) -> FreeTime | None:
+    """The free time that begins then; the form use's own hold does not count."""
+    found = visitor_times.free_times(
+        page, picked.service, picked.terms, at, at, form_use=nonce and tickets.form_use(nonce)
+    )
+    return next(found, None)
 
 
 def _ticket(page: OnlinePage, picked: Picked, nonce: str | None, free: FreeTime) -> Ticket:

@@ -1,0 +1,58 @@
+"""The faults of the database itself, told apart from those of a program or a row."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from peewee import InterfaceError, OperationalError, PeeweeException
+from playhouse.pool import MaxConnectionsExceeded
+
+from .database import is_sqlite
+
+_WORDS = {
+    "behind": ("behind this program",),
+    "full": ("database or disk is full", "no space left on device"),
+    "read-only": ("readonly database", "read-only transaction"),
+    "busy": ("database is locked", "database table is locked"),
+    "away": ("unable to open database", "disk i/o error"),
+}
+_CODES = {
+    "full": ("53100",),
+    "read-only": ("25006",),
+    "busy": ("53", "55P03", "57014"),
+    "away": ("08", "57P", "58"),
+}
+
+
+def trouble(error: BaseException) -> str | None:
+    """The fault of the database itself behind this error: "behind" (this program), "full",
+    "read-only", "busy" or "away"; None: the fault is another.
+
+    SQLite tells it only in words; PostgreSQL with an error code
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing if the
+    connection was lost.
+    """
+    if isinstance(error, MaxConnectionsExceeded):
+        return "busy"
+    if not isinstance(error, PeeweeException):
+        return None
+    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
+        error
+    ):  # SQLite rolled back itself; the reason is in the error before
+        return next(filter(None, map(trouble, _before(error))), None)
+    text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
+    found = next(
+        (name for name, words in _WORDS.items() if any(word in text for word in words)), None
+    )
+    if found or is_sqlite():
+        return found
+    if code is None:
+        return "away" if isinstance(error, (OperationalError, InterfaceError)) else None
+    return next((name for name, codes in _CODES.items() if code.startswith(codes)), None)
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+    """The errors that were being handled when this error was raised, the latest first."""
+    before = error.__context__
+    while before is not None:
+        yield before
+        before = before.__context__
