@@ -1,1 +1,1 @@
-"""Calendar data (RFC 5545) from outside, read as busy time, whatever program sent it."""
+"""Calendar data (RFC 5545) from any program outside, read as busy time."""

@@ -1,7 +1,7 @@
 """Calendar data split into parts: the text made safe to parse, and its events in groups of one UID.
 
-The parser keeps time zones by name for the whole process, so that the zone of one person's calendar
-would be used for another's. Each document therefore starts without known zones, and only one is
+The parser keeps time zones by name for the whole process, so that one person's zone would be used
+in another person's calendar. Each document therefore starts without known zones, and only one is
 read at a time.
 """
 
@@ -85,8 +85,8 @@ def cleaned(body: bytes) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Whether the text begins and ends as calendar data must, and each part of it ends: the parser
-    takes what follows a part without an end for a piece of it, and drops all.
+    """Whether the text begins and ends as calendar data must, and each part in it has an end. The
+    parser takes everything after a part without an end for a piece of that part, and drops it.
     """
     begins = text[:15].upper() == "BEGIN:VCALENDAR" and text[-13:].upper() == "END:VCALENDAR"
     return begins and len(_BEGUN.findall(text)) <= len(_ENDED.findall(text))
@@ -143,7 +143,7 @@ def _one_by_one(text: str) -> Iterator[tuple[Any | None, str, str]]:
 
 
 def _on_clocks(event: Any, zone: tzinfo) -> bool:
-    """Give each time without a zone its zone. Returns whether that was `zone` for any."""
+    """Give each time without a zone its zone. Returns whether any of them got `zone`."""
     is_used = False
     for name in (*_TIMES, *_LISTS):
         for value in filter(_is_sound, _each(event.get(name))):

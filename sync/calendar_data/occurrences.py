@@ -1,8 +1,9 @@
 """The times of the events of one resource within a window.
 
-`recurring_ical_events` unrolls the rules, after a check of their text: some have no end or take for
-ever. A rule that cannot be unrolled is reported as unreadable, with its first occurrence, and
-thousands of occurrences become one busy block: wrongly busy is better than wrongly free.
+`recurring_ical_events` unrolls the rules. Their text is checked before, since some rules have no
+end or take for ever. A rule that cannot be unrolled is reported as unreadable, with its first
+occurrence. Thousands of occurrences become one busy block: wrongly busy is better than wrongly
+free.
 """
 
 from collections.abc import Iterator
@@ -102,8 +103,8 @@ def _unrolled(group: Group, from_: datetime, to: datetime) -> Iterator[Any]:
 
 
 def _ended(event: Any, rule: Any, to: datetime) -> Any:
-    """The event with a rule that ends soon after the window: otherwise the library would search for
-    ever for a next occurrence that does not exist.
+    """The event with a rule that ends soon after the window. Without an end the library would
+    search for ever for a next occurrence that does not exist.
     """
     start, end = event["DTSTART"].dt, to + 2 * DAY
     bound = end if isinstance(start, datetime) else end.date()
@@ -152,8 +153,8 @@ def _all(value: Any) -> list[Any]:
 
 
 def _touches(window: Window, when: EventTime) -> bool:
-    """Whether the time touches the window. Days have no zone here, so they are compared with a day
-    to spare.
+    """Whether the time touches the window. Days have no zone here, so they count as touching within
+    a day of it.
     """
     spare = DAY if when.starts_on else timedelta()
     if when.starts_at == when.ends_at:

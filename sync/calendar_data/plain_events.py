@@ -38,7 +38,7 @@ class Whose:
 
 @dataclass(frozen=True)
 class EventTime:
-    """The time of an event: instants in UTC, and days if it is of whole days."""
+    """The time of an event: instants in UTC, and also days for a whole-day event."""
 
     starts_at: datetime
     ends_at: datetime

@@ -49,8 +49,8 @@ def is_endless_work(rule: Any, starts_at: datetime, from_: datetime, to: datetim
 
 
 def never_happens(rule: Any) -> bool:
-    """Whether no day fits the rule, such as 30 February: the search would go on to the
-    year 9999.
+    """Whether no day fits the rule, such as 30 February: the library would search until the year
+    9999.
     """
     months = [_number(value) for value in _all(rule, "BYMONTH")]
     days = [_number(value) for value in _all(rule, "BYMONTHDAY")]

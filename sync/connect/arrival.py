@@ -33,13 +33,13 @@ def authorize(
 
 
 def arrive(user: User, kind: str, sent: AuthorizationRequest, query: Mapping[str, str]) -> Account:
-    """The account of the person who came back, connected for the first time or again. `first_list`
-    lists its calendars.
+    """The account of a person who came back from the provider, connected for the first time or
+    again. `first_list` lists its calendars.
 
-    The only request that waits for a provider, for at most ARRIVAL_SECONDS. Raises Mismatch,
+    No other request waits for a provider; this one waits at most ARRIVAL_SECONDS. Raises Mismatch,
     Declined, ScopeMissing (boxes were left empty), starting.OtherAccount, Unanswered if the
-    provider was too slow, and the other errors of `providers.errors`. A job revokes the access to
-    an account that is not accepted.
+    provider was too slow, and the other errors of `providers.errors`. If the account is not
+    accepted, a job revokes the access to it.
     """
     asked = gateway.scopes(kind, user.clinic)
     tokens, email, fault = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, sent, query))
@@ -123,8 +123,9 @@ def _zone_name(user: User) -> str:
 def _ask_who(
     kind: str, sent: AuthorizationRequest, query: Mapping[str, str]
 ) -> tuple[Tokens, str, ProviderError | None]:
-    """The tokens that the provider issues for this answer, and the account's e-mail address; if it
-    cannot be read, "" and the error. Raises the errors of `oauth.arrive`: then there are no tokens.
+    """Three values: the tokens that the provider issues for this answer; the account's e-mail
+    address, "" if it cannot be read; and then the error. Raises the errors of `oauth.arrive` if
+    there are no tokens.
     """
     with gateway.in_a_hurry(kind) as http:
         tokens = gateway.sign_in(kind, http).arrive(sent, query)
@@ -142,9 +143,9 @@ def _lacks(asked: Iterable[str], tokens: Tokens) -> str:
 
 
 def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
-    """The result of `ask`, or Unanswered after so many seconds. The call then goes on in its thread
-    until its own time-outs end it: time-outs of single reads do not bound an answer that comes in
-    drops. It must not use the database.
+    """The result of `ask`, or Unanswered after so many seconds. The call then goes on in a thread
+    of its own until its time-outs end it. Time-outs of single reads are not enough: an answer may
+    come in drops. The call must not use the database.
     """
     answer: Future[Answer] = Future()
 

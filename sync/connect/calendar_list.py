@@ -16,8 +16,8 @@ MOST_LISTED = 250
 
 
 def reference(clinic: Clinic, user_id: int | None = None) -> str:
-    """How our calendars are recognised: those of the clinic, or of one person. Opaque, and never
-    changes.
+    """The text by which we recognise our calendars: those of the clinic, or of one person. It is
+    opaque and never changes.
     """
     ours = hashlib.sha256(f"calendar {clinic.installation}".encode()).hexdigest()[:12]
     return f"kalends:{ours}:" + (
@@ -96,8 +96,8 @@ def _keep(
 
 
 def _miss(row: RemoteCalendar) -> None:
-    """Handle a calendar that the list lacks. One that was only listed is removed; one that is read
-    keeps blocking until a person decides.
+    """Handle a calendar that the list lacks. A calendar that was only listed is removed. A calendar
+    that is read keeps blocking until a person decides.
     """
     if row.role == "listed":
         if row.is_ours:

@@ -63,13 +63,13 @@ def set_up(setup: GatewaySetup) -> None:
 
 
 def setup() -> GatewaySetup:
-    """The value last given to `set_up`."""
+    """The settings that were last given to `set_up`."""
     return _setup
 
 
 def poll_seconds(kind: str) -> int:
-    """The seconds between two regular reads of a calendar of this provider, which come up to a
-    quarter earlier or later.
+    """The seconds between two regular reads of a calendar of this provider. The real time differs
+    by up to a quarter.
     """
     return max(_setup.poll_seconds, registry.row_of(kind).poll_seconds)
 
@@ -136,8 +136,8 @@ def in_a_hurry(kind: str, longest_seconds: float = HURRIED_SECONDS) -> HttpClien
 
 
 def open_account(account: Account, http: HttpClient | None = None) -> Provider:
-    """The provider of an account, with its credentials, over our own HTTP client or this one. Asks
-    the provider nothing yet. A refresh token that was refused is not tried again.
+    """The adapter for an account, with its credentials, over our own HTTP client or this one. No
+    request is sent yet. A refresh token that was refused is not tried again.
     """
     http = http or _http(account.kind)
     if by_password := registry.row_of(account.kind).by_password:
@@ -171,8 +171,9 @@ def _at_pace(account: Account, by_password: PasswordSignIn, http: HttpClient) ->
 
 
 def _login(account: Account, by_password: PasswordSignIn, http: HttpClient) -> str:
-    """The login of an account. If its server was not found yet, it is looked for, and the result is
-    stored. Raises AuthExpired if no key of ours decrypts it, ConnectedTwice.
+    """The login of an account. If the account's server was not found yet, it is searched now, and
+    the result is stored. Raises ConnectedTwice, and AuthExpired if no key of ours decrypts the
+    login.
     """
     kept = _kept(account)
     login = opened_login(kept)
@@ -231,8 +232,8 @@ def opened(kept: str) -> Tokens:
 
 
 def _refreshed(account: Account, kept: str, tokens: Tokens, http: HttpClient) -> Tokens:
-    """Fresh credentials, stored before they are used. If the person connected again meanwhile,
-    those of the new consent.
+    """Fresh credentials, stored before they are used. If the person connected again meanwhile, the
+    credentials of the new consent.
     """
     fresh = sign_in(account.kind, http).refresh(tokens)
     columns = {"sealed": sealed(fresh), "refresh_expires_at": fresh.refresh_expires_at}
@@ -259,8 +260,8 @@ def sealed(tokens: Tokens) -> str:
 
 
 def _http(kind: str) -> HttpClient:
-    """One client for each process: a forked worker must not share its parent's connections. A
-    second one is for addresses that people entered.
+    """The HTTP client of this process: a forked worker must not share its parent's connections.
+    Addresses that people entered have a client of their own.
     """
     is_typed = registry.row_of(kind).has_own_address
     make = exchange.http_client if is_typed else http_client

@@ -254,8 +254,8 @@ def _short(scope: str) -> str:
 
 
 def _refusal(query: Mapping[str, str]) -> ProviderError:
-    """The meaning of an error that came back instead of a code. What a provider describes in a way
-    of its own is more exact than the error beside it.
+    """The meaning of an error that came back instead of a code. A description in the provider's own
+    form says more than the error beside it, and counts first.
     """
     error = word(query["error"])
     for row in registry.PROVIDERS.values():
@@ -279,7 +279,7 @@ def _end(now: datetime, seconds: object) -> datetime | None:
 
 
 def _judge(answer: httpx.Response) -> httpx.Response:
-    """The answer if it is good; otherwise raises the error that it means."""
+    """The answer, if it is good. Raises the error that a bad answer means."""
     if answer.status_code < 300:
         return answer
     try:

@@ -23,8 +23,9 @@ MOST = 50  # accesses of one pass
 
 
 def revoke(account: Account) -> None:
-    """Revoke the access, unless a colleague uses the same account, whose access would end too.
-    Until it is done, the encrypted credentials are kept apart from the account's row.
+    """Revoke the access to an account, unless a colleague uses the same account: their access would
+    end too. Until the access is revoked, the encrypted credentials are stored apart from the
+    account's row.
     """
     if registry.row_of(account.kind).by_password:  # there is no access to revoke
         return
@@ -44,8 +45,8 @@ def revoke(account: Account) -> None:
 
 
 def revoke_later(kind: str, email: str, sealed: str, wait: timedelta = timedelta()) -> None:
-    """Let the job revoke the access to an account, unless somebody uses that account. `email` "":
-    the account is unknown, and could be any.
+    """Have a job revoke the access to an account, unless somebody uses that account. `email` "": it
+    is unknown which account it is, so it may be any.
     """
     at = scheduling.utc_now()
     Revocation.create(

@@ -1,8 +1,8 @@
-"""A check of a text outside: whether it shows more than a policy allows. Pure.
+"""Whether a text outside shows more than a policy allows. Pure.
 
-`face` composes the text of a booking; this module reads such a text. If the booking exists here,
-its own words are searched in the text. If not, each part of the text must be one that `face` could
-have written.
+`face` composes the text of a booking; this module reads one. If the booking exists here, its own
+words are searched in the text. If not, each part of the text must be one that `face` could have
+written.
 """
 
 import re

@@ -128,7 +128,7 @@ class RemoteEvent:
 class Unread:
     """An event that exists and could not be read. `remote_id` may be "". `reason`: "no_start",
     "no_end", "bad_start", "bad_end", "backwards", "zone" (unknown), "no_id", "refused" (the
-    provider does not show it) or "shape".
+    provider does not show the event) or "shape".
     """
 
     remote_id: str
@@ -227,8 +227,8 @@ class PlanTerms:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do for one booking. Store `mapping` before any call to the provider. A step
-    without a call is done then.
+    """One thing to do for one booking. Store `mapping` before any call to the provider. For a step
+    without a call, that is all.
     """
 
     mapping: EventMapping
@@ -241,12 +241,12 @@ class Relink(Step):
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Step):
-    """Leave the event as it is: the booking left the window."""
+    """Leave the event as it is, since the booking left the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forget(Step):
-    """Note that there is no event, and should be none."""
+    """Note that there is no event, and that there should be none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def _tidy(text: str) -> str:
 
 
 def _weight(status: str, busy: str) -> str:
-    """One word for tentative events: Google puts it in the status, Graph in the busy kind. An event
-    that is tentative and takes no time differs from both.
+    """One word for tentative events: Google says it in the status, Graph in the busy kind. An event
+    that is tentative and takes no time differs from a tentative and from a free one.
     """
     return (
         "tentative"

@@ -149,9 +149,9 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 
 
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
-    """Whether a stopped feed answers with an empty calendar for a while, so that apps clear
-    themselves. A feed that was removed from the list ends at once, and so does a regenerated
-    address.
+    """Whether a stopped feed answers with an empty calendar for a while, so that apps remove its
+    events. A feed that was removed from the list ends at once; so does the old address of a
+    regenerated feed.
     """
     ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None
     return bool(ended and scheduling.of_number(ended) > now - timedelta(days=EMPTY_DAYS))

@@ -51,8 +51,8 @@ def _off(calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Eve
 
 
 def _outside(feed: Feed, calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Event]:
-    """The busy time of external events. One that was moved outside becomes another event here,
-    since no change date is known.
+    """The busy time of external events. An event that was moved outside gets another UID here,
+    since no date of the change is known.
     """
     rows = ExternalEvent.between(calendar.user_id, start, end).where(ExternalEvent.blocks)
     for row in rows:

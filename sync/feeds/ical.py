@@ -61,8 +61,8 @@ def _day(day: date) -> str:
 
 
 def _local(at: datetime, zone: ZoneInfo) -> str | None:
-    """Wall time in the zone, or None in the hour that comes twice: programs disagree on which of
-    the two is meant.
+    """The wall time in the zone; None in the hour that comes twice, since programs disagree on
+    which of the two is meant.
     """
     local = at.astimezone(zone)
     if scheduling.comes_twice(local):
@@ -111,8 +111,8 @@ def vevent(event: Event) -> str:
 
 
 def calendar(name: str, zone_name: str, events: Iterable[Event]) -> bytes:
-    """A whole feed named `name`; `zone_name` is the hint for display and, since a calendar must
-    contain a component (§3.6), the VTIMEZONE of an empty one.
+    """A whole feed named `name`. `zone_name`: the hint for display. A feed without events gets the
+    zone's VTIMEZONE, since a calendar must contain a component (§3.6).
     """
     years: dict[str, tuple[int, int]] = {}
     fragments = []

@@ -21,7 +21,7 @@ def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
 
 
 def count(owner: "User | Clinic") -> int:
-    """The number of these feeds."""
+    """The number of living feeds of a person or a whole clinic."""
     return living(owner).count()
 
 
@@ -32,7 +32,7 @@ def count_unread(clinic: Clinic, since: datetime) -> int:
 
 
 def has_identifier(user: User) -> bool:
-    """Whether one of these feeds of the person has an identifier of its own."""
+    """Whether a living feed of the person has an identifier of its own."""
     return bool(living(user).where(Feed.identifier.is_null(False)).exists())
 
 

@@ -44,8 +44,8 @@ def without_feed(user: User, now: datetime, count: int) -> list[Event]:
 
 
 def of_feed(feed: Feed, user: User, now: datetime, count: int) -> list[Event]:
-    """The next bookings in one of the person's feeds, as if `user` were its owner. A feed that was
-    allowed to show more than the person's choice follows that choice, as on saving.
+    """The next bookings in one of the person's feeds, as if `user` were its owner. A feed that
+    shows more than the person's choice allows is shown by that choice, as it would be once saved.
     """
     most = user.identifier or "none"
     choices = Choices(

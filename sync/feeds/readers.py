@@ -57,9 +57,9 @@ def is_self_paced(name: str) -> bool:
 
 
 class ReadLog:
-    """Collects reads in memory and writes them together about a second later, in a thread of its
+    """Collects reads in memory, and writes them together about a second later in a thread of its
     own. So no request waits for a write, and a locked database only delays the counting. A killed
-    process loses the last second: the counts need not be exact.
+    process loses the reads of the last second, which is accepted.
     """
 
     def __init__(self, delay_seconds: float = 1.0):
@@ -106,8 +106,8 @@ class ReadLog:
 
 
 def _together(early: Reads | None, late: Reads) -> Reads:
-    """Both as one. If the last read of one and the first of the other are close together, they
-    count as one visit.
+    """Two readings of a program as one. If the last read of the early one and the first read of the
+    late one are close together, they count as one visit.
     """
     if early is None:
         return late

@@ -71,9 +71,10 @@ def _name(feed: Feed, calendars: Collection[Practitioner]) -> str:
 
 
 def _stand_in(feed: Feed, title: str, revision: int) -> Event:
-    """The event in a calendar without bookings: one free whole day, on the first of the month of
-    its revision. Several apps take an empty file for a fault and keep all old bookings; one event
-    makes them remove the rest. It is made from stored data alone.
+    """The only event of a calendar without bookings: one free whole day, on the first of the month
+    of the feed's revision. Several apps take an empty file for a fault and keep all old bookings;
+    with one event they remove the others. The event is made from stored data alone, so the feed
+    stays the same file.
     """
     first = ical.instant(revision).date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
@@ -205,8 +206,8 @@ class _Terms:
 
 
 class _History:
-    """The terms of one calendar's bookings of one service: the present ones, and the earlier ones
-    before each change, newest first, with the second of the change; None: no longer known.
+    """The terms of one calendar's bookings of one service: the present ones, then the earlier ones,
+    newest first, each with the second in which they ended. None: terms that are no longer known.
     """
 
     def __init__(self, origins: _Origins):
@@ -226,8 +227,8 @@ class _History:
                 later = terms
 
     def changed(self, own: int, shown: Face, status: str, facts: Sequence[Any]) -> int:
-        """The second in which the text of a booking last changed; `own`: when the booking itself
-        did.
+        """The second in which the text of a booking last changed. `own`: the second in which the
+        booking's own row last changed.
         """
         entry = self.now.statuses[status], self.now.zone_name, shown
         for second, terms in self.past:

@@ -55,8 +55,8 @@ AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # seconds for an answer of the data
 
 
 class TakesWork(Exception):
-    """Rendering the body, or a slow database, would take long. Ask again without AT_ONCE, in a
-    thread for which nobody else waits.
+    """The answer would take long: the body must be rendered, or the database is slow. Ask again
+    without AT_ONCE, in a thread for which nobody else waits.
     """
 
 
@@ -94,9 +94,7 @@ class Bodies:
 
 
 class FeedsApp:
-    """WSGI middleware that answers everything below /api/calendar/ and passes all other requests
-    on.
-    """
+    """WSGI middleware that answers every request below /api/calendar/ and passes on all others."""
 
     def __init__(
         self, inner: Callable[..., Any], keys: Sequence[str], reads: ReadLog | None = None
@@ -190,9 +188,9 @@ class FeedsApp:
 
 
 class CopyKeeper:
-    """Stores copies of served bodies, in a thread of its own so that no request waits. Each feed's
-    at most once an hour, and after a change of it or of its clinic, which may have voided the
-    copy.
+    """Stores copies of served bodies, in a thread of its own so that no request waits. A feed is
+    stored at most once an hour, and again after a change of it or of its clinic, which may have
+    voided its copy.
     """
 
     def __init__(self, bodies: Bodies, most: int = 10_000):

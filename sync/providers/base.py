@@ -99,8 +99,8 @@ Operation = Create | Update | Delete
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one operation: done if there is no error, and `event` is then the provider's
-    answer (None after a Delete).
+    """The result of one operation. Without an error the operation is done, and `event` is the
+    provider's answer (None after a Delete).
     """
 
     operation: Operation
@@ -200,9 +200,9 @@ class Provider(Protocol):
     def outline(
         self, calendar_id: str, installation: str, window: Window | None = None
     ) -> dict[str, tuple[str, Mark | None]]:
-        """Etag and mark, by id, of every existing event, at any time, and nothing more; a repeat is
-        one event. None: it has no mark of this installation. With a `window` only the ids of
-        single events and occurrences that overlap it: ("", None) for each.
+        """Etag and mark of every existing event, by id, at any time, and nothing more; a repeat is
+        one event. A mark is None if the event has none of this installation. With a `window` only
+        the ids of single events and occurrences that overlap it: ("", None) for each.
         """
 
     def find_marked(
@@ -230,9 +230,9 @@ class Channels(Protocol):
     def open(
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
-        """Open a channel: the provider calls this address whenever the calendar changes; `secret`
-        (≤ 128 characters) comes with every call. Store both before: the first call may arrive
-        before this answer.
+        """Open a channel: the provider calls this address whenever the calendar changes, with
+        `secret` (≤ 128 characters) in every call. Store channel and secret before: the first call
+        may arrive before this method returns.
         """
 
     def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
@@ -245,8 +245,8 @@ class Channels(Protocol):
 
 
 class Webhook(Protocol):
-    """Messages that a provider sends to our webhook, and the answers that it expects. It belongs to
-    no account, since the caller is not known yet.
+    """The messages that a provider sends to our webhook, and the answers that it expects. A webhook
+    belongs to no account, since the caller is not known yet.
     """
 
     def calls(self, headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:

@@ -44,8 +44,8 @@ class CannotMake(Forbidden):
 
 
 class ScopeDoubted(Forbidden):
-    """An answer says that the person gave no permission for this, while the account may do other
-    things. It counts only for this request, unless a permission is really missing.
+    """An answer says that the person gave no permission for this request, while the account may do
+    other things. It counts only for this request, unless a permission is really missing.
     """
 
 
@@ -146,9 +146,9 @@ class Unsent(ProviderError):
 
 
 class Exists(ProviderError):
-    """The id is taken. `event` has the event; an Update with `etag` makes it ours. `event` None:
-    the id belongs to a tombstone, if `etag` is known; otherwise nothing was found at the id,
-    which is no more certain than Gone.
+    """The id is taken. `event` is the event there; an Update with `etag` makes it ours. `event`
+    None: if `etag` is known, a tombstone has the id; otherwise nothing was found there, which is no
+    more certain than Gone.
     """
 
     def __init__(self, event: RemoteEvent | None, etag: str):

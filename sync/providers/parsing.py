@@ -40,8 +40,8 @@ class UnknownZone(ValueError):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Raise Unavailable for any error while an answer is read: it has another shape. Its content is
-    left out of the error.
+    """Raise Unavailable for any error while an answer is read, since the answer then has another
+    shape. The error does not contain the answer's content.
     """
     try:
         yield
@@ -230,8 +230,8 @@ def _year(written: str) -> int:
 
 
 def _beyond(written: str, first: Bound, last: Bound) -> Bound | None:
-    """The first or last time, for a year near the limits of `datetime`, which could not be added
-    to.
+    """The first or the last time that can be used, in place of a time near the limits of
+    `datetime`, to which nothing could be added.
     """
     year = _year(written)
     return last if year >= last.year else first if year < first.year else None

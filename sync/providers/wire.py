@@ -77,7 +77,7 @@ def request(http: HttpClient, method: str, url: str, **parts: Any) -> httpx.Resp
 
 def is_of_access(error: ProviderError | None) -> bool:
     """Whether an error says that a fresh token is refused or allows too little, or that Kalends is
-    not admitted: one answer alone may be wrong about that (`Wire.judged`).
+    not admitted. One such answer alone may be wrong (`Wire.judged`).
     """
     return isinstance(error, (NotConfigured, ScopeMissing)) or (
         isinstance(error, AuthExpired) and error.status == 401
@@ -118,9 +118,9 @@ class Wire:
         self._used = self._access_token(self._used)
 
     def judged(self, error: ProviderError) -> ProviderError:
-        """The meaning of a refusal with a fresh token. If it would end access (`is_of_access`),
-        another request with the same token shows whether it is about the account, or only about
-        this request; Unavailable if that stays unknown.
+        """The meaning of a refusal with a fresh token. A refusal that would end access
+        (`is_of_access`) may be about the account, or only about this request: another request with
+        the same token shows it. Unavailable if it stays unknown.
         """
         if not is_of_access(error):
             return error

@@ -1,5 +1,5 @@
-"""How operations are sent: in batches as results are asked for, until an error that the rest would
-meet too.
+"""How operations are sent: in batches as results are asked for, until an error that the remaining
+ones would meet too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -142,7 +142,7 @@ def carried_out(
     operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]
 ) -> Iterator[Result]:
     """One result per operation, in order, for `Provider.write`. `write` sends one batch of at most
-    `size`. Answers about another event than their operation's tell nothing.
+    `size`. An answer about another event than its operation's counts as no answer.
     """
     trouble = False
     for group in _groups(operations, size):

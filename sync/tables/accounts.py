@@ -234,8 +234,8 @@ class Account(Phased, Leased, Directed):
 
     @property
     def is_unused(self) -> bool:
-        """Whether it was connected and nothing more: no calendar was made and no event written
-        there.
+        """Whether the account was connected and nothing more happened: no calendar was made and no
+        event written there.
         """
         made = RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)
         return self.is_naming and not self.calendars.where(*made).exists()
@@ -281,8 +281,8 @@ class Account(Phased, Leased, Directed):
 
     @property
     def _may_cover_others(self) -> bool:
-        """Whether calendars were chosen, colleagues' too: a person who is no manager any more may
-        not see the bookings of colleagues anywhere.
+        """Whether the chosen calendars may include colleagues'. A person who is no manager any more
+        may not see the bookings of colleagues anywhere.
         """
         return self.covers is not None and bool(self.user.is_manager)
 

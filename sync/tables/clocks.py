@@ -1,5 +1,5 @@
-"""A computer's clock that was ahead for a while: it started with a wrong time, or was set back.
-Times stored then lie in the future, and would stop sync until then.
+"""A computer's clock was ahead for a while, since it started with a wrong time or was set back.
+Times that were stored meanwhile lie in the future, and would stop sync until then.
 """
 
 from datetime import datetime, timedelta

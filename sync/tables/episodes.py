@@ -1,4 +1,6 @@
-"""Episodes of trouble of accounts: who is to be written to, and whether somebody was."""
+"""Episodes of trouble of accounts: which person a letter must go to, and whether a process has
+written it.
+"""
 
 from datetime import datetime
 
@@ -31,8 +33,8 @@ def untold(since: datetime, steps: int) -> "ModelSelect[Account]":
 
 
 def claim(account: Account, step: int) -> bool:
-    """Whether this process writes the letters of this step: of two at once, only one does. False
-    also if the trouble passed or changed.
+    """Whether this process writes the letters of this step; of two processes only one does. False,
+    too, if the trouble passed or changed.
     """
     same = Account.health == account.health, Account.failing_since == account.failing_since
     mine = Account.id == account.id, Account.told < step

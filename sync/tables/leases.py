@@ -39,8 +39,8 @@ class Leased:
 
     @classmethod
     def take(cls, account_id: int) -> str | None:
-        """Take the lease; None while another worker has it. The database's row decides,
-        not Redis.
+        """Take the lease; None while another worker has it. The database's row decides that, never
+        Redis.
         """
         table: Any = cls
         holder, at = secrets.token_hex(16), now()

@@ -6,9 +6,9 @@ from sync.feeds import owned
 
 
 def account_of(entry: AuditEntry) -> int | None:
-    """The id of the account that an entry is about, itself or by one of its calendars; None: of
-    none, or of an earlier version, which noted the calendar alone. A deleted account's id may be
-    another's now.
+    """The id of the account that an entry is about, or to which its calendar belongs. None: the
+    entry is about no account, or an earlier version noted the calendar alone. The id of a deleted
+    account may be another's now.
     """
     if entry.kind == "account":
         return entry.subject

@@ -78,8 +78,8 @@ class ToldChange(Base):
 
     @classmethod
     def take(cls, account: Account) -> bool:
-        """Delete the account's messages, and return whether any is about a version that we do not
-        know. Call it inside the lease.
+        """Delete the account's messages, and return whether any of them is about a version that we
+        do not know. Call it inside the lease.
         """
         rows = list(cls.select().where(cls.account == account))
         if rows:

@@ -76,7 +76,7 @@ def turn_on(calendar: RemoteCalendar, actor: User) -> None:
 
 
 def _had(calendar: RemoteCalendar, *actions: str) -> bool:
-    """Whether one of these actions ever happened to it."""
+    """Whether one of these actions ever happened to the calendar."""
     mine = (
         AuditEntry.kind == calendar._meta.table_name,
         AuditEntry.subject == calendar.id,
@@ -134,9 +134,7 @@ def take_name(calendar: RemoteCalendar, name: str) -> None:
 
 @transition
 def give_name(calendar: RemoteCalendar, actor: User, name: str) -> None:
-    """Call the calendar by a name of its person's own; "": again by the one that the provider
-    tells.
-    """
+    """Call the calendar by a name that its person chose; "": again by the provider's name."""
     providers_name = calendar.name if calendar.told_name is None else calendar.told_name
     calendar.name, calendar.told_name = (name, providers_name) if name else (providers_name, None)
     calendar.save(only=[RemoteCalendar.name, RemoteCalendar.told_name])

@@ -44,8 +44,9 @@ def connect(
     known: Account | None = None,
 ) -> Account:
     """The account of a person who connected it: a new row, or the existing one with fresh
-    credentials. An account that was never used is replaced by another; else raises OtherAccount.
-    If a person may have several, `known` is the existing one. Its calendars are not listed yet.
+    credentials. `known`: the existing one, if a person may have several. An account that was never
+    used is replaced by another one; for a used account raises OtherAccount. The calendars are not
+    listed yet.
     """
     user.clinic.lock()
     row = known if registry.row_of(kind).takes_several else Account.at(user, kind)
@@ -82,8 +83,9 @@ def connect(
 
 @in_one_transaction
 def give_back(account: Account, earlier: Account, sealed: str) -> bool:
-    """Whether a new account, which proves to be one that the person had before, was replaced by it:
-    if nothing is synced with that one. It gets the new credentials, and can begin again.
+    """Replace a new account by one that the person had before, if the two prove to be the same and
+    nothing is synced with the earlier one. That one gets the new credentials and can begin again.
+    Returns whether it was replaced.
     """
     account.clinic.lock()
     earlier.refresh()
@@ -97,7 +99,7 @@ def give_back(account: Account, earlier: Account, sealed: str) -> bool:
 
 
 def same(kind: str, place: str, email: str) -> tuple[object, ...]:
-    """The condition that finds this account."""
+    """A condition: the account of this kind, at this place, with this address."""
     return Account.kind == kind, Account.place == place, fn.LOWER(Account.email) == email.lower()
 
 
@@ -112,10 +114,10 @@ def start(
     covers: list[int] | None = None,
 ) -> None:
     """Begin to sync, one way or both: into a new calendar of this name, or into an existing one (an
-    earlier one of ours, or one of the person's own if the clinic allows it), with the bookings
-    of these calendars (`covers`; None: all of the person's). Calendars that were read before sync
-    was stopped are read again. Raises CalendarInUse; if two choose one calendar at once, for the
-    second.
+    earlier one of ours, or one of the person's own if the clinic allows it). `covers`: the
+    calendars whose bookings are sent; None: all of the person's. Calendars that were read before
+    sync was stopped are read again. Raises CalendarInUse, also for the second of two persons who
+    choose one calendar at once.
     """
     if calendar_id and in_use(account, [calendar_id]):
         raise CalendarInUse
@@ -159,8 +161,8 @@ def _read_again(account: Account) -> None:
 
 @transition
 def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name: str) -> None:
-    """Begin to read the only calendar of an account to which nothing is sent. One that is read
-    already is read again, since its address may have changed.
+    """Begin to read the only calendar of an account to which nothing is sent. A calendar that is
+    read already is read from the beginning, since its address may have changed.
     """
     mine = RemoteCalendar.account == account
     if not account.may_begin:
@@ -185,9 +187,9 @@ def is_shared(account: Account) -> bool:
 
 
 def in_use(account: Account, calendar_ids: Iterable[str]) -> set[str]:
-    """The calendars among these to which a colleague's account at the same server sends bookings,
-    or in which it is still deleting its events. One server may have several kinds; two servers
-    may use the same id.
+    """The calendars among these that a colleague's account at the same server uses: it sends
+    bookings to them, or is still deleting its events there. One server may be known under several
+    kinds, and two servers may use the same id.
     """
     is_there = (Account.kind == account.kind) & (
         (Account.place == account.place) | (Account.place == "") | (account.place == "")

@@ -56,8 +56,8 @@ class UnreadEvent(Base):
     def keep(
         cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None
     ) -> tuple[int, int]:
-        """Store events that could not be read (id → reason) and delete the rows in `over`; None:
-        all that were not found again. Returns their numbers before and after.
+        """Store events that could not be read (id → reason). `over`: rows to delete; None: all that
+        were not found again. Returns two numbers: of the rows before and after.
         """
         known = dict(tuples(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar)))
         gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()

@@ -169,8 +169,8 @@ class _Round:
         Account.update(because=because, **again).where(Account.id == self.account.id).execute()
 
     def _take_up_or_close(self) -> None:
-        """Continue a run that ended with its time slice. Any other run without an end was
-        interrupted.
+        """Continue a run that ended with its time slice. Close any other run without an end, since
+        it was interrupted.
         """
         for row in (
             SyncRun.select()

@@ -147,7 +147,7 @@ class CalDav(Polled):
     def outline(
         self, calendar_id: str, installation: str, window: Window | None = None
     ) -> dict[str, tuple[str, Mark | None]]:
-        """Marks stand in the events themselves, so all of them are read."""
+        """See `base.Provider`. All events are read, since marks stand in the events themselves."""
         read = self._read(calendar_id, None)
         found = self._events_of_all(calendar_id, read, window)
         if window:

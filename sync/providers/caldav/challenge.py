@@ -1,6 +1,6 @@
 """Signing in at a server that takes no Basic, by its challenge (RFC 7616).
 
-Some servers of Baïkal and DAViCal are set up so. httpx computes the answers.
+Some servers of Baïkal and DAViCal demand it. httpx computes the answers.
 """
 
 import threading

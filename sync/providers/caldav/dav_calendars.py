@@ -82,8 +82,8 @@ def calendar(dav: Dav, calendar_id: str) -> ListedCalendar:
 
 
 def stands(dav: Dav, calendar_id: str) -> bool:
-    """Whether the calendar exists. Raises every error that leaves that open; Forbidden if nothing
-    of it may be seen.
+    """Whether the calendar exists. Raises every error that does not tell; Forbidden if nothing of
+    the calendar may be seen.
     """
     try:
         answer = dav.multistatus("PROPFIND", calendar_id, xml.propfind(("d:resourcetype",)))

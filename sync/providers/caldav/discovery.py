@@ -46,9 +46,9 @@ NOT_HERE = "not_caldav"  # no calendar server was found at the address
 
 def discover(http: HttpClient, wanted: Login, beginnings: Iterable[str]) -> Login:
     """The login completed with the account's details. The password is tried at the first address
-    that asks for one, and nowhere else after a refusal. Raises WrongPassword, Misaddressed,
-    NoMailbox (no calendars), and other errors; WrongPassword also if the password is right but not
-    one for programs, which iCloud says by 403.
+    that asks for one; after a refusal it is sent nowhere else. Raises WrongPassword (also for a
+    right password that is not one for programs, which iCloud says by 403), Misaddressed, NoMailbox
+    (no calendars), and other errors.
     """
     trouble: ProviderError = Unavailable(NOT_HERE)
     for url in beginnings:
@@ -66,7 +66,7 @@ def discover(http: HttpClient, wanted: Login, beginnings: Iterable[str]) -> Logi
 
 
 def _meant(trouble: ProviderError) -> ProviderError:
-    """The error for the typed address that follows from the last trouble."""
+    """The error to report for the typed address, from the last trouble in the search."""
     if trouble.status in (400, 404, 405, 410, 501):
         return NoServer(NOT_HERE)
     if isinstance(trouble, Forbidden):

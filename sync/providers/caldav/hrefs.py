@@ -44,7 +44,9 @@ def shortest(home: str, url: str) -> str:
 
 
 def elsewhere(url: str, old: str, new: str) -> str:
-    """An address with the origin `new`, if it is at `old`. Unchanged if one of the two is ""."""
+    """The address with the origin `new` if its origin is `old`, else unchanged. Unchanged, too, if
+    one of the two is "".
+    """
     parts = _split(url)
     if not (old and new) or origin(url) != old:
         return url

@@ -25,9 +25,9 @@ VERSION = 1
 class CalDavToken:
     """`told`: the server's own token; "": it has none. `ctag`: the version of the whole calendar.
     `known`: a hash of each event's version by name, if the server has no token. `is_proved`: two
-    lists had this ctag, `APART` from each other. Some servers count in seconds, and a calendar may
-    change once more in the second of a list. `ctag_at`: when the first of them was asked for.
-    `whole_at`: when everything was last read.
+    lists, `APART` from each other, had this ctag; without that, a change in the second of a list
+    may be missed, since some servers count in seconds. `ctag_at`: when the first of the two was
+    asked for. `whole_at`: when everything was last read.
     """
 
     place: str

@@ -45,7 +45,9 @@ class CalDavWriter:
         self._dav, self._calendar_id, self._read = dav, calendar_id, read
 
     def write(self, group: Sequence[Operation]) -> list[Result]:
-        """One result per operation. The first error that the others would meet too ends it."""
+        """One result per operation. An error that the other operations would meet too ends the
+        group.
+        """
         stop = threading.Event()
 
         def one(operation: Operation) -> Result | Resource | str:
@@ -89,7 +91,9 @@ class CalDavWriter:
         return Result(operation, self._read(resource))
 
     def _one(self, operation: Operation) -> Resource | str:
-        """The present resource, or its name if its state is unknown ("" after Delete)."""
+        """The present resource after one operation; only its name if its state is unknown, "" after
+        Delete.
+        """
         if isinstance(operation, Delete):
             self._delete(operation)
             return ""

@@ -218,7 +218,9 @@ class Microsoft:
         )
 
     def _tells(self, place: str | None) -> bool:
-        """Whether the history has any change since this token, or is not available."""
+        """Whether the history has any change since this token. True also if the history is not
+        available.
+        """
         try:
             reported, removed, _ = self._since(place or "")
         except SyncTokenExpired:

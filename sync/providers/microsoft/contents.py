@@ -137,8 +137,8 @@ class GraphContents:
         return None if isinstance(found, Gone) else found
 
     def has(self, remote_id: str) -> bool:
-        """Whether the event is in this calendar, and not only among deleted ones, which a look by
-        id also finds.
+        """Whether the event is in this calendar. A look by id is not enough: it also finds deleted
+        events.
         """
         found = self.get(remote_id)
         return found is not None and self.standing([found]).get(found.remote_id, True)

@@ -26,7 +26,7 @@ def is_hidden(found: RemoteEvent | Unread | None) -> bool:
 
 
 def is_of_series(item: dict[str, Any]) -> bool:
-    """Whether it is a series, or one occurrence of one."""
+    """Whether the item is a series, or one occurrence of a series."""
     return item.get("type") in ("seriesMaster", "occurrence", "exception")
 
 

@@ -119,7 +119,7 @@ def provisional_id(mark: Mark, secret: bytes) -> str:
 
 
 def is_provisional(remote_id: str) -> bool:
-    """Whether it is an id of ours, from before the provider gave its own."""
+    """Whether the id is a provisional one of ours, from before the provider gave its own."""
     return remote_id.startswith("promised-")
 
 

@@ -157,7 +157,9 @@ def _sample(groups: Iterable[Group]) -> dict[str, str]:
 
 
 def _means_nothing(before: dict[str, str], now: dict[str, str]) -> bool:
-    """Whether the UIDs of a document differ from those before, though its events are the same."""
+    """Whether the UIDs of a document differ from those of the document before, although its events
+    are the same.
+    """
     same = [time for time in before if time in now]
     others = [time for time in same if before[time] != now[time]]
     return len(same) >= 2 and len(same) > len(before) / 2 and len(others) > len(same) / 2

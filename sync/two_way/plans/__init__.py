@@ -1,3 +1,3 @@
-"""The wanted state of our events outside, and the steps that lead there. Nothing here calls a
+"""Planning: which events should be outside, and the steps that lead there. Nothing here calls a
 provider.
 """

@@ -91,12 +91,12 @@ def soonest(account: Account, at: datetime) -> datetime | None:
 
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
-    """Ids of our events that a complete reading of our calendar lacks although the mappings say
-    that they are there or in doubt, past events last. And whether the reading contains none of
-    ours.
+    """Two values. The ids of our events that a complete reading of our calendar lacks, although the
+    mappings say that they are there or in doubt, past events last; and whether the reading contains
+    no event of ours at all.
 
-    If the calendar contains an event without a readable id, it could be any of them: none counts as
-    lacking.
+    If the calendar contains an event without a readable id, it could be any of them, so none counts
+    as lacking.
     """
     reported = _there(delta)
     standing = MappingRow.phase.in_(("synced", "frozen", "deleting")) & (

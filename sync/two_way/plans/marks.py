@@ -1,4 +1,4 @@
-"""The writer of an event: a mark names the installation, the booking and the account that wrote it.
+"""The account that wrote an event: its mark names the installation, the booking and the account.
 
 Several people may write to one calendar. An event of a colleague's account is neither ours, to be
 changed or deleted, nor external, to block time. Marks of earlier versions name no account: see

@@ -204,7 +204,7 @@ def _settle(
 
 
 def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
-    """The steps for a change outside that is only stored (law 8)."""
+    """The steps for a change outside that is stored and nothing more (law 8)."""
     if is_gone:
         return [Forget(replace(mapping, phase="gone", wanted=""))]
     frozen = replace(_as_seen(mapping, seen), phase="frozen")

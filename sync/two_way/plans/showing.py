@@ -66,8 +66,8 @@ def is_otherwise(account: Account) -> bool:
 
 
 def is_more_outside(account: Account) -> bool:
-    """Whether events outside may show more than the rules of today: they were written by others, or
-    their words are still to be taken.
+    """Whether events outside may show more than today's rules allow: they were written by other
+    rules, or their words have not been removed yet.
     """
     now = rules(account)
     is_less = account.shown_as not in ("", now) and shows_less(account.shown_as, now)

@@ -1,6 +1,6 @@
-"""The limit of what events of ours may show, for events that no plan writes. The text of each such
-event that is read is compared with the rules of today, since the rules by which it was written may
-be unknown: after a restore, a pause or a refusal.
+"""The limit of what events of ours may show, for events that no plan writes. Each such event that
+is read is compared with the rules of today. The rules by which it was written may be unknown: after
+a restore, a pause or a refusal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -80,7 +80,9 @@ def is_live(calendar: RemoteCalendar) -> bool:
 
 
 def _is_well(channel: Channel) -> bool:
-    """Whether the channel needs nothing now: it is open, or was refused a moment ago."""
+    """Whether nothing needs to be done about the channel: it is open, or was refused a
+    moment ago.
+    """
     at = scheduling.utc_now()
     if not channel.is_open:
         return channel.opened_at > at - RETRY and not channel.wants

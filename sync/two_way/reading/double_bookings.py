@@ -126,7 +126,9 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
 
 
 def _clash(event: ExternalEvent, booking: Booking) -> str:
-    """The identity of a double booking, the same when the event was read again into another row."""
+    """A key of a double booking. It stays the same when the event is read again into
+    another row.
+    """
     return (
         f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()}"
         f" {vault.hash_of(event.remote_id)[:12]}"

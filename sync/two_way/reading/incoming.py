@@ -1,5 +1,5 @@
-"""The mirror of calendars outside: external events as locked, possibly busy time. Nothing of it is
-ever written back.
+"""The mirror of calendars outside: external events as locked, possibly busy time. Nothing is ever
+written back from it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -169,7 +169,7 @@ def _write(
 
 
 def _as_it_is(reader: CalendarReading, calendar: RemoteCalendar) -> RemoteCalendar | None:
-    """The calendar's row; None if it was turned off, or off and on again, since this
-    reading began.
+    """The calendar's row as it is now. None if a person turned the calendar off, or off and on
+    again, since this reading began.
     """
     return RemoteCalendar.get_or_none(*same(calendar), RemoteCalendar.role == calendar.role)

@@ -55,9 +55,9 @@ class CalendarReading:
         is_whole: bool = False,
         after: datetime | None = None,
     ) -> tuple[Delta, Window]:
-        """Changes since the last reading; a complete reading if there was none, the window moved
-        on, the provider dropped the sync token, or it is asked for (`is_whole`): then pages that
-        were read up to `after` are not used. Returns also the window of the new sync token. Raises
+        """Two values: the changes since the last reading, and the window of the new sync token. The
+        reading is complete if there was none before, the window moved on, the provider dropped the
+        sync token, or `is_whole`; pages that were read up to `after` are not used in it. Raises
         OutOfTime at a page; the next slice continues there.
         """
         calendar.account = self.account  # loaded, so that the caller need not read it again

@@ -39,7 +39,7 @@ def due_at(calendar: RemoteCalendar) -> datetime | None:
 
 
 def agree(calendar: RemoteCalendar, at: datetime) -> None:
-    """Note on the loaded row that the ids contained nothing new this time."""
+    """Note on the loaded row that this list of ids had no new one."""
     since: datetime | None = calendar.unproved_since
     calendar.compared_at = at
     if since is not None and at >= since + LAST:

@@ -1,8 +1,8 @@
 """Strays: events of ours that somebody dragged or copied into another calendar of the account. They
-are not external, and are deleted. If their bookings are unknown here, they may be all that is
-left of them after an earlier state of the database was restored: a person decides about each.
+are not external, and are deleted. A stray of an unknown booking may be all that is left of the
+booking after an earlier state of the database was restored, so a person decides about each.
 
-Readings of calendars find strays; the other calendars to which the account can write are searched
+Readings of calendars find strays. The other calendars to which the account can write are searched
 once a day and at a resync. Each stray is a row until a look no longer finds it: the answer to a
 deletion alone is not enough.
 """
@@ -203,8 +203,8 @@ class _KnownBookings:
 
 def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
     """The ids of the events that are certainly in our calendar, by uid, without those that a
-    stopped plan would write again. "" for an event with the same id as the stray, which is in
-    both calendars, as Google's may be.
+    stopped plan would write again. "" for an event with the same id as its stray: with Google the
+    same id may be in both calendars.
     """
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen")), MappingRow.doubted_at.is_null()

@@ -1,5 +1,5 @@
-"""A person's decisions about a notice. A decision counts once: for the second of two presses it
-raises Settled. About a notice that does not allow it, it raises Unfit and changes nothing.
+"""A person's decisions about a notice. A decision counts once: the second of two presses raises
+Settled. A decision that the notice does not allow raises Unfit and changes nothing.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _require(notice: Notice, decision: str) -> None:
 
 @contextmanager
 def _deciding(notice: Notice, decision: str) -> Iterator[Account]:
-    """Settle the notice and carry out the decision, in one transaction. Raises Settled, and
+    """A transaction that settles the notice and carries out the decision. Raises Settled, and
     Unfit.
     """
     _require(notice, decision)

@@ -212,8 +212,8 @@ def _channels(found: dict[int, Overview]) -> None:
 
 
 def _due(found: dict[int, Overview]) -> None:
-    """Count the bookings that should be outside now: those of each calendar in each
-    window, once.
+    """Count the bookings that should be outside now. Those of each calendar in each window are
+    counted once, however many accounts send them.
     """
     standings = [one.standing for one in found.values()]
     windows = list(dict.fromkeys(local.window(one.account) for one in standings))

@@ -1,5 +1,6 @@
-"""The state of a connected account, decided only here, from its rows. The page, the banner and the
-badges, the owner's board, the history and the letters ask for it and have their own words.
+"""The state of a connected account, decided only here, from the account's rows. The page, the
+banner and the badges, the owner's board, the history and the letters ask for the state and have
+their own words.
 """
 
 from collections import Counter
@@ -169,7 +170,9 @@ class Standing(Differing):
 
     @cached_property
     def reasons(self) -> dict[int, Counter[str]]:
-        """For each of these, the number of events that cannot be read, by reason."""
+        """For each calendar that is read in part: the number of events that cannot be read, by
+        reason.
+        """
         return UnreadEvent.reasons(self.read_in_part)
 
     @property
@@ -208,7 +211,7 @@ class Standing(Differing):
 
     @cached_property
     def reads_times(self) -> bool:
-        """Whether busy times were ever read there, which block."""
+        """Whether busy times that block were ever read there."""
         return bool(self.account.calendars.where(*self.READS).exists())
 
     @cached_property
@@ -240,8 +243,9 @@ class Standing(Differing):
 
     @property
     def is_live(self) -> bool:
-        """Whether messages are known to reach us: a first one came, or a channel is opened only
-        after we answered it. A firewall blocks that first one: an open channel proves nothing.
+        """Whether messages are known to reach us: a first one came, or the provider opens a channel
+        only after we answered it. An open channel alone proves nothing, since a firewall may block
+        the messages.
         """
         return any(self.proves(channel) for channel in self.channels)
 

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """In order of importance: the first that applies is the account's state."""
+    """The states of an account, in order of importance: the first that applies is the account's
+    state.
+    """
 
     REMOVAL_STUCK = "removal_stuck"  # our events could not be deleted; a person may end it
     REMOVING = "removing"

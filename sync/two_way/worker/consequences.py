@@ -99,14 +99,14 @@ def write_down(context: RunContext, error: ProviderError) -> None:
 
 
 def _health_word(error: ProviderError) -> str:
-    """The word for an error; one for all "too many requests", for which providers have many."""
+    """The word for an error. "Too many requests" has one word, although providers have many."""
     if isinstance(error, RateLimited):
         return TOO_MUCH_AT_ONCE
     return word_of(error.reason, type(error).__name__)
 
 
 def _is_unmade(account: Account) -> bool:
-    """Whether our calendar must still be made: only then may a person change its name."""
+    """Whether our calendar must still be made. A person may change its name only until then."""
     destination = account.destination
     return destination is not None and destination.calendar_id is None
 
@@ -152,9 +152,9 @@ def _note(
 def consequence(
     error: ProviderError, failures: int, first: float = FIRST_WAIT_SECONDS
 ) -> tuple[str, datetime | None]:
-    """The party that must act after an error, and the time of the next try: after the time that the
-    provider named, unless that is over at once; else after `first` seconds, doubled for each
-    failure in a row, at most LONGEST_REST_SECONDS.
+    """Two values: the party that must act after an error, and the time of the next try. The next
+    try is after the time that the provider named, unless that is over at once; else after `first`
+    seconds, doubled for each failure in a row, at most LONGEST_REST_SECONDS.
     """
     at = scheduling.utc_now()
     if isinstance(error, Misaddressed):
@@ -174,8 +174,8 @@ def consequence(
 
 def _seconds_to_wait(error: ProviderError, failures: int, first: float) -> float:
     """Seconds until the next try: those that the provider named, or our own growing wait. After
-    "too many requests" at least twice those of the last refusal: some servers refuse again where
-    one waits only as long as they say.
+    "too many requests" at least twice as long as last time: some servers refuse again after exactly
+    the time that they named.
     """
     if isinstance(error, NotListed):
         first = LISTED_SECONDS

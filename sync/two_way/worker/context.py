@@ -92,8 +92,8 @@ class RunContext:
             pace.save()
 
     def read_on(self, at: datetime) -> None:
-        """Note that something was read at this instant that need not be read again, though not
-        everything was.
+        """Note that a part was read at this instant and need not be read again, though something is
+        left to read.
         """
         self.has_read_on = True
         if self.pace.went_on(at):

@@ -299,9 +299,10 @@ class Batch:
 
 
 def _is_undone(step: Write, answer: RemoteEvent, former: MappingRow | None) -> bool:
-    """Whether a good answer shows other times than were written, or the event as it was before. A
-    text as before is believed if a new version has it several times: some servers change what
-    they are given. Other times, or the version from before, are never believed.
+    """Whether a good answer shows that the write was undone: it has other times than were written,
+    or the event as it was before. A text as before counts only until a new version has shown it
+    several times, since some servers change what they are given. Other times, and the version from
+    before, always count.
     """
     shows, asked = fingerprint(answer), wanted(step.event)
     if shows.partition(" ")[0] != asked.partition(" ")[0]:
@@ -355,8 +356,9 @@ def _put_off(row: MappingRow, error: ProviderError, longest: timedelta) -> None:
 
 
 def _counted(step: SentStep, row: MappingRow | None, at: datetime) -> tuple[datetime, int]:
-    """The start of the hour in which writes of this event are counted, and their number. It starts
-    again with a change that was made here, since nothing outside caused that write.
+    """Two values: the start of the hour in which writes of this event are counted, and their
+    number. The count starts again with a change that was made here, since nothing outside caused
+    that write.
     """
     if row is None or row.counted_at is None or row.counted_at <= at - timedelta(hours=1):
         return at, 0
