@@ -24,7 +24,15 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
-        {"catalogue", "feed_presets", "passwords", "scheduling", "slots", "vault"},
+        {
+            "catalogue",
+            "feed_presets",
+            "passwords",
+            "remembered",
+            "scheduling",
+            "slots",
+            "vault",
+        },
         {"outgoing"},
         {
             "config",

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from base import scheduling
+from base.remembered import remembered
 from base.scheduling import number, of_number
 from base.slots import MINUTE, TakenTime
 from free_times.finding import FreeTime, Wish
@@ -94,7 +94,7 @@ class Sight:
             offered = self._offered[entry.service_id] = open_terms(entry.service)
         return entry.terms(offered)
 
-    @cached_property
+    @remembered
     def people(self) -> set[int]:
         """The ids of all people for whose free time somebody waits here."""
         every = (entry for group in self._groups.values() for entry in group)

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from base.remembered import remembered
 from free_times.own_terms import OwnTerms, ServiceTerms
 from free_times.rules import OnlineSettings
 from models import Clinic, Practitioner, Service, User, Venue
@@ -73,13 +73,13 @@ class OnlinePage:
         """The service with this id, if it is offered online."""
         return next((one for one in self.services if one.id == service_id), None)
 
-    @cached_property
+    @remembered
     def calendars(self) -> list[Practitioner]:
         """Every calendar that takes online bookings of something."""
         found = {one.calendar.id: one.calendar for every in self.terms.values() for one in every}
         return list(found.values())
 
-    @cached_property
+    @remembered
     def venues(self) -> list[Venue]:
         """The venues at which something can be booked, by name."""
         found = {one.venue_id: one.venue for one in self.calendars}
@@ -93,17 +93,17 @@ class OnlinePage:
         of_clinic = Practitioner.id == calendar_id, Practitioner.clinic == self.clinic
         return offered or Practitioner.get_or_none(*of_clinic)
 
-    @cached_property
+    @remembered
     def services_by_slug(self) -> dict[str, Service]:
         """The services by their slug, the text for each in an address."""
         return by_slug((one.id, one.name, one) for one in self.services)
 
-    @cached_property
+    @remembered
     def venues_by_slug(self) -> dict[str, Venue]:
         """The venues by their slug."""
         return by_slug((one.id, one.name, one) for one in self.venues)
 
-    @cached_property
+    @remembered
     def people_by_slug(self) -> dict[str, User]:
         """The practitioners by their slug, which no venue has."""
         people = {one.user_id: one.user for one in self.calendars}

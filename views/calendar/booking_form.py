@@ -3,7 +3,6 @@
 import secrets
 import uuid
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
 from typing import ClassVar
 
 from flask import url_for
@@ -14,6 +13,7 @@ from wtforms.widgets import TelInput
 from base import scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
+from base.remembered import remembered
 from base.text import search_key
 from free_times.own_terms import ServiceTerms, choices, terms
 from models import Booking, Patient, Practitioner, Service
@@ -140,7 +140,7 @@ class BookingForm(Times):
             self._terms[key] = terms(calendar, service)
         return self._terms[key]
 
-    @cached_property
+    @remembered
     def chosen_patient(self) -> Patient | None:
         """The client chosen so far, of this clinic."""
         chosen = self.patient.data or ""
@@ -204,7 +204,7 @@ class BookingForm(Times):
         agreed = self.may_overlap
         return agreed is True or (bool(agreed) and set(keys.split()) <= agreed)
 
-    @cached_property
+    @remembered
     def found(self) -> list[Patient]:
         """Clients that match the typed text, each with the day of their last booking as `last_here`
         (None: not yet).

@@ -3,11 +3,11 @@ address to clients, who cannot subscribe to a calendar of the clinic.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from flask import Blueprint, abort, current_app, render_template, url_for
 from flask_login import current_user
 
+from base.remembered import remembered
 from free_times.online import names
 from free_times.online.page import OnlinePage
 from free_times.rules import OnlineSettings
@@ -28,7 +28,7 @@ class BookingAddress:
     url: str
     is_own: bool
 
-    @cached_property
+    @remembered
     def code(self) -> tuple[int, str]:
         """The address as a QR code: see `qr.code`."""
         return qr.code(self.url)

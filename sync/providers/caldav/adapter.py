@@ -6,11 +6,11 @@ time. The adapter keeps only what one run read; everything else is in the accoun
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.outgoing.line import HttpClient
+from base.remembered import remembered
 from sync.calendar_data import documents, occurrences
 from sync.calendar_data.plain_events import NoTime, Whose
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
@@ -205,7 +205,7 @@ class CalDav(Polled):
         )
         return seen or next((one for one in found if isinstance(one, Unread)), None)
 
-    @cached_property
+    @remembered
     def _me(self) -> frozenset[str]:
         login = self._dav.login
         return frozenset((*login.addresses, login.email.lower(), login.user.lower()))

@@ -4,12 +4,12 @@ a restore, a pause or a refusal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from peewee import ModelSelect
 
+from base.remembered import remembered
 from base.tables.bulk import portions, tuples
 from models import Booking, Patient, Practitioner, Service, User, Venue
 from sync.events.at_most import Words, could_be, reveals
@@ -76,7 +76,7 @@ class TextLimit:
             could_be(shown, policy, self._names) for policy in self._policies(shown)
         )
 
-    @cached_property
+    @remembered
     def _names(self) -> set[str]:
         clinic_id, blocks = self.account.clinic_id, self.policy.title.split()
         queries: list[ModelSelect[Any]] = [
@@ -88,7 +88,7 @@ class TextLimit:
         names = [name for query in queries for (name,) in tuples(query)]
         return {part.strip() for name in names for part in name.split("\N{MIDDLE DOT}")}
 
-    @cached_property
+    @remembered
     def _colleagues(self) -> list[User]:
         """Colleagues whose bookings are sent there, or were."""
         if self.choices.scope != "clinic":

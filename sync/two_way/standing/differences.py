@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 
 from peewee import JOIN, Expression, Function, fn
 
 from base.database import database
+from base.remembered import remembered
 from models import Booking
 from sync.events.fingerprint import span
 from sync.tables import controls
@@ -56,7 +56,7 @@ class Differing:
 
     account: Account
 
-    @cached_property
+    @remembered
     def differences(self) -> list[Difference]:
         """The differences outside that stay until a person has them put right."""
         return differences_of([self.account.id])[self.account.id]

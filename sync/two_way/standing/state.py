@@ -5,11 +5,11 @@ their own words.
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cached_property
 
 from peewee import Expression, Node, fn
 
 from base import scheduling
+from base.remembered import remembered
 from models import Booking, Clinic, User
 from sync.connect import gateway
 from sync.providers import registry
@@ -86,7 +86,7 @@ class Standing(Differing):
     def __init__(self, account: Account):
         self.account, self.at = account, scheduling.utc_now()
 
-    @cached_property
+    @remembered
     def state(self) -> State:
         """The account's state now."""
         return at_rest(self.account) or self._at_work()
@@ -127,19 +127,19 @@ class Standing(Differing):
         """Whether a worker has its lease now."""
         return bool(self.account.leased_until and self.account.leased_until > self.at)
 
-    @cached_property
+    @remembered
     def is_due(self) -> bool:
         """Whether a run is active or may begin now."""
         return self.is_leased or Account.due(self.at).where(Account.id == self.account.id).exists()
 
-    @cached_property
+    @remembered
     def run(self) -> SyncRun | None:
         """The active run, if it has progress to show."""
         mine = SyncRun.select().where(SyncRun.account == self.account)
         row = mine.order_by(SyncRun.id.desc()).first() if self.is_leased else None
         return row if row and row.ended_at is None and row.total else None
 
-    @cached_property
+    @remembered
     def question(self) -> Notice | None:
         """The open question that a person must answer; a safety stop before all others."""
         return self.most_important(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
@@ -149,7 +149,7 @@ class Standing(Differing):
         """The most important of these open questions."""
         return min(questions, key=lambda row: row.kind == "source_empty", default=None)
 
-    @cached_property
+    @remembered
     def gone(self) -> list[RemoteCalendar]:
         """Calendars that block time and certainly no longer exist."""
         return list(
@@ -158,7 +158,7 @@ class Standing(Differing):
             )
         )
 
-    @cached_property
+    @remembered
     def troubles(self) -> list[CalendarTrouble]:
         """The troubles of its calendars, complete or partial."""
         return CalendarTrouble.open_ones(self.account)
@@ -168,7 +168,7 @@ class Standing(Differing):
         """The ids of the calendars some of whose events cannot be read."""
         return [row.calendar_id for row in self.troubles if row.kind == "events"]
 
-    @cached_property
+    @remembered
     def reasons(self) -> dict[int, Counter[str]]:
         """For each calendar that is read in part: the number of events that cannot be read, by
         reason.
@@ -184,7 +184,7 @@ class Standing(Differing):
             if row.kind == "calendar" and row.calendar.gone_since is None
         ]
 
-    @cached_property
+    @remembered
     def due(self) -> int:
         """The number of bookings that should be outside now."""
         bounds = local.window(self.account)
@@ -199,27 +199,27 @@ class Standing(Differing):
             .count()
         )
 
-    @cached_property
+    @remembered
     def in_step(self) -> int:
         """The number of bookings whose events outside are up to date, without time off."""
         return MappingRow.select().where(MappingRow.account == self.account, *self.IN_STEP).count()
 
-    @cached_property
+    @remembered
     def failed(self) -> int:
         """The number of bookings that could not be written."""
         return MappingRow.select().where(MappingRow.account == self.account, self.FAILED).count()
 
-    @cached_property
+    @remembered
     def reads_times(self) -> bool:
         """Whether busy times that block were ever read there."""
         return bool(self.account.calendars.where(*self.READS).exists())
 
-    @cached_property
+    @remembered
     def left_outside(self) -> int:
         """The number of events of ours that are still outside by our records."""
         return self.account.stayed or mappings.left_outside(self.account)
 
-    @cached_property
+    @remembered
     def unsearched(self) -> list[str]:
         """Names of the calendars that could not be searched for events of ours."""
         rows = self.account.calendars.where(RemoteCalendar.search_word != "")
@@ -235,7 +235,7 @@ class Standing(Differing):
         """Whether messages should reach us: the provider sends them, and nothing prevents it."""
         return self.has_channels and self.account.is_active and self.account.is_usable
 
-    @cached_property
+    @remembered
     def channels(self) -> list[Channel]:
         """Its open channels, by their end."""
         mine = Channel.account == self.account, Channel.is_open, Channel.expires_at > self.at

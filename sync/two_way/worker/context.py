@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 from base import scheduling
 from base.database import database
+from base.remembered import remembered
 from sync.providers.base import Provider
 from sync.tables.accounts import SURE, Account
 from sync.tables.pace import Pace
@@ -62,7 +62,7 @@ class RunContext:
         most = self.provider.batch_size
         return min(most, self.pace.batch or most)
 
-    @cached_property
+    @remembered
     def pace(self) -> Pace:
         """The pace of the account's provider."""
         return Pace.of(self.account)
