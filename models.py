@@ -230,7 +230,7 @@ class Venue(Named, Shown):
                 .where(Practitioner.venue == self, Booking.starts_on.is_null(False))
             )
             lay_anew(list(whole), self.zone)
-        AuditEntry.note(self.clinic, actor, "venue.changed", self, fields=changed)
+        AuditEntry.note_change(self.clinic, actor, "venue.changed", self, fields=changed)
 
 
 # ---- people ----
@@ -371,7 +371,7 @@ class User(Shown, KeepsTitles, UserMixin):
             self.save(only=[User.name, User.email, User.role, User.before])
         if shows:
             self.clinic.bump_faces()
-        AuditEntry.note(self.clinic, actor, "user.changed", self, role=role, fields=changed)
+        AuditEntry.note_change(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
     def _leave_an_owner(self) -> None:
         """Raise LastOwner if the clinic has no other owner. Call it with the clinic's row locked,
@@ -465,6 +465,8 @@ class User(Shown, KeepsTitles, UserMixin):
         """End the person's work in the clinic: sign-in off, feeds off, calendars closed for new
         bookings. Bookings stay. Raises LastOwner.
         """
+        if self.left_at is not None:
+            return
         self._leave_an_owner()
         self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
         self.save(only=[User.left_at, User.epoch])
@@ -633,7 +635,7 @@ class Patient(Numbered):
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
         with unique():
             self.save()
-        AuditEntry.note(self.clinic, actor, "patient.changed", self, fields=changed)
+        AuditEntry.note_change(self.clinic, actor, "patient.changed", self, fields=changed)
 
 
 Patient.add_index(
@@ -678,7 +680,7 @@ class Service(Named, Shown, OnlineService):
             setattr(self, name, fields[name])
         with unique():
             self.save()
-        AuditEntry.note(self.clinic, actor, "service.changed", self, fields=changed)
+        AuditEntry.note_change(self.clinic, actor, "service.changed", self, fields=changed)
 
 
 # ---- bookings ----
@@ -929,13 +931,12 @@ class Feed(Shown):
         if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
             self.clinic.void_copies()
-            self.keep_before(
-                set(changed) & {"identifier", "title", "details", "hide_sensitive", "statuses"},
-            )
+            shown = {"identifier", "title", "details", "hide_sensitive", "statuses"}
+            self.keep_before(set(changed) & shown)
         for name in changed:
             setattr(self, name, settings[name])
         self.save()
-        AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
+        AuditEntry.note_change(self.clinic, actor, "feed.changed", self, fields=changed)
 
     def follow_owner(self) -> None:
         """Use the identifier that the owner chose for all feeds; part of the owner's change."""

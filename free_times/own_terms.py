@@ -123,16 +123,19 @@ def set_own_terms(
     as they are.
     """
     with alone(service):
-        there = own_terms_of(service)
+        there, is_changed = own_terms_of(service), service.for_everyone != for_everyone
         for calendar, values in own.items():
             row = there.get(calendar)
             if values is None:
-                if row:
-                    row.delete_instance()
+                is_changed |= bool(row and row.delete_instance())
                 continue
+            if row and values == (row.duration_minutes, row.price_cents):
+                continue
+            is_changed = True
             row = row or OwnTerms(clinic=service.clinic_id, service=service, practitioner=calendar)
             row.duration_minutes, row.price_cents = values
             row.save()
         service.for_everyone = for_everyone
         service.save(only=[Service.for_everyone])
-        AuditEntry.note(service.clinic, actor, "service.changed", service, fields=["offers"])
+        fields = ["offers"] if is_changed else []
+        AuditEntry.note_change(service.clinic, actor, "service.changed", service, fields)

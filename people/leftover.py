@@ -160,8 +160,9 @@ def hand_over(
         except SlotTaken as refusal:
             result.stayed.append(booking)
             result.keys[booking.id] = {key for clash in refusal.clashes for key in clash.keys}
-        except ChangedMeanwhile:
-            result.changed.append(booking)
+        except ChangedMeanwhile:  # perhaps by a second press of the same button
+            is_there = booking.practitioner_id == to.id
+            (result.done if is_there else result.changed).append(booking)
     return result
 
 

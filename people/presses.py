@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from base import scheduling
 from base.database import Base, alone
 from base.tables.audit import AuditEntry
+from base.tables.time_off import DatedHours
 from models import Clinic, Feed, Patient, Service, User, Venue
 
 SAME_PRESS = timedelta(minutes=1)
@@ -14,7 +15,7 @@ _MADE = ("added", "generated", "invited")  # the last part of the action in the 
 _GONE = ("archived", "merged_into_id", "revoked_at", "left_at")
 _MADE_BY_US = "internal_id"  # set by the program if nothing was typed
 
-Added = TypeVar("Added", Patient, Service, Venue, User, Feed)
+Added = TypeVar("Added", Patient, Service, Venue, User, Feed, DatedHours)
 
 
 def once(

@@ -236,3 +236,10 @@ def test_a_move_a_booking_and_an_undo_at_once_take_each_time_once(linden):
         day = [row for row in Booking.select() if span(n, 0).starts_at <= row.starts_at]
         held = {row.starts_at for row in day if row.starts_at < span(n, 2).starts_at}
         assert held <= {span(n, 0).starts_at, span(n, 1).starts_at} and held
+
+
+def test_leaving_pressed_twice_is_one_leaving_and_undone_as_one(linden):
+    for _ in range(2):
+        User.get_by_id(linden.quinn.id).leave(linden.olive)
+    User.get_by_id(linden.quinn.id).come_back(linden.olive)
+    assert not Practitioner.get_by_id(linden.colleague_calendar.id).archived

@@ -47,6 +47,22 @@ class AuditEntry(Base):
         )
 
     @classmethod
+    def note_change(
+        cls,
+        clinic: Base,
+        actor: Base | None,
+        action: str,
+        row: Base,
+        fields: list[str],
+        **more: Any,
+    ) -> None:
+        """Add an entry about these columns, as `note`; none if nothing changed, as where a button
+        was pressed twice.
+        """
+        if fields:
+            cls.note(clinic, actor, action, row, fields=fields, **more)
+
+    @classmethod
     def note_portion(
         cls, clinic: Base, actor: Base | None, action: str, count: int, entry_id: int | None
     ) -> int:

@@ -180,19 +180,23 @@ class TimeOff(Base):
     @transition
     def remove(self, actor: Base | None, day: date | None = None) -> None:
         """Remove the time off. If it repeats weekly, only the stretch that begins on `day` is
-        removed.
+        removed. Does nothing if that is removed already.
         """
+        if self.removed_at is not None or (day and day.isoformat() in self.skipped):
+            return
         if day:
             self.skipped = sorted({*self.skipped, day.isoformat()})
         else:
-            self.removed_at = self.removed_at or now()
+            self.removed_at = now()
         self._moved()
         self.save()
         AuditEntry.note(self.clinic, actor, "time_off.removed", self)
 
     @transition
     def bring_back(self, actor: Base | None, day: date | None = None) -> None:
-        """Undo `remove`."""
+        """Undo `remove`. Does nothing if it was undone already."""
+        if self.removed_at is None and not (day and day.isoformat() in self.skipped):
+            return
         if day:
             self.skipped = [one for one in self.skipped if one != day.isoformat()]
         else:
@@ -279,7 +283,10 @@ class DatedHours(Base):
 
         Raises BadTime, or AlreadyUsed if the date has other hours already.
         """
-        self.day, self.hours, self.name = day, scheduling.check_walls(hours), name
+        wanted = day, scheduling.check_walls(hours), name
+        if wanted == (self.day, self.hours, self.name):
+            return
+        self.day, self.hours, self.name = wanted
         with unique():
             self.save()
         AuditEntry.note(self.clinic, actor, "dated_hours.changed", self, day=day.isoformat())

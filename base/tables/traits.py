@@ -91,7 +91,9 @@ class Archivable(Base):
 
     @transition
     def set_archived(self, archived: bool, actor: Base | None) -> None:
-        """Archive the row, or bring it back."""
+        """Archive the row, or bring it back. Does nothing if it is so already."""
+        if self.archived == archived:
+            return
         self.archived = archived
         self.save(only=["archived"])
         action = f"{self._meta.table_name}.{'archived' if archived else 'returned'}"

@@ -7,6 +7,8 @@ from typing import Any
 from peewee import ModelSelect, fn, prefetch
 
 from base import scheduling
+from base.database import alone
+from base.tables.audit import AuditEntry
 from base.tables.bulk import tuples
 from models import Clinic, Feed, FeedRead, Practitioner, User, Venue
 
@@ -29,6 +31,16 @@ def count_unread(clinic: Clinic, since: datetime) -> int:
     """How many of the clinic's feeds are older than this instant, and were not read after it."""
     read = FeedRead.select(FeedRead.feed).where(FeedRead.last_at > since)
     return living(clinic).where(Feed.created_at < since, Feed.id.not_in(read)).count()
+
+
+def rotate_once(feed: Feed, actor: User, since: int | None) -> None:
+    """Give the feed a new URL (`Feed.rotate`), unless it got one after the entry `since` of the
+    history, when the page with the button was opened. Raises FeedStopped.
+    """
+    with alone(feed):
+        last = AuditEntry.latest(feed, "feed.rotated")
+        if since is None or last is None or last.id <= since:
+            feed.rotate(actor)
 
 
 def has_identifier(user: User) -> bool:

@@ -5,7 +5,6 @@ import uuid
 from datetime import date, datetime, time, timedelta
 from typing import ClassVar
 
-from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField
 from wtforms.widgets import TelInput
@@ -32,7 +31,7 @@ from views.kit.forms import (
     WholeNumber,
 )
 
-from . import booking_words, places
+from . import booking_words
 from .booking_times import Times
 
 MOST_FOUND = 6
@@ -190,6 +189,18 @@ class BookingForm(Times):
         doubles.ask_whether_known(access.clinic(), self.told.data or "", **self.new_client)
         return Patient.named(access.clinic(), current_user, **self.new_client)
 
+    def take_added_client(self, booking: Booking | None) -> bool:
+        """Choose the booking's client in place of the new one if another press of this form has
+        added them.
+        """
+        own = booking and self.new_client and booking.patient
+        if not own or str(own.id) in (self.told.data or "").split():
+            return False
+        if {name: getattr(own, name) for name in self.new_client} != self.new_client:
+            return False
+        self.put("patient", str(own.id))
+        return True
+
     @property
     def may_overlap(self) -> bool | set[str]:
         """The overlaps to which the person agreed: those that the page named, or True for all if it
@@ -263,7 +274,8 @@ class BookingForm(Times):
         if self.patient.data == "new" and not self.q.data:
             self.fault("q", _("Write the name of the new client"))
         elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
-            self.fault("q", booking_words.PERHAPS_LISTED)
+            if not self.take_added_client(self.booking and access.booking_to_read(self.booking.id)):
+                self.fault("q", booking_words.PERHAPS_LISTED)
         elif self.q.data and not self.patient.data:
             self.fault("q", _("Choose a client, or add a new one"))
             self.take_text()
@@ -384,10 +396,3 @@ def _shared(booking: Booking) -> dict:
 
 def _wall(at: datetime, booking: Booking) -> time | None:
     return None if booking.all_day else at.astimezone(booking.practitioner.zone).time()
-
-
-def close_url(form: BookingForm) -> str:
-    """The address of "Cancel"."""
-    if form.booking:
-        return url_for("bookings.show", booking_id=form.booking.id)
-    return places.address(form.practitioner, form.day.data, places.came_from())

@@ -5,7 +5,7 @@ fields.
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
-from flask import abort, request
+from flask import abort, request, url_for
 from flask_login import current_user
 
 from base import scheduling
@@ -22,7 +22,6 @@ from views.kit.forms import arg_int
 from . import (
     booking_card,
     booking_check,
-    booking_form,
     booking_times,
     booking_words,
     places,
@@ -166,9 +165,26 @@ def context(
         "that_day": that_day.entries(form, day, list(spans)),
         "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
         "says_zone": places.zone_differs(form.practitioner),
-        "close_url": booking_form.close_url(form),
+        "close_url": _close_url(form),
         "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,
     }
+
+
+def _close_url(form: BookingForm) -> str:
+    """The address of "Cancel"."""
+    if form.booking:
+        return url_for("bookings.show", booking_id=form.booking.id)
+    return places.address(form.practitioner, form.day.data, places.came_from())
+
+
+def made_before(form: BookingForm):
+    """The answer if another press of this form has made its bookings; None: none has. Every refusal
+    asks, since two presses may come at once: what the first made may be what refuses the second.
+    """
+    if rows := form.made_before():
+        booking_card.say_made_before(rows)
+        return htmx.done(booking_card.back(rows[0], places.came_from()))
+    return None
 
 
 def show(

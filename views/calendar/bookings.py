@@ -97,23 +97,22 @@ def new():
 def create():
     form = BookingForm(week.chosen_calendar())
     looks = "find" in request.form or "take" in request.form
-    if not looks and (earlier := form.made_before()):
-        booking_card.say_made_before(earlier)
-        return htmx.done(_back(earlier[0]))
+    if not looks and (answer := booking_page.made_before(form)):
+        return answer
     access.calendar_to_book(form.practitioner)
     if looks:
         return booking_page.show(booking_page.with_time(form))
     spans = form.spans() if form.validate() else []
     if not spans or form.errors:
-        return booking_page.show(form, 422)
+        return booking_page.made_before(form) or booking_page.show(form, 422)
     try:
         made = _book(form, spans)
     except REFUSALS as refusal:
-        return booking_page.show_refusal(form, spans, refusal)
+        again = booking_page.made_before(form)
+        return again or booking_page.show_refusal(form, spans, refusal)
     if made.is_again:
-        booking_card.say_made_before(made)
-    else:
-        booking_said.saved(form, made, _("Booked"), True)
+        return booking_page.made_before(form)
+    booking_said.saved(form, made, _("Booked"), True)
     return htmx.done(_back(made[0]))
 
 
@@ -183,6 +182,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     time.
     """
     before = form.seen.data
+    form.take_added_client(booking)
     is_merged = form.merge(booking_form.filled_form(booking), booking)
     if booking_meanwhile.must_ask(form, booking, before) or not is_merged:
         return None

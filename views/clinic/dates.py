@@ -3,18 +3,21 @@ which a venue is closed.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import date
 
 from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
+from werkzeug.exceptions import NotFound
 
 from base import region, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.database import AlreadyUsed
 from base.tables.time_off import DatedHours
 from free_times import outside_hours
-from models import Booking, Practitioner, Venue
+from models import AuditEntry, Booking, Practitioner, Venue
 from operate import holidays
+from people import presses
 from views.kit import access, display, htmx
 from views.kit.access import login_required, manager_required
 from views.kit.choices import Choice, Ticks
@@ -78,9 +81,7 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
     owner, form = _owner(calendar_id, venue_id), DateForm()
     if form.validate():
         try:
-            row = DatedHours.add(
-                owner, form.day.data, form.hours.data, current_user, form.name.data
-            )
+            row = _added(owner, form)
         except AlreadyUsed:
             form.fault("day", _("This date has other hours already. Change or remove those below"))
         else:
@@ -88,6 +89,19 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
             _say_outside(owner, {row.day})
             return htmx.done(_address(owner))
     return _show(owner, 422, form=form)
+
+
+def _added(owner: Practitioner | Venue, form: DateForm) -> DatedHours:
+    """The new row; for a second press of the button the row of the first. Raises AlreadyUsed."""
+    day, hours, name = form.day.data, form.hours.data, form.name.data
+    values = {"day": day, "hours": hours, "name": name, owner._meta.table_name: owner}
+    return presses.once(
+        DatedHours,
+        access.clinic(),
+        current_user,
+        values,
+        lambda: DatedHours.add(owner, day, hours, current_user, name),
+    )[0]
 
 
 @blueprint.get("/<int:row_id>")
@@ -124,8 +138,10 @@ def update(row_id: int):
 @blueprint.post("/<int:row_id>/removal")
 @login_required
 def remove(row_id: int):
-    row, owner = _row(row_id)
-    day, entry = row.day, row.remove(current_user)
+    with suppress(NotFound, DatedHours.DoesNotExist):  # the button was pressed twice
+        access.dated_hours_to_change(row_id).remove(current_user)
+    entry = access.removal_of_dated_hours(row_id)
+    owner, day = _owner_of(entry), date.fromisoformat(entry.detail["day"])
     sentence = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
     flash({"text": sentence, "undo": url_for("dates.bring_back", entry_id=entry.id)})
     _say_outside(owner, {day})
@@ -137,8 +153,7 @@ def remove(row_id: int):
 def bring_back(entry_id: int):
     """Undo a removal, for a day."""
     entry = access.removal_to_undo(entry_id)
-    were = entry.detail["were"]
-    owner = _owner(were["practitioner"], were["venue"])
+    owner = _owner_of(entry)
     try:
         row = DatedHours.bring_back(entry, owner, current_user)
     except AlreadyUsed:
@@ -249,6 +264,12 @@ def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venu
     if calendar_id is not None:
         return access.calendar_to_set_hours(calendar_id)
     return access.venue_to_change(venue_id)
+
+
+def _owner_of(entry: AuditEntry) -> Practitioner | Venue:
+    """The venue or person whose hours were removed, as `_owner`."""
+    were = entry.detail["were"]
+    return _owner(were["practitioner"], were["venue"])
 
 
 def _row(row_id: int) -> tuple[DatedHours, Practitioner | Venue]:

@@ -33,6 +33,9 @@ def decide(calendar_id: int):
     calendar = access.calendar_to_hand_over(calendar_id)
     ticked, to = request.form.getlist("booking"), request.form.get("to", "")
     rows = [row for row in leftover.bookings(calendar) if str(row.id) in ticked]
+    if not rows and ticked:
+        flash(_("Nothing is left to do: these bookings are no longer in this calendar."))
+        return _done(calendar)
     if not rows:
         return _page(calendar, 422, fault=_("Tick at least one booking."), to=to)
     if to == CANCEL:
@@ -101,6 +104,8 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
 def _cancel_one(row: Booking) -> bool:
     """Cancel one booking. False: it changed after the page asked, and stays."""
     with alone(row):
+        if row.status == "cancelled":  # by a second press of the same button, or by a colleague
+            return True
         if request.form.get(f"shown-{row.id}") not in (None, str(row.sequence)):
             return False
         row.cancel(current_user)

@@ -10,7 +10,7 @@ from base import scheduling
 from base.catalogue import _
 from base.database import AlreadyUsed, alone
 from base.tables import outbox
-from models import LastOwner, Practitioner, User, Venue
+from models import Clinic, LastOwner, Practitioner, User, Venue
 from people import email_addresses, leftover, presses
 from people.credentials import OneTimeToken
 from sync.feeds import owned
@@ -46,16 +46,18 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     }
 
 
-def _opening_form(person: User) -> CalendarForm:
+def _opening_form(person: User, is_sent: bool = False) -> CalendarForm:
     """The form that opens a calendar: it offers the venues where the person has no open calendar
-    yet.
+    yet. `is_sent`: all venues, since the button may have been pressed twice.
     """
     form, has = (
         CalendarForm(),
         {calendar.venue_id for calendar in person.calendars() if not calendar.archived},
     )
     form.venue.choices = [
-        (venue.id, venue.name) for venue in Venue.listed(access.clinic()) if venue.id not in has
+        (venue.id, venue.name)
+        for venue in Venue.listed(access.clinic())
+        if is_sent or venue.id not in has
     ]
     return form
 
@@ -112,13 +114,20 @@ def invite():
             (clinic := access.clinic()),
             current_user,
             values,
-            lambda: User.invite(clinic, current_user, venues, **values),
+            lambda: _invited(clinic, venues, values),
         )
     except AlreadyUsed:
         _say_in_use(form)
         return _show_invite(form, 422)
-    _hand_over_token(person, "invite", is_new)
+    _keep_token(OneTimeToken.newest(person, "invite"), is_new)
     return htmx.done(url_for("team.show", user_id=person.id))
+
+
+def _invited(clinic: Clinic, venues: list[Venue], values: dict) -> User:
+    """The new person, with a one-time link; two presses at once make one of both."""
+    person = User.invite(clinic, current_user, venues, **values)
+    OneTimeToken.issue(person, "invite", current_user, days=TOKEN_DAYS, by_mail=True)
+    return person
 
 
 @blueprint.get("/<int:user_id>")
@@ -149,9 +158,10 @@ def open_calendar(user_id: int):
 
 def _open(person: User, parts: list[str]):
     """Open the calendar that the form names, and save the cards that were sent with it."""
-    opening = _opening_form(person)
+    opening = _opening_form(person, is_sent=True)
     if person.is_active and opening.validate():
         return _save(person, parts, opening)
+    opening.venue.choices = _opening_form(person).venue.choices
     return _show_faults(person, *_sent(person, parts), opening=opening)
 
 
@@ -260,21 +270,19 @@ def issue_token(user_id: int):
     if not person.is_active:
         abort(404)
     brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
-    _hand_over_token(person, "reset" if person.password_hash else "invite")
+    purpose = "reset" if person.password_hash else "invite"
+    secret = OneTimeToken.issue(person, purpose, current_user, days=TOKEN_DAYS, by_mail=True)
+    _keep_token(OneTimeToken.find(secret), True)
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
-def _hand_over_token(person: User, purpose: str, is_new: bool = True) -> None:
-    """Make a one-time token, keep its number for the next page only, and mail it if mail is set up.
-    `is_new` False: use the newest token again.
+def _keep_token(token: OneTimeToken | None, is_new: bool) -> None:
+    """Keep the number of a one-time token for the next page only, and say that it is mailed, if it
+    is new. None: it was used already.
     """
-    sent = None if is_new else OneTimeToken.newest(person, purpose)
-    if sent:
-        session["one_time_link"] = sent.id
-        return
-    secret = OneTimeToken.issue(person, purpose, current_user, days=TOKEN_DAYS, by_mail=True)
-    session["one_time_link"] = OneTimeToken.find(secret).id
-    if outbox.is_set_up():
+    if token:
+        session["one_time_link"] = token.id
+    if is_new and outbox.is_set_up():
         flash(_("The link is on its way by e-mail as well."))
 
 

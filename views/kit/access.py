@@ -200,6 +200,14 @@ def removal_to_undo(entry_id: int) -> AuditEntry:
     return entry if is_one and entry.at > scheduling.utc_now() - UNDO_FOR else abort(404)
 
 
+def removal_of_dated_hours(row_id: int) -> AuditEntry:
+    """The history entry of the removal of these hours, if it was within a day. Check their owner's
+    right, too.
+    """
+    entry = AuditEntry.latest(DatedHours(id=row_id, clinic=clinic()), "dated_hours.removed")
+    return removal_to_undo(entry.id) if entry else abort(404)
+
+
 def client_to_read(client_id: int) -> Patient:
     """A client, for everyone of the clinic. A merged record's address leads to the one that was
     kept.

@@ -4,13 +4,13 @@ feeds.
 
 from contextlib import suppress
 
-from flask import Blueprint, Response, abort, flash, render_template, url_for
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import ValidationError
 
 from base import scheduling
 from base.catalogue import _, lazy, ngettext, paragraph
-from models import MOST_FEEDS, Feed, FeedStopped, NoFeeds
+from models import MOST_FEEDS, AuditEntry, Feed, FeedStopped, NoFeeds
 from people import presses
 from sync.events.face import Policy, face
 from sync.feeds import owned, preview
@@ -255,7 +255,10 @@ def update(feed_id: int):
 def ask_rotation(feed_id: int):
     feed = sync_access.living_feed_of_mine(feed_id)
     return _show(
-        partial="feeds/_rotation.html", rotation=feed, going_stale=sync_words.going_stale(feed)
+        partial="feeds/_rotation.html",
+        rotation=feed,
+        going_stale=sync_words.going_stale(feed),
+        since=AuditEntry.newest(access.clinic()),
     )
 
 
@@ -264,7 +267,7 @@ def ask_rotation(feed_id: int):
 def rotate(feed_id: int):
     feed = sync_access.feed_to_rotate(feed_id)
     try:
-        feed.rotate(current_user)
+        owned.rotate_once(feed, current_user, _since())
     except FeedStopped:  # meanwhile
         abort(404)
     return _changed(
@@ -281,7 +284,16 @@ def rotate(feed_id: int):
 @login_required
 def ask_rotation_of_all():
     count = len(_rotatable())
-    return _show(partial="feeds/_all_rotation.html", all_rotation=count or abort(404))
+    return _show(
+        partial="feeds/_all_rotation.html",
+        all_rotation=count or abort(404),
+        since=AuditEntry.newest(access.clinic()),
+    )
+
+
+def _since() -> int | None:
+    """The newest entry of the history when the page with the button was opened."""
+    return arg_int(request.form.get("since"))
 
 
 def _rotatable() -> list[Feed]:
@@ -297,7 +309,7 @@ def rotate_all():
     feeds = _rotatable()
     for feed in feeds:
         with suppress(FeedStopped):  # meanwhile
-            feed.rotate(current_user)
+            owned.rotate_once(feed, current_user, _since())
     return _changed(
         ngettext(
             "{count} link has a new address; the old one no longer works. Add the new one in your"
@@ -321,7 +333,7 @@ def ask_revocation(feed_id: int):
 @blueprint.post("/<int:feed_id>/revocation")
 @login_required
 def revoke(feed_id: int):
-    feed = sync_access.living_feed_of_mine(feed_id)
+    feed = sync_access.feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
         paragraph(

@@ -377,7 +377,9 @@ def test_a_calendar_is_opened_closed_and_opened_again(manager, linden, booking):
 
 
 def test_a_calendar_cannot_be_opened_twice_nor_elsewhere(manager, linden, stranger):
-    for venue in (linden.street.id, stranger.clinic.venues.first().id, "x"):
+    path = f"/team/{linden.pat.id}/calendars"
+    assert manager.post(path, data={"venue": linden.street.id}).status_code == 303  # it is open
+    for venue in (stranger.clinic.venues.first().id, "x"):
         answer = manager.post(
             f"/team/{linden.pat.id}/calendars", data={"venue": venue}, headers=PARTIAL
         )

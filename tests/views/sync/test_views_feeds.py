@@ -632,9 +632,12 @@ class TestStop:
             f"/sync/links/{link.id}/revocation",
             f"/sync/links/{link.id}",
         ):
-            assert pat.post(path, data=settings()).status_code == 404
+            stops = path.endswith("revocation")  # the button, pressed once more
+            assert pat.post(path, data=settings()).status_code == (303 if stops else 404)
             assert pat.get(path).status_code == 404
         assert pat.get(f"/sync/links/{link.id}/card").status_code == 404
+        row = Feed.get_by_id(link.id)
+        assert (row.revoked_at, row.salt, row.name) == (link.revoked_at, link.salt, link.name)
 
     def test_cleared_links_leave_the_list_and_stay_dead(self, pat, link, clock):
         link.revoke(None)

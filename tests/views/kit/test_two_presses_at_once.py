@@ -1,0 +1,439 @@
+"""Every button that adds or changes something, pressed twice at the same moment by one person.
+
+The second press begins and ends between two steps of the first, at each step in turn. Both must
+answer as one press does, and both together leave what one leaves.
+"""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from interrupted import Interruption
+
+import models
+from base.scheduling import Span
+from base.tables.outbox import MailSetup, set_up, setup
+from base.tables.time_off import DatedHours, TimeOff
+from models import Booking, Feed, Patient, Practitioner, Service, User, Venue
+from operate import migrate
+from people.merges import ClientMerge
+from tests.pages import forms_of, with_what_it_showed
+
+NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the Monday after the tests' day
+OF_ANY_PRESS = {"session", "throttle", "security_event"}
+COUNTS = " UNION ALL ".join(
+    f"SELECT '{name}', COUNT(*) FROM \"{name}\""
+    for name in (table._meta.table_name for table in migrate.TABLES)
+    if name not in OF_ANY_PRESS
+)
+
+
+def counts() -> dict[str, int]:
+    return dict(models.database.execute_sql(COUNTS).fetchall())
+
+
+def day(n: int) -> date:
+    """A working day of its own for each try."""
+    return NINE.date() + timedelta(days=7 * (n // 5) + n % 5)
+
+
+def at(n: int) -> datetime:
+    return datetime.combine(day(n), NINE.timetz())
+
+
+@pytest.fixture
+def world(linden, clock):
+    before = setup()
+    set_up(MailSetup("smtp://127.0.0.1:9", "kalends@linden.test"))
+    for one in (linden.pat, linden.maya, linden.olive):
+        one.change_sync(sync_allowed=True, identifier="initials")
+    yield linden
+    set_up(before)
+
+
+def booked(world, n, **more) -> Booking:
+    facts = {"patient": world.patient, "service": world.service, **more}
+    span = Span(at(n), at(n) + timedelta(minutes=50))
+    return Booking.book(world.calendar, [span], world.maya, **facts)[0]
+
+
+def typed(world, n, **more):
+    return {
+        "key": f"k{n}",
+        "calendar": world.calendar.id,
+        "patient": world.patient.id,
+        "service": world.service.id,
+        "day": day(n).isoformat(),
+        "starts": "09:00",
+        "ends": "09:50",
+        "rate": "",
+        "status": "confirmed",
+        "notes": "",
+        "repeat": "once",
+        **more,
+    }
+
+
+NAMES = [
+    "Ada",
+    "Bea",
+    "Cleo",
+    "Dora",
+    "Esme",
+    "Fay",
+    "Gita",
+    "Hope",
+    "Iris",
+    "Jane",
+    "Kaya",
+    "Lena",
+    "Mona",
+    "Nell",
+    "Olga",
+    "Pia",
+    "Rosa",
+]
+LASTS = [
+    "Quist",
+    "Bruhn",
+    "Vidal",
+    "Marlow",
+    "Zeller",
+    "Ortega",
+    "Hobbs",
+    "Fennimore",
+    "Klee",
+    "Yarwood",
+]
+
+
+def name(n: int) -> tuple[str, str]:
+    return NAMES[n % len(NAMES)], LASTS[n // len(NAMES) % len(LASTS)]
+
+
+# ---- each gives the address and the fields of one press; n makes it another one each time ----
+
+
+def book(world, n, browser):
+    return "/bookings/", typed(world, n)
+
+
+def book_new_client(world, n, browser):
+    return "/bookings/", typed(world, n, patient="new", q=" ".join(name(n)))
+
+
+def book_series(world, n, browser):
+    times = {"day": "2026-11-23", "starts": f"{n + 1:02}:00", "ends": f"{n + 1:02}:30"}
+    return "/bookings/", typed(world, n, repeat="weekly", count="2", **times)
+
+
+def book_anyway(world, n, browser):
+    booked(world, n)
+    return "/bookings/", typed(world, n, overlap="ok", starts="09:10")
+
+
+def book_skipping(world, n, browser):
+    span = Span(at(n), at(n) + timedelta(minutes=10))
+    Booking.book(world.calendar, [span], world.maya, allow_overlap=True)
+    more = {"repeat": "weekly", "count": "2", "ends": "09:20", "overlap": "skip"}
+    return "/bookings/", typed(world, n, **more)
+
+
+def change_booking(world, n, browser):
+    row = booked(world, n)
+    return f"/bookings/{row.id}", typed(world, n, notes="knee", starts="11:00", ends="11:50")
+
+
+def change_booking_to_new_client(world, n, browser):
+    row = booked(world, n)
+    return f"/bookings/{row.id}", typed(world, n, patient="new", q=" ".join(name(n)))
+
+
+def move_booking(world, n, browser):
+    row = booked(world, n)
+    return f"/bookings/{row.id}/move", {"by": "60", "seen": str(row.sequence)}
+
+
+def undo_move(world, n, browser):
+    row = booked(world, n)
+    to = Span(row.starts_at + timedelta(hours=1), row.ends_at + timedelta(hours=1))
+    entry = row.change(world.maya, to).entry
+    return f"/bookings/{row.id}/move/undo", {"change": str(entry)}
+
+
+def set_status(world, n, browser):
+    row = booked(world, n)
+    return f"/bookings/{row.id}/status", {"status": "arrived", "was": "confirmed", "shown": "0"}
+
+
+def cancel_booking(world, n, browser):
+    row = booked(world, n)
+    return f"/bookings/{row.id}/cancellation", {"which": "one", "was": "confirmed", "shown": "0"}
+
+
+def undo_status(world, n, browser):
+    row = booked(world, n)
+    entry = row.cancel(world.maya).entry
+    return f"/bookings/{row.id}/undo", {"change": str(entry)}
+
+
+def off(world, n, **more) -> dict:
+    when = {"first_on": day(n), "last_on": day(n), "starts": "09:00", "ends": "10:00"}
+    return {"kind": "leave", "zone_name": "Europe/London", **when, **more}
+
+
+def take_off(world, n, browser):
+    when = {"first_on": str(day(n)), "last_on": str(day(n)), "starts": "09:00", "ends": "10:00"}
+    return f"/time-off/?calendar={world.calendar.id}", {"key": f"k{n}", "kind": "lunch", **when}
+
+
+def change_off(world, n, browser):
+    row = TimeOff.add(world.pat, world.maya, **off(world, n))
+    return filled(browser, f"/time-off/{row.id}", ends="11:00")
+
+
+def delete_off(world, n, browser):
+    return f"/time-off/{TimeOff.add(world.pat, world.maya, **off(world, n)).id}/deletion", {}
+
+
+def bring_off_back(world, n, browser):
+    row = TimeOff.add(world.pat, world.maya, **off(world, n))
+    row.remove(world.maya)
+    return f"/time-off/{row.id}/return", {}
+
+
+def filled(browser, page: str, action: str | None = None, **typed) -> tuple[str, dict]:
+    """The form of a page that is sent to `action` (None: the page's own address), and filled."""
+    forms = forms_of(browser.get(page, headers={"HX-Request": "true"}))
+    form = next(one for one in forms if one["action"].partition("?")[0] == (action or page))
+    return form["action"], {**dict(form["fields"]), **typed}
+
+
+def client(world, n, **more) -> Patient:
+    first, last = name(n)
+    return Patient.add(world.clinic, world.maya, first_name=first, last_name=last, **more)
+
+
+def add_client(world, n, browser):
+    first, last = name(n)
+    return "/clients/", {"first_name": first, "last_name": last, "phone": ""}
+
+
+def add_client_with_id(world, n, browser):
+    first, last = name(n)
+    return "/clients/", {"first_name": first, "last_name": last, "internal_id": f"N-{n}"}
+
+
+def change_client(world, n, browser):
+    path = f"/clients/{client(world, n).id}"
+    return filled(browser, f"{path}/edit", path, last_name=f"New{n}")
+
+
+def archive_client(world, n, browser):
+    return f"/clients/{client(world, n).id}/archival", {}
+
+
+def bring_client_back(world, n, browser):
+    row = client(world, n)
+    row.set_archived(True, world.maya)
+    return f"/clients/{row.id}/return", {}
+
+
+def merge_clients(world, n, browser):
+    kept, gone = client(world, n), client(world, n)
+    page = browser.get(f"/clients/{kept.id}/merge?other={gone.id}")
+    form = next(one for one in forms_of(page) if one["action"].endswith("/merge"))
+    return form["action"], dict(form["fields"])
+
+
+def undo_merge(world, n, browser):
+    path, data = merge_clients(world, n, browser)
+    assert browser.post(path, data=data).status_code == 303
+    last = ClientMerge.select().order_by(ClientMerge.id.desc()).get()
+    return f"{path}/undo", {"merge": str(last.id)}
+
+
+def service(world, n) -> Service:
+    return Service.add(world.clinic, world.maya, name=f"Service {n}", duration_minutes=40)
+
+
+def add_service(world, n, browser):
+    facts = {"duration_minutes": "60", "colour": "blue", "price_cents": "85.50"}
+    return "/services/", {"name": f"Service {n}", **facts}
+
+
+def change_service(world, n, browser):
+    row = service(world, n)
+    return f"/services/{row.id}", {"name": f"Other {n}", "duration_minutes": "60", "colour": "blue"}
+
+
+def archive_service(world, n, browser):
+    return f"/services/{service(world, n).id}/archival", {}
+
+
+def bring_service_back(world, n, browser):
+    row = service(world, n)
+    row.set_archived(True, world.maya)
+    return f"/services/{row.id}/return", {}
+
+
+def set_people(world, n, browser):
+    row = service(world, n)
+    return f"/services/{row.id}/people", {f"c{world.calendar.id}-offers": "y"}
+
+
+def venue(world, n) -> Venue:
+    return Venue.add(world.clinic, world.maya, name=f"Venue {n}", zone_name="Europe/Paris")
+
+
+def add_venue(world, n, browser):
+    return "/settings/venues", {"name": f"Venue {n}", "zone_name": "Europe/Paris"}
+
+
+def change_venue(world, n, browser):
+    row = venue(world, n)
+    return f"/settings/venues/{row.id}", {"name": f"Other {n}", "zone_name": "Europe/Paris"}
+
+
+def archive_venue(world, n, browser):
+    return f"/settings/venues/{venue(world, n).id}/archival", {}
+
+
+def bring_venue_back(world, n, browser):
+    row = venue(world, n)
+    row.set_archived(True, world.maya)
+    return f"/settings/venues/{row.id}/return", {}
+
+
+def person(world, n) -> User:
+    facts = {"name": f"Person {n}", "email": f"p{n}@linden.test", "role": "practitioner"}
+    return User.invite(world.clinic, world.maya, [], **facts)
+
+
+def invite(world, n, browser):
+    facts = {"name": f"Person {n}", "email": f"p{n}@linden.test", "role": "practitioner"}
+    return "/team/", {**facts, "venues": str(world.street.id)}
+
+
+def change_person(world, n, browser):
+    row = person(world, n)
+    facts = {"name": f"Other {n}", "email": row.email, "role": "practitioner"}
+    return f"/team/{row.id}", {"parts": "person", **facts}
+
+
+def open_calendar(world, n, browser):
+    return f"/team/{person(world, n).id}/calendars", {"venue": str(world.street.id)}
+
+
+def close_calendar(world, n, browser):
+    row = Practitioner.open(person(world, n), world.street, world.maya)
+    return f"/team/{row.user_id}/calendars/{row.id}/closing", {}
+
+
+def leave(world, n, browser):
+    return f"/team/{person(world, n).id}/leaving", {}
+
+
+def come_back(world, n, browser):
+    row = person(world, n)
+    row.leave(world.maya)
+    return f"/team/{row.id}/return", {}
+
+
+def hand_over(world, n, browser):
+    row = Practitioner.open(person(world, n), world.street, world.maya)
+    span = Span(at(n), at(n) + timedelta(minutes=50))
+    booking = Booking.book(row, [span], world.maya)[0]
+    row.set_archived(True, world.maya)
+    data = {"booking": str(booking.id), "to": str(world.calendar.id)}
+    return f"/team/hand-over/{row.id}", {**data, f"shown-{booking.id}": str(booking.sequence)}
+
+
+def cancel_left_over(world, n, browser):
+    path, data = hand_over(world, n, browser)
+    return path, {**data, "to": "cancel", "confirmed": "y"}
+
+
+def feed(world, n) -> Feed:
+    return Feed.generate(world.maya, f"Link {n}", world.maya, scope="clinic")
+
+
+def add_feed(world, n, browser):
+    for row in Feed.select().where(*Feed.living()):
+        row.revoke(world.maya)  # a person has thirty at most
+    return "/sync/links/", {"name": f"Link {n}", "kind": "availability", "covers": "clinic"}
+
+
+def change_feed(world, n, browser):
+    return filled(browser, f"/sync/links/{feed(world, n).id}", name=f"Other {n}")
+
+
+def revoke_feed(world, n, browser):
+    return f"/sync/links/{feed(world, n).id}/revocation", {}
+
+
+def rotate_feed(world, n, browser):
+    return filled(browser, f"/sync/links/{feed(world, n).id}/rotation")
+
+
+def add_date(world, n, browser):
+    path = f"/dates/calendars/{world.calendar.id}"
+    return filled(browser, path, day=str(day(n)), name="Fair")
+
+
+def dated(world, n) -> DatedHours:
+    return DatedHours.add(world.calendar, day(n), [], world.maya)
+
+
+def change_date(world, n, browser):
+    return filled(browser, f"/dates/{dated(world, n).id}", name=f"Fair {n}")
+
+
+def remove_date(world, n, browser):
+    return f"/dates/{dated(world, n).id}/removal", {}
+
+
+def bring_date_back(world, n, browser):
+    entry = dated(world, n).remove(world.maya)
+    return f"/dates/removals/{entry.id}/return", {}
+
+
+def change_clinic(world, n, browser):
+    return filled(browser, "/settings/", name=f"Linden {n}")
+
+
+def is_case(one) -> bool:
+    names = ("world", "n", "browser")
+    return getattr(one, "__code__", None) is not None and one.__code__.co_varnames[:3] == names
+
+
+CASES = [one for one in list(globals().values()) if is_case(one)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_a_press_during_another_one_is_the_same_press(world, signed_in, monkeypatch, case):
+    both = [signed_in(world.maya) for _ in range(2)]
+    both[1].set_cookie("kalends", both[0].get_cookie("kalends").value)
+
+    def presses(n):
+        path, data = case(world, n, both[0])
+        data = with_what_it_showed(both[0], path, data)
+        return [lambda one=one: one.open(path, method="POST", data=data) for one in both]
+
+    press, __ = presses(0)
+    before = counts()
+    alone = press()
+    assert alone.status_code == 303, alone.get_data(as_text=True)
+    once = {name: count - before[name] for name, count in counts().items()}
+    interruption, wrong = Interruption(monkeypatch), []
+    for moment in itertools.count():
+        press, other = presses(moment + 1)
+        before = counts()
+        first, second = interruption.within(press, other, moment)
+        if second is None:
+            break
+        left = {name: count - before[name] for name, count in counts().items()}
+        more = {name: (count, once[name]) for name, count in left.items() if count != once[name]}
+        if (first.status_code, second.status_code) != (303, 303) or more:
+            wrong.append((moment, first.status_code, second.status_code, more))
+    assert wrong == []
