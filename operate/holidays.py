@@ -14,16 +14,22 @@ from base.tables.time_off import DatedHours
 from models import User, Venue
 
 AHEAD = timedelta(days=365)
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")  # where a name has a space
+_SMALL = {"And": "and", "Of": "of", "The": "the"}
 
 
 def countries() -> dict[str, str]:
     """Two-letter codes of the countries whose holidays are known, and their names, by name."""
     from holidays.registry import COUNTRIES
 
-    named = {
-        code: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name) for name, code, *_ in COUNTRIES.values()
-    }
+    named = {code: _spaced(name) for name, code, *_ in COUNTRIES.values()}
     return dict(sorted(named.items(), key=lambda pair: pair[1]))
+
+
+def _spaced(name: str) -> str:
+    """The package's name of a country with spaces: "Isle of Man", "DR Congo"."""
+    words = [_SMALL.get(word, word) for word in _WORDS.sub(" ", name).split()]
+    return " ".join(words).replace("Mc ", "Mc")
 
 
 def regions(country: str) -> dict[str, str]:

@@ -217,7 +217,7 @@ def test_within_the_rule_it_is_too_late(app, linden, clock, letters, to_all):
     way = way.removeprefix("http://localhost")
     clock.now += timedelta(days=1, hours=1)
     visitor = app.test_client(use_cookies=False)
-    assert "be changed online any more" in text_of(visitor.get(way))
+    assert "be changed online now" in text_of(visitor.get(way))
     assert visitor.post(f"{way}cancel").status_code == 409
     assert Booking.get_by_id(made.id).status == "confirmed"
 

@@ -43,7 +43,10 @@ class CountryForm(Merging):
 
     def __init__(self, venue: Venue, **kwargs):
         super().__init__(**kwargs)
-        self.country.choices = [("", _("No holidays")), *holidays.countries().items()]
+        names = holidays.countries()
+        here = region.country_of(venue.zone_name)
+        likely_first = sorted(names.items(), key=lambda pair: pair[0] != here)
+        self.country.choices = [("", _("No holidays")), *likely_first]
         regions = holidays.regions(self.country.data or "")
         self.region.choices = [("", _("The whole country")), *regions.items()]
         if self.region.data not in regions:  # the country that was chosen before

@@ -104,7 +104,7 @@ _DEEDS = {
     "clinic.founded": lazy("set up the clinic"),
     "clinic.changed": lazy("changed the settings: {settings}"),
     "clinic.plan": lazy("moved the clinic to the plan “{plan}”"),
-    "import.begun": lazy("sent in a CSV file"),
+    "import.begun": lazy("uploaded a CSV file"),
     "import.discarded": lazy("threw a CSV file away"),
     "import.failed": lazy("could not check a CSV file"),
 }

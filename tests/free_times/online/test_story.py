@@ -61,7 +61,7 @@ def test_before_it_is_booked_one_reads_whether_it_can_still_be_changed(
     checked = only_form(answer, "/details").put(**TYPED).send(visitor)
     assert ("cannot move or cancel this appointment online" in text_of(checked)) is is_final
     done = visitor.get(only_form(checked, "/book").send(visitor).location)
-    assert ("can’t be changed online any more" in text_of(done)) is is_final
+    assert ("can’t be changed online now" in text_of(done)) is is_final
 
 
 def test_the_same_form_twice_is_one_booking(visitor, page):

@@ -321,6 +321,14 @@ def test_every_country_can_be_chosen_and_has_a_name():
     names = holidays.countries()
     assert len(names) > 200 and names["GB"] == "United Kingdom" and names["DE"] == "Germany"
     assert holidays.regions("DE")["BY"] == "Bayern" and holidays.regions("IE") == {}
+    assert (names["CD"], names["IM"]) == ("DR Congo", "Isle of Man")
+    assert names["HM"] == "Heard Island and McDonald Islands"
+
+
+def test_the_country_of_the_venue_comes_first(maya, linden):
+    page = maya.get(f"/dates/venues/{linden.street.id}").get_data(as_text=True)
+    offered = re.findall(r'<option[^>]*value="(\w*)"', page.split('name="country"')[1])
+    assert offered[:3] == ["", "GB", "AF"]
 
 
 def test_two_people_choose_a_country_at_once(maya, linden):
