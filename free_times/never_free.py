@@ -4,7 +4,6 @@ limits of online booking leave nothing, or no working hours are long enough.
 Weekly hours are checked. A calendar with other hours on future dates counts as possible.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from base import scheduling
@@ -37,7 +36,12 @@ def without_times(clinic: Clinic) -> dict[int, tuple[Service, str]]:
     for service in services:
         terms = (ServiceTerms.of(one, service, own.get((service.id, one.id))) for one in calendars)
         needs = [(one.minutes, one.calendar) for one in terms if one.is_offered]
-        why = _why(service, needs, dated) or _why_online(service, needs, dated, settings)
+        if not needs:
+            why = "nobody"
+        elif not _fit(needs, dated, is_online=False):
+            why = "hours"
+        else:
+            why = _why_online(service, needs, dated, settings)
         if why:
             found[service.id] = service, why
     return found
@@ -52,12 +56,6 @@ def _dated(clinic: Clinic) -> set[tuple[str, int]]:
     of_calendars = {("calendar", row.practitioner_id) for row in rows if row.hours}
     of_venues = {("venue", row.venue_id) for row in rows if row.hours}
     return {(kind, key) for kind, key in of_calendars | of_venues if key is not None}
-
-
-def _why(service: Service, needs: Needs, dated: set[tuple[str, int]]) -> str:
-    if not needs:
-        return "nobody"
-    return "" if _fit(needs, dated, is_online=False) else "hours"
 
 
 def _why_online(
@@ -94,7 +92,9 @@ def _longest(hours: Hours, house: Hours | None) -> int:
     for number, name in enumerate([*scheduling.WEEKDAYS, *scheduling.WEEKDAYS]):
         walls: Walls = hours.get(name, [])
         walls = walls if house is None else common(walls, house.get(name, []))
-        stretches += [(number * _DAY + a, number * _DAY + b) for a, b in _minutes(walls)]
+        stretches += [
+            (number * _DAY + a, number * _DAY + b) for a, b in map(scheduling.minutes_of, walls)
+        ]
     longest, begun, until = 0, 0, -1
     for opens, closes in sorted(stretches):
         if opens > until:
@@ -102,7 +102,3 @@ def _longest(hours: Hours, house: Hours | None) -> int:
         until = max(until, closes)
         longest = max(longest, until - begun)
     return longest
-
-
-def _minutes(walls: Sequence[Sequence[str]]) -> Iterable[tuple[int, int]]:
-    return map(scheduling.minutes_of, walls)

@@ -1,6 +1,6 @@
 """Bookings outside the working hours of their day, listed when hours change."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from base import scheduling
@@ -35,7 +35,8 @@ def to_come(owner: Practitioner | Venue) -> list[Booking]:
 
 
 def _between(owner: Practitioner | Venue, start: datetime, end: datetime) -> list[Booking]:
-    calendars = _calendars(owner)
+    mine = Practitioner.venue == owner if isinstance(owner, Venue) else Practitioner.id == owner.id
+    calendars = list(Practitioner.select(Practitioner, Venue).join(Venue).where(mine))
     if not calendars:
         return []
     rotas = time_off.rotas(calendars, start, end)
@@ -52,11 +53,6 @@ def _between(owner: Practitioner | Venue, start: datetime, end: datetime) -> lis
         for row in rows.order_by(Booking.starts_at, Booking.id)
         if not _is_within(row, rotas[row.practitioner_id])
     ]
-
-
-def _calendars(owner: Practitioner | Venue) -> Sequence[Practitioner]:
-    mine = Practitioner.venue == owner if isinstance(owner, Venue) else Practitioner.id == owner.id
-    return list(Practitioner.select(Practitioner, Venue).join(Venue).where(mine))
 
 
 def _is_within(row: Booking, rota: Rota) -> bool:

@@ -4,6 +4,7 @@ They contain clients' records in clear text, so they must be deleted in time.
 """
 
 import shutil
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def clear(instance: Path) -> list[str]:
             if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file, ignore_errors=True)
             else:
-                _remove(file)
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
             if not file.exists():
                 gone.append(file.name)
     return gone
@@ -46,10 +48,3 @@ def made_at(file: Path, kind: str) -> datetime | None:
         return datetime.strptime(text + "+0000", "%Y%m%d-%H%M%S-%f%z")
     except ValueError:
         return None
-
-
-def _remove(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError:
-        return

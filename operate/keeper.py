@@ -122,7 +122,9 @@ class Supervisor:
             part.ready = part.ready or is_heard
             part.was_ready = part.was_ready or part.ready
             if status is not None:
-                self._ended(name, part, status)
+                part.ended.append(part.child.pid)
+                part.child = None
+                self._again(name, part, _("ended by itself (status {status})", status=status))
                 continue
             while part.ready and part.ended:
                 part.replaced(part.ended.pop())
@@ -155,11 +157,6 @@ class Supervisor:
         say(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
-
-    def _ended(self, name: str, part: ProcessPart, status: int) -> None:
-        part.ended.append(part.child.pid)
-        part.child = None
-        self._again(name, part, _("ended by itself (status {status})", status=status))
 
     def _again(self, name: str, part: ProcessPart, what: str) -> None:
         """Have the part started again, or raise GivenUp."""

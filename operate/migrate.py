@@ -235,7 +235,7 @@ def _bring_up() -> list[str]:
     During a step the runner switches SQLite's check of references off, so that a table can be
     rebuilt without emptying the tables that refer to it. Afterwards every reference must be valid.
     """
-    names = [str(name) for name in _runner().up() or []]
+    names = [str(name) for name in Runner(models.database.obj, str(DIRECTORY)).up() or []]
     _give_defaults()
     lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
@@ -293,10 +293,6 @@ def unusable(error: PeeweeException) -> CannotMigrate:
             error=(str(error).splitlines() or [type(error).__name__])[0],
         )
     )
-
-
-def _runner() -> Runner:
-    return Runner(models.database.obj, str(DIRECTORY))
 
 
 def try_writing() -> None:

@@ -106,7 +106,8 @@ def _restore(settings, file: Path) -> str:
         )
         if is_sqlite():
             _check_sqlite(there / wanted)
-            _stamp(there / wanted, mark)
+            with closing(sqlite3.connect(there / wanted)) as copy:
+                copy.execute(f"PRAGMA user_version = {mark.number}")
         before = _mark_file(settings).read_text() if is_unfinished(settings) else None
         aside.mkdir(mode=0o700)
         files.give_back(aside)
@@ -166,11 +167,6 @@ def _mark(settings) -> _Mark | None:
         return _Mark(**json.loads(_mark_file(settings).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-
-
-def _stamp(fresh: Path, mark: _Mark) -> None:
-    with closing(sqlite3.connect(fresh)) as there:
-        there.execute(f"PRAGMA user_version = {mark.number}")
 
 
 def _is_there(settings, mark: _Mark) -> bool | None:

@@ -287,7 +287,8 @@ def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -
                     patient=diary.chance.choice(diary.patients).id,
                     notes=diary.chance.choice(NOTES),
                 )
-            starts_at = _quarter(ends_at + timedelta(minutes=service.buffer_minutes))
+            starts_at = ends_at + timedelta(minutes=service.buffer_minutes)
+            starts_at += timedelta(minutes=-starts_at.minute % 15)  # the next quarter of an hour
 
 
 def _double(diary: _Diary, calendar: Practitioner) -> None:
@@ -349,11 +350,6 @@ def _page(clinic: Clinic) -> None:
 def _later(start: time, minutes: int) -> time:
     total = start.hour * 60 + start.minute + minutes
     return time(total // 60, total % 60)
-
-
-def _quarter(at: datetime) -> datetime:
-    """The next quarter of an hour."""
-    return at + timedelta(minutes=-at.minute % 15)
 
 
 def _waiting(clinic: Clinic, now: datetime) -> None:

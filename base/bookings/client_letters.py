@@ -150,7 +150,7 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: 
     kinds = dict[tuple[int, int], str]()
     for booking, was in changes:
         now = ClientFacts.of(booking)
-        for client in _clients(now, was):
+        for client in {one.client for one in (now, was) if one and one.client is not None}:
             before = was if was is None or was.client == client else None
             kind = due(before, now, bool(booking.online), client)
             ends_at = was.ends_at if kind == "cancelled" and was else now.ends_at
@@ -169,7 +169,7 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: 
             if settings is not None and settings.writes_about(row)
         ]
         if rows:
-            _write(clinic, client, rows)
+            _write_as(KIND, outbox.MAIL, client.email, clinic, client, rows)
     with_numbers = [client for client in clients if client.texts and client.phone]
     by_text = TextSettings.of(clinic) if with_numbers else None
     for client in with_numbers:
@@ -189,20 +189,12 @@ def tell_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
     tell(clinic, [(row, None) for row in rows], client)
 
 
-def _clients(*states: ClientFacts | None) -> set[int]:
-    return {one.client for one in states if one is not None and one.client is not None}
-
-
 def _reached(due_to: dict[int, list[tuple[Any, ClientFacts | None]]]) -> Sequence[Any]:
     """The clients who gave an e-mail address, or want text messages."""
     some = next(iter(due_to.values()))[0][0]
     table = type(some).patient.rel_model
     reached = (table.email != "") | table.texts
     return list(table.select().where(table.id.in_(list(due_to)), reached))
-
-
-def _write(clinic: Any, client: Any, rows: list[tuple[Any, ClientFacts | None]]) -> None:
-    _write_as(KIND, outbox.MAIL, client.email, clinic, client, rows)
 
 
 def _write_text(clinic: Any, client: Any, rows: list[tuple[Any, ClientFacts | None]]) -> None:

@@ -9,7 +9,6 @@ from base import scheduling
 from base.database import alone
 from base.scheduling import BadTime, Span
 from base.tables.audit import AuditEntry
-from base.tables.rows import Calendar
 
 from .changes import Changed
 from .clashes import SlotTaken, clashes, overlapped_now, spare_untold
@@ -110,17 +109,13 @@ def _steps_back(
         calendar = there.get(calendar_id)
         if sequence != one.sequence or calendar is None:
             kept["since"] += 1
-        elif not all(_may_reach(actor, each) for each in (calendar, one.practitioner)):
+        elif not actor.books_for_all and {calendar.user_id, one.practitioner.user_id} != {actor.id}:
             kept["colleague"] += 1
         else:
             steps.append(NewValues(one, _read(starts, ends, calendar.zone), calendar))
     for calendar in {step.calendar for step in steps if "practitioner" in step.changes}:
         calendar.check_open()
     return steps, kept
-
-
-def _may_reach(actor: Any, calendar: Calendar) -> bool:
-    return bool(actor.books_for_all or calendar.user_id == actor.id)
 
 
 def _written(span: Span) -> tuple[str, str]:

@@ -80,7 +80,9 @@ def each(
         try:
             done += do(row) is not False
             if row.id in before:
-                FaultyRow.delete().where(*_is(chore, row)).execute()
+                FaultyRow.delete().where(
+                    FaultyRow.chore == chore, FaultyRow.row == row.id
+                ).execute()
         except Exception as error:
             if isinstance(error, JobTooLong) or trouble(error):
                 raise
@@ -109,7 +111,3 @@ def _not_put_off(chore: str, rows: Iterable[Row]) -> Iterable[Row]:
         return found
     ids = {row for (row,) in tuples(waiting)}
     return (row for row in rows if row.id not in ids)
-
-
-def _is(chore: str, row: Row) -> tuple[Any, Any]:
-    return FaultyRow.chore == chore, FaultyRow.row == row.id

@@ -19,7 +19,7 @@ from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
 from free_times.rules import OnlineSettings
-from models import Booking, Patient, User
+from models import Booking, User
 from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import PATIENCE, Certainty
@@ -257,18 +257,14 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
                 _move(booking, free, matching.page_of(entry, terms, settings), actor)
             else:
                 if entry.sealed:
-                    entry.patient = _client(entry)
+                    typed = entry.said
+                    details = Details(typed["name"], typed["email"], typed["phone"])
+                    entry.patient = making.client_of(entry.clinic, details)[0]
                 booking = _plain(entry, free, actor)
         except (SlotTaken, ClosedCalendar):
             raise OfferGone from None
         _settle(own, entry, booking)
         return booking
-
-
-def _client(entry: WaitingEntry) -> Patient:
-    typed = entry.said
-    details = Details(typed["name"], typed["email"], typed["phone"])
-    return making.client_of(entry.clinic, details)[0]
 
 
 def finish_unattended() -> None:

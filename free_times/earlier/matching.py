@@ -144,7 +144,7 @@ class Sight:
         return [
             Chance(one.calendar, at, one.minutes)
             for one in self.terms(entry)
-            for at in map(_instant, starts.get(one.calendar.id, ()))
+            for at in (of_number(each * MINUTE) for each in starts.get(one.calendar.id, ()))
             if entry.wants(at, one.minutes, one.calendar)
         ]
 
@@ -211,10 +211,6 @@ def free_at(
 def minute(at: datetime) -> int:
     """An instant in minutes since 1970."""
     return number(at) // MINUTE
-
-
-def _instant(minutes: int) -> datetime:
-    return of_number(minutes * MINUTE)
 
 
 def runs(starts: Starts, step: int) -> KnownRuns:

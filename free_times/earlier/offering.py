@@ -228,7 +228,9 @@ def make(
         entry = entries.full_entries().where(WaitingEntry.id == entry.id).get()
         if not entry.is_waiting or entry.why_over() or not is_mailed(entry):
             raise CannotOffer
-        if _has_open(entry) or (actor is None and _had_today(entry, zone) >= MOST_A_DAY):
+        mine = EarlierOffer.entry == entry, EarlierOffer.phase == "open"
+        has_open = EarlierOffer.select().where(*mine).exists()
+        if has_open or (actor is None and _had_today(entry, zone) >= MOST_A_DAY):
             raise CannotOffer
         online = OnlineSettings.of(entry.clinic)
         at = scheduling.utc_now()
@@ -257,11 +259,6 @@ def make(
         Letter.write(entry.clinic, KIND, offer, offer.id, contact.email, language=language)
         AuditEntry.note(entry.clinic, actor, "earlier.offered", entry)
         return offer
-
-
-def _has_open(entry: WaitingEntry) -> bool:
-    mine = EarlierOffer.entry == entry, EarlierOffer.phase == "open"
-    return bool(EarlierOffer.select().where(*mine).exists())
 
 
 def _had_today(entry: WaitingEntry, zone: ZoneInfo) -> int:

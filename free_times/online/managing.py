@@ -75,16 +75,15 @@ def find_by_token(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking 
     )
     salts = (row.salt, row.salt_before) if row else ("", "")
     booking = row.booking if row else None
-    is_now, is_old = (_matches(_key(wanted, salt), booking, given) for salt in salts)
+    is_now, is_old = (
+        is_good(_PURPOSE, present_client.names(_key(wanted, salt), booking), given)
+        for salt in salts
+    )
     if row is None or not (is_now or (is_old and row.salt_before)):
         return None, False
     if scheduling.utc_now() >= row.booking.ends_at + ENDS_AFTER:
         return None, False
     return row, not is_now
-
-
-def _matches(key: str, booking: Booking | None, given: str) -> bool:
-    return is_good(_PURPOSE, present_client.names(key, booking), given)
 
 
 def is_good(purpose: str, names: Iterable[str], given: str) -> bool:

@@ -208,7 +208,8 @@ def forget(at: datetime) -> None:
 
 def _forget(made: OnlineBooking, booking: Booking) -> bool:
     """Delete the details of one request. False while its client waits for an earlier time."""
-    client = _unchecked_newcomer(made)
+    # the client that this request added; one to whom the booking was given later does not count
+    client = Patient.get_or_none(Patient.id == made.newcomer) if made.is_to_check else None
     if client is not None and _waits(client):
         return False
     is_theirs = client is not None and booking.patient_id == client.id
@@ -222,13 +223,6 @@ def _forget(made: OnlineBooking, booking: Booking) -> bool:
         client.delete_instance(recursive=True)  # with its merges that were undone
     Booking.bump(booking.clinic, booking.practitioner)
     return True
-
-
-def _unchecked_newcomer(made: OnlineBooking) -> Patient | None:
-    """The client that this request added, if nobody has checked the record yet. A client to whom
-    the booking was given later does not count.
-    """
-    return Patient.get_or_none(Patient.id == made.newcomer) if made.is_to_check else None
 
 
 def _waits(client: Patient) -> bool:

@@ -88,7 +88,8 @@ class Sheet:
         for heading, name, cell in zip(self.header, self.names, cells, strict=False):
             if not name or (not cell.strip() and name in found):
                 continue
-            if name == "duration" and _is_of_hours(heading) and cell.strip()[-1:].isdigit():
+            is_of_hours = bool(_HOURS.search(heading)) and "min" not in heading.lower()
+            if name == "duration" and is_of_hours and cell.strip()[-1:].isdigit():
                 cell = cell if ":" in cell else f"{cell.strip()} hours"
             if name in shared:
                 note = (
@@ -337,10 +338,6 @@ def _plain(name: str) -> str:
     equal.
     """
     return "".join(c for c in search_key(name[:80]) if c.isalnum())
-
-
-def _is_of_hours(heading: str) -> bool:
-    return bool(_HOURS.search(heading)) and "min" not in heading.lower()
 
 
 def short(value: str) -> str:

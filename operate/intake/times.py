@@ -84,20 +84,17 @@ class LineTime:
             or (is_date and found.date is None)
             or (column == "start" and raw.lstrip().startswith("24"))
         ):
+            other = "11/20/2026" if self.order == moments.MONTH_FIRST else "20/11/2026"
             self.cells.fault(
                 column,
                 (
-                    _("Write a date such as 2026-11-20 or {other}.", other=self._other_date())
+                    _("Write a date such as 2026-11-20 or {other}.", other=other)
                     if is_date
                     else _("Write a time such as 09:30 or 9:30 am.")
                 ),
             )
             return None
         return found
-
-    def _other_date(self) -> str:
-        """An example of a date in the file's order of day and month."""
-        return "11/20/2026" if self.order == moments.MONTH_FIRST else "20/11/2026"
 
     def _whole(self, day: date, ends: When | None) -> Span:
         """Whole days. The end in Outlook's files, and in those that end days at midnight, is the

@@ -146,7 +146,9 @@ def _on_clocks(event: Any, zone: tzinfo) -> bool:
     """Give each time without a zone its zone. Returns whether any of them got `zone`."""
     is_used = False
     for name in (*_TIMES, *_LISTS):
-        for value in filter(_is_sound, _each(event.get(name))):
+        for value in _each(event.get(name)):
+            if isinstance(value, vBroken):
+                continue
             tzid = str(value.params.get("TZID", "")) if hasattr(value, "params") else ""
             named = program_zones.meant(tzid) if tzid else None
             is_used |= _place(value, named or zone) and named is None
@@ -157,10 +159,6 @@ def _each(values: Any) -> Iterable[Any]:
     if values is None:
         return ()
     return values if isinstance(values, list) else [values]
-
-
-def _is_sound(value: Any) -> bool:
-    return not isinstance(value, vBroken)
 
 
 def _place(value: Any, zone: tzinfo) -> bool:

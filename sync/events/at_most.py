@@ -38,7 +38,8 @@ def reveals(shown: Face, words: Words, policy: Policy) -> bool:
     blocks = () if policy.hide_sensitive else policy.title.split()
     details = () if policy.hide_sensitive else policy.details.split()
     identifier = policy.identifier if "{client}" in blocks else "none"
-    names = [client_label(one, *_names(words)) for one in IDENTIFIERS]
+    client = words.first_name, words.last_name, words.internal_id
+    names = [client_label(one, *client) for one in IDENTIFIERS]
     rank = IDENTIFIERS.index(identifier)
     secret = {*names[rank + 1 :]} - {names[rank]}
     secret |= set() if "{service}" in blocks else {words.service}
@@ -46,10 +47,6 @@ def reveals(shown: Face, words: Words, policy: Policy) -> bool:
     secret |= set() if "notes" in details else set(words.notes.splitlines())
     text = _tidy(f"{shown.title}\n{shown.description}")
     return any(_says(text, _tidy(one)) for one in secret)
-
-
-def _names(words: Words) -> tuple[str, str, str]:
-    return words.first_name, words.last_name, words.internal_id
 
 
 def _says(text: str, word: str) -> bool:

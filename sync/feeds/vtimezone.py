@@ -171,9 +171,10 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
     while ruled < min(len(real), len(by_rule)) and real[-ruled - 1] == by_rule[-ruled - 1]:
         ruled += 1
     single, tail = real[: len(real) - ruled], real[len(real) - ruled :]
-    parts = [_part(change) for change in single] + [
-        _part(change, _rule_of(change, yearly)) for change in tail[:2]
-    ]
+    parts = [_part(change) for change in single]
+    for change in tail[:2]:
+        rule = next(each for each in yearly if each.month == change.wall.month)
+        parts.append(_part(change, rule))
     # the time before the first change; yearly rules alone reach back far enough
     if single or not tail:
         offset, name = _state(zone, datetime(first_year - 1, 1, 1, tzinfo=UTC))
@@ -185,7 +186,3 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
         *(line for part in parts for line in part),
         "END:VTIMEZONE",
     ]
-
-
-def _rule_of(change: _Change, yearly: list[_Yearly]) -> _Yearly:
-    return next(each for each in yearly if each.month == change.wall.month)

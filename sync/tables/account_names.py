@@ -21,8 +21,11 @@ def name_of(account: Account, is_own: bool = True) -> str:
     calendar; others get an address instead. No name contains the address of a published calendar,
     which is a secret.
     """
-    name = str(registry.row_of(account.kind).name)
-    if not _has_siblings(account) and not (is_own and _is_named(account)):
+    provider = registry.row_of(account.kind)
+    name = str(provider.name)
+    if len(_siblings(account)) < 2 and not (
+        is_own and provider.reads_only and _called(account)[1] is not None
+    ):
         return name
     return _("{name} ({account})", name=name, account=whose(account, is_own))
 
@@ -90,15 +93,6 @@ def _names(account_ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
     columns = RemoteCalendar.account, RemoteCalendar.name, RemoteCalendar.told_name
     mine = RemoteCalendar.account.in_(account_ids), RemoteCalendar.role == "source"
     return tuples(RemoteCalendar.select(*columns).where(*mine).order_by(RemoteCalendar.id))
-
-
-def _is_named(account: Account) -> bool:
-    """Whether it is a published calendar to which its person gave a name."""
-    return registry.row_of(account.kind).reads_only and _called(account)[1] is not None
-
-
-def _has_siblings(account: Account) -> bool:
-    return len(_siblings(account)) > 1
 
 
 def _siblings(account: Account) -> list[Account]:

@@ -106,11 +106,13 @@ class WishForm(Form):
         else:
             wishes = [Wish(one, minutes) for one in self.calendars]
         may = {one.id for one in self.calendars}
-        return [wish for wish in wishes if wish.calendar.id in may and self._asks(wish.calendar)]
-
-    def _asks(self, calendar: Practitioner) -> bool:
-        is_asked = self.calendar.data in ("", str(calendar.id))
-        return is_asked and self.venue.data in ("", str(calendar.venue_id))
+        return [
+            wish
+            for wish in wishes
+            if wish.calendar.id in may
+            and self.calendar.data in ("", str(wish.calendar.id))
+            and self.venue.data in ("", str(wish.calendar.venue_id))
+        ]
 
     def window(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """The time in which a visit may begin, as two instants; never in the past."""
@@ -159,7 +161,8 @@ class FreeDay:
 @login_required
 def show():
     calendars = booking_form.bookable()
-    patient = _patient()
+    number = arg_int(request.args.get("patient"))
+    patient = access.client_to_read(number) if number is not None else None
     asked = [name for name in request.args if name not in OF_THE_WAY]
     form = (
         WishForm(calendars, formdata=request.args)
@@ -175,12 +178,6 @@ def show():
 
 def _page(**shown) -> str:
     return render_template("next_free/show.html", came=places.came_from(), **shown)
-
-
-def _patient() -> Patient | None:
-    """The client for whom a time is wanted, by id."""
-    asked = arg_int(request.args.get("patient"))
-    return access.client_to_read(asked) if asked is not None else None
 
 
 def usual(calendars: list[Practitioner]) -> dict:

@@ -172,7 +172,8 @@ def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
     zone = off.zone or calendar.zone
     first, last = off.first_on, off.last_on
     if off.weekly:
-        last = min(filter(None, (off.until, max(first, _today(zone)) + SEARCHED_AHEAD))) + (
+        today = scheduling.local_day(scheduling.utc_now(), zone)
+        last = min(filter(None, (off.until, max(first, today) + SEARCHED_AHEAD))) + (
             off.last_on - off.first_on
         )
     last = min(last, scheduling.LAST_DAY)
@@ -187,10 +188,6 @@ def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
         if row.is_busy
         and next(off.between(row.starts_at, row.ends_at, row.practitioner.zone), None)
     ]
-
-
-def _today(zone) -> date:
-    return scheduling.local_day(scheduling.utc_now(), zone)
 
 
 def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:

@@ -12,7 +12,7 @@ from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _
 from free_times.online import requests
 from free_times.online.made_online import OnlineBooking
-from models import Booking, Practitioner
+from models import Practitioner
 from views.kit import access, button_times, display, held_times, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -153,11 +153,8 @@ def offer(booking_id: int):
 def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
     """Say it on the next page, with a button for the endpoint `undo` if that can undo it."""
     way = {"undo": url_for(undo, booking_id=made.booking_id), "change": changed.entry}
-    flash(_said(made.booking, sentence, **(way if changed.entry else {})))
-
-
-def _said(booking: Booking, sentence: str, **more: object) -> dict[str, object]:
-    return booking_card.message_about(booking, places.came_from(), sentence, **more)
+    more = way if changed.entry else {}
+    flash(booking_card.message_about(made.booking, places.came_from(), sentence, **more))
 
 
 def _times(made: OnlineBooking, notice: str = "", status: int = 200):

@@ -69,7 +69,8 @@ def index():
     """All clients on the list. `freed`: only those whom the time of this cancelled booking would
     suit.
     """
-    freed = _freed()
+    asked = arg_int(request.args.get("freed"))
+    freed = access.booking_to_read(asked) if asked is not None else None
     online = OnlineSettings.of(access.clinic())
     rows = list(entries.waiting(access.clinic()))
     sight = Sight(access.clinic(), online, rows)
@@ -85,11 +86,6 @@ def index():
         is_set_up=outbox.is_set_up(),
         said=_how(settings),
     )
-
-
-def _freed() -> Booking | None:
-    asked = arg_int(request.args.get("freed"))
-    return access.booking_to_read(asked) if asked is not None else None
 
 
 def _how(settings: EarlierSettings) -> str:

@@ -1,7 +1,7 @@
 """The wishes of a client on the waiting list: with which person, on which days, at which hours."""
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import time
 from typing import Any
 
 from base import day_names, region
@@ -101,7 +101,7 @@ def in_words(entry: WaitingEntry) -> str:
     parts = [
         ", ".join(days) if days else _("any day"),
         _hours(entry),
-        _("until {day}", day=_day(entry.until)) if entry.until else "",
+        _("until {day}", day=day_names.plain(entry.until, year=False)) if entry.until else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -113,7 +113,3 @@ def _hours(entry: WaitingEntry) -> str:
     if first:
         return _("from {first}", first=first)
     return _("before {last}", last=last) if last else ""
-
-
-def _day(day: date) -> str:
-    return day_names.plain(day, year=False)

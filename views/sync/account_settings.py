@@ -150,7 +150,11 @@ def _losses(account: Account, columns: dict) -> list[str]:
     name = account_names.name_of(account)
     losses = []
     leaves = columns["direction"] == "in" and account.sends
-    gone = mappings.left_outside(account) if leaves else _of_others(account, columns["covers"])
+    gone = 0
+    if leaves:
+        gone = mappings.left_outside(account)
+    elif columns["covers"] != account.covers:
+        gone = mappings.beyond(account, columns["covers"])
     if gone:
         losses.append(
             ngettext(
@@ -171,10 +175,3 @@ def _losses(account: Account, columns: dict) -> list[str]:
             )
         )
     return losses
-
-
-def _of_others(account: Account, covers: list[int] | None) -> int:
-    """How many events belong to calendars that are no longer sent there."""
-    if covers == account.covers:
-        return 0
-    return mappings.beyond(account, covers)

@@ -56,7 +56,10 @@ def _chunk(dav: Dav, calendar_id: str, names: Sequence[str]) -> dict[str, Fetche
     if len(names) == 1:
         return {names[0]: _alone(dav, calendar_id, names[0])}
     try:
-        found = fetched_by_id(calendar_id, _multiget(dav, calendar_id, names))
+        base = dav.url(calendar_id)
+        paths = [hrefs.shortest(base, address(base, name)) for name in names]
+        answer = dav.multistatus("REPORT", calendar_id, xml.multiget(paths), "1")
+        found = fetched_by_id(calendar_id, answer)
     except OF_ANY_LOOK:
         raise
     except ProviderError as error:
@@ -70,12 +73,6 @@ def _chunk(dav: Dav, calendar_id: str, names: Sequence[str]) -> dict[str, Fetche
     if len(rest) == len(names) and not stands(dav, calendar_id):
         raise Gone("", 404)
     return answered | {name: _alone(dav, calendar_id, name) for name in rest}
-
-
-def _multiget(dav: Dav, calendar_id: str, names: Sequence[str]) -> xml.Multistatus:
-    base = dav.url(calendar_id)
-    paths = [hrefs.shortest(base, address(base, name)) for name in names]
-    return dav.multistatus("REPORT", calendar_id, xml.multiget(paths), "1")
 
 
 def fetched_by_id(calendar_id: str, answer: xml.Multistatus) -> dict[str, Fetched]:

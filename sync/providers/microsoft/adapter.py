@@ -318,17 +318,14 @@ class Microsoft:
     def outline(
         self, calendar_id: str, installation: str, window: Window | None = None
     ) -> dict[str, tuple[str, Mark | None]]:
-        if window:
-            return dict.fromkeys(self._ids(calendar_id, window), ("", None))
+        contents = GraphContents(self._graph, calendar_id)
         with reading():
+            if window:
+                return dict.fromkeys(contents.ids(bounds(window)), ("", None))
             return {
                 remote_id: (etag, of_installation(mark, installation))
-                for remote_id, etag, mark in GraphContents(self._graph, calendar_id).outline()
+                for remote_id, etag, mark in contents.outline()
             }
-
-    def _ids(self, calendar_id: str, window: Window) -> set[str]:
-        with reading():
-            return GraphContents(self._graph, calendar_id).ids(bounds(window))
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False

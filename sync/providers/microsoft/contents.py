@@ -182,8 +182,12 @@ class GraphContents:
         left out.
         """
         marks = {event.remote_id: event.mark for event in events if event.mark}
+        queries = [
+            {"$select": "id", "$filter": found_by(MARK, mark_text(mark)), "$top": PAGE_SIZE}
+            for mark in marks.values()
+        ]
         answers = self._graph.together(
-            [Call("GET", self._bearing(mark_text(mark))) for mark in marks.values()]
+            [Call("GET", target(self._path, query)) for query in queries]
         )
         refusals = [error for error in map(failure, answers) if error]
         for error in refusals:
@@ -224,11 +228,6 @@ class GraphContents:
         }
         return target(
             f"{self._calendar}/calendarView", bounds | {"$select": "id", "$top": PAGE_SIZE}
-        )
-
-    def _bearing(self, mark: str) -> str:
-        return target(
-            self._path, {"$select": "id", "$filter": found_by(MARK, mark), "$top": PAGE_SIZE}
         )
 
     def _by_provisional_id(self, provisional_id: str) -> str:

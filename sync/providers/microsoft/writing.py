@@ -30,9 +30,8 @@ class GraphWriter:
 
     def write(self, group: list[Operation]) -> list[Result]:
         """One result per operation. No two of them may be about one event."""
-        found = self._look_for(
-            [operation.remote_id for operation in group if _is_unsure(operation)]
-        )
+        unsure = [operation.remote_id for operation in group if _is_unsure(operation)]
+        found = dict(zip(unsure, self._contents.looks(unsure), strict=True))
         results = {
             operation.remote_id: settled
             for operation in group
@@ -49,9 +48,6 @@ class GraphWriter:
         ):
             results[operation.remote_id] = self._judged(operation, call, answer)
         return [results[operation.remote_id] for operation in group]
-
-    def _look_for(self, provisional_ids: list[str]) -> dict[str, Found]:
-        return dict(zip(provisional_ids, self._contents.looks(provisional_ids), strict=True))
 
     def _call(self, operation: Operation, found: Found) -> Call:
         if isinstance(operation, Create):

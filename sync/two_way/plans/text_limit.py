@@ -118,7 +118,11 @@ def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
         MappingRow.problem != "kept",
     )
     seen_ids = {id_of(event) for event in seen}
-    left = {key for some in portions(seen_ids) for (key,) in tuples(_at(rows, some))}
+    left = {
+        key
+        for some in portions(seen_ids)
+        for (key,) in tuples(rows.where(MappingRow.remote_id.in_(some)))
+    }
     ours = [event for event in seen if event.mark and id_of(event) in left]
     if not ours:
         return
@@ -129,10 +133,6 @@ def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
         MappingRow.update(wanted=UNWRITTEN).where(
             MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
-
-
-def _at(rows: "ModelSelect[MappingRow]", ids: Sequence[str]) -> "ModelSelect[MappingRow]":
-    return rows.where(MappingRow.remote_id.in_(ids))
 
 
 def id_of(event: RemoteEvent) -> str:

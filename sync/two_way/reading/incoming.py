@@ -114,7 +114,9 @@ def compare(
         doubted=[row.id for row in unsure if row.doubted_at is None],
         certain=[row.id for key, row in kept.items() if key in inside and row.doubted_at],
     )
-    change.is_sudden = change.is_empty and len(_ahead(gone)) >= SUDDEN and not calendar.may_empty
+    at = scheduling.utc_now()
+    is_much = sum(row.ends_at > at for row in gone) >= SUDDEN
+    change.is_sudden = change.is_empty and is_much and not calendar.may_empty
     _fill(change, account, calendar, inside, kept)
     return change
 
@@ -206,11 +208,6 @@ def _is_lacking(row: ExternalEvent, delta: Delta, unread: set[str]) -> bool:
     if {row.remote_id, row.series_id} & unread:
         return False
     return row.series_id in delta.relisted or (delta.complete and "" not in unread)
-
-
-def _ahead(rows: Iterable[ExternalEvent]) -> list[ExternalEvent]:
-    at = scheduling.utc_now()
-    return [row for row in rows if row.ends_at > at]
 
 
 def _columns(calendar: RemoteCalendar, seen: RemoteEvent) -> dict[str, Any]:
