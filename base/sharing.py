@@ -115,7 +115,7 @@ class Share:
         return self._known().burden(at // DAY)
 
     def is_new(self, at: int) -> bool:
-        """Whether the calendar had no open time in the first of the four weeks before and with the
+        """Whether the calendar had no open time in the first of the four weeks that end with the
         day of `at`.
         """
         return not self._known().was_open(at // DAY - SHARED_DAYS_BACK, 7)

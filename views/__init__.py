@@ -102,7 +102,7 @@ def register(app: Flask) -> None:
 
 
 def _for_each_person(app: Flask) -> None:
-    """Pages that do not show bookings."""
+    """Mount the pages that show no bookings."""
     app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
     app.register_blueprint(own_letters.blueprint, url_prefix="/profile/letters")
     app.register_blueprint(own_region.blueprint, url_prefix="/profile/region")
@@ -111,7 +111,7 @@ def _for_each_person(app: Flask) -> None:
 
 
 def _for_clients(app: Flask) -> None:
-    """Pages of the clinic's clients: /book/<name>"""
+    """Mount the pages for the clinic's clients: /book/<name>"""
     app.register_blueprint(choosing.blueprint)
     app.register_blueprint(details.blueprint)
     app.register_blueprint(still_asking.blueprint)

@@ -105,8 +105,8 @@ def card(
 
 
 def _waiting(booking: Booking, may_change: bool) -> tuple[bool, bool, str]:
-    """Whether its client may go on the waiting list, whether they are on it already, and how many
-    others could take its time.
+    """Three values: whether the booking's client may go on the waiting list, whether they are on it
+    already, and how many others could take the booking's time.
     """
     if not may_change:
         return False, False, ""
@@ -140,7 +140,7 @@ def _told(
     events: Sequence[ExternalEvent],
     off: Sequence[Stretch],
 ) -> list[tuple[str, str, str]]:
-    """Other entries at the booking's time: title, time, and status or place."""
+    """The other entries at the booking's time: title, time, and status or place."""
     zone, day, is_own = (
         booking.practitioner.zone,
         first_day(booking),
@@ -224,8 +224,8 @@ def when(booking: Booking) -> str:
 
 
 def say_made_before(rows: Sequence[Booking]) -> None:
-    """For a form that was sent twice: say on the next page the booking's present time, and whether
-    it still exists.
+    """Say on the next page, for a form that was sent twice, the booking's present time and whether
+    the booking still exists.
     """
     first, many = rows[0], _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
     flash(f"{_('Booked')}: {when(first)}{many}.")
@@ -236,13 +236,13 @@ def say_made_before(rows: Sequence[Booking]) -> None:
 
 
 def say_moved(booking: Booking) -> None:
-    """Say on the next page that somebody (the client or the team) changed its time meanwhile."""
+    """Say on the next page that the client or the team changed the booking's time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
     flash(message_about(booking, places.came_from(), sentence), "warning")
 
 
 def say_answered(booking: Booking) -> None:
-    """Say on the next page that somebody answered the request meanwhile, the team or the client."""
+    """Say on the next page that the client or the team answered the request meanwhile."""
     sentence = _(
         "This request was answered meanwhile. It is {status} now.",
         status=display.STATUS_NAMES[booking.status].lower(),

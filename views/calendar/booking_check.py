@@ -32,7 +32,7 @@ class Obstacle:
     "take".
 
     `dates`: for each taken time of several, when it is and what takes it. `asked`: how many times
-    were asked for. `keys`: the conflicts to which a person agrees who books anyway.
+    were asked for. `keys`: the conflicts to which a person agrees by booking anyway.
     """
 
     heading: str = ""
@@ -99,7 +99,7 @@ def _own_spans(form: BookingForm, spans: list[Span]) -> list[Span]:
 
 
 def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
-    """Sentences about gaps that a single visit does not keep. Lists of free times keep them; the
+    """Sentences about gaps that a single visit does not keep. Lists of free times keep gaps; the
     team may book anyway.
     """
     first = spans[0]

@@ -25,9 +25,10 @@ _PLACE = ("calendar", "day", "last_day", "starts", "ends", "all_day")
 
 
 def must_ask(form: BookingForm, booking: Booking, before: dict | None) -> bool:
-    """Whether somebody changed what this form cannot show side by side, and the person must see
-    before it is saved: it takes no time any more, or “this and following” begins elsewhere.
-    `before`: what the page showed. The form says so once; saved again, it counts as seen.
+    """Whether a person must see a colleague's change before this form is saved, because the form
+    cannot show it side by side: the booking takes no time any more, or “this and following” begins
+    elsewhere. `before`: what the page showed. The form says so once; saved again, the change counts
+    as seen.
     """
     if not before:
         return False
@@ -70,9 +71,9 @@ def columns(form: BookingForm) -> set[str]:
 
 
 def is_done(form: BookingForm, booking: Booking) -> bool:
-    """Whether nothing is left to do where the booking is as the form says: nothing was changed, the
-    button was pressed twice, or only this one is meant. A colleague who made the same change meant
-    perhaps this one alone.
+    """Whether nothing is left to do because the booking is already as the form says: nothing was
+    changed, the button was pressed twice, or only this one is meant. A colleague who made the same
+    change may have meant this booking alone.
     """
     latest = AuditEntry.latest(booking)
     is_mine = latest is not None and latest.user_id == current_user.id
@@ -80,7 +81,9 @@ def is_done(form: BookingForm, booking: Booking) -> bool:
 
 
 def shown(form: BookingForm, booking: Booking) -> OnPage:
-    """The values on the page of the fields that the person changed; of others what is stored."""
+    """The values on the page of the fields that the person changed; for the other fields the stored
+    values.
+    """
     was = form.first_shown
     fields = {
         column: _value(column, was[name])
@@ -102,7 +105,7 @@ def _value(column: str, was: object) -> object:
 
 
 def _place(was: dict):
-    """Time and calendar on the page; None: it did not say them."""
+    """Time and calendar as the page had them; None: the page had none."""
     texts = MultiDict({name: str(was.get(name) or "") for name in _PLACE if was.get(name)})
     number = _value("calendar", was.get("calendar"))
     if number is None:

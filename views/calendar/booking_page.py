@@ -34,8 +34,8 @@ _MOST_WEEKS = 12  # in which a free time is looked for
 
 
 def calendar(booking: Booking | None = None) -> Practitioner:
-    """The calendar that a form names, if the signed-in person may book in it; without a name the
-    booking's.
+    """The calendar that a form names, if the signed-in person may book in it. If the form names
+    none, the booking's.
     """
     if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(
         booking.practitioner_id
@@ -58,8 +58,8 @@ def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
 
 
 def _taken_weeks(like: Booking, weeks: int) -> int:
-    """In how many weeks, `weeks` after the booking, its time of day is taken before a free one: 0
-    if all of the next ones are taken.
+    """In how many of these weeks after the booking its time of day is taken, before the first week
+    in which it is free; 0 if it is taken in all of them.
     """
     calendar = like.practitioner
     spans = [

@@ -21,8 +21,8 @@ def takes_other_time(booking: Booking, span: Span, calendar: Practitioner) -> bo
 
 
 def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None:
-    """Say what was saved, and warn about unusual times. `are_placed`: whether all times are new;
-    else only the first one, which the form shows, is checked.
+    """Say what was saved, and warn about unusual times. `are_placed`: all times are new; otherwise
+    only the first one is checked, which the form shows.
     """
     first = rows[0]
     many = _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""

@@ -28,7 +28,7 @@ FACTS = {  # BadTime → the field and the sentence
 
 
 class _Slip(Exception):
-    """The typed text is no span: the field, and the sentence about it."""
+    """The typed text is no span. It has the field, and the sentence about the mistake."""
 
     def __init__(self, field: str, sentence: str):
         super().__init__(field)

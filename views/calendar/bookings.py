@@ -267,7 +267,7 @@ def set_status(booking_id: int):
 
 def _changed_meanwhile(booking: Booking, form: StatusForm):
     """The answer if the booking has changed since the page with the button was opened; else None.
-    If somebody set the same status meanwhile, nothing is left to do.
+    If somebody has set the same status, nothing is left to do.
     """
     if booking.status == form.status.data:
         return None

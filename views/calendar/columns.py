@@ -51,8 +51,8 @@ class Block:
 
 @dataclass(frozen=True)
 class FreePiece:
-    """A piece of free time that can be pressed. One piece of each free stretch `leads`: it has the
-    label on a phone, and it is the one that the keyboard reaches.
+    """A piece of free time that can be pressed. `leads`: the one piece of each free stretch that
+    has the label on a phone and that the keyboard reaches.
     """
 
     start: str
@@ -197,8 +197,9 @@ def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
 
 
 def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
-    """The gap, cut at the start and end of each cancelled booking, so that its time can be booked
-    alone. Each part comes with whether it is such a time. No part gets too short to be pressed.
+    """The gap, cut at the start and end of each cancelled booking, so that the cancelled time can
+    be booked alone. Each part comes with whether it is a cancelled time. No part gets too short to
+    be pressed.
     """
     least, start = timedelta(minutes=SHORTEST), gap.starts_at
     for edge in sorted({edge for span in freed for edge in (span.starts_at, span.ends_at)}):
@@ -219,8 +220,8 @@ def bounds(days: Sequence[DayColumn]) -> tuple[int, int]:
 
 
 def _edge(item: Block | FreePiece) -> tuple[str, str]:
-    """The part of a block that must be visible. For a block that is no booking and continues from
-    the day before or into the next, the night may be cut off.
+    """The part of a block that must be visible. The night may be cut off a block that is no booking
+    and continues from the day before or into the next.
     """
     if isinstance(item, FreePiece) or item.booking_id:
         return item.start, item.end
@@ -331,7 +332,7 @@ def _slots(
     gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
 ) -> Iterator[FreePiece]:
     """Free stretches in pieces. The first piece without a block over it (such as an offered
-    booking) leads, and so does the time of a cancelled booking.
+    booking) leads; a piece of cancelled time leads as well.
     """
     for parts in gaps:
         cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]

@@ -143,8 +143,8 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
 
 
 def digest(*records: Patient) -> str:
-    """A hash of the content of both records, to notice a change meanwhile. It cannot be reversed,
-    and the page shows the content anyway.
+    """A hash of the content of both records, which shows that one of them changed meanwhile. It
+    need not be secret: the page shows the content anyway.
     """
     contents = repr(
         [[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records]

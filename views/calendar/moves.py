@@ -64,8 +64,8 @@ def move(booking_id: int):
 
 
 class _Moved(NamedTuple):
-    """A move: the old and the new place, the questions to ask first, and the changes (None:
-    none).
+    """A move: the old and the new place, the questions to ask first, and the changes; None while
+    there are questions.
     """
 
     was: Span
@@ -166,7 +166,7 @@ def _minutes(name: str) -> int:
 
 
 def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
-    """Whether it would take time outside the working hours that it does not take now."""
+    """Whether the booking would take time outside the working hours that it does not take now."""
     was = booking.span
     kept = was.starts_at <= span.starts_at and span.ends_at <= was.ends_at
     return not (kept and there == booking.practitioner) and bool(

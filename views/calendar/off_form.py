@@ -141,18 +141,18 @@ class OffForm(Merging):
         return None
 
     def find_bookings(self, *offs: Off) -> None:
-        """Find the bookings during any of it."""
+        """Find the bookings during the time off."""
         found = {row.id: row for off in offs for row in bookings_in(off, self.practitioner)}
         self.bookings = sorted(found.values(), key=lambda row: row.starts_at)
 
     @property
     def listed(self) -> list[Booking]:
-        """The first bookings during it, which the page names."""
+        """The first bookings during the time off, which the page names."""
         return self.bookings[:MOST_LISTED]
 
     @property
     def unlisted(self) -> int:
-        """The number of bookings during it that the page does not name."""
+        """The number of bookings during the time off that the page does not name."""
         return len(self.bookings) - len(self.listed)
 
     @property
@@ -161,13 +161,13 @@ class OffForm(Merging):
 
     @property
     def knows_bookings(self) -> bool:
-        """Whether the page that was sent had listed all bookings during it."""
+        """Whether the page that was sent had listed all bookings during the time off."""
         return set(self.keys.split()) <= set((self.kept.data or "").split())
 
 
 def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
-    """The bookings of the calendar's person during it that take time, oldest first; for repeats
-    only those of the first two years.
+    """The bookings of the calendar's person that take time during the time off, oldest first. For
+    time off that repeats, only those of the first two years.
     """
     zone = off.zone or calendar.zone
     first, last = off.first_on, off.last_on

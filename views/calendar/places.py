@@ -55,8 +55,8 @@ def address(calendar: Practitioner, day: date | None, came: dict[str, str]) -> s
 
 
 def around(first: date, came: dict[str, str]) -> date:
-    """The first day for that view on which it shows what begins on `first`: its own first day if
-    that is enough.
+    """The first day of the view that shows what begins on `first`: the view's own first day if that
+    is enough.
     """
     if not came:
         return first

@@ -38,7 +38,7 @@ def open_ones() -> list[OnlineBooking]:
 
 
 def waiting() -> int:
-    """The number of those that wait for the clinic, not for the client."""
+    """The number of open requests that wait for the clinic rather than for the client."""
     return sum(made.answer != "offered" for made in open_ones())
 
 
@@ -151,7 +151,9 @@ def offer(booking_id: int):
 
 
 def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
-    """Say it on the next page, with a button for the endpoint `undo` if that can undo it."""
+    """Say a sentence on the next page, with a button for the endpoint `undo` if the change can be
+    undone.
+    """
     way = {"undo": url_for(undo, booking_id=made.booking_id), "change": changed.entry}
     more = way if changed.entry else {}
     flash(booking_card.message_about(made.booking, places.came_from(), sentence, **more))
@@ -193,7 +195,7 @@ def _gone(booking_id: int):
 
 
 def _moved(booking_id: int):
-    """The answer if the client or the team changed its time meanwhile."""
+    """The answer if the client or the team changed the request's time meanwhile."""
     booking = access.booking_to_change(booking_id)
     booking_card.say_moved(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))

@@ -215,9 +215,9 @@ def _columns(
 
 
 def _is_wanted(column: CalendarColumn, among: Sequence[CalendarColumn]) -> bool:
-    """Whether a column is shown. An empty column in which nothing can be booked is left out: a
-    closed calendar, a person who works elsewhere on that day, and with "only those who work"
-    everybody who does not.
+    """Whether a column is shown. An empty column in which nothing can be booked is left out: one of
+    a closed calendar or of a person who works elsewhere on that day, and with "only those who work"
+    every empty one of a person who does not work.
     """
     if column.has_bookings:
         return True

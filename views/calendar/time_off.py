@@ -113,7 +113,7 @@ def update(off_id: int):
 @blueprint.post("/<int:off_id>/deletion")
 @login_required
 def delete(off_id: int):
-    """Delete it; if it repeats every week, only on the day that was asked for."""
+    """Delete time off; if it repeats every week, only on the day that was asked for."""
     row = access.time_off_to_change(off_id, removed=True)
     calendar, on = _calendar(row), _on(row)
     one = on if "one" in request.form else None
@@ -183,8 +183,8 @@ def words(row: TimeOff) -> str:
 
 
 def _is_good(form: OffForm) -> bool:
-    """Whether it may be stored: its fields make sense, and its sender has seen the bookings during
-    it.
+    """Whether the form may be stored: its fields make sense, and its sender has seen the bookings
+    during the time off.
     """
     form.validate()
     offs = form.offs()
@@ -217,7 +217,9 @@ def _people() -> list[Practitioner]:
 
 
 def _on(row: TimeOff) -> date | None:
-    """The day that was asked for, if it repeats: the day on which that stretch begins."""
+    """The first day of the stretch that contains the day that was asked for; None if the time off
+    does not repeat.
+    """
     asked = request.values.get("on", "")
     try:
         day = date.fromisoformat(asked)
@@ -243,7 +245,7 @@ def _undo(row: TimeOff, what: str, day: date | None = None, also: Sequence[TimeO
 
 
 def _also() -> list[TimeOff]:
-    """The other rows that were stored together with this one, if all of them are to be undone."""
+    """The rows that were stored together with this one, if all of them are to be undone."""
     ids = [arg_int(one) for one in request.args.get("also", "").split()][:6]
     return [access.time_off_to_change(one, removed=True) for one in ids if one is not None]
 

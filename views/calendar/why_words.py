@@ -49,9 +49,10 @@ def online(
     others_do: bool,
     holds: Sequence[Hold] = (),
 ) -> list[str]:
-    """Whether clients can book it themselves, and the reasons besides those for the team (`ours`):
-    rules, and times that other visitors hold. `theirs` None: the service cannot be booked online in
-    this calendar, which is mentioned only if it can in others (`others_do`).
+    """Sentences on whether clients can book the time themselves, and on the reasons that only they
+    have: rules, and times that other visitors hold. `ours`: the reasons for the team. `theirs`
+    None: the service cannot be booked online in this calendar, which is mentioned only if it can in
+    others (`others_do`).
     """
     if theirs is None:
         return [_("Clients cannot book here online.")] if others_do else []

@@ -1,5 +1,5 @@
-"""An owner stops all feeds of one person: a device was stolen, or an address became known.
-Nobody but the person ever sees the addresses.
+"""An owner stops all feeds of one person: a device was stolen, or an address became known. Only the
+person ever sees the addresses.
 """
 
 from flask import Blueprint, flash, url_for

@@ -81,8 +81,8 @@ def _hand_over(
 
 
 def _agreed() -> dict[int, set[str]]:
-    """By booking, the overlaps that the page showed when its box was ticked. The person agreed to
-    these only, and only for the colleague chosen then.
+    """The overlaps that the page showed when each booking's box was ticked, by booking. The person
+    agreed to no others, and only for the colleague who was chosen then.
     """
     ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
     return {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}

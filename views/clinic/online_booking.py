@@ -102,8 +102,8 @@ class OnlineForm(Merging):
         return not self.errors
 
     def columns(self, settings: OnlineSettings) -> dict:
-        """The values to store. Until somebody uses the switch for external events, it turns on by
-        itself.
+        """The values to store. While nobody has used the switch for external events, no value of it
+        is stored: it turns on by itself.
         """
         values = self.values()
         if values["outside_blocks"] == _columns(settings)["outside_blocks"]:

@@ -283,8 +283,8 @@ def _for_clients() -> tuple[Clinic, str, list[Venue]] | None:
 
 
 def _ways() -> list[tuple[str, str]]:
-    """The providers that can be synced both ways here, each with its page. Several may share a page
-    and a name.
+    """The providers that can be synced both ways here, each with its page. Several providers may
+    share a page and a name.
     """
     rows = [registry.row_of(kind) for kind in gateway.kinds()]
     both = [row.help for row in rows if not row.reads_only]

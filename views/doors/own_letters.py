@@ -1,4 +1,4 @@
-"""E-mails to you: each person chooses their letters."""
+"""E-mails to the signed-in person, who chooses which of them come."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required

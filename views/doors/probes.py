@@ -36,7 +36,7 @@ def _answer(faults: list[str]):
 
 @blueprint.get("/robots.txt")
 def robots():
-    """Robots may fetch every page and index none (X-Robots-Tag). A path named here would become
-    known.
+    """Tell robots that they may fetch every page and index none (X-Robots-Tag). A path that is
+    named here would become known.
     """
     return "User-agent: *\nDisallow:\n", 200, {"Content-Type": "text/plain; charset=utf-8"}

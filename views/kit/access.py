@@ -76,7 +76,7 @@ def may_book(practitioner: Practitioner) -> bool:
 
 
 def is_own(practitioner: Practitioner) -> bool:
-    """Whether the signed-in person may change what is in this calendar: their own, or any as a
+    """Whether the signed-in person may change the contents of this calendar: their own, or any as a
     receptionist or manager.
     """
     return bool(current_user.books_for_all or practitioner.user_id == current_user.id)
@@ -155,8 +155,8 @@ def calendar_to_set_hours(calendar_id: int) -> Practitioner:
 
 
 def sets_hours(calendar: Practitioner) -> bool:
-    """Whether the signed-in person may change its hours on dates: their own, or
-    any as a manager.
+    """Whether the signed-in person may change the calendar's hours on dates: their own, or any as a
+    manager.
     """
     return bool(current_user.is_manager or calendar.user_id == current_user.id)
 
@@ -194,7 +194,9 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
 
 
 def removal_to_undo(entry_id: int) -> AuditEntry:
-    """The history entry of dated hours removed within a day. Check their owner's right, too."""
+    """The history entry of dated hours that were removed within a day. The caller must check the
+    right to their owner, too.
+    """
     entry = loading.row(AuditEntry, entry_id)
     is_one = entry.action == "dated_hours.removed" and "were" in entry.detail
     return entry if is_one and entry.at > scheduling.utc_now() - UNDO_FOR else abort(404)

@@ -72,8 +72,8 @@ class SignInBrake:
         return Throttle.admit({**self._own, **self._shared})
 
     def succeeded(self) -> None:
-        """The password was right. Delete the person's failed tries from this browser or network,
-        and take back this one try in the counts that everybody shares.
+        """Note that the password was right: delete the person's failed tries from this browser or
+        network, and take back this one try in the counts that everybody shares.
 
         Other people's tries stay counted.
         """

@@ -1,5 +1,5 @@
-"""The mark of a browser: a signed cookie with the people who signed in with it before. It gives no
-access.
+"""The mark of a browser: a signed cookie with the people who have signed in with it. The mark gives
+no access.
 
 Guesses from a browser that was used before are counted apart from other people's guesses, and forms
 of people who are not signed in belong to a browser. The cookie has a random number and the ids of

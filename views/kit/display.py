@@ -250,7 +250,7 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
 
 
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
-    """14:30–15:20, after its day unless that day is `among`. A time longer than a day has both
+    """14:30–15:20, after its day unless that day is `among`. A time longer than a day has both its
     days.
     """
     if item.ends_at - item.starts_at > timedelta(

@@ -74,7 +74,7 @@ def issue() -> str:
 
 
 def renew() -> None:
-    """Somebody signed in or out: give the forms of this answer a new token."""
+    """Give the forms of this answer a new token, since somebody signed in or out."""
     g.pop("page_token", None)
 
 

@@ -1,5 +1,5 @@
 """Two people may edit one row at the same time. A form that changes a stored row therefore knows
-what was stored when it was opened.
+the values that were stored when it was opened.
 
 Each such form carries its first values in a hidden field. On saving, each field is compared in
 three states: when the page was opened, as it was sent, and as it is stored now. If only one person

@@ -1,5 +1,5 @@
-"""The rights to see and change what is about calendars outside: connected accounts, their calendars
-and notices, and feeds. Like `access`, each loader says in its name what for.
+"""The rights to see and change rows about calendars outside: connected accounts, their calendars
+and notices, and feeds. As in `access`, the name of each loader says the right.
 """
 
 from flask import abort

@@ -44,9 +44,9 @@ class AppButton:
 
 @dataclass(frozen=True)
 class App:
-    """`is_on`: None if it cannot be switched on here now. `note`: its state, or why it cannot be
-    switched on. `in_list`: a line in the list of other apps is enough, since few people look for it
-    and it is not in use.
+    """One app of the page. `is_on`: None if it cannot be switched on here now. `note`: its state,
+    or why it cannot be switched on. `in_list`: the app is only a line in the list of other apps,
+    since few people look for it and it is not in use.
     """
 
     key: str

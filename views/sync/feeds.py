@@ -104,8 +104,8 @@ def _shown_by_others() -> list[Feed]:
 
 
 def _scope(covers: str | None) -> dict:
-    """The columns for one of `_covers`. A choice that the list did not offer is refused with 403 or
-    404. Empty: there is no calendar to show.
+    """The columns for one of `_covers`. A choice that was not offered is refused with 403 or 404.
+    Empty: there is no calendar to show.
     """
     covers = covers or next((value for choices in _covers().values() for value, __ in choices), "")
     if covers == "clinic":

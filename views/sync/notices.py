@@ -180,7 +180,7 @@ def _known() -> tuple[list[Account], list[Notice]]:
 
 
 def _refused(why: str):
-    """Show why the booking cannot follow, without a client's name, since messages travel in a
+    """Show why the booking cannot follow. The sentence names no client, since messages travel in a
     cookie. The notice stays open.
     """
     sentence = _("Not moved: {why}.", why=why)

@@ -251,8 +251,8 @@ def _tiles(panel: dict) -> dict[int, tile_words.Tile]:
 
 
 def _shows_sources(panel: dict) -> bool:
-    """Whether the panel lists the other calendars: once ours is filled, or if nothing is sent
-    there.
+    """Whether the panel lists the other calendars: once ours is filled, or if none of ours is
+    needed there.
     """
     account, destination = panel["account"], panel["destination"]
     is_filled = destination is not None and destination.read_at is not None
@@ -262,8 +262,8 @@ def _shows_sources(panel: dict) -> bool:
 
 
 def _first_to_block(panel: dict) -> RemoteCalendar | None:
-    """The calendar to read first where none is read, although busy times should block booking: the
-    main one, else any.
+    """The calendar to read first, if none is read although busy times should block booking: the
+    main calendar, else any.
     """
     is_read = any(row.is_source for row in panel["sources"])
     if is_read or panel["barred"] or not panel["account"].reads:
@@ -284,7 +284,9 @@ def whose(account: Account) -> str:
 
 
 def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
-    """The questions before sync begins: the name of a new calendar, or which existing one."""
+    """The values for the questions before sync begins: the name of a new calendar, or which
+    existing one.
+    """
     sources, refused = panel["sources"], panel["destination"]
     places = [row for row in sources if calendar_list.may_write(row, account)]
     return {

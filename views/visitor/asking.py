@@ -1,5 +1,5 @@
-"""A client asks to be told when an earlier time becomes free, from the page of their appointment.
-They booked it online, or the team did (`by_letter`).
+"""A client asks for an earlier time, from the page of their appointment. The client booked it
+online, or the team did (`by_letter`).
 """
 
 from collections.abc import Callable, Sequence

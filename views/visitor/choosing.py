@@ -167,8 +167,8 @@ def people_page(picked: Picked, status: int = 200, **shown: object):
 
 
 def gone(page: OnlinePage, kept: list[tuple[str, str]] | None = None):
-    """Say that the choice is not offered, or no longer. `kept`: the typed text, if this request
-    does not bring it.
+    """Say that the choice is not offered now. `kept`: the typed text, if this request does not
+    bring it.
     """
     kept = pages.typed() if kept is None else kept
     message = _("That can’t be booked online at the moment. Choose again below.")
@@ -268,9 +268,9 @@ def days_from(
     since: str,
     last: datetime,
 ) -> tuple[list[BookableDay], date | None, bool]:
-    """The first days with free times from the day `since` on (else today), the day to search on
-    from (None: no further), and whether the search began today. `find` gives the free times between
-    two instants.
+    """Three values: the first days with free times from the day `since` on (else today); the day to
+    search on from (None: there is none); and whether the search began today. `find` gives the free
+    times between two instants.
     """
     now = scheduling.utc_now()
     today = scheduling.local_day(now, zone)
@@ -298,7 +298,9 @@ def _midnight(at: datetime, last: datetime, zone: ZoneInfo) -> datetime:
 def _days(
     free_times: Iterable[FreeTime], zone: ZoneInfo, other: ZoneInfo | None
 ) -> tuple[list[BookableDay], date | None]:
-    """The first days with free times, and the day after them that has some, too."""
+    """Two values: the first days with free times, and the next day after them that has free
+    times.
+    """
     found: dict[date, list[TimeChoice]] = {}
     today = scheduling.local_day(scheduling.utc_now(), zone)
     for free in free_times:

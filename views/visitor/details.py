@@ -313,8 +313,8 @@ def booked(page: OnlinePage, made: OnlineBooking):
 
 
 def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
-    """Answer a form that was sent before: within a moment with its booking, later with a link for
-    another booking. The address alone does not lead to an old booking.
+    """The answer to a form that has made a booking before: within a moment its booking, later a
+    list of times for another booking. The address alone does not lead to an old booking.
     """
     if made.made_at > scheduling.utc_now() - JUST_MADE:
         return booked(page, made)
@@ -367,8 +367,8 @@ def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime)
 
 
 def _picked(page: OnlinePage, ticket: Ticket) -> Picked:
-    """The choices of the ticket that the page still offers. If the person is gone the venue stays,
-    if the service is still offered there.
+    """The choices of the ticket that the page still offers. If the person is no longer offered, the
+    venue stays, as far as the service is still offered there.
     """
     service = page.service(ticket.service)
     calendar = page.calendar(ticket.calendar)

@@ -1,5 +1,5 @@
-"""Before a visitor's booking is made: limits on presses, and the code that can replace a proof of
-work.
+"""The checks before a visitor's booking is made: limits on presses, and the code that can replace a
+proof of work.
 """
 
 from collections.abc import Mapping

@@ -275,8 +275,8 @@ def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
 @blueprint.get(f"{_WAY}/move/wait")
 @with_any_booking_link
 def wait(page: OnlinePage, made: OnlineBooking, is_old: bool):
-    """Move as soon as the time is known to be free, since the visitor pressed the button. Without a
-    press nothing happens.
+    """Move the booking as soon as the time is known to be free, since the visitor pressed the
+    button. Without a press nothing happens.
     """
     if is_old:
         is_now = managing.was_moved_just_now(made, made.booking.starts_at)

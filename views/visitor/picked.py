@@ -14,10 +14,10 @@ from . import pages
 
 @dataclass(frozen=True)
 class Picked:
-    """The service, and the venue and the person if they were chosen. `zone`: the visitor's, if it
-    is not the venue's. `form`: the ticket of a time that was chosen before, if any. `is_lost`: the
-    address names a venue or person that the page does not offer (any more), or a person for a
-    service that is booked with anyone who is free.
+    """A visitor's choices: the service, and the venue and the person if they were chosen. `zone`:
+    the visitor's, if it is not the venue's. `form`: the ticket of a time that was chosen before, if
+    any. `is_lost`: the address names a venue or person that the page does not offer now, or a
+    person for a service that is booked with anyone who is free.
     """
 
     page: OnlinePage

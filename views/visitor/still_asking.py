@@ -47,7 +47,7 @@ def show(page: OnlinePage):
 
 
 def _over(page: OnlinePage, ticket: Ticket):
-    """The answer if nothing waits any more: the request came twice, or the time could not be
+    """The answer if no form waits any more: the request came twice, or the time could not be
     booked.
     """
     return details.not_booked(page, ticket, MultiDict(asking_outside.typed_with(ticket)))

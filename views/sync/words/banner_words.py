@@ -11,7 +11,7 @@ from sync.two_way.standing.state_list import SEVERITY, State
 
 @dataclass(frozen=True)
 class Banner:
-    """A sentence with its colour and its picture, and a button: its words, and where it leads."""
+    """A sentence with its colour and its picture; and a button with its words and its address."""
 
     sentence: str
     tone: str

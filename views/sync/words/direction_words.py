@@ -6,7 +6,9 @@ from views.kit import display
 
 
 def counted(standing: Standing, how: str) -> str:
-    """A sentence about the state of the account. `how`: how changes arrive."""
+    """A sentence about the state of the account: when busy times were last read. `how`: how changes
+    arrive.
+    """
     return _(
         "No bookings go there. Busy times come from there, checked {ago}, {how}.",
         ago=display.ago(standing.account.checked_at),

@@ -22,8 +22,8 @@ class TileLine:
 
 @dataclass(frozen=True)
 class Tile:
-    """`events`: how many events block booking, as a sentence; "": not known. `may_free`: to stop
-    also frees the times of a calendar that is gone.
+    """One tile. `events`: how many events block booking, as a sentence; "": not known. `may_free`:
+    stopping also frees the times of a calendar that is gone.
     """
 
     lines: list[TileLine] = field(default_factory=list)
@@ -34,8 +34,8 @@ class Tile:
 def of_source(
     row: RemoteCalendar, troubles: Sequence[Trouble], counts: tuple[int, int], is_barred: bool
 ) -> Tile:
-    """The tile of a calendar that blocks booking. `counts`: its events that do, and those that do
-    not. `is_barred`: the account may not sync.
+    """The tile of a calendar that blocks booking. `counts`: two numbers, of events that block
+    booking and of those that do not. `is_barred`: the account may not sync.
     """
     lines = [TileLine(one.tone, one.icon, one.name, one.sentence) for one in troubles]
     may_free = any(one.may_free for one in troubles)
@@ -56,8 +56,8 @@ def of_source(
 
 
 def of_other(row: RemoteCalendar, may_read: bool, may_start: bool) -> Tile:
-    """The tile of a calendar that is not read. `may_read`: the clinic lets it be; `may_start`:
-    reading can begin now.
+    """The tile of a calendar that is not read. `may_read`: the clinic lets the calendar be read.
+    `may_start`: reading can begin now.
     """
     if may_read:
         whose = _("You own it.") if row.access == "owner" else _("Shared with you.")

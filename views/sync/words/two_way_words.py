@@ -276,8 +276,8 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
 
 
 def so_far(connected: Mapping[str, str], kind: str) -> str:
-    """The sentence about a provider with an account: which providers have begun (`connected`, their
-    names by kind), or that this one has not.
+    """A sentence for a provider with an account: which providers are connected, or that this one
+    has not begun. `connected`: the names of those that have begun, by kind.
     """
     if kind not in connected:
         return _("{name} is not syncing yet; see above.", name=registry.row_of(kind).name)
@@ -290,7 +290,7 @@ def so_far(connected: Mapping[str, str], kind: str) -> str:
 
 
 def forgetting(provider: ProviderRow) -> str:
-    """The sentence about our access to an account that is disconnected."""
+    """The sentence about our access to an account, once it is disconnected."""
     way, removal, company = provider.by_password, provider.removal, provider.company
     if provider.reads_only:
         return _("We forget the address.")
