@@ -1,7 +1,7 @@
 """`python -m bench [caldav] [day] [http] [kills] [letters] [mirror] [overlaps] [render] [rolling]
 [scale] [sharing] [slots] [stalled] [sync] [visitors]`.
 
-All of them without a name.
+Without a name, all of them run.
 """
 
 import sys

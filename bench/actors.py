@@ -1,7 +1,7 @@
-"""What actors do in a random history: every way of taking a person's time.
+"""The actions of actors in a random history: every way of taking a person's time.
 
-Each acts as a page would: reads, decides, and then asks the program, while others do the same.
-Another way in is one more function, and a line in `ACTS`.
+Each actor acts as a page would: it reads, decides, and then asks the program, while others do the
+same. A new way of taking time is one more function, and a line in `ACTS`.
 """
 
 import random
@@ -59,7 +59,7 @@ def _book(history: History, chance: random.Random) -> None:
 
 
 def _book_free(history: History, chance: random.Random) -> None:
-    """What Next free offers, taken by whoever saw it."""
+    """Book a time that Next free offers."""
     service = chance.choice(history.services)
     wishes = [
         finding.Wish(
@@ -106,7 +106,7 @@ def _move(history: History, chance: random.Random) -> None:
 
 
 def _drag(history: History, chance: random.Random) -> None:
-    """Drawn elsewhere, or by its end, and perhaps taken back."""
+    """Move a booking or its end by dragging, and perhaps undo the move."""
     row = history.booking(chance)
     seen, there = row.sequence, history.calendar(chance) if chance.random() < 0.5 else None
     day = (START + chance.choice((0, 1, 2)) * DAY).date() if chance.random() < 0.3 else None
@@ -134,7 +134,7 @@ def _lengthen(history: History, chance: random.Random) -> None:
 
 
 def _set_status(history: History, chance: random.Random) -> None:
-    """Confirm, call off, or give its time back."""
+    """Give a booking another status, and sometimes undo that."""
     row = history.booking(chance)
     status = chance.choice(("confirmed", "cancelled", "pending", "no_show", "offered", "arrived"))
     which = "one" if row.series is None else chance.choice(("one", "all"))
@@ -144,7 +144,9 @@ def _set_status(history: History, chance: random.Random) -> None:
 
 
 def _give_back_anyway(history: History, chance: random.Random) -> None:
-    """Its card says what is in the way, and asks."""
+    """Give a booking another status although its time is taken, if the actor agrees to the
+    conflicts.
+    """
     row, status = history.booking(chance), chance.choice(("confirmed", "pending", "arrived"))
     try:
         row.set_status(status, history.owner)
@@ -198,7 +200,7 @@ def _time_off(history: History, chance: random.Random) -> None:
 
 
 def _outside(history: History, chance: random.Random) -> None:
-    """An event of a calendar outside lands."""
+    """Add an event in a calendar outside."""
     at = START + chance.randrange(48) * 5 * MINUTE
     ExternalEvent.create(
         clinic=history.clinic,
@@ -214,7 +216,7 @@ def _outside(history: History, chance: random.Random) -> None:
 
 
 def _follow(history: History, chance: random.Random) -> None:
-    """Its event was moved outside, and somebody says that it was meant so."""
+    """Move a booking to the time to which its event was moved outside, as a person decides."""
     row = history.booking(chance)
     span = history.span(chance, row.practitioner)
     detail = {"starts_at": span.starts_at.isoformat(), "ends_at": span.ends_at.isoformat()}
@@ -243,7 +245,7 @@ def _hand_over(history: History, chance: random.Random) -> None:
 
 
 def _rezone(history: History, chance: random.Random) -> None:
-    """Now and then the second venue gets another zone: whole days come to lie elsewhere."""
+    """Sometimes: give the second venue another zone, so that whole days move to other instants."""
     if chance.random() < 0.3:
         venue = Venue.get_by_id(history.harbour.id)
         with models.database.atomic():
@@ -255,7 +257,7 @@ def _rezone(history: History, chance: random.Random) -> None:
 
 
 def _open_or_close(history: History, chance: random.Random) -> None:
-    """Now and then somebody closes a calendar, and opens it again."""
+    """Sometimes: close a calendar, or open it again."""
     if chance.random() < 0.3:
         calendar = history.calendar(chance)
         calendar.set_archived(True, history.owner)

@@ -1,9 +1,9 @@
-"""What 10,000 letters that are due at once cost others: a feed's answer, and a booking's way to its
-event outside, beside the same without them.
+"""The cost of 10,000 letters that are due at once for others: how long a feed's answer takes, and a
+booking's way to its event outside, with and without the letters.
 
-The whole of Kalends runs as it is deployed, with the rate and the back-off of the settings. Short
-windows with and without take turns, so that whatever else the machine does meets both alike.
-BENCH_WINDOWS sets how many there are of each.
+All of Kalends runs as it is deployed, with the rate and the backoff of the settings. Short windows
+with and without letters take turns, so that other work of the machine affects both alike.
+BENCH_WINDOWS sets the number of windows of each kind.
 """
 
 import http.client
@@ -48,7 +48,7 @@ SERVERS: dict[str, Callable[[str, str], str | None]] = {
 
 
 def run() -> None:
-    """A table: how much longer each takes while the letters wait and leave."""
+    """A table: how much longer both take while the letters wait and are sent."""
     server = MailServer()
     server.start()
     more = {"SMTP_URL": server.url, "MAIL_FROM": "kalends@linden.test"}
@@ -71,7 +71,7 @@ def run() -> None:
 
 
 def _queue(user: User) -> None:
-    """Bookings of a client each, and their letters, all due."""
+    """Make bookings, each with a client of its own, and their letters, all due."""
     clinic, calendar = user.clinic, user.practitioners.get()
     LetterSettings.stored(clinic).change(None, to_clients="all", reminders=[])
     Patient.update(email="client@client.test").where(Patient.clinic == clinic).execute()
@@ -100,8 +100,8 @@ def _queue(user: User) -> None:
 
 
 def _beside(name: str, user: User, account: Account, server: MailServer) -> list[list[str]]:
-    """Both figures, without and with the letters. The ratio is the middle one of all pairs of
-    windows that stand beside each other.
+    """Both figures, without and with the letters. The ratio is the median of all pairs of
+    neighbouring windows.
     """
     taken: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     known, tried = len(server.taken), server.connections
@@ -135,7 +135,7 @@ def _set_due(is_due: bool) -> None:
 
 
 def _feed() -> float:
-    """Seconds of one answer of a feed."""
+    """The seconds that one answer of a feed takes."""
     link, begun = Feed.select().order_by(Feed.id).get(), time.perf_counter()
     port = int(urlsplit(gateway.setup().webhook_url).port or 80)
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -149,7 +149,7 @@ def _feed() -> float:
 
 
 def _sync(user: User, account: Account) -> float:
-    """Seconds from a saved booking to its event outside."""
+    """The seconds from a saved booking to its event outside."""
     begun, at = time.perf_counter(), scheduling.utc_now() + timedelta(days=1)
     span = Span(at, at + timedelta(minutes=30))
     (made,) = Booking.book(user.practitioners.get(), [span], user, allow_overlap=True)

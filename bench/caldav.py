@@ -1,10 +1,10 @@
-"""Two-way sync by CalDAV against an imitation of a server with 80 ms a request that bears four
-connections: the first filling, an idle look, a changed booking; and, with the workers of `start`,
-how long each changed booking takes until its event is there.
+"""Two-way sync by CalDAV with an imitation of a server that takes 80 ms for a request and accepts
+four connections: the first filling, a run without changes, a changed booking. With the workers of
+`start` also: how long each changed booking takes until its event is there.
 
-The imitation runs in this process: what it takes of the processor counts against us. After the
-first filling the calendar is compared once more, after half a minute and after an hour: these
-looks are counted by themselves.
+The imitation runs in this process, so its use of the processor makes our figures worse. After the
+first filling the calendar is compared twice more, after half a minute and after an hour; these runs
+are counted by themselves.
 """
 
 import os
@@ -47,15 +47,15 @@ ALLOWED = "http://127.0.0.1"
 
 
 class Silent(WSGIRequestHandler):
-    """Without a line for each request."""
+    """A request handler that writes no log line."""
 
     def log_request(self, *told: object) -> None:
-        """Nothing."""
+        """Writes nothing."""
 
 
 @contextmanager
 def serving(sandbox) -> Iterator[str]:
-    """The imitation as a slow server; gives its address."""
+    """Serve the imitation as a slow server within the block. Gives its address."""
 
     def slow(environ: dict, start_response: Callable):
         time.sleep(LATENCY_MS / 1000)
@@ -71,7 +71,7 @@ def serving(sandbox) -> Iterator[str]:
 
 
 def run() -> None:
-    """The figures of the first filling and of what follows."""
+    """The figures of the first filling and of the runs after it."""
     sandbox = create("right")
     with tempfile.TemporaryDirectory() as folder, serving(sandbox) as address:
         _show(_figures(Path(folder), address, sandbox))
@@ -125,8 +125,8 @@ def _figures(folder: Path, address: str, sandbox) -> dict[str, float]:
 
 
 def _changes(folder: Path, address: str, sandbox) -> tuple[list[float], int]:
-    """Seconds from each booking made to its event there, with the workers of `start`; and how many
-    requests that took in all.
+    """Two values, with the workers of `start`: the seconds from each new booking to its event
+    there, and the number of requests in all.
     """
     with kalends(folder, KALENDS_PRIVATE_HOSTS=ALLOWED):
         user = User.select().order_by(User.id).first()
@@ -148,7 +148,7 @@ def _changes(folder: Path, address: str, sandbox) -> tuple[list[float], int]:
 
 
 def _ours(sandbox) -> Callable[[], dict]:
-    """What stands in our calendar there."""
+    """The events in our calendar there."""
 
     def found() -> dict:
         with sandbox.store.lock:
@@ -165,13 +165,13 @@ def _ours(sandbox) -> Callable[[], dict]:
 
 
 class _Counter:
-    """How many requests the imitation had since the last question."""
+    """Counts the requests that the imitation got."""
 
     def __init__(self, sandbox):
         self.sandbox, self.before = sandbox, sandbox.requests.total
 
     def since(self) -> int:
-        """So many."""
+        """The number of requests since the last call."""
         before, self.before = self.before, self.sandbox.requests.total
         return self.before - before
 
@@ -192,7 +192,7 @@ def _show(found: dict[str, float]) -> None:
 
 
 def _show_changes(took: list[float], requests: int) -> None:
-    """Each change is one request: what else it took is our own time."""
+    """Print the time for each change. Each change takes one request; all other time is our own."""
     own = [one - LATENCY_MS / 1000 for one in took]
     half, most = (quantiles(own, n=20)[at] for at in (9, 18))
     rows = [

@@ -1,4 +1,4 @@
-"""Clinics of any size, written straight into a fresh database."""
+"""Clinics of any size, written directly into a fresh database."""
 
 import random
 import uuid
@@ -30,9 +30,10 @@ YEARLY = 1000  # bookings of one practitioner that lie in the default window
 
 
 def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
-    """A clinic of so many practitioners with so many bookings each, spread over the default window.
+    """Make a clinic with so many practitioners and so many bookings for each, spread over the
+    default window.
 
-    The first one's link and calendar.
+    Returns the first practitioner's feed and calendar.
     """
     clinic = Clinic.create(name="Bench", latest_rev=1)
     venue = Venue.create(
@@ -75,7 +76,7 @@ def _hours() -> dict:
 
 
 def _slots(days: range) -> list:
-    """Half-hours of these days from today, as instants."""
+    """The half-hours of these days from today on, as instants."""
     return [
         scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0]
         for d in days
@@ -84,9 +85,9 @@ def _slots(days: range) -> list:
 
 
 def _rows(clinic, calendars, patients, service, each):
-    """Raw column values, at random but repeatable.
+    """The column values of bookings: random, and the same in each run.
 
-    As many as fit the default window, and the rest as densely in the years before.
+    The default window is filled first; the other bookings lie as densely in the years before.
     """
     chance, binary = random.Random(1), is_sqlite()
     instant = InstantField().db_value

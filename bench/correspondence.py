@@ -1,10 +1,10 @@
-"""Random histories of bookings and of a mail server in trouble, and what of them must hold.
+"""Random histories of bookings and of a mail server in trouble, and the laws that must hold.
 
 Bookings are made, moved, handed over, cancelled and brought back, several times before anything is
 sent. Meanwhile the mail server refuses, dies, never answers, or takes a letter and loses its
-answer, and workers die with a letter in hand, before and after they handed it over. Each letter
-that was due leaves exactly once; a repeat only where the answer was lost, with the same Message-ID;
-none for a booking that was cancelled.
+answer; workers die with a letter in hand, before and after they handed it over. The laws: each
+letter that was due is sent exactly once; it is repeated only if the answer was lost, and then with
+the same Message-ID; no letter is sent for a booking that was cancelled.
 """
 
 import random
@@ -41,12 +41,12 @@ HANGS = 0.005  # of the letters, in trouble: each costs as long as an answer is 
 
 
 class Killed(BaseException):
-    """The worker's end: nothing of what it was about to write is written."""
+    """The end of a worker: nothing that it was about to write is written."""
 
 
 class Correspondence:
     """One history. `server`: a mail server with `taken` and `plan`. `send`: carries out the job.
-    `tick`: moves the clock. `faults`: what did not hold, in words.
+    `tick`: moves the clock. `faults`: the laws that did not hold, in words.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Correspondence:
         self._first_day = scheduling.utc_now() + timedelta(days=30)
 
     def run(self, count: int) -> None:
-        """So many bookings, changed a few times each, then quiet until all is sent."""
+        """Change this many bookings a few times each, then send until nothing is left."""
         while len(self.bookings) < count:
             for _ in range(self.random.randint(1, 6)):
                 self._change()
@@ -103,7 +103,7 @@ class Correspondence:
         return Span(starts_at, starts_at + timedelta(minutes=30))
 
     def _one(self) -> Booking | None:
-        """A recent one mostly, so that several changes meet before a letter leaves."""
+        """A booking, mostly a recent one, so that several changes meet before a letter is sent."""
         some = self.bookings[-8:] if self.random.random() < 0.8 else self.bookings
         return Booking.get_by_id(self.random.choice(some)) if some else None
 
@@ -128,7 +128,7 @@ class Correspondence:
             row.set_status("confirmed", self.actor, allow_overlap=True)
 
     def _pass(self, in_trouble: bool) -> None:
-        """Send, perhaps against a server in trouble, perhaps after a worker died."""
+        """Send, sometimes with a server in trouble, sometimes after a worker died."""
         self.server.plan = self._trouble if in_trouble else lambda stage, to: None
         if in_trouble and self.random.random() < 0.1:
             Letter.claim(scheduling.utc_now(), 10**6)
@@ -141,7 +141,7 @@ class Correspondence:
         self.tick(timedelta(minutes=self.random.choice((1, 6, 31, 61))))
 
     def _die_after_handing_over(self) -> None:
-        """A worker is killed between the server's answer and its own note of it."""
+        """Kill a worker after the server's answer and before the worker stored it."""
         letter = Letter.claim(scheduling.utc_now(), 10**6)
 
         def hand_over(one: sending.Prepared) -> None:
@@ -159,7 +159,7 @@ class Correspondence:
             self._look()
 
     def _trouble(self, stage: str, to: str) -> str | None:
-        """What goes wrong at this stage; called by the server."""
+        """The trouble at this stage, if any. The server calls it."""
         hangs = stage == "taken" and self.random.random() < HANGS
         if not hangs and self.random.random() > (0.25 if stage == "taken" else 0.08):
             return None
@@ -168,7 +168,9 @@ class Correspondence:
         return "hang" if hangs else self.random.choice(REFUSALS[stage])
 
     def _look(self) -> None:
-        """What was taken in this pass says what is true: nothing changed meanwhile."""
+        """Check that each letter of this pass says what is true, since nothing changed
+        meanwhile.
+        """
         uids = {visit.uid(row.uuid): row for row in Booking.select()}
         for message in self.server.taken[self._seen :]:
             self.copies[str(message["Message-ID"])] += 1
@@ -191,7 +193,7 @@ class Correspondence:
         self._seen = len(self.server.taken)
 
     def _check(self) -> None:
-        """What holds in the end."""
+        """Check the laws at the end."""
         for message_id, count in self.copies.items():
             if count > 1 + self.lost[message_id]:
                 self.faults.append(f"{count} copies, {self.lost[message_id]} answers lost")

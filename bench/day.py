@@ -1,5 +1,5 @@
-"""The team's day, 12 practitioners with 10 bookings each, beside the week of one of them; and the
-same with 300,000 bookings in the table.
+"""The time for the team's day, 12 practitioners with 10 bookings each, compared with the week of
+one of them; and the same with 300,000 bookings in the table.
 """
 
 import logging
@@ -27,7 +27,7 @@ DAY = LATE - timedelta(days=LATE.weekday())  # a Monday
 
 
 def run() -> None:
-    """Both sizes on both databases."""
+    """Measure both sizes on both databases."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
@@ -46,7 +46,7 @@ def run() -> None:
 
 
 def _measure(url: str, folder: str, each: int) -> tuple[float, float, int, int]:
-    """Median seconds of both pages; queries and octets of the team's day."""
+    """The median seconds of both pages, and the queries and octets of the team's day."""
     settings = Settings.from_env(
         {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
     )
@@ -81,7 +81,7 @@ class _Counted(logging.Handler):
 
 
 def _full_day(calendar: Practitioner) -> None:
-    """Ten bookings of 40 minutes an hour apart in each calendar."""
+    """Make ten bookings of 40 minutes in each calendar, one an hour."""
     clinic = calendar.clinic
     patient = Patient.create(clinic=clinic, first_name="Małgorzata", last_name="Wójcik")
     service = Service.get(Service.clinic == clinic)

@@ -1,10 +1,10 @@
-"""Random histories of one clinic with many actors at once.
+"""Random histories of one clinic in which many actors take a person's time at once.
 
-Every way of taking a person's time, on connections of their own. What overlaps at the end must have
-been agreed to.
+The actors use every way of taking time, each on a connection of its own. Bookings that overlap at
+the end must have been agreed to.
 
-The judge knows only what each actor was shown and agreed to, and the bookings as they lie at the
-end; nothing of what the program itself wrote down about consent.
+The judge knows what each actor was shown and agreed to, and the bookings at the end. It reads none
+of the agreements that the program stored.
 """
 
 import random
@@ -60,7 +60,7 @@ Act = Callable[["History", random.Random], None]  # what an actor does once, out
 
 
 class Crew:
-    """Threads that last over many histories, each with its own connection."""
+    """Threads that are used for many histories, each with a connection of its own."""
 
     def __init__(self, size: int):
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -79,7 +79,7 @@ class Crew:
                     self._done.put(fault)
 
     def at_once(self, jobs: Sequence[Callable[[], None]]) -> list[Exception]:
-        """Do all of these, and give what went wrong."""
+        """Run all of these at the same time. Returns the errors."""
         for job in jobs:
             self._work.put(job)
         return [fault for _ in jobs if (fault := self._done.get())]
@@ -94,10 +94,10 @@ class Crew:
 
 @dataclass
 class Outcome:
-    """How a history ended.
+    """The result of a history.
 
-    What was done and refused, overlaps that were agreed to, those that nobody agreed to (pairs of
-    ids), and faults.
+    It has the numbers of actions done and refused, the overlaps that were agreed to, those that
+    nobody agreed to (pairs of ids), and faults.
     """
 
     done: int = 0
@@ -110,7 +110,7 @@ class Outcome:
 
 
 class History:
-    """One clinic of its own, and what its actors do to it."""
+    """One clinic of its own, and the actions of its actors."""
 
     def __init__(self, seed: int, actors: int, each: int, acts: Sequence[Act]):
         self.chance, self.actors, self.each = random.Random(seed), actors, each
@@ -157,7 +157,7 @@ class History:
         )
 
     def run(self, crew: Crew) -> Outcome:
-        """Let everybody act, and judge what is there then."""
+        """Let all actors act, and judge the bookings at the end."""
         seeds = [self.chance.random() for _ in range(self.actors)]
         faults = crew.at_once([lambda seed=seed: self._act(random.Random(seed)) for seed in seeds])
         self.outcome.faults = [f"{type(fault).__name__}: {fault}" for fault in faults]
@@ -184,7 +184,7 @@ class History:
     # ---- what an actor knows ----
 
     def span(self, chance: random.Random, calendar: Practitioner) -> Span:
-        """Some hours of a morning, so that there is a crowd; now and then whole days."""
+        """Some hours of a morning, so that many actors want the same time; sometimes whole days."""
         at = START + chance.randrange(48) * 5 * MINUTE + chance.choice((0, 0, 1, 2)) * DAY
         if chance.random() < 0.05:
             return whole_days(at.date(), at.date() + chance.choice((0, 1)) * DAY, calendar.zone)
@@ -203,23 +203,25 @@ class History:
         return Booking.get_by_id(chance.choice(ids))
 
     def consent(self, chance: random.Random, shown: Sequence[Clash]) -> set[str] | bool:
-        """Whether whoever was shown what is in the way agrees to it."""
+        """Whether an actor who was shown the conflicts agrees to them."""
         if chance.random() < 0.5:
             return False
         return {key for clash in shown for key in clash.keys}
 
     def write_down(self, rows: Sequence[Booking], shown: Sequence[Clash]) -> None:
-        """An actor agreed, and it was done: these bookings over those that were shown."""
+        """Note that an actor agreed and the change was made: these bookings may overlap those that
+        were shown.
+        """
         there = [(row.id, row.span) for clash in shown for row in clash.bookings]
         with self._lock:
             self._agreed += [(row.id, row.span, there) for row in rows]
 
     def places(self) -> dict[int, Span]:
-        """Where every booking lies."""
+        """The time and calendar of every booking."""
         return {row.id: row.span for row in Booking.select().where(Booking.clinic == self.clinic)}
 
     def carry(self, before: dict[int, Span]) -> None:
-        """Some lie elsewhere now by no act upon them: what was agreed to of them goes on."""
+        """Carry on the consent for bookings that lie elsewhere now although nobody moved them."""
         now = self.places()
         with self._lock:
             self._carried.append((before, now))
@@ -227,7 +229,7 @@ class History:
     # ---- the judgement ----
 
     def _standing(self) -> dict[tuple[int, int], tuple[Booking, Booking]]:
-        """Bookings of one person that overlap now, two by two."""
+        """Pairs of bookings of one person that overlap now."""
         rows = (
             Booking.select(Booking, Practitioner)
             .join(Practitioner)
@@ -286,11 +288,11 @@ class History:
         ]
 
     def _imported(self, ids: tuple[int, int]) -> bool:
-        """Whether one of them came with a file whose importer chose to take overlaps."""
+        """Whether one of the bookings came with a file whose importer chose to allow overlaps."""
         notes = Booking.select(Booking.notes).where(Booking.id.in_(ids)).tuples()
         return any(text == "imported over others" for (text,) in notes)
 
 
 def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:
-    """How two spans lie to each other: a series may take both along."""
+    """The distance of two spans, which stays the same when a series takes both along."""
     return two.starts_at - one.starts_at, one.duration, two.duration

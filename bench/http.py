@@ -1,6 +1,5 @@
-"""Feeds over real HTTP.
-
-Ours beside the emptiest Flask route on the same server, and beside Radicale.
+"""Feeds over real HTTP: ours compared with the emptiest Flask route on the same server, and with
+Radicale.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ KEY = "a secret of the bench, kept here"
 
 
 def run() -> None:
-    """200 and 304 of an unchanged feed of 1,000 bookings, one worker each."""
+    """Measure 200 and 304 of an unchanged feed of 1,000 bookings, with one worker each."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
         environment = {
             "KALENDS_INSTANCE": folder,
@@ -98,7 +97,7 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
 def _ours(
     servers: contextlib.ExitStack, target: str, environment: dict[str, str], processes: int = 1
 ) -> int:
-    """An application on our own server, with so many processes."""
+    """Serve an application on our own server, with so many processes."""
     port = _free_port()
     code = (
         f"from operate import web; web.APPLICATION = {target!r}; web.serve(web.listen('127.0.0.1',"

@@ -1,6 +1,6 @@
-"""Ten kills (SIGKILL) of each part in a row, while people work and calendar apps poll.
+"""Ten kills (SIGKILL) in a row of each part, while people work and calendar apps poll.
 
-What fails, for how long, and what is lost.
+Measured is which requests fail, for how long, and what is lost.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ PARTS = {
 
 
 def run(kills: int = KILLS) -> None:
-    """One installation; each part in turn."""
+    """Start one installation, and kill each part in turn."""
     with _running() as (above, base, feed, database):
         crowd = Crowd(base, feed)
         rows = [_kill(above, name, crowd, kills) for name in PARTS]
@@ -65,7 +65,9 @@ def run(kills: int = KILLS) -> None:
 
 @contextlib.contextmanager
 def _running():
-    """Kalends with the sample clinic: its process, its address, and the path of a private link."""
+    """Run Kalends with the sample clinic within the block. Gives its process, its address, and the
+    path of a feed.
+    """
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "said", "wb") as said:
         port = _free_port()
         environment = {
@@ -115,7 +117,7 @@ def _kill(above: psutil.Process, name: str, crowd: "Crowd", kills: int) -> list:
 
 
 def _part(above: psutil.Process, name: str) -> psutil.Process:
-    """The process of this part, as soon as it runs."""
+    """The process of this part, once it runs."""
     end = time.monotonic() + MOST_SECONDS
     while time.monotonic() < end and above.status() != psutil.STATUS_ZOMBIE:
         with contextlib.suppress(psutil.NoSuchProcess, IndexError, StopIteration):
@@ -136,12 +138,16 @@ def _token(page: str) -> str:
 
 
 def unlike_others(person: int, number: int) -> str:
-    """A name that is not nearly that of another client: for such the page asks before it saves."""
+    """A name that is not similar to another client's: for a similar name the page would ask before
+    it saves.
+    """
     return hashlib.sha256(f"{person} {number}".encode()).hexdigest()[:16]
 
 
 class Crowd:
-    """Feeds that poll with one line each, and people who save a client's name each half second."""
+    """Calendar apps that poll feeds on one connection each, and people who save a client's name
+    every half second.
+    """
 
     every, pause = POLL_SECONDS, PRESS_SECONDS
 
@@ -166,13 +172,15 @@ class Crowd:
         time.sleep(5)
 
     def begin(self) -> None:
-        """Count from here."""
+        """Begin to count."""
         with self._lock:
             self._asked = self._broken = self._refused = 0
             self._gap, self._last = 0.0, time.monotonic()
 
     def figures(self) -> tuple[int, int, int, float]:
-        """Feeds asked, lines that broke, refusals, and the longest time without an answer."""
+        """The numbers of feeds asked, broken connections and refusals, and the longest time without
+        an answer.
+        """
         with self._lock:
             return (
                 self._asked,
@@ -182,7 +190,9 @@ class Crowd:
             )
 
     def leave(self, database: Path) -> tuple[int, int]:
-        """How many changes were acknowledged, and how many of these are not there."""
+        """Two values: how many changes were acknowledged, and how many of these are not in the
+        database.
+        """
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -216,7 +226,7 @@ class Crowd:
                 self._gap, self._last = max(self._gap, now - self._last), now
 
     def _save(self, person: int) -> None:
-        """Add a client; it counts once the answer says that it is saved."""
+        """Add a client. It counts once the answer says that it is saved."""
         opener, number = self._signed_in(), 0
         while not self._stop.wait(self.pause):
             number += 1

@@ -1,6 +1,6 @@
 """10,000 bookings changed at random while the mail server is in trouble (`correspondence`), on
-SQLite; and what as many letters that are due at once cost others (`backlog`). BENCH_LETTERS sets
-how many bookings.
+SQLite; and the cost of as many letters that are due at once for others (`backlog`). BENCH_LETTERS
+sets the number of bookings.
 """
 
 import logging
@@ -29,7 +29,7 @@ A_HISTORY = 200  # bookings: what is kept of each history is read again and agai
 
 
 def run() -> None:
-    """The long run; the short one is a test."""
+    """The long run. A test makes the short one."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     count, begun = int(os.environ.get("BENCH_LETTERS", BOOKINGS)), time.perf_counter()
     memory = Path("/dev/shm")

@@ -13,9 +13,10 @@ CONNECTIONS = 8
 def requests_per_second(
     port: int, path: str, headers: dict[str, str] | None = None, seconds: float = 4.0
 ) -> tuple[float, int]:
-    """(answers a second, status of the last) of GET `path` on the loopback server at `port`.
+    """Two values of GET `path` on the loopback server at `port`: answers a second, and the status
+    of the last answer.
 
-    It has a short warm-up before.
+    A short warm-up comes first.
     """
     lines = [
         f"GET {path} HTTP/1.1",
@@ -53,7 +54,7 @@ def _connect(port: int) -> socket.socket:
 
 
 def _read_answer(connection: socket.socket) -> tuple[int, bool]:
-    """Read one answer whole: its status, and whether the server closes after it.
+    """Read one whole answer: its status, and whether the server closes the connection after it.
 
     Answers here carry Content-Length, or are 304.
     """

@@ -1,6 +1,5 @@
-"""The first read of a calendar outside with 3,000 events.
-
-How long one transaction holds the clinic, and what all of it takes.
+"""The first read of a calendar outside with 3,000 events: how long one transaction locks the
+clinic, and how long all of it takes.
 """
 
 import tempfile
@@ -24,7 +23,7 @@ EVENTS, LONGEST_MS = 3000, 200
 
 
 def run() -> None:
-    """On both databases, beside 1,000 bookings."""
+    """Measure on both databases, with 1,000 bookings in the table."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
@@ -83,7 +82,7 @@ def _measure(url: str, folder: str) -> tuple[float, float]:
 
 
 def _held(account: Account, work) -> float:
-    """Seconds of one transaction that holds the clinic."""
+    """The seconds of one transaction that locks the clinic."""
     started = time.perf_counter()
     with database.atomic():
         account.clinic.lock()

@@ -1,4 +1,4 @@
-"""Kalends as it is deployed, and the imitations of providers, played and measured over HTTP."""
+"""Kalends as it is deployed, with the imitations of providers, used and measured over HTTP."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ NAMES = {"google": "Google", "microsoft": "Outlook"}
 
 
 class Outside:
-    """One provider's imitation, played and measured over HTTP."""
+    """One provider's imitation, used and measured over HTTP."""
 
     def __init__(self, kind: str, base: str):
         self.kind, self.pages, self.http = (
@@ -56,11 +56,13 @@ class Outside:
         return answer.json()["answer"]
 
     def requests(self) -> int:
-        """How many HTTP requests it has had in all; what lies within a batch is none of its own."""
+        """The number of HTTP requests that the imitation has had; the calls within a batch do not
+        count.
+        """
         return self.http.get(f"{self.pages}/requests/total").json()
 
     def connect(self, user: User, email: str, sources: bool) -> Account:
-        """The person's account after the pages of consent."""
+        """The person's account, connected through the pages of consent."""
         out = arrival.authorize(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
         asked = {name: values[0] for name, values in parse_qs(urlsplit(out.url).query).items()}
         form = asked | {"decision": "allow", "other": email, "granted": asked["scope"].split()}
@@ -88,7 +90,9 @@ class Outside:
 
 @contextlib.contextmanager
 def kalends(folder: Path, **more: str) -> Iterator[str]:
-    """Kalends with its workers and the imitations; gives the address of these. `more`: settings."""
+    """Run Kalends with its workers and the imitations within the block. Gives the imitations'
+    address. `more`: settings.
+    """
     port = free_port()
     environ = {
         "KALENDS_INSTANCE": str(folder / "instance"),

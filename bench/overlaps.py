@@ -1,7 +1,5 @@
-"""Random histories with up to 50 actors at once, on both databases.
-
-How many overlaps are there that nobody agreed to. BENCH_HISTORIES sets how many histories there are
-on each database.
+"""Random histories with up to 50 actors at once, on both databases: the number of overlaps that
+nobody agreed to. BENCH_HISTORIES sets the number of histories on each database.
 """
 
 import logging
@@ -28,7 +26,7 @@ SIZES = (*(2, 3, 4, 5, 6) * 3, 8, 8, 8, 12, 25, MOST)
 
 
 def run() -> None:
-    """The long run; the short one is a test."""
+    """The long run. A test makes the short one."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     count = int(os.environ.get("BENCH_HISTORIES", HISTORIES))
     memory = Path("/dev/shm")

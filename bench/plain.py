@@ -17,5 +17,5 @@ def create_app() -> Flask:
 
 
 def create_front() -> Front:
-    """The app on our own server, where feeds are answered at once."""
+    """The app on our own server, with the front that answers feeds at once."""
     return Front(create_app(), "/", lambda path: 0, [Lane(lambda method, path: True, 8)])

@@ -1,6 +1,7 @@
-"""The first answer after a change beside what icalendar alone needs for its events.
+"""The first answer after a change, compared with the time that icalendar alone needs for the same
+events.
 
-The answer is check, database read, faces and text.
+The answer takes the check, the database read, faces and text.
 """
 
 import time
@@ -23,7 +24,9 @@ KEY = "a secret of the bench"
 
 
 def first_answer_seconds(link: models.Feed, times: int = 9) -> tuple[float, bytes]:
-    """Median time from the check to the finished body, nothing kept; and the body."""
+    """Two values: the median time from the check to the finished body, with nothing cached; and the
+    body.
+    """
     given, taken = feeds.token(KEY, str(link.uuid), link.salt), []
     for _ in range(times):
         begin = time.perf_counter()
@@ -34,7 +37,7 @@ def first_answer_seconds(link: models.Feed, times: int = 9) -> tuple[float, byte
 
 
 def icalendar_seconds(body: bytes, times: int = 5) -> float:
-    """Median time for icalendar to build and write the same events from plain values."""
+    """The median time in which icalendar builds and writes the same events from plain values."""
     events = [
         (str(e["UID"]), e.start.astimezone(UTC), e.end.astimezone(UTC), str(e["SUMMARY"]))
         for e in icalendar.Calendar.from_ical(body).walk("VEVENT")
@@ -63,7 +66,7 @@ def icalendar_seconds(body: bytes, times: int = 5) -> float:
 
 
 def run() -> None:
-    """Both, for 1,000 bookings on SQLite in memory's reach."""
+    """Measure both, for 1,000 bookings on SQLite."""
     open_database("sqlite:///:memory:")
     migrate.migrate()
     link, _ = clinics.fill(1, 1000)

@@ -1,7 +1,8 @@
-"""Two web and two worker processes on PostgreSQL, replaced one after another by the next version
-behind a proxy, as docs/upgrade.md says, while calendar apps poll and people save: what fails.
+"""An update without a pause, as docs/upgrade.md says: two web and two worker processes on
+PostgreSQL behind a proxy are replaced one after another by the next version, while calendar apps
+poll and people save. Measured is which requests fail.
 
-The version before is the commit that the last migration was added to. Needs git and haproxy.
+The earlier version is the commit before the last migration was added. Needs git and haproxy.
 """
 
 import contextlib
@@ -52,7 +53,7 @@ backend web
 
 
 def run() -> None:
-    """One installation; each of its parts is replaced."""
+    """Start one installation, and replace each of its parts."""
     if not (shutil.which("haproxy") and shutil.which("git")):
         print("\nRolling: not measured, haproxy or git is not installed")
         return
@@ -84,7 +85,7 @@ def run() -> None:
 
 
 class House:
-    """Kalends in parts of its own: two web processes, two workers, the clock."""
+    """Kalends in single parts: two web processes, two workers, the clock."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack):
         self._folder, self._stack = folder, stack
@@ -117,7 +118,7 @@ class House:
         self._wait(port, "/readyz")
 
     def replace(self) -> None:
-        """The database first, then one process after another."""
+        """Update the database, then replace one process after another."""
         self._say(TOP, "migrate")
         time.sleep(SETTLE_SECONDS)
         for name in self._ports:
@@ -133,7 +134,7 @@ class House:
         time.sleep(SETTLE_SECONDS)
 
     def _version_before(self) -> Path:
-        """Its files, as git has them, with the libraries of this one."""
+        """The files of the earlier version, from git, with the libraries of this one."""
         git = ["git", "-C", str(TOP)]
         find = ["log", "-1", "--diff-filter=A", "--format=%H", "--", "migrations"]
         commit = subprocess.check_output([*git, *find], text=True).strip()
@@ -180,7 +181,7 @@ class House:
         raise SystemExit(f"nothing well on {port}: {(self._folder / 'said').read_text()[-2000:]}")
 
     def proxy_said(self) -> str:
-        """What the proxy thought of the processes."""
+        """The proxy's view of the processes."""
         lines = (self._folder / "said").read_text().splitlines()
         return "\n".join(line for line in lines if line.startswith(("[WARNING]", "[ALERT]")))
 
@@ -198,18 +199,20 @@ class House:
 
 
 class Savers(Crowd):
-    """The crowd at the pace of a large clinic; here answers to people count as well."""
+    """The crowd at the pace of a large clinic. Answers to people count as well."""
 
     every, pause = 10.0, 2.0  # seconds
 
     def begin(self) -> None:
-        """Count from here."""
+        """Begin to count."""
         super().begin()
         with self._lock:
             self._failed = 0
 
     def count(self, url: str) -> tuple[int, int, int]:
-        """Changes acknowledged, answers to people that failed, and acknowledged changes lost."""
+        """Three numbers: acknowledged changes, failed answers to people, and acknowledged changes
+        that were lost.
+        """
         import psycopg
 
         self._stop.set()

@@ -1,6 +1,5 @@
-"""One practitioner's feed and week page, with few and with many bookings.
-
-1,000 in the database, and 1,000,000 of 500 practitioners.
+"""One practitioner's feed and week page, with 1,000 bookings in the database and with 1,000,000 of
+500 practitioners.
 """
 
 import logging
@@ -32,7 +31,7 @@ ROUNDS = 3  # one size after the other: other work on the machine meets both
 
 
 def run() -> None:
-    """Both sizes on both databases."""
+    """Measure both sizes on both databases."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
@@ -84,7 +83,9 @@ def _fresh(base: str, name: str) -> str:
 
 
 def _fill(url: str, folder: str, practitioners: int, each: int) -> tuple[Settings, int, int]:
-    """A database of this size: its settings, and the numbers of a link and of its calendar."""
+    """Make a database of this size. Returns its settings, and the ids of a feed and of its
+    calendar.
+    """
     settings = Settings.from_env(
         {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
     )
@@ -97,7 +98,9 @@ def _fill(url: str, folder: str, practitioners: int, each: int) -> tuple[Setting
 
 
 def _measure(settings: Settings, link_id: int, calendar_id: int) -> dict[str, float]:
-    """Median seconds of the check (304), the first answer per 1,000 events, and the week page."""
+    """The median seconds of the check (304), of the first answer per 1,000 events, and of the week
+    page.
+    """
     app = create_app(settings)
     app.config["WTF_CSRF_ENABLED"] = False
     models.database.connect()

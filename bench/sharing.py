@@ -1,8 +1,8 @@
-"""A thousand visits for which anyone will do, in many clinics: how far apart is the use of
-everybody's time in the end?
+"""A thousand visits that anyone may take, in many clinics: how different the use of the people's
+time is at the end.
 
-Nobody is chosen where only one is free. What only this person could take is theirs by no rule, so
-the law leaves it out; and the spread as it is stands beside it.
+If only one person is free, nobody is chosen. No rule gives such visits to that person, so the law
+leaves them out; the whole spread is printed beside it.
 """
 
 import os
@@ -27,8 +27,8 @@ LENGTHS = ((30, 50, 60), (30,), (20, 45), (60,), (45, 90), (15, 30, 60, 90))
 
 @dataclass
 class Person:
-    """When somebody works, and what they got: visits with day and minutes, and whether anyone else
-    was free.
+    """One person: when they work, and the visits that they got, each with day and minutes, and with
+    whether anyone else was free.
     """
 
     hours: tuple[int, int]  # from and to, in steps
@@ -44,20 +44,20 @@ class Person:
 
     @cached_property
     def free(self) -> dict[int, int]:
-        """Free steps of each day, as bits."""
+        """The free steps of each day, as bits."""
         begin, end = self.hours
         bits = ((1 << (end - begin)) - 1) << begin
         return {day: bits for day in range(LAST + AHEAD + 2) if self.is_open(day)}
 
     @property
     def was_there(self) -> bool:
-        """Whether the person was there through the last 28 days, without leave."""
+        """Whether the person worked through the last 28 days, without leave."""
         since = LAST + 1 - SHARED_DAYS_BACK
         return self.came <= since and not set(self.leave) & set(range(since, LAST + 1))
 
     def points(self, but_alone: bool = False) -> float:
-        """How much of the open time of the last 28 days is booked, of a hundred; perhaps without
-        what nobody else could take.
+        """How much of the open time of the last 28 days is booked, of a hundred. `but_alone`:
+        without the visits that nobody else could take.
         """
         since = LAST + 1 - SHARED_DAYS_BACK
         opened = sum(self.is_open(day) for day in range(since, LAST + 1))
@@ -69,7 +69,7 @@ class Person:
         return 100 * sum(minutes) / (opened * (self.hours[1] - self.hours[0]) * STEP)
 
     def take(self, day: int, start: int, length: int, was_alone: bool) -> None:
-        """A visit is theirs."""
+        """Give the person a visit."""
         steps = -(-length // STEP)
         self.free[day] &= ~(((1 << steps) - 1) << start)
         self.got.append((day, length, was_alone))
@@ -82,7 +82,7 @@ class Person:
 
 
 class Clinic:
-    """People with hours, leave and somebody new, as chance has it, and their visits."""
+    """People with random hours, leave and a newcomer, and their visits."""
 
     def __init__(self, seed: int):
         chance = self.chance = random.Random(seed)
@@ -120,7 +120,7 @@ class Clinic:
         return person
 
     def play(self) -> "Clinic":
-        """Every visit goes to whose turn it is."""
+        """Give every visit to the person whose turn it is."""
         chance = self.chance
         for visit in range(self.visits):
             now, length = visit * WEEKS * 7 // self.visits, chance.choice(self.lengths)
@@ -139,13 +139,15 @@ class Clinic:
 
     @property
     def spread(self) -> float:
-        """How far apart the use of everybody's time lies, of those who were there."""
+        """The difference between the most and the least used time, of people who were there."""
         points = [one.points() for one in self.people if one.was_there]
         return max(points, default=0) - min(points, default=0)
 
     @property
     def spread_of_choices(self) -> float:
-        """How far somebody lies above another by visits for which somebody else was free."""
+        """The largest difference between one person's use, without visits that nobody else could
+        take, and another person's whole use.
+        """
         there = [one for one in self.people if one.was_there]
         return max(
             [
@@ -169,7 +171,7 @@ class Clinic:
 
 
 def _fits(bits: int, steps: int) -> int:
-    """Where so many free steps follow each other."""
+    """The starts of runs of so many free steps."""
     fits = bits
     for n in range(1, steps):
         fits &= bits >> n
@@ -177,7 +179,7 @@ def _fits(bits: int, steps: int) -> int:
 
 
 def run() -> None:
-    """Many clinics."""
+    """Simulate many clinics."""
     count = int(os.environ.get("BENCH_CLINICS", CLINICS))
     clinics = [Clinic(seed).play() for seed in range(count)]
     spreads = sorted(clinic.spread for clinic in clinics)

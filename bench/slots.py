@@ -1,4 +1,4 @@
-"""Free times of one service.
+"""The time to find free times of one service.
 
 Ten practitioners, four weeks, 5,000 bookings and 5,000 events outside; and the same with 1,000,000
 bookings in the table.
@@ -31,7 +31,7 @@ SIZES = {"5,000": 0, "1,000,000": 995}  # further practitioners, of 1,000 bookin
 
 
 def run() -> None:
-    """Both sizes on both databases."""
+    """Measure both sizes on both databases."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
@@ -48,7 +48,7 @@ def run() -> None:
 
 
 def _measure(url: str, folder: str, more: int) -> dict[str, float]:
-    """Median seconds: on PostgreSQL its server works, too."""
+    """The median seconds; on PostgreSQL they include the server's work."""
     create_app(
         Settings.from_env(
             {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
@@ -120,7 +120,9 @@ def _events(calendar: Practitioner, times: list, length: timedelta) -> None:
 
 
 def _medians(*works, times: int = 25) -> list[float]:
-    """Each in turn, so that whatever else the machine does meets all of them alike."""
+    """The medians of several measurements that take turns, so that other work of the machine
+    affects all alike.
+    """
     taken: list[list[float]] = [[] for _ in works]
     for _ in range(times):
         for work, seconds in zip(works, taken, strict=True):

@@ -1,6 +1,5 @@
-"""How soon an unchanged feed and a page are answered while other lines stall.
-
-Forms that never end, heads that never end, answers nobody reads.
+"""How soon an unchanged feed and a page are answered while other connections stall: forms that
+never end, headers that never end, answers that nobody reads.
 """
 
 import contextlib
@@ -29,7 +28,9 @@ STALLED = {
 
 
 def run() -> None:
-    """One process. p99 of a feed with 50 lines of each kind, beside that without."""
+    """With one process: p99 of a feed beside 50 stalled connections of each kind, and
+    without them.
+    """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
         environment = {
             **os.environ,
@@ -67,7 +68,7 @@ def run() -> None:
 
 
 def _seconds(port: int, path: str, times: int = TIMES) -> list[float]:
-    """How long each of so many answers took, sorted; all must be 200."""
+    """The seconds of so many answers, sorted. All must be 200."""
     taken = []
     for _ in range(times):
         begin = time.perf_counter()

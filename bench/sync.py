@@ -1,8 +1,8 @@
-"""Two-way sync against the imitation providers with 80 ms a request: the first filling, idle looks,
-changes both ways, and 200 people.
+"""Two-way sync with the imitation providers at 80 ms a request: the first filling, runs without
+changes, changes both ways, and 200 people.
 
-The whole of Kalends runs as it is deployed (`start`, with three workers); the figures are read from
-both sides over HTTP and the database.
+All of Kalends runs as it is deployed (`start`, with three workers). The figures are read from both
+sides, over HTTP and from the database.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ FIRST_REQUESTS = {"google": 30, "microsoft": 80}
 
 
 def run() -> None:
-    """Every figure, for each provider beside the other."""
+    """Measure everything with each provider."""
     with tempfile.TemporaryDirectory() as folder, kalends(Path(folder)) as base:
         figures = {}
         for kind in PAGES:
@@ -47,8 +47,8 @@ def run() -> None:
 
 
 def _first(outside: Outside) -> dict[str, float]:
-    """A thousand bookings of one person, then a look with nothing to do, then one changed booking:
-    seconds and requests.
+    """Seconds and requests: of the first filling with a thousand bookings of one person, of a run
+    with nothing to do, and of one changed booking.
     """
     user = User.select().order_by(User.id).first()
     for account in Account.select().where(Account.user == user):
@@ -75,7 +75,7 @@ def _first(outside: Outside) -> dict[str, float]:
 
 
 def ensure(user: User, count: int) -> None:
-    """So many bookings of this person, half an hour each, from tomorrow on."""
+    """Make so many bookings of this person, half an hour each, from tomorrow on."""
     calendar = user.practitioners.get()
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     missing = count - Booking.select().where(Booking.practitioner == calendar).count()
@@ -104,8 +104,8 @@ def poll(account: Account) -> None:
 
 
 def _changes(outside: Outside) -> dict[str, list[float]]:
-    """Seconds from a saved booking to its event there, and from a change there to its row here,
-    both with the real workers.
+    """With the real workers: the seconds from a saved booking to its event there, and from a change
+    there to its row here.
     """
     user = User.select().order_by(User.id).offset(1).first()
     ensure(user, 30)
@@ -135,7 +135,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
 def _outwards(
     outside: Outside, email: str, user: User, calendar: Practitioner, there: str, day: datetime
 ) -> list[float]:
-    """Seconds from each booking made here to its event there."""
+    """The seconds from each booking made here to its event there."""
     out = []
     standing = outside.do(email, "count", calendar=there)
     for number in range(TRIES):
@@ -154,7 +154,7 @@ def _outwards(
 
 
 def _inwards(outside: Outside, email: str, user: User, day: datetime) -> list[float]:
-    """Seconds from each event made there to its row here."""
+    """The seconds from each event made there to its row here."""
     back = []
     for number in range(TRIES):
         title, at = (
@@ -182,8 +182,8 @@ def _inwards(outside: Outside, email: str, user: User, day: datetime) -> list[fl
 
 
 def _at_graphs_pace(outside: Outside) -> None:
-    """A first filling where each item takes its time and four are worked at once; a booking changed
-    meanwhile, and a busy time made outside.
+    """A first filling at Graph's pace: each item takes its time, and four are worked on at once.
+    Meanwhile a booking is changed, and a busy time is made outside.
     """
     outside.switch(latency_ms=LATENCY_MS, item_ms=ITEM_MS)
     user = User.select().order_by(User.id).offset(PEOPLE).first()
@@ -219,7 +219,7 @@ def _at_graphs_pace(outside: Outside) -> None:
 
 
 def _waited(account: Account, user: User, made: Booking, changed: float) -> dict[str, float]:
-    """How many seconds after `changed` each change made during the filling got through."""
+    """The seconds, counted from `changed`, until each change made during the filling arrived."""
     waits: dict[str, float] = {}
     ends = {
         "booking changed meanwhile to its event there": lambda: _is_synced(account, made),
@@ -262,7 +262,7 @@ def _is_synced(account: Account, booking: Booking) -> bool:
 
 def _crowd(outside: Outside) -> None:
     """Two hundred people with fifty bookings each, and the workers of `start`: the first filling, a
-    look at its echo, and one with nothing to do.
+    run that reads its own changes, and a run with nothing to do.
     """
     outside.switch(latency_ms=0)
     users = list(User.select().order_by(User.id).offset(2).limit(PEOPLE - 2))
@@ -288,7 +288,9 @@ def _crowd(outside: Outside) -> None:
 
 
 def _round(outside: Outside, accounts: list[int]) -> list[str]:
-    """One run of all these accounts: seconds until all, half and 95 % were done; requests."""
+    """One run of all these accounts: the seconds until half, 95 % and all were done, and the
+    requests.
+    """
     RemoteCalendar.update(due_at=None).where(
         RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed"
     ).execute()

@@ -1,8 +1,8 @@
-"""Tables on the terminal."""
+"""Tables in the terminal."""
 
 
 def show(title: str, head: list[str], rows: list[list[str]]) -> None:
-    """Print a table, columns as wide as they need."""
+    """Print a table whose columns are as wide as they need to be."""
     widths = [max(len(str(row[n])) for row in [head, *rows]) for n in range(len(head))]
     print(f"\n{title}\n")
     for row in [head, ["-" * width for width in widths], *rows]:
@@ -15,6 +15,6 @@ def show(title: str, head: list[str], rows: list[list[str]]) -> None:
 
 
 def verdict(value: float, asked: float, at_least: bool) -> str:
-    """The figure asked for, and whether it was met."""
+    """The wanted figure, and whether it was met."""
     met = value >= asked if at_least else value <= asked
     return f"{'≥' if at_least else '≤'} {asked:g}: {'met' if met else 'MISSED'}"

@@ -1,5 +1,5 @@
-"""What visitors of a clinic's page do in a random history: choose a time, have it held, book it,
-move and cancel by the link; and how the clinic answers their requests.
+"""The actions of visitors of a clinic's page in a random history: choose a time and have it held,
+book it, move and cancel it by the booking link; and the clinic's answers to their requests.
 """
 
 import random
@@ -37,7 +37,7 @@ def _page(history: History) -> OnlinePage:
 
 
 def _chosen(history: History, chance: random.Random) -> tuple[OnlinePage, Ticket]:
-    """A page as a visitor saw it, and the time that was chosen there. Raises JustTaken."""
+    """Two values: a page as a visitor saw it, and the time chosen there. Raises JustTaken."""
     page = _page(history)
     service = chance.choice(page.services)
     terms = page.at(service)
@@ -67,7 +67,7 @@ def hold(history: History, chance: random.Random) -> None:
 
 
 def book(history: History, chance: random.Random) -> None:
-    """Choose a time and book it, perhaps with a hold, perhaps by pressing twice."""
+    """Choose a time and book it, sometimes with a hold, sometimes by pressing twice."""
     page, ticket = _chosen(history, chance)
     if chance.random() < 0.7:
         chosen_time.hold(page, ticket, ticket.nonce)
@@ -79,8 +79,8 @@ def book(history: History, chance: random.Random) -> None:
 
 
 def wait(history: History, chance: random.Random) -> None:
-    """Book where calendars outside are asked first: what was sent is kept with the hold. The page
-    books, or it is closed, and somebody else does it.
+    """Book a time for which calendars outside are asked first: the sent form is kept with the hold.
+    Sometimes the page books, sometimes it is closed and the sweep does.
     """
     page, ticket = _chosen(history, chance)
     who = Details(f"Waiting {ticket.nonce[:6]}", f"{ticket.nonce}@visitor.test")
@@ -94,12 +94,12 @@ def wait(history: History, chance: random.Random) -> None:
 
 
 def attend(history: History, chance: random.Random) -> None:
-    """The sweep books for those who closed their page."""
+    """Let the sweep book for visitors who closed their page."""
     unattended.finish()
 
 
 def move(history: History, chance: random.Random) -> None:
-    """Move a booking by its link."""
+    """Move a booking by its booking link."""
     page, made = _page(history), _made(history, chance)
     found = list(islice(managing.other_times(page, made, START, START + DAY), CHOSEN))
     if not found:
@@ -108,12 +108,14 @@ def move(history: History, chance: random.Random) -> None:
 
 
 def cancel(history: History, chance: random.Random) -> None:
-    """Cancel a booking by its link."""
+    """Cancel a booking by its booking link."""
     managing.cancel(_page(history), _made(history, chance))
 
 
 def answer(history: History, chance: random.Random) -> None:
-    """The clinic answers a request: confirms, declines, or offers another time, which is taken."""
+    """Answer a request as the clinic: confirm, decline, or offer another time, which the visitor
+    takes.
+    """
     row = requests.open_ones(history.clinic).first()
     if row is None:
         raise JustTaken
@@ -132,7 +134,7 @@ def answer(history: History, chance: random.Random) -> None:
 
 
 def lapse(history: History, chance: random.Random) -> None:
-    """A request that nobody answered in time ends."""
+    """End a request that nobody answered in time."""
     row = requests.open_ones(history.clinic).first()
     if row is None:
         raise JustTaken
@@ -142,12 +144,12 @@ def lapse(history: History, chance: random.Random) -> None:
 
 
 def cancel_by_letter(history: History, chance: random.Random) -> None:
-    """The client of a booking that the team made cannot come."""
+    """Cancel a booking that the team made, as its client, by the booking link in a letter."""
     by_letter.cancel(history.booking(chance))
 
 
 def come_earlier(history: History, chance: random.Random) -> None:
-    """A client on the waiting list takes a free time, and gives up the later one; perhaps by
+    """Take a free time as a client on the waiting list, who gives up the later one; sometimes by
     pressing twice.
     """
     booking = _made(history, chance).booking

@@ -41,7 +41,7 @@ PAGE = "/book/busy"
 
 
 def run() -> None:
-    """Both databases; then the crowd on a running server, with SQLite and PostgreSQL."""
+    """Measure both databases, then the crowd on a running server with SQLite and PostgreSQL."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
@@ -90,7 +90,7 @@ def _fill(url: str, folder: str, more: int) -> None:
 
 
 def _measure(url: str, folder: str) -> tuple[list[float], list[float]]:
-    """Seconds that each page, and each booking, took."""
+    """The seconds that each page, and each booking, took."""
     _fill(url, folder, MORE)
     app = create_app(Settings.from_env(_settings(url, folder)))
     browser = app.test_client(use_cookies=False)
@@ -111,9 +111,9 @@ def _measure(url: str, folder: str) -> tuple[list[float], list[float]]:
 
 
 class Visitor:
-    """Somebody who books one of the first free times, without script and cookie.
+    """A visitor who books one of the first free times, without script and cookie.
 
-    `ask(method, path, form)` gives status, address to go on at, and text.
+    `ask(method, path, form)` returns status, the next address, and text.
     """
 
     def __init__(self, ask, times: str, number: int):
@@ -122,7 +122,7 @@ class Visitor:
         self.failed = ""
 
     def book(self, tries: int = 8) -> bool:
-        """From the list of times to the booking; where somebody was faster, once more."""
+        """Go from the list of times to the booking. If somebody was faster, try once more."""
         _status, _on, page = self._step("times", "GET", self._times, None)
         for _ in range(tries):
             free = re.findall(r'<button name="time" value="(\d+)"', page)
@@ -177,7 +177,7 @@ def _timed(do):
 
 
 def _crowd(name: str, url: str, folder: str) -> None:
-    """Two hundred visitors, and a feed that is polled all the while."""
+    """Measure two hundred visitors, while a feed is polled."""
     _fill(url, folder, 0)
     create_app(Settings.from_env(_settings(url, folder)))
     calendar = models.Practitioner.select().get()
@@ -208,7 +208,9 @@ def _crowd(name: str, url: str, folder: str) -> None:
 
 
 def _all_book(crowd: list[Visitor], port: int, path: str, polled: list[float]) -> float:
-    """Let all of them book, each at a moment of their own, while the feed is polled. Seconds."""
+    """Let all visitors book, each at a moment of their own, while the feed is polled. Returns the
+    seconds.
+    """
     over = threading.Event()
     poller = threading.Thread(target=_poll, args=(port, path, polled, over))
     poller.start()
@@ -264,7 +266,7 @@ def _over_http(port: int, number: int, method: str, path: str, said: dict[str, s
 
 
 def _poll(port: int, path: str, taken: list[float], over: threading.Event) -> None:
-    """A calendar app that asks again and again; every answer must be whole."""
+    """Ask for the feed again and again, as a calendar app does. Every answer must be complete."""
     while not over.wait(FEED_SECONDS):
         begin = time.perf_counter()
         status, _on, text = _over_http(port, 0, "GET", path, None)

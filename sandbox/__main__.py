@@ -1,8 +1,8 @@
 """The imitations in one process on one port: python -m sandbox --port 8010 --store FOLDER
 
-`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` go to Microsoft's, `/cal`,
-`/principals` and what asks for a calendar server to that for CalDAV, everything else to Google's;
-`/` leads to the pages.
+`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` are Microsoft's. `/cal`,
+`/principals` and the search for a calendar server are CalDAV's. `/` leads to the pages. Everything
+else is Google's.
 """
 
 import argparse
@@ -42,7 +42,7 @@ calendar program, with the same.</p>
 
 
 class Both:
-    """A WSGI app that sends each request to the imitation it is meant for."""
+    """A WSGI app that sends each request to its imitation."""
 
     def __init__(
         self, google_app: google.Google, graph_app: graph.Graph, caldav_app: caldav.CalDav
@@ -64,7 +64,7 @@ def _below(path: str, places: tuple[str, ...]) -> bool:
 
 
 def open_both(folder: Path | None, environment: str) -> Both:
-    """Both with everything kept in a folder, or only in memory.
+    """The imitations, with everything stored in a folder, or only in memory.
 
     New ones begin with a few weeks of events.
     """

@@ -1,4 +1,4 @@
-"""Batches: multipart/mixed in, multipart/mixed out, each part a whole HTTP message."""
+"""Batches: multipart/mixed in, multipart/mixed out. Each part is a whole HTTP message."""
 
 import secrets
 from email.message import Message
@@ -15,7 +15,7 @@ WRITES = ("PUT", "PATCH", "DELETE")
 
 
 class Part(NamedTuple):
-    """One call of a batch. `content_id` goes back to the caller."""
+    """One call of a batch. The answer has the same `content_id`."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 
 def answer(app, request: Request) -> Response:
-    """Carries out the calls in order; every one has its own status."""
+    """Carry out the calls in order. Each has a status of its own."""
     parts = [_part(piece, request.headers) for piece in _pieces(request)]
     last = app.faults.batch_parts()
     written, answers = set(), []
@@ -45,7 +45,7 @@ def answer(app, request: Request) -> Response:
 
 
 def _one(app, part: Part, written: set[str]) -> Response:
-    """Two writes to one event in one batch collide: their order is not promised."""
+    """One call. Two writes to one event in one batch collide, since their order is not promised."""
     if part.method in WRITES and part.path in written:
         return Refused(409, "conflict", "Conflict").response()
     if part.method in WRITES:
@@ -69,7 +69,9 @@ def _pieces(request: Request) -> list[Message]:
 
 
 def _part(piece: Message, outer) -> Part:
-    """The outer headers hold for every part, except Content-* and those that it repeats."""
+    """A part as a message. The outer headers hold for every part, except Content-* and those that
+    the part has itself.
+    """
     if piece.get_content_type() != "application/http":
         raise invalid("Every part must be application/http.")
     head, _, body = piece.get_payload(decode=True).replace(b"\r\n", b"\n").partition(b"\n\n")

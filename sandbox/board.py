@@ -1,6 +1,5 @@
-"""What the pages of every imitation have.
-
-The accounts, switches for trouble, and the last requests. Plain forms, no script.
+"""The common parts of the pages of every imitation: the accounts, switches for trouble, and the
+last requests. Plain forms, no script.
 """
 
 from datetime import date, timedelta
@@ -20,7 +19,9 @@ TROUBLES = {
 
 
 def refuse_other_sites() -> None:
-    """A page from elsewhere in the same browser must not press our buttons."""
+    """Refuse requests from other sites: a page elsewhere in the same browser must not press our
+    buttons.
+    """
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
         abort(403)
@@ -65,7 +66,7 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
 
 
 def _troubles(sandbox, routes: Blueprint) -> None:
-    """Add what makes trouble for whoever syncs here, and ends it."""
+    """Add the buttons that make trouble for programs that sync here, and end it."""
 
     @routes.post("/trouble")
     def trouble():
@@ -103,7 +104,7 @@ def applications(sandbox, email: str) -> list[dict]:
 
 
 def first_day(sandbox, zone: str) -> date:
-    """The day from which the agenda is asked for, by default today."""
+    """The first day of the agenda, by default today."""
     try:
         return date.fromisoformat(request.args.get("from", ""))
     except ValueError:
@@ -115,9 +116,8 @@ def back(email: str, day: str | None = None):
 
 
 def by_day(lines: list[dict], first: date) -> list[tuple[date, list[dict]]]:
-    """The lines of an agenda under their days, in order.
-
-    What began earlier stands on the first day.
+    """The lines of an agenda under their days, in order. An event that began earlier is under the
+    first day.
     """
     days: dict[date, list[dict]] = {}
     for line in lines:

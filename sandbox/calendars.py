@@ -24,7 +24,7 @@ BLIND_SCOPES = frozenset(["calendar.events.freebusy"])
 def open_account(
     store, email: str, name: str | None = None, time_zone: str = "Europe/Paris"
 ) -> dict:
-    """The account of an e-mail address, made with its primary calendar when new."""
+    """The account of an e-mail address. A new one gets its primary calendar."""
     if email not in store.accounts:
         subject = str(int(hashlib.sha256(email.encode()).hexdigest()[:17], 16)).zfill(21)
         store.accounts[email] = {
@@ -65,9 +65,9 @@ def add_calendar(
 
 
 def share(store, calendar_id: str, email: str, role: str | None) -> None:
-    """Gives an account a role on a calendar, or takes it away (None).
+    """Give an account a role on a calendar, or take it away (None).
 
-    Sync tokens of that calendar die with the old sharing.
+    Sync tokens of the calendar become invalid with the change.
     """
     roles, entries = store.calendars[calendar_id]["roles"], store.accounts[email]["entries"]
     store.calendars[calendar_id]["oldest_sync"] = store.tick()
@@ -92,10 +92,11 @@ def remove_calendar(store, calendar: dict) -> None:
 def reach(
     call, least: str = "freeBusyReader", calendar_id: str | None = None
 ) -> tuple[dict, str, bool]:
-    """The calendar of a call, the account's role there, and whether its scopes show times only.
+    """Three values: the calendar of a call, the account's role there, and whether the call's scopes
+    show only times.
 
-    Raises Refused: 404 when there is none for this account, 403 when no scope reaches it or the
-    role is too weak.
+    Raises Refused: 404 if the account has no such calendar, 403 if no scope reaches it or the role
+    is too weak.
     """
     wanted = calendar_id or call.path["calendarId"]
     email = call.account["email"]
@@ -139,7 +140,7 @@ def calendar_answer(calendar: dict) -> dict:
 
 
 def entry_answer(store, email: str, calendar_id: str) -> dict:
-    """A line of an account's list; a removed one is little more than its id."""
+    """An entry of an account's list. A removed one is little more than its id."""
     entry = store.accounts[email]["entries"][calendar_id]
     answer = {
         "kind": "calendar#calendarListEntry",

@@ -1,4 +1,4 @@
-"""What Google makes of the fields of an event, and what it does not take."""
+"""The fields of an event as Google stores them, and the fields that it refuses."""
 
 from . import recurrence
 from .calendars import is_primary
@@ -75,7 +75,7 @@ BIGGEST_PROPERTIES_BYTES = 32 * 1024
 def compose(calendar: dict, fields: dict) -> dict:
     """The event that Google makes of these fields.
 
-    Raises Refused (400) for what it does not take.
+    Raises Refused (400) for fields that it does not accept.
     """
     event = {name: fields[name] for name in WRITABLE if fields.get(name) is not None}
     for name, kind in KINDS.items():
@@ -141,7 +141,9 @@ def _check_type(calendar: dict, event: dict) -> None:
 
 
 def _extended(properties: dict) -> dict:
-    """Long keys are dropped and long values cut, both silently, as Google does."""
+    """Extended properties as Google stores them: long keys are dropped and long values cut, without
+    a word.
+    """
     kept = {}
     for side in ("private", "shared"):
         pairs = (properties.get(side) or {}).items()

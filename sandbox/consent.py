@@ -116,9 +116,9 @@ def refuse(error: OAuthError):
 
 
 def _fault(values) -> dict | None:
-    """Why the request cannot go on.
+    """The reason why the request cannot go on.
 
-    Google shows these to the user and never sends them to the application.
+    Google shows it to the user and never sends it to the application.
     """
     client = google.store.clients.get(values.get("client_id"))
     if client is None:
@@ -153,7 +153,7 @@ def _fault(values) -> dict | None:
 
 
 def _leave(**answer: str) -> Response:
-    """Back to the application; `state` returns unchanged."""
+    """Send the user back to the application. `state` returns unchanged."""
     address = request.values["redirect_uri"]
     if "state" in request.values:
         answer["state"] = request.values["state"]

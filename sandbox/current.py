@@ -1,4 +1,4 @@
-"""Each imitation, as the request at hand finds it, for the Flask pages."""
+"""The imitation of the present request, for the Flask pages."""
 
 from copy import copy
 
@@ -10,7 +10,7 @@ graph = LocalProxy(lambda: current_app.extensions["graph"])
 
 
 def own(site: Flask, name: str, imitation: object) -> Flask:
-    """The pages for one imitation. What takes long to make, routes and templates, all share."""
+    """The pages for one imitation. Routes and templates, which take long to make, are shared."""
     site.jinja_env  # noqa: B018  # made at its first use
     mine = copy(site)
     mine.extensions = {**site.extensions, name: imitation}

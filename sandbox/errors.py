@@ -76,7 +76,7 @@ class Refused(Exception):
 
 
 class ConnectionLost(Exception):
-    """No answer at all.
+    """The connection ends without an answer.
 
     `timed_out`: the other side kept waiting; otherwise the connection was reset.
     """
@@ -87,9 +87,8 @@ class ConnectionLost(Exception):
 
 
 def hang_up(environ: dict, request: Request, loss: ConnectionLost) -> None:
-    """Ends the connection without an answer.
-
-    The socket of a real server, or in process the error that the caller's client would raise.
+    """End the connection without an answer: close the socket of a real server, or raise the error
+    that the caller's client would raise.
     """
     connection = environ.get("werkzeug.socket")
     if connection is not None:

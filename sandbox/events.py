@@ -1,6 +1,6 @@
-"""Events: what Google takes, what it makes of it, and what it shows to whom.
+"""Events: the values that Google accepts, how it stores them, and what it shows to whom.
 
-Kept events are dictionaries in Google's shape; names with an underscore are the sandbox's own and
+Stored events are dictionaries in Google's shape. Names with an underscore are the sandbox's own and
 never shown: `_revision`, `_client` (the application that made the event) and `_shapes` (earlier
 starts and rules of a series: [revision of the change, start, recurrence]).
 """
@@ -39,7 +39,7 @@ def etag(event: dict) -> str:
 
 
 def insert(app, calendar: dict, body: dict, email: str, client: str | None = None) -> dict:
-    """A new event, kept. Raises Refused: 409 when the id was ever used in this calendar."""
+    """Store a new event. Raises Refused: 409 if the id was ever used in this calendar."""
     if "id" in body and "iCalUID" in body:
         raise invalid("Send either id or iCalUID.", "id")
     event_id = body.get("id") or "".join(secrets.choice(ALPHABET) for _ in range(26))
@@ -63,9 +63,9 @@ def insert(app, calendar: dict, body: dict, email: str, client: str | None = Non
 
 
 def change(app, calendar: dict, event: dict, body: dict, whole: bool) -> dict:
-    """The event after PUT (`whole`) or PATCH, kept; an instance of a series becomes an exception.
+    """The event after PUT (`whole`) or PATCH, stored. An instance of a series becomes an exception.
 
-    A deleted event is brought back.
+    A deleted event is restored.
     """
     if event["status"] == "cancelled" and app.refuse_restore:
         raise Refused(403, "forbidden", "Forbidden")
@@ -96,7 +96,9 @@ def change(app, calendar: dict, event: dict, body: dict, whole: bool) -> dict:
 
 
 def delete(app, calendar: dict, event: dict) -> None:
-    """Leaves a tombstone that keeps the details. Raises Refused (410) when it is one already."""
+    """Leave a tombstone with the details of the event. Raises Refused (410) if it is a tombstone
+    already.
+    """
     if event["status"] == "cancelled":
         raise Refused(410, "deleted", "Resource has been deleted")
     kept = _keep(app, calendar, event | {"status": "cancelled", "sequence": event["sequence"] + 1})
@@ -104,7 +106,7 @@ def delete(app, calendar: dict, event: dict) -> None:
 
 
 def drag(app, calendar: dict, event: dict, other: dict) -> None:
-    """events.move: the event goes on in another calendar under its id, and leaves a tombstone."""
+    """events.move: the event has the same id in the other calendar, and leaves a tombstone."""
     _keep(app, other, {**event, "organizer": {"email": other["id"], "self": True}})
     delete(app, calendar, dict(event))
 
@@ -117,7 +119,9 @@ def _keep(app, calendar: dict, event: dict, updated: str | None = None) -> dict:
 
 
 def _settle_exceptions(app, calendar: dict, series: dict) -> None:
-    """Exceptions go with their series, and when its rule no longer leads to them."""
+    """Remove exceptions of a deleted series, and those to which the series' rule no longer
+    leads.
+    """
     orphans = exceptions(calendar, series["id"])
     if not orphans:
         return
@@ -142,7 +146,7 @@ def merge(old: object, patch: object) -> object:
 
 
 def exceptions(calendar: dict, series_id: str) -> dict[str, dict]:
-    """Changed and cancelled instances of a series by stamp."""
+    """Changed and cancelled instances of a series, by stamp."""
     return {
         event["id"].rpartition("_")[2]: event
         for event in calendar["events"].values()
@@ -153,7 +157,7 @@ def exceptions(calendar: dict, series_id: str) -> dict[str, dict]:
 def expand(app, calendar: dict, series: dict) -> Iterator[tuple[str, dict]]:
     """The instances of a series in order, lazily, with its exceptions in their places.
 
-    An endless one ends at the sandbox's horizon.
+    An endless series ends at the sandbox's horizon.
     """
     until = app.clock() + timedelta(days=365 * app.expansion_years)
     for stamp, start in recurrence.occurrences(series["start"], series["recurrence"], until):
@@ -164,7 +168,7 @@ def expand(app, calendar: dict, series: dict) -> Iterator[tuple[str, dict]]:
 
 
 def instance(series: dict, stamp: str, start: dict) -> dict:
-    """An unchanged occurrence, which is not kept."""
+    """An unchanged occurrence, which is not stored."""
     event = {name: value for name, value in series.items() if name != "recurrence"}
     return event | {
         "id": f"{series['id']}_{stamp}",

@@ -14,12 +14,10 @@ KEPT_RECORDS = 10_000
 
 @dataclass
 class Fault:
-    """What happens to matching requests.
-
-    A refusal with `status`, or a lost connection when it is None.
+    """The trouble for matching requests: a refusal with `status`, or a lost connection (None).
 
     `skip` requests pass first, then `times` are hit (None: all, until `until`). `after_work`: the
-    work is done, only the answer is lost.
+    work is done, and only the answer is lost.
     """
 
     status: int | None
@@ -53,7 +51,7 @@ class Faults:
     """The troubles that wait.
 
     Paths are regular expressions, searched in `/calendar/v3/…`, `/batch/calendar/v3`, `/token` and
-    so on; the calls inside a batch are hit one by one. `refused` is the refusal in the provider's
+    so on; the calls inside a batch are hit one by one. `refused`: the refusal in the provider's
     shape.
     """
 
@@ -81,18 +79,15 @@ class Faults:
         )
 
     def time_out(self, *, status: int | None = None, **choice) -> Fault:
-        """The work is done, but the answer is lost.
-
-        A `status` such as 504, or no answer at all (None).
-        """
+        """Do the work, and lose the answer: a `status` such as 504, or no answer at all (None)."""
         return self._add(Fault(status, after_work=True, **choice))
 
     def reset(self, **choice) -> Fault:
-        """The connection dies before anything is done."""
+        """Break the connection before anything is done."""
         return self._add(Fault(None, **choice))
 
     def reset_batch(self, after: int) -> None:
-        """In the next batch the first `after` calls are carried out, then the connection dies."""
+        """In the next batch, carry out the first `after` calls, then break the connection."""
         self._batch_parts.append(after)
 
     def clear(self) -> None:
@@ -117,9 +112,8 @@ class Faults:
         return hit
 
     def batch_parts(self) -> int | None:
-        """How many calls of the batch at hand are carried out before its connection dies.
-
-        None: all, and it lives.
+        """How many calls of this batch are carried out before its connection breaks. None: all, and
+        it does not break.
         """
         return self._batch_parts.popleft() if self._batch_parts else None
 
@@ -130,14 +124,16 @@ class Faults:
 
 
 class Spending:
-    """What each account spent within a sliding span of time."""
+    """The requests of each account within a sliding span of time."""
 
     def __init__(self, clock: Callable[[], datetime], minutes: float):
         self.clock, self.span = clock, timedelta(minutes=minutes)
         self._spent: dict[str, deque] = {}
 
     def fits(self, email: str, cost: int, most: int | None) -> bool:
-        """Spends, unless that would be more than `most` (None: no limit)."""
+        """Count the cost, unless the sum would be more than `most` (None: no limit). Returns
+        whether it was counted.
+        """
         spent, now = self._spent.setdefault(email, deque()), self.clock()
         while spent and spent[0][0] <= now - self.span:
             spent.popleft()
@@ -163,8 +159,7 @@ class Quota:
 class Record(NamedTuple):
     """One request.
 
-    `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a call inside a
-    batch.
+    `path`: without ids. `status`: 0 if no answer was sent. `in_batch`: a call inside a batch.
     """
 
     method: str
@@ -176,7 +171,7 @@ class Record(NamedTuple):
 
 
 class Requests(deque):
-    """The requests of late, oldest first."""
+    """The latest requests, oldest first."""
 
     def __init__(self):
         super().__init__(maxlen=KEPT_RECORDS)
@@ -184,7 +179,7 @@ class Requests(deque):
         self.total = 0
 
     def append(self, record: Record) -> None:
-        """Keep one more; the oldest goes where there are too many."""
+        """Add one. The oldest is dropped if there are too many."""
         self.total += not record.in_batch
         super().append(record)
 

@@ -40,7 +40,7 @@ BATCH = "/batch/calendar/v3"
 
 @dataclass
 class Call:
-    """One call of the API, looked up and allowed: what its handler needs to know."""
+    """One call of the API, looked up and allowed, with everything that its handler needs."""
 
     app: "Google"
     operation: spec.Operation
@@ -63,7 +63,7 @@ class Call:
 
 
 class Google:
-    """The WSGI app, with everything a test wants to look at or turn."""
+    """The WSGI app, with everything that a test wants to read or to switch."""
 
     def __init__(
         self, store: Store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]
@@ -94,13 +94,13 @@ class Google:
         return response(environ, start_response)
 
     def user(self, email: str) -> OutsideUser:
-        """The person behind an account, at their own calendar app."""
+        """The person of an account, in their own calendar app."""
         with self.store.lock:
             calendars.open_account(self.store, email)
         return OutsideUser(self, email)
 
     def connect(self, email: str, scopes: list[str], client_id: str = seed.CLIENT_ID) -> dict:
-        """Tokens as after a full consent; short scope names will do."""
+        """Tokens as after a full consent. Short names of scopes are enough."""
         long = [
             scope if ":" in scope or scope in consent.IDENTITY else spec.PREFIX + scope
             for scope in scopes
@@ -112,7 +112,7 @@ class Google:
             )
 
     def expire_sync_tokens(self) -> None:
-        """Every sync token handed out so far answers 410."""
+        """Have every sync token so far answered with 410."""
         with self.store.lock:
             self.oldest_sync = self.store.tick()
 
@@ -125,7 +125,7 @@ class Google:
         body: bytes,
         in_batch: bool = False,
     ) -> Response:
-        """Carries out one call of the API, with the troubles that wait for it."""
+        """Carry out one call of the API, with the troubles that wait for it."""
         operation, email, status = None, None, 0
         try:
             fault = self.faults.take(method, path)
@@ -151,7 +151,7 @@ class Google:
     def _admit(
         self, operation: spec.Operation, found: dict, query: list, headers: dict, body: bytes
     ) -> Call:
-        """Identity, quota, scope, parameters and body, in this order."""
+        """Check identity, quota, scope, parameters and body, in this order."""
         bearer = self.oauth.bearer(headers.get("Authorization", ""))
         self.quota.spend(bearer["email"], PATCH_COST if operation.method == "PATCH" else 1)
         scopes = {scope.removeprefix(spec.PREFIX) for scope in bearer["scopes"]} & operation.scopes
@@ -199,7 +199,9 @@ class Google:
         return self._other(request)
 
     def _other(self, request: Request) -> Response:
-        """Batch, token, revoke, user info: one request each in the log, and own troubles."""
+        """Batch, token, revoke and user info. Each is one request in the log and has its own
+        troubles.
+        """
         fault, status = self.faults.take(request.method, request.path), 0
         try:
             if fault and not fault.after_work:
@@ -278,7 +280,7 @@ def create(
 
     `sender(address, headers)` carries push messages, by default over HTTP in the background.
 
-    Raises RuntimeError in production: it lets anyone in.
+    Raises RuntimeError in production, since the imitation lets anyone in.
     """
     if environment == "production":
         raise RuntimeError("The sandbox never runs in production.")

@@ -1,4 +1,4 @@
-"""What every imitated sign-in keeps: applications, what users granted them, and living tokens."""
+"""The store of every imitated sign-in: applications, the grants of users, and valid tokens."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from .store import Store
 
 
 class Grants:
-    """Hold the store's lock while calling."""
+    """All grants. Hold the store's lock while calling."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
         self.store, self.clock = store, clock
@@ -18,7 +18,7 @@ class Grants:
     def register(
         self, client_id: str, secret: str, *redirect_uris: str, name: str = "Kalends"
     ) -> None:
-        """Makes an application known; its redirect addresses must be sent exactly like this."""
+        """Make an application known. Its redirect addresses must be sent in exactly this form."""
         self.store.clients[client_id] = {
             "id": client_id,
             "secret": secret,
@@ -28,14 +28,13 @@ class Grants:
         self.store.changed()
 
     def grant(self, client_id: str, email: str) -> dict | None:
-        """What a user has granted an application.
-
-        `scopes`, and the living `refresh_tokens`, oldest first.
+        """The grant of a user to an application: `scopes`, and the valid `refresh_tokens`, oldest
+        first.
         """
         return self.store.grants.get(f"{client_id} {email}")
 
     def forget(self, client_id: str, email: str) -> None:
-        """The user takes the grant back: all of its tokens die."""
+        """Withdraw a user's grant, so that all of its tokens become invalid."""
         self.store.grants.pop(f"{client_id} {email}", None)
         for tokens in (self.store.access_tokens, self.store.refresh_tokens, self.store.codes):
             for token in [
@@ -47,7 +46,7 @@ class Grants:
         self.store.changed()
 
     def expire_access_tokens(self, email: str | None = None) -> None:
-        """Access tokens die early; refreshing works."""
+        """Make access tokens invalid early. Refreshing still works."""
         for kept in self.store.access_tokens.values():
             if email in (None, kept["email"]):
                 kept["expires"] = 0
@@ -56,7 +55,7 @@ class Grants:
     def keep_access(
         self, access_token: str, client_id: str, email: str, scopes: list[str], seconds: int
     ) -> None:
-        """A new access token; the dead ones are swept out."""
+        """Store a new access token. Invalid ones are deleted."""
         self.store.access_tokens = {
             token: kept
             for token, kept in self.store.access_tokens.items()
@@ -71,9 +70,9 @@ class Grants:
         self.store.changed()
 
     def living(self, authorization: str) -> dict | None:
-        """The access token in a header; None when it is unknown or dead.
+        """The access token in a header; None if it is unknown or invalid.
 
-        It holds `client`, `email`, `scopes` and `expires`.
+        It has `client`, `email`, `scopes` and `expires`.
         """
         kind, _, token = authorization.partition(" ")
         kept = self.store.access_tokens.get(token.strip()) if kind.lower() == "bearer" else None

@@ -1,4 +1,6 @@
-"""Lists of events: windows, filters, series unrolled, increments; and free/busy times."""
+"""Lists of events: windows, filters, unrolled series, changes since a sync token; and free/busy
+times.
+"""
 
 import heapq
 import itertools
@@ -99,7 +101,7 @@ def _head(call, calendar: dict, role: str) -> dict:
 
 
 def _check(call) -> None:
-    """Refuses what Google refuses in combination."""
+    """Refuse parameters that Google refuses together."""
     query = call.query
     if "syncToken" in query:
         clash = next((name for name in NOT_WITH_SYNC_TOKEN if name in query), None)
@@ -125,9 +127,8 @@ def _check(call) -> None:
 
 
 def _rows(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dict]]:
-    """(key, event) of what the query asks for, in order.
-
-    Lazy unless a special order is asked for.
+    """(key, event) of the rows that the query asks for, in order. Lazy, unless a special order is
+    asked for.
     """
     rows = _wanted(call, calendar, since)
     order = call.query.get("orderBy")
@@ -155,9 +156,8 @@ def _wanted(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dic
 
 
 def _walk(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dict]]:
-    """Every event, or those changed since a revision.
-
-    Keyed by [id of the series or event, stamp of the instance].
+    """Every event, or those changed since a revision, keyed by [id of the series or event, stamp of
+    the instance].
     """
     after = paging.after(call) if "orderBy" not in call.query else None
     alone = [event for event in calendar["events"].values() if "recurringEventId" not in event]
@@ -180,7 +180,8 @@ def _series(app, calendar: dict, event: dict, since: int | None) -> Iterator[tup
 def _instances(app, calendar: dict, event: dict, since: int | None) -> Iterator[tuple[str, dict]]:
     """An event as single events.
 
-    After a change of a series all of its instances come again, and those that it lost as cancelled.
+    After a change of a series all of its instances come again, and those that it lost come as
+    cancelled.
     """
     if since is not None and event["_revision"] <= since:
         if event.get("recurrence"):
@@ -201,7 +202,9 @@ def _instances(app, calendar: dict, event: dict, since: int | None) -> Iterator[
 
 
 def _lost(app, calendar: dict, event: dict, since: int) -> Iterator[tuple[str, dict]]:
-    """Tombstones of instances that earlier forms of a series had and the present one has not."""
+    """Tombstones of instances that an earlier form of the series had and the present one
+    has not.
+    """
     until = app.clock() + timedelta(days=365 * app.expansion_years)
     now = (event["start"], event.get("recurrence", []))
     gone = event["status"] == "cancelled" and bool(event.get("recurrence"))
@@ -224,7 +227,9 @@ def _lost(app, calendar: dict, event: dict, since: int) -> Iterator[tuple[str, d
 
 
 def _shows_deleted(call, calendar: dict, since: int | None):
-    """Which cancelled events the list shows; series masters never come when series are unrolled."""
+    """Which cancelled events the list shows. Masters of series are left out if series are
+    unrolled.
+    """
     if since is not None or "updatedMin" in call.query or call.query.get("showDeleted"):
         return lambda event: True
     if call.query.get("singleEvents"):
@@ -267,9 +272,8 @@ def _has_properties(event: dict, side: str, constraints: list[str]) -> bool:
 
 
 def _window(call, calendar: dict):
-    """timeMin bounds an event's end, timeMax its start, both exclusive.
-
-    A series is inside when any occurrence is.
+    """The window: timeMin bounds an event's end, timeMax its start, both exclusive. A series is
+    inside if any occurrence is.
     """
     low, high = (
         instant(call.query[name], name) if name in call.query else None
@@ -346,7 +350,7 @@ def query_free_busy(call) -> dict:
 
 
 def _busy(app, calendar: dict, low, high) -> list[list]:
-    """Busy spans inside a window, cut to it, those that touch made one."""
+    """Busy spans cut to a window. Spans that touch are joined."""
     spans = []
     for event in singles(app, calendar, high):
         start, end = (begins(event[side], calendar["timeZone"]) for side in ("start", "end"))

@@ -1,4 +1,5 @@
-"""Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them.
+"""The rights of applications and users: clients, grants, codes and tokens, as Google's web-server
+flow has them.
 
 The pages are in `consent.py`.
 """
@@ -27,15 +28,13 @@ class OAuthError(Exception):
 
 
 def granted_form(scope: str) -> str:
-    """`email` comes back as the long scope of the same meaning."""
+    """The scope as answers have it: `email` comes back as the long scope of the same meaning."""
     return LONG_FORMS.get(scope, scope)
 
 
 class OAuth(Grants):
-    """How long refresh tokens live.
-
-    With a number in `testing_days`, refresh tokens die after so many days, as those of projects in
-    Testing do after 7.
+    """Google's sign-in. `testing_days`: refresh tokens become invalid after so many days, as those
+    of projects in Testing do after 7.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
@@ -43,7 +42,7 @@ class OAuth(Grants):
         self.testing_days = None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
-        """The user said yes to these scopes: the code to hand to the application.
+        """The code for the application, after the user said yes to these scopes.
 
         `request`: the parameters of the authorization request.
         """
@@ -106,7 +105,7 @@ class OAuth(Grants):
     def issue(self, client_id: str, email: str, scopes: list[str], refreshable: bool) -> dict:
         """New tokens.
 
-        At most 100 refresh tokens live; the next one kills the oldest without a word.
+        At most 100 refresh tokens are valid; the next one makes the oldest invalid without a word.
         """
         answer = self._access(client_id, email, scopes)
         if refreshable:
@@ -149,14 +148,14 @@ class OAuth(Grants):
         }
 
     def revoke(self, token: str) -> None:
-        """Either token takes the whole grant with it. Raises OAuthError."""
+        """End the whole grant of an access or refresh token. Raises OAuthError."""
         kept = self.store.access_tokens.get(token) or self.store.refresh_tokens.get(token)
         if kept is None:
             raise OAuthError("invalid_token", "Token expired or revoked")
         self.forget(kept["client"], kept["email"])
 
     def bearer(self, authorization: str) -> dict:
-        """Who calls: `client`, `email` and `scopes` of an access token. Raises Refused (401)."""
+        """The caller by an access token: `client`, `email` and `scopes`. Raises Refused (401)."""
         kept = self.living(authorization)
         if kept is None:
             raise Refused(401, "authError", "Invalid Credentials", ("header", "Authorization"))

@@ -1,4 +1,4 @@
-"""Messages to webhooks, really over HTTP from one background thread."""
+"""Messages to webhooks, sent over real HTTP from one background thread."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ RETRIED, PAUSES_SECONDS = (500, 502, 503, 504), (0, 1, 4)
 
 
 class Background:
-    """Posts messages one after the other, each again when the receiver is out of order."""
+    """Sends messages one after the other, each again if the receiver fails."""
 
     def __init__(self):
         self._messages = queue.Queue()

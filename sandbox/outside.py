@@ -1,7 +1,4 @@
-"""The outside user.
-
-What a person does to their own calendar in Google's app while we are not looking.
-"""
+"""The outside user: a person who changes their own calendar in Google's app."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -104,7 +101,7 @@ class OutsideUser:
         )
 
     def events(self, calendar: str = "primary", deleted: bool = False) -> list[dict]:
-        """What lies in a calendar, in order of time; series as they were made, not unrolled."""
+        """The events of a calendar, in order of time; series as they were made."""
         kept = [
             event
             for event in self.calendar(calendar)["events"].values()
@@ -119,9 +116,8 @@ class OutsideUser:
         )
 
     def count(self, calendar: str = "primary", **private: str) -> int:
-        """How many live events lie there.
-
-        With properties: how many of them carry these private extended ones.
+        """The number of existing events in a calendar; with properties, of those that have these
+        private extended ones.
         """
         return sum(
             private.items() <= event.get("extendedProperties", {}).get("private", {}).items()

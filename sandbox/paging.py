@@ -1,10 +1,11 @@
 """Pages and sync tokens.
 
-Both are opaque to the caller and carry everything needed: nothing is remembered here.
+Both are opaque to the caller and contain everything needed, so nothing is stored here between
+requests.
 
-A page ends with the key of its last row, so changes made while paging neither lose nor repeat a
-row; what they changed comes with the next increment, because the sync token keeps the revision at
-which the *first* page was asked for.
+A page ends with the key of its last row, so that changes made between pages neither lose nor repeat
+a row. These changes come with the next list: the sync token has the revision at which the *first*
+page was asked for.
 """
 
 import base64
@@ -27,9 +28,8 @@ SAME_IN_INCREMENTS = ("singleEvents", "eventTypes")
 
 
 def page(call, rows: Iterable[tuple[list, dict]], size: int) -> tuple[dict, int]:
-    """`items` and, when rows are left, `nextPageToken`.
-
-    Beside it the revision at which the first page was asked for.
+    """`items`, `nextPageToken` if rows are left, and the revision at which the first page was asked
+    for.
 
     Rows are (key, item) in the order of their keys. The switches `page_cap` and `empty_pages` make
     pages shorter than asked for.
@@ -85,9 +85,9 @@ def sync_token(call, collection: str, revision: int) -> str:
 
 
 def read_sync_token(call, collection: str, oldest_revision: int) -> int | None:
-    """The revision that the caller's sync token stands for, None without one.
+    """The revision of the caller's sync token; None without one.
 
-    Raises Refused: 410 when it died, 400 when it is not ours.
+    Raises Refused: 410 if the token is invalid by now, 400 if it is not ours.
     """
     if "syncToken" not in call.query:
         return None

@@ -1,4 +1,4 @@
-"""Push channels: the sandbox really calls the address it was given."""
+"""Push channels: the sandbox calls the address of each channel over real HTTP."""
 
 import hashlib
 from collections import deque
@@ -26,9 +26,8 @@ class HttpSender:
 
 
 class Channels:
-    """Who wants to be told about what.
-
-    Messages wait in an outbox until the request is over, then `deliver` sends them.
+    """The channels, and the messages that wait for them. After each request `deliver` sends
+    these.
     """
 
     def __init__(self, store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]):
@@ -88,7 +87,7 @@ class Channels:
             )
 
     def stop(self, call) -> None:
-        """Only the same user through the same application may stop a channel.
+        """Stop a channel. Only the same user through the same application may do so.
 
         Raises Refused (404).
         """
@@ -144,7 +143,9 @@ class Channels:
         self._outbox.append((channel["address"], headers))
 
     def deliver(self) -> None:
-        """Sends what waits; called without the lock, so that the receiver may call back at once."""
+        """Send the waiting messages. Call it without the lock, so that the receiver may call back
+        at once.
+        """
         while True:
             try:
                 message = self._outbox.popleft()

@@ -1,6 +1,5 @@
-"""When a series takes place.
-
-RRULE, RDATE, EXDATE and EXRULE lines unrolled one occurrence at a time.
+"""The times of a series: RRULE, RDATE, EXDATE and EXRULE lines, unrolled one occurrence at
+a time.
 """
 
 import re
@@ -32,14 +31,14 @@ def occurrences(start: dict, lines: list[str], until: datetime) -> Iterator[tupl
 
 
 def check(start: dict, lines: list[str]) -> None:
-    """Refuses lines that cannot be unrolled or that never take place."""
+    """Refuse lines that cannot be unrolled, or by which a series never takes place."""
     zone = ZoneInfo(start["timeZone"]) if "timeZone" in start else None
     if next(iter(_rules(_local(start, zone), lines, zone)), None) is None:
         raise invalid("The series never takes place.", "recurrence")
 
 
 def _local(start: dict, zone: ZoneInfo | None) -> datetime:
-    """Wall-clock time: a series keeps its hour when the clocks change."""
+    """The start on the clock of the zone: a series keeps its hour when the clocks change."""
     if zone is None:
         return datetime.combine(date.fromisoformat(start["date"]), time.min)
     return datetime.fromisoformat(start["dateTime"]).astimezone(zone).replace(tzinfo=None)
@@ -81,9 +80,8 @@ def _rule(value: str, first: datetime, zone: ZoneInfo | None):
 
 
 def _named_time(text: str, parameters: str, whole_day: time, zone: ZoneInfo | None) -> datetime:
-    """A date or time named in a line, on the wall clock of the series.
-
-    A date takes its time of day from `whole_day`.
+    """A date or time in a line, on the clock of the series. A date gets its time of day from
+    `whole_day`.
     """
     try:
         if "T" not in text:

@@ -1,4 +1,4 @@
-"""Bodies and answers judged by the vendor's schema.
+"""Bodies and answers checked by the provider's schema.
 
 Needs the package jsonschema, which only the tests install.
 """
@@ -22,7 +22,7 @@ LOOPBACK = re.compile(r"^http://(localhost|127\.0\.0\.1|\[::1\])(?=[:/])")
 
 @formats.checks("date-time")
 def _is_date_time(value: object) -> bool:
-    """RFC 3339 with its offset; the library leaves this format unchecked."""
+    """Whether the value is a time of RFC 3339 with its offset, which the library does not check."""
     return not isinstance(value, str) or (
         RFC_3339.fullmatch(value) is not None and RFC_3339.fullmatch(value)[2] is not None
     )

@@ -1,4 +1,4 @@
-"""The people the sandbox starts with, and a few weeks of their lives."""
+"""The people with whom the sandbox starts, and a few weeks of events."""
 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,10 +16,8 @@ HOLIDAYS, OFFICE = "en.sandbox#holiday@group.v.calendar.google.com", "office@cli
 
 
 def people(google) -> None:
-    """Three accounts.
-
-    Each with a primary and a family calendar, the holidays to read, and the others' rota as busy
-    times. No events.
+    """Three accounts without events. Each has a primary and a family calendar, the holidays to
+    read, and the others' rota as busy times.
     """
     store = google.store
     for email, name, zone in PEOPLE:
@@ -35,7 +33,7 @@ def people(google) -> None:
 
 
 def sample_weeks(google) -> None:
-    """Something to look at for everyone, from this week on."""
+    """Add events for everyone, from this week on."""
     for email, _, zone in PEOPLE:
         user = google.user(email)
         today = google.clock().astimezone(ZoneInfo(zone)).date()

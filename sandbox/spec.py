@@ -1,6 +1,5 @@
-"""What Google's own description says.
-
-Paths, parameters, scopes and bodies of each method, read from the schema file.
+"""Google's own description: paths, parameters, scopes and bodies of each method, read from the
+schema file.
 """
 
 import json

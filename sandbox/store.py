@@ -1,7 +1,4 @@
-"""What the sandbox remembers.
-
-Plain dictionaries under one lock, on request kept in a JSON file over restarts.
-"""
+"""The store of the sandbox: plain dictionaries under one lock, on request kept in a JSON file."""
 
 import json
 import os
@@ -40,21 +37,21 @@ class Store:
     def tick(self) -> int:
         """The next revision.
 
-        It grows with every change anywhere, so it serves as version, etag and sync position.
+        It grows with every change anywhere, and is used as version, etag and place in the history.
         """
         self.revision += 1
         self.changed()
         return self.revision
 
     def changed(self) -> None:
-        """Writes the file soon, many changes at once."""
+        """Write the file soon, once for many changes."""
         if self.path and self._timer is None:
             self._timer = threading.Timer(SAVE_DELAY_SECONDS, self.save)
             self._timer.daemon = True
             self._timer.start()
 
     def save(self) -> None:
-        """Writes the file now, whole or not at all."""
+        """Write the file now, completely or not at all."""
         if self.path is None:
             return
         with self.lock:

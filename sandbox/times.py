@@ -1,4 +1,4 @@
-"""Event times as Google keeps them: a date, or an instant with the name of a zone."""
+"""Event times in Google's form: a date, or an instant with the name of a zone."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -40,9 +40,9 @@ def written_utc(at: datetime) -> str:
 
 
 def clean(time: dict | None, calendar_zone: str, parameter: str) -> dict:
-    """The time as it is kept.
+    """The time as it is stored.
 
-    Raises Refused when it is neither exactly one date nor exactly one instant.
+    Raises Refused for anything but exactly one date or exactly one instant.
     """
     time = {name: value for name, value in (time or {}).items() if value is not None}
     if ("date" in time) == ("dateTime" in time):
@@ -77,7 +77,7 @@ def shown(time: dict, answer_zone: str) -> dict:
 
 
 def begins(time: dict, calendar_zone: str) -> datetime:
-    """The instant an event's time stands for; a date begins at midnight of the calendar's zone."""
+    """The instant of an event's time; a date begins at midnight in the calendar's zone."""
     if "date" in time:
         return datetime.combine(
             date.fromisoformat(time["date"]), datetime.min.time(), ZoneInfo(calendar_zone)
@@ -98,7 +98,7 @@ def moved_along(start: dict, first_start: dict, first_end: dict) -> dict:
 
 
 def check_order(start: dict, end: dict) -> None:
-    """Refuses a span that is empty, runs backwards or mixes a date with an instant."""
+    """Refuse a span that is empty, ends before it starts, or has a date and an instant."""
     if ("date" in start) != ("date" in end):
         raise invalid("Start and end must both be dates or both be times.", "end")
     if begins(end, "UTC") <= begins(start, "UTC"):

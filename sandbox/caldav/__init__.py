@@ -1,6 +1,6 @@
 """An imitation of calendar servers that speak CalDAV, each with the habits of one kind.
 
-`create` makes one; `CHARACTERS` are the kinds. Nothing of it is ever installed.
+`create` makes one; `CHARACTERS` are the kinds. It is never part of an installation.
 """
 
 from .app import CalDav, create

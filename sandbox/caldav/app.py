@@ -1,4 +1,4 @@
-"""The imitation as a WSGI application (RFC 4791, RFC 6578). It judges every request, too."""
+"""The imitation as a WSGI application (RFC 4791, RFC 6578). It also checks every request."""
 
 import re
 from base64 import b64decode
@@ -29,7 +29,7 @@ NAME = re.compile(r"[0-9a-v]{32}\.ics")
 
 
 class Refusal(Exception):
-    """An answer that is none of success. `condition`: the element inside DAV:error."""
+    """An answer other than success. `condition`: the element inside DAV:error."""
 
     def __init__(self, status: int, condition: str = "", retry_after: int | None = None):
         super().__init__(status)
@@ -46,15 +46,15 @@ def create(
     path: Path | None = None,
     environment: str = "test",
 ):
-    """An imitation with one account and its calendar. What a `path` keeps is still there."""
+    """An imitation with one account and its calendar, or with what is stored at `path`."""
     if environment == "production":
         raise RuntimeError("The sandbox never runs in production.")
     return CalDav(CHARACTERS[character], clock, path)
 
 
 class CalDav:
-    """One server. `faults` wait for requests; `requests` are those of late; `strict`: a request
-    that no program of ours may send is refused with 599.
+    """One server. `faults`: the troubles that wait for requests. `requests`: the latest ones.
+    `strict`: a request that no program of ours may send is refused with 599.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class CalDav:
         return OutsideUser(self.store, self.home, f"{self.home}own/")
 
     def expire_sync_tokens(self) -> None:
-        """Every sync token so far is dead."""
+        """Make every sync token so far invalid."""
         with self.store.lock:
             self.store.oldest_token = self.store.tick()
 
@@ -155,7 +155,7 @@ class CalDav:
         return Response(status=204)
 
     def _judge(self, request: Request) -> None:
-        """Note what no request of ours may be."""
+        """Note the faults of a request that no program of ours may send."""
         text, method = request.get_data().decode("utf-8", "replace"), request.method
         wrong = [
             (method not in METHODS, "method"),

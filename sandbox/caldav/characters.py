@@ -1,20 +1,22 @@
-"""How real servers differ from the standard, as switches. Each character is right but for these."""
+"""How real servers differ from the standard, as switches. Apart from its switches each character
+follows the standard.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Character:
-    """`tells_no_dead_token`: any token is answered, an unknown one with all that lives.
-    `leaves_out`: a multiget is silent about what is not there, also in a calendar that is not
-    there. `missing`: what a PUT into no calendar gets. `ignores_conditions`: writes in spite of
-    them. `one_uid`: 403 for a UID that the person has anywhere. `takes_uid_twice`: stores a second
-    one. `lists_itself`: the calendar is among its changes. `hides_etag`: none after a PUT.
-    `absent_is_changed`: 412 for a deletion with a condition of what is not there. `has_sync`: knows
-    sync-collection. `has_ctag`. `makes_calendars`. `own_paths`: serves a new calendar elsewhere.
+    """`tells_no_dead_token`: any token is answered, an unknown one with everything that exists.
+    `leaves_out`: a multiget leaves out missing events, also in a missing calendar. `missing`: the
+    status of a PUT into a missing calendar. `ignores_conditions`: writes in spite of them.
+    `one_uid`: 403 for a UID that the person has anywhere. `takes_uid_twice`: stores a second event
+    with one UID. `lists_itself`: the calendar is among its changes. `hides_etag`: no etag after a
+    PUT. `absent_is_changed`: 412 for a conditional deletion of a missing event. `has_sync`: knows
+    sync-collection. `has_ctag`. `makes_calendars`. `own_paths`: a new calendar gets another path.
     `keeps_description`. `absolute`: whole addresses in answers. `data_in_sync`. `raw_names`: names
-    in sync answers are not encoded. `tells_removed` as this status. `part`: so many items in one
-    sync answer, then 507.
+    in sync answers are not encoded. `tells_removed`: the status of a removed event. `part`: at most
+    so many items in one sync answer, then 507.
     """
 
     tells_no_dead_token: bool = False

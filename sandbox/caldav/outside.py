@@ -22,7 +22,7 @@ class OutsideUser:
         return self.store.calendars
 
     def events(self, calendar: str | None = None) -> list[dict]:
-        """What lies in a calendar, in order of time."""
+        """The events of a calendar, in order of time."""
         found = [
             event_of(name, resource.data) | {"etag": resource.etag}
             for name, resource in self.calendars[calendar or self.source].resources.items()
@@ -33,7 +33,7 @@ class OutsideUser:
         return len(self.calendars[calendar or self.source].resources)
 
     def add(self, summary, start, end=None, calendar=None, rule=None, uid=None, **lines) -> str:
-        """Make an event and give its name."""
+        """Make an event, and return its name."""
         name = f"{uuid.uuid4()}.ics"
         end = end or (start + timedelta(days=1))
         told = [f"SUMMARY:{summary}", _line("DTSTART", start), _line("DTEND", end)]
@@ -57,7 +57,7 @@ class OutsideUser:
             self.store.delete(self.calendars[calendar or self.source], name)
 
     def drag(self, name: str, other: str, calendar=None) -> None:
-        """Move an event into another calendar: programs write it there under its name."""
+        """Move an event into another calendar, where programs write it under the same name."""
         with self.store.lock:
             data = self.calendars[calendar or self.source].resources[name].data
             self.store.put(self.calendars[other], name, data)
@@ -74,7 +74,7 @@ class OutsideUser:
             return made
 
     def add_calendar(self, name: str, right: str = "owner") -> str:
-        """Make a calendar and give its path."""
+        """Make a calendar, and return its path."""
         with self.store.lock:
             path = f"{self.home}{uuid.uuid4().hex[:8]}/"
             self.calendars[path] = Calendar(path, name, right=right, made_at=self.store.tick())

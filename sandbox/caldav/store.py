@@ -1,4 +1,4 @@
-"""What the imitation keeps: calendars, and resources in them with versions."""
+"""The store of the imitation: calendars, and resources in them with versions."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ def _uid(data: bytes) -> str:
 
 @dataclass
 class Calendar:
-    """One calendar. `removed`: when each resource went."""
+    """One calendar. `removed`: when each resource was removed."""
 
     path: str
     name: str
@@ -43,7 +43,9 @@ class Calendar:
 
 
 class Store:
-    """Hold `lock` around whatever reads or writes. With a `path` all is kept there by `save`."""
+    """All data. Hold `lock` during all reads and writes. With a `path`, `save` stores everything
+    there.
+    """
 
     def __init__(self, path: Path | None = None):
         self.lock, self.path = threading.RLock(), path
@@ -51,7 +53,7 @@ class Store:
         self.revision, self.oldest_token = 0, 0
 
     def tick(self) -> int:
-        """The next revision, which serves as version and sync position."""
+        """The next revision, used as version and as place in the history."""
         self.revision += 1
         return self.revision
 
@@ -69,7 +71,7 @@ class Store:
         calendar.removed[name] = calendar.changed_at = self.tick()
 
     def holder_of(self, uid: str) -> tuple[Calendar, str] | None:
-        """Where a UID lies."""
+        """The place of the event with this UID."""
         for calendar in self.calendars.values():
             for name, resource in calendar.resources.items():
                 if resource.uid == uid:
@@ -77,7 +79,7 @@ class Store:
         return None
 
     def save(self) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, completely or not at all."""
         if self.path is None:
             return
         with self.lock:

@@ -67,7 +67,7 @@ BATCH = f"{spec.BASE}/$batch"
 
 
 class Graph(Service):
-    """The WSGI app, with everything a test wants to look at or turn."""
+    """The WSGI app, with everything that a test wants to read or to switch."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], sender: subscriptions.Sender):
         super().__init__(store, clock)
@@ -91,7 +91,7 @@ class Graph(Service):
         return response(environ, start_response)
 
     def user(self, email: str) -> OutsideUser:
-        """The person behind an account, at their own calendar app."""
+        """The person of an account, in their own calendar app."""
         with self.store.lock:
             calendars.open_account(self.store, email)
         return OutsideUser(self, email)
@@ -105,15 +105,15 @@ class Graph(Service):
             )
 
     def expire_sync_tokens(self, spelling: str = "location") -> None:
-        """Every delta token handed out so far dies.
+        """Make every delta token so far invalid.
 
-        `spelling` is how that is told: 410 with `location`, or a code of `delta.SPELLINGS`.
+        `spelling`: how the answer says it: 410 with `location`, or a code of `delta.SPELLINGS`.
         """
         with self.store.lock:
             self.lost_sync_state, self.oldest_sync = spelling, self.store.tick()
 
     def bearer(self, headers) -> dict:
-        """Who calls. Raises Refused (401)."""
+        """The caller. Raises Refused (401)."""
         with self.store.lock:
             return self.oauth.bearer(headers.get("Authorization", ""))
 
@@ -132,7 +132,7 @@ class Graph(Service):
         encoded: bool = True,
         in_batch: bool = False,
     ) -> Response:
-        """Carries out one call of the API, with the troubles that wait for it."""
+        """Carry out one call of the API, with the troubles that wait for it."""
         operation, email, status = None, None, 0
         try:
             operation, found = spec.find(method, path, encoded)
@@ -182,7 +182,7 @@ class Graph(Service):
         base_url: str,
         target: str,
     ) -> Call:
-        """Scope, mailbox, parameters, preferences and body, in this order."""
+        """Check scope, mailbox, parameters, preferences and body, in this order."""
         account = self.store.accounts[bearer["email"]]
         if not scopes(operation) & set(bearer["scopes"]):
             raise Refused(
@@ -254,9 +254,8 @@ class Graph(Service):
         )
 
     def _other(self, request: Request) -> Response:
-        """Batches and sign-in: one request each in the log, and troubles of their own.
-
-        The sandbox's own pages have neither.
+        """Batches and sign-in. Each is one request in the log and has its own troubles; the
+        sandbox's own pages have neither.
         """
         if request.path.startswith("/sandbox"):
             return Response.from_app(self.site, request.environ)
@@ -316,7 +315,7 @@ def create(
     `sender(address, headers, body) -> (status, content type, text)` carries handshakes (no body)
     and notifications, by default over HTTP.
 
-    Raises RuntimeError in production: it lets anyone in.
+    Raises RuntimeError in production, since the imitation lets anyone in.
     """
     if environment == "production":
         raise RuntimeError("The sandbox never runs in production.")

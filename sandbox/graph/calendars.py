@@ -1,4 +1,4 @@
-"""Mailboxes and their calendars; a shared calendar is the owner's, seen with other rights."""
+"""Mailboxes and their calendars. A shared calendar is the owner's, with other rights."""
 
 import base64
 import secrets
@@ -30,9 +30,8 @@ def open_account(
     personal: bool = False,
     mailbox: bool = True,
 ) -> dict:
-    """The account of an address, made with its default calendar when new.
-
-    One without a mailbox has none.
+    """The account of an address. A new one gets its default calendar; an account without a mailbox
+    has none.
     """
     if email not in store.accounts:
         store.accounts[email] = {
@@ -49,7 +48,7 @@ def open_account(
 
 
 def add_calendar(store, owner: str, name: str, **fields) -> dict:
-    """A new calendar of its owner. `roles` maps each reader's address to what they may do."""
+    """A new calendar of its owner. `roles`: each reader's rights, by address."""
     calendar_id = "AAMkAGCal" + secrets.token_urlsafe(42)
     store.calendars[calendar_id] = {
         "id": calendar_id,

@@ -1,4 +1,4 @@
-"""One call of the API: what its handler needs to know, who may make it, and its answer."""
+"""One call of the API: everything that its handler needs, the right to make it, and its answer."""
 
 import json
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from .service import Service
 
 @dataclass
 class Call:
-    """One call of the API, looked up and allowed: what its handler needs to know.
+    """One call of the API, looked up and allowed, with everything that its handler needs.
 
-    `target` is its path as it stands in links.
+    `target`: its path as links have it.
     """
 
     app: Service
@@ -43,7 +43,7 @@ class Call:
         return self.prefer.get("idtype") == "ImmutableId"
 
     def id_of(self, calendar: dict, immutable: str) -> str:
-        """The id that this caller gets."""
+        """The id that this caller gets for an event."""
         return immutable if self.immutable else ids.plain(calendar["id"], immutable)
 
     def calendars(self) -> list[dict]:

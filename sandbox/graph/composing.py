@@ -1,4 +1,4 @@
-"""What Graph makes of the fields of an event, and what it does not take."""
+"""The fields of an event as Graph stores them, and the fields that it refuses."""
 
 from . import properties, series
 from .errors import invalid
@@ -52,7 +52,9 @@ USUAL = {
 
 
 def compose(app, before: dict, fields: dict) -> dict:
-    """The event's own fields after a write. Raises Refused (400) for what Graph does not take."""
+    """The event's own fields after a write. Raises Refused (400) for fields that Graph does not
+    accept.
+    """
     event = before | {
         name: value for name, value in fields.items() if name in USUAL or name in ("start", "end")
     }

@@ -1,10 +1,11 @@
 """`calendarView/delta`.
 
-A window baked into opaque links that carry everything needed; nothing is remembered here.
+The links are opaque and contain the window and everything else, so nothing is stored here between
+requests.
 
-A page ends with the key of its last row, so changes made between pages neither lose nor repeat a
-row; what they changed comes with the next round, because the delta link keeps the revision at which
-the *first* page was asked for.
+A page ends with the key of its last row, so that changes made between pages neither lose nor repeat
+a row. These changes come in the next round: the delta link has the revision at which the *first*
+page was asked for.
 """
 
 import base64
@@ -32,10 +33,8 @@ SPELLINGS = {
 
 
 class Round(NamedTuple):
-    """Where a caller stands.
-
-    A window in a calendar, told up to `since` (None: nothing yet), with pages read up to the key
-    `after`.
+    """The place of a caller: a window in a calendar, reported up to the revision `since` (None:
+    nothing yet), with pages read up to the key `after`.
     """
 
     calendar: str
@@ -82,9 +81,9 @@ def delta(call) -> dict:
 
 
 def _place(call, calendar: dict) -> Round:
-    """Where the call stands.
+    """The place of the call.
 
-    Raises Refused: 400 for what deltas cannot do, 410 and the like when the token died.
+    Raises Refused: 400 for what deltas cannot do, 410 and similar if the token is invalid.
     """
     refused = [name for name in UNSUPPORTED if name in call.query] + ["$select"] * (
         "$select" in call.query and not call.app.delta_select
@@ -139,7 +138,9 @@ def _lose(call, place: Round) -> None:
 
 
 def _horizon(app, calendar: dict) -> int:
-    """The revision up to which a round tells; changes that deltas do not know yet lie behind it."""
+    """The revision up to which a round reports. Changes that deltas do not know yet come
+    after it.
+    """
     lagging = [event["_revision"] - 1 for event in calendar["events"].values() if _lags(app, event)]
     return min(lagging, default=app.store.revision)
 
@@ -154,7 +155,8 @@ def _lags(app, event: dict) -> bool:
 def _rows(app, calendar: dict, place: Round) -> Iterator[tuple[str, dict]]:
     """(key, event) of a round.
 
-    With the switch `replays` in any order, twice each, and some that did not change.
+    With the switch `replays` the rows come in any order, twice each, and with some that did not
+    change.
     """
     told = {
         event["id"]: event
@@ -176,7 +178,7 @@ def _rows(app, calendar: dict, place: Round) -> Iterator[tuple[str, dict]]:
 
 
 def _told(app, event: dict) -> dict | None:
-    """The version of an event that deltas know of."""
+    """The version of an event that deltas know."""
     return event.get("_before") if _lags(app, event) else event
 
 
@@ -194,9 +196,8 @@ def _changes(app, calendar: dict, place: Round) -> Iterator[dict]:
 
 
 def _single(app, event: dict, place: Round, since: int) -> Iterator[dict]:
-    """How an event outside the window is told.
-
-    As removed, known to the caller or not, unless the switch says that it is passed over.
+    """The report of an event outside the window: as removed, whether or not the caller knows it.
+    The switch may say that it is left out.
     """
     if not _vanished(event, place):
         yield event
@@ -209,9 +210,8 @@ def _vanished(event: dict, place: Round) -> bool:
 
 
 def _series_changes(app, calendar: dict, master: dict, place: Round, since: int) -> Iterator[dict]:
-    """A master and its occurrences in the window.
-
-    Those that are new or changed, and those that are not there any more.
+    """A master and its occurrences in the window: new and changed ones, and those that no longer
+    exist.
     """
     living = {} if master["_gone"] else _living(calendar, master, place)
     if master["_revision"] > since:
@@ -236,7 +236,9 @@ def _series_changes(app, calendar: dict, master: dict, place: Round, since: int)
 
 
 def _master(app, master: dict, living: dict, place: Round) -> Iterator[dict]:
-    """The master itself; the switch `stubs` off hides masters, not what was once a series."""
+    """The report of the master itself. With the switch `stubs` off it is left out while it is a
+    series.
+    """
     if living and (app.stubs or not master["recurrence"]):
         yield master
     elif not living and place.since is not None and (app.stubs or master["_gone"]):
@@ -244,7 +246,7 @@ def _master(app, master: dict, living: dict, place: Round) -> Iterator[dict]:
 
 
 def _long_gone(calendar: dict, key: str, since: int) -> bool:
-    """Whether the caller was already told that an occurrence is gone."""
+    """Whether the caller has been told that an occurrence is gone."""
     kept = calendar["events"].get(key)
     return kept is not None and bool(kept["_gone"]) and kept["_revision"] <= since
 
@@ -256,7 +258,7 @@ def _living(calendar: dict, master: dict, place: Round) -> dict[str, dict]:
 
 
 def _once_there(master: dict, place: Round, since: int) -> dict[str, dict]:
-    """The occurrences that the series had in the window when the caller last looked.
+    """The occurrences that the series had in the window at the caller's last round.
 
     None unless its times changed or it was deleted since.
     """

@@ -1,7 +1,7 @@
-"""Events: what Graph takes, what it makes of it, and what it shows.
+"""Events: the values that Graph accepts, how it stores them, and what it shows.
 
-Kept events are dictionaries in Graph's shape, their times on the wall clock they were sent with;
-names with an underscore are the sandbox's own: `_revision`, `_client` (the application that made
+Stored events are dictionaries in Graph's shape, their times on the clock with which they were sent.
+Names with an underscore are the sandbox's own: `_revision`, `_client` (the application that made
 it), `_properties`, `_from` and `_to` (its span in Unix seconds), `_gone`, `_changed_at`; of a
 series `_shaped` (the revision of its last own change) and `_shapes` (earlier times: [revision of
 the change, start, end, recurrence]).
@@ -28,7 +28,7 @@ def etag(event: dict) -> str:
 
 
 def insert(app, calendar: dict, fields: dict, email: str, client: str | None = None) -> dict:
-    """A new event, kept. `email` is who makes it."""
+    """Store a new event. `email`: the person who makes it."""
     event_id = ids.new()
     zone_name = (
         windows_name((fields.get("start") or {}).get("timeZone") or "UTC")
@@ -57,7 +57,7 @@ def insert(app, calendar: dict, fields: dict, email: str, client: str | None = N
 
 
 def change(app, calendar: dict, event: dict, fields: dict) -> dict:
-    """The event after a PATCH, kept; an occurrence becomes an exception.
+    """The event after a PATCH, stored. An occurrence becomes an exception.
 
     A series with new times loses its exceptions.
     """
@@ -84,9 +84,8 @@ def change(app, calendar: dict, event: dict, fields: dict) -> dict:
 
 
 def delete(app, calendar: dict, event: dict, reason: str = "deleted") -> None:
-    """Leaves a tombstone.
-
-    One of a series takes its exceptions along, one of an occurrence changes its series too.
+    """Leave a tombstone. With a series, its exceptions are deleted too; with an occurrence, its
+    series changes too.
     """
     _keep(app, calendar, event | {"_gone": reason}, "deleted")
     if event["seriesMasterId"]:
@@ -104,7 +103,7 @@ def drag(app, calendar: dict, event: dict, other: dict) -> None:
 
 
 def _keep(app, calendar: dict, event: dict, told: str | None) -> dict:
-    """Stores a new version. The one before stays at hand as long as deltas lag behind."""
+    """Store a new version. The version before stays available as long as deltas lag behind."""
     before = calendar["events"].get(event["id"])
     lag_over = before and before["_changed_at"] <= app.clock().timestamp() - app.delta_lag_seconds
     event = {name: value for name, value in event.items() if name != "_before"} | {
@@ -121,7 +120,7 @@ def _keep(app, calendar: dict, event: dict, told: str | None) -> dict:
 
 
 def find(calendar: dict, event_id: str) -> dict:
-    """A living event or occurrence. Raises Refused (404)."""
+    """An existing event or occurrence. Raises Refused (404)."""
     event = calendar["events"].get(event_id)
     if event is None and len(event_id) > ids.LENGTH:
         master = calendar["events"].get(event_id[: ids.LENGTH])
@@ -223,7 +222,7 @@ def _text(body: dict) -> str:
 def locate(call, writing: bool = False) -> tuple[dict, dict]:
     """The calendar and the event of a call.
 
-    An id without a calendar is looked for in the whole mailbox. Raises Refused (400, 403, 404).
+    An id without a calendar is searched in the whole mailbox. Raises Refused (400, 403, 404).
     """
     homes = (
         [reach(call)]
@@ -325,9 +324,8 @@ def _was_here(call) -> bool:
 
 
 def check_etag(call, event: dict) -> None:
-    """Raise Refused (412) when If-Match names another version.
-
-    Falsely, too, when the switch `false_conflicts` says so.
+    """Raise Refused (412) if If-Match names another version, and wrongly if the switch
+    `false_conflicts` says so.
     """
     wanted = call.headers.get("If-Match")
     if wanted is None or wanted == "*":

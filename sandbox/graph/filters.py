@@ -1,6 +1,5 @@
-"""`$filter`: the few forms that calendars need, joined by `and`.
-
-Anything else is refused as Graph refuses what it cannot do.
+"""`$filter`: the few forms that calendars need, joined by `and`. Anything else is refused, as Graph
+refuses filters that it cannot do.
 """
 
 import operator

@@ -1,7 +1,7 @@
 """Ids of events.
 
-Kept under immutable ones; without the preference for those an id also tells the calendar, and holds
-`/`, `+` and `=`.
+Events are stored under immutable ids. Callers who do not ask for these get ids that also contain
+the calendar, and `/`, `+` and `=`.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ def hash_of(calendar_id: str) -> str:
 
 
 def plain(calendar_id: str, immutable: str) -> str:
-    """The id as callers get it who do not ask for immutable ones; it changes with the calendar."""
+    """The id for callers who do not ask for immutable ones. It changes with the calendar."""
     return f"AAMkAG/{immutable[len(PREFIX) : LENGTH]}+{hash_of(calendar_id)}{immutable[LENGTH:]}="
 
 
 def read(text: str) -> tuple[str, str | None]:
-    """The immutable id, and the hash of the calendar that a plain id tells.
+    """Two values: the immutable id, and the hash of the calendar in a plain id.
 
     Raises Refused (400).
     """

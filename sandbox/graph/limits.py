@@ -1,4 +1,4 @@
-"""Throttling per application and mailbox, and the log of requests with what was in flight."""
+"""Limits for each application and mailbox, and the log of requests with the number of open ones."""
 
 import threading
 from collections import Counter
@@ -36,7 +36,7 @@ class Limits:
 
 
 class GraphRequests(Requests):
-    """The requests of late, and how many of each mailbox were in flight at once."""
+    """The latest requests, and how many of each mailbox were open at once."""
 
     def __init__(self):
         super().__init__()
@@ -45,9 +45,9 @@ class GraphRequests(Requests):
 
     @contextmanager
     def in_flight(self, email: str, lanes: int = 1) -> Iterator[None]:
-        """Counts requests of a mailbox while they are open.
+        """Count requests of a mailbox within the block.
 
-        A batch takes as many lanes as it works on at once.
+        A batch counts as many as it works on at once.
         """
         with self._lock:
             self._now[email] += lanes

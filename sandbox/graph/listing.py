@@ -1,4 +1,6 @@
-"""Lists of events: as they were made, unrolled in a window, and one series' instances."""
+"""Lists of events: as they were made, as occurrences in a window, and the instances of one
+series.
+"""
 
 from datetime import datetime
 
@@ -17,7 +19,9 @@ def window(call) -> tuple[datetime, datetime]:
 
 
 def _homes(call) -> list[dict]:
-    """`/me/events` looks at every calendar of the mailbox's own, all else at one."""
+    """The calendars of a call: `/me/events` looks at every calendar of the mailbox's own, all other
+    calls at one.
+    """
     return call.calendars() if call.operation.name == "events.list" else [reach(call)]
 
 

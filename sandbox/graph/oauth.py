@@ -1,6 +1,6 @@
-"""Who may do what, as Microsoft's sign-in has it.
+"""The rights of applications and users, as Microsoft's sign-in has them.
 
-Every refresh gives a new refresh token, and the old one lives on.
+Every refresh gives a new refresh token, and the old one stays valid.
 """
 
 import base64
@@ -37,14 +37,13 @@ class OAuthError(Exception):
 
 
 def granted_form(scope: str) -> str:
-    """Scopes of Graph come back without its address."""
+    """The scope as answers have it: scopes of Graph come back without Graph's address."""
     return scope.removeprefix(GRAPH)
 
 
 class OAuth(Grants):
-    """`admin_consent`: users may not consent by themselves.
-
-    `refresh_error`: what refreshing fails with, e.g. `interaction_required`.
+    """Microsoft's sign-in. `admin_consent`: users may not consent by themselves. `refresh_error`:
+    the error of each refresh, such as `interaction_required`.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
@@ -52,7 +51,7 @@ class OAuth(Grants):
         self.admin_consent, self.refresh_error = False, None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
-        """The user said yes to these scopes: the code to hand to the application.
+        """The code for the application, after the user said yes to these scopes.
 
         `request`: the parameters of the authorization request.
         """
@@ -200,7 +199,7 @@ class OAuth(Grants):
         return self.issue(client_id, kept["email"], asked or kept["scopes"])
 
     def bearer(self, authorization: str) -> dict:
-        """Who calls: `client`, `email`, `scopes` and `expires` of an access token.
+        """The caller by an access token: `client`, `email`, `scopes` and `expires`.
 
         Raises Refused (401).
         """

@@ -1,4 +1,4 @@
-"""The outside user: what a person does to their own calendar in Outlook meanwhile."""
+"""The outside user: a person who changes their own calendar in Outlook."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -127,9 +127,8 @@ class OutsideUser:
         )
 
     def events(self, calendar: str = "primary", deleted: bool = False) -> list[dict]:
-        """What lies in a calendar, in order of time.
-
-        Series as they were made, beside their changed occurrences.
+        """The events of a calendar, in order of time: series as they were made, and beside them
+        their changed occurrences.
         """
         kept = [
             event
@@ -139,9 +138,8 @@ class OutsideUser:
         return sorted(kept, key=lambda event: (event["_from"], event["id"]))
 
     def count(self, calendar: str = "primary", value: str | None = None) -> int:
-        """How many live events lie there.
-
-        With a value: how many of them carry an extended property of it.
+        """The number of existing events in a calendar; with a value, of those with an extended
+        property of that value.
         """
         return sum(
             value is None or value in event["_properties"].values()

@@ -1,6 +1,5 @@
-"""Single-value extended properties.
-
-Kept beside an item under their ids, shown only when expanded, found by their values.
+"""Single-value extended properties: stored with the event under their ids, shown only when
+expanded, found by their values.
 """
 
 import re
@@ -17,7 +16,7 @@ CHOICE = re.compile(r"id eq '((?:[^']|'')*)'")
 
 
 def read(body: dict) -> dict[str, str]:
-    """Id → value of what a body brings. Raises Refused (400)."""
+    """The properties in a body: value by id. Raises Refused (400)."""
     found = {}
     for one in body.get(NAVIGATION) or []:
         name, value = one.get("id"), one.get("value")
@@ -30,7 +29,7 @@ def read(body: dict) -> dict[str, str]:
 
 
 def normal(name: str) -> str:
-    """Ids are told apart by their name, with the GUID in small letters."""
+    """The id in the form that is compared: by its name, with the GUID in small letters."""
     return re.sub(r"\{[^}]*\}", lambda found: found[0].lower(), name)
 
 

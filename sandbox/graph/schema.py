@@ -1,4 +1,4 @@
-"""Bodies and answers judged by Microsoft's schema.
+"""Bodies and answers checked by Microsoft's schema.
 
 Needs the package jsonschema, which only the tests install.
 """

@@ -1,4 +1,4 @@
-"""The people the sandbox starts with, and a few weeks of their lives."""
+"""The people with whom the sandbox starts, and a few weeks of events."""
 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,9 +16,9 @@ OFFICE = "office@clinic.example"
 
 
 def people(graph) -> None:
-    """Robin at work and Ana with a personal account, each with a default and a family calendar.
-
-    Lee, who has no mailbox; the office shares its holidays to read and its rota to edit.
+    """Robin with a work account and Ana with a personal one, each with a default and a family
+    calendar; Lee, who has no mailbox; and the office, which shares its holidays to read and its
+    rota to edit.
     """
     store = graph.store
     for email, name, zone in PEOPLE:
@@ -32,7 +32,7 @@ def people(graph) -> None:
 
 
 def sample_weeks(graph) -> None:
-    """Something to look at for everyone, from this week on."""
+    """Add events for everyone, from this week on."""
     for email, _, zone in PEOPLE:
         user = graph.user(email)
         today = graph.clock().astimezone(ZoneInfo(zone)).date()

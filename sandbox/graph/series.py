@@ -1,9 +1,7 @@
-"""When a series takes place.
+"""The times of a series: Graph's patterns as recurrence rules, unrolled one occurrence at a time.
 
-Graph's patterns as recurrence rules, unrolled one occurrence at a time.
-
-An occurrence's id is its series' id followed by the date on which it was due; patterns give at most
-one a day.
+An occurrence's id is the id of its series followed by the date on which it was due. Patterns give
+at most one occurrence a day.
 """
 
 from collections.abc import Iterator
@@ -31,7 +29,7 @@ DATE_LENGTH = 8
 
 
 def clean(value: object, start: dict) -> dict | None:
-    """The recurrence as it is kept. Raises Refused (400) for what cannot be unrolled."""
+    """The recurrence as it is stored. Raises Refused (400) for one that cannot be unrolled."""
     if value is None:
         return None
     try:
@@ -77,9 +75,9 @@ def _range(given: dict, start: dict) -> dict:
 
 
 def rule(kept: dict, start: dict) -> str:
-    """The RRULE line of a kept recurrence.
+    """The RRULE line of a stored recurrence.
 
-    Raises KeyError or ValueError when the pattern has holes.
+    Raises KeyError or ValueError if the pattern is incomplete.
     """
     pattern, span = kept["pattern"], kept["range"]
     days = ",".join(DAYS[day] for day in pattern["daysOfWeek"])
@@ -185,9 +183,8 @@ def exceptions(calendar: dict, master_id: str) -> list[dict]:
 
 
 def touches(event: dict, low: datetime, high: datetime) -> bool:
-    """Whether an event lies in a window at least in part.
-
-    One without length does when it begins there.
+    """Whether an event lies in a window at least in part. An event without length does if it begins
+    there.
     """
     begins, ends, first, last = event["_from"], event["_to"], low.timestamp(), high.timestamp()
     return begins < last and (ends > first or begins == ends == first)

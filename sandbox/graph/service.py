@@ -1,4 +1,4 @@
-"""What the handlers see of the app: what is kept, the time, and the switches."""
+"""The app as its handlers see it: the store, the time, and the switches."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,9 @@ from ..store import Store
 
 
 class Service:
-    """Microsoft's side, as a test turns it. The app puts the subscriptions in `channels`."""
+    """Microsoft's side, with the switches of a test. The app puts the subscriptions in
+    `channels`.
+    """
 
     channels: Any
 

@@ -95,9 +95,9 @@ def refuse(error: OAuthError):
 
 
 def _fault(values) -> dict | None:
-    """Why the request cannot go on.
+    """The reason why the request cannot go on.
 
-    Microsoft shows these to the user and never sends them to the application.
+    Microsoft shows it to the user and never sends it to the application.
     """
     client = graph.store.clients.get(values.get("client_id"))
     if client is None:
@@ -135,7 +135,7 @@ def _fault(values) -> dict | None:
 
 
 def _same_address(asked: str, known: str) -> bool:
-    """On localhost the port does not count."""
+    """Whether two redirect addresses are the same. On localhost the port does not count."""
     a, b = urlsplit(asked), urlsplit(known)
     return asked == known or (
         a.hostname == b.hostname == "localhost"
@@ -166,7 +166,7 @@ def _without_asking(email: str) -> Response:
 
 
 def _leave(**answer: str) -> Response:
-    """Back to the application; `state` returns unchanged."""
+    """Send the user back to the application. `state` returns unchanged."""
     address = request.values["redirect_uri"]
     if "state" in request.values:
         answer["state"] = request.values["state"]

@@ -1,6 +1,5 @@
-"""What Microsoft's own description says.
-
-Paths, parameters and bodies of each operation, read from the schema file.
+"""Microsoft's own description: paths, parameters and bodies of each operation, read from the schema
+file.
 """
 
 import json
@@ -37,7 +36,9 @@ class Operation(NamedTuple):
 
 
 def _pattern(template: str, value: str) -> re.Pattern:
-    """`/me` may also be written `/users/{id}`, and functions without their brackets."""
+    """The pattern of a path. `/me` may also be written `/users/{id}`, and functions without their
+    brackets.
+    """
     text = PARAMETER.sub(rf"(?P<\1>{value})", re.escape(template.replace("-", "_")))
     text = text.replace("'(?P", "(?:microsoft.graph.timeZoneStandard)?'(?P").replace(
         r"\(\)", r"(?:\(\))?"

@@ -1,7 +1,5 @@
-"""Subscriptions.
-
-The handshake while POST /subscriptions is open, notifications afterwards, and lifecycle
-notifications on demand.
+"""Subscriptions: the handshake while POST /subscriptions is open, notifications afterwards, and
+lifecycle notifications on demand.
 """
 
 import re
@@ -44,9 +42,8 @@ Sender = Callable[[str, dict | None, dict | None], Answer]
 
 
 class HttpSender:
-    """Really over HTTP.
-
-    A handshake (no body) at once, notifications in the background and again after 5xx.
+    """Sends over real HTTP: a handshake (no body) at once, notifications in the background and
+    again after 5xx.
     """
 
     def __init__(self):
@@ -64,9 +61,8 @@ class HttpSender:
 
 
 class Subscriptions:
-    """Who wants to be told about what.
-
-    Notifications wait until the request is over, then `deliver` sends them.
+    """The subscriptions, and the notifications that wait for them. After each request `deliver`
+    sends these.
     """
 
     def __init__(self, app, sender: Sender):
@@ -82,23 +78,22 @@ class Subscriptions:
         ]
 
     def drop(self, subscription_id: str | None = None) -> None:
-        """Subscriptions vanish without a word: one, or all."""
+        """Delete one subscription, or all, without telling anybody."""
         for key in [subscription_id] if subscription_id else list(self.store.channels):
             del self.store.channels[key]
         self.store.changed()
 
     def lapse(self, subscription_id: str | None = None) -> None:
-        """The token behind subscriptions is too old.
+        """Make the token behind one subscription, or all, too old.
 
-        Notifications are kept until somebody renews or reauthorizes.
+        Notifications wait until somebody renews or reauthorizes.
         """
         for one in self.live():
             one["lapsed"] |= subscription_id in (None, one["id"])
 
     def lifecycle(self, word: str, subscription_id: str | None = None) -> None:
-        """Tells one or all.
-
-        `reauthorizationRequired`, `subscriptionRemoved` (and removes it) or `missed`.
+        """Send a lifecycle notification to one subscription, or all: `reauthorizationRequired`,
+        `subscriptionRemoved` (which also removes it) or `missed`.
         """
         for one in self.live():
             if subscription_id in (None, one["id"]) and one["lifecycleNotificationUrl"]:
@@ -156,9 +151,9 @@ class Subscriptions:
         one["held"] = []
 
     def deliver(self) -> None:
-        """Sends what waits, one message for each address.
+        """Send the waiting notifications, one message for each address.
 
-        Called without the lock, so that the receiver may call back at once.
+        Call it without the lock, so that the receiver may call back at once.
         """
         waiting: dict[str, list] = {}
         while self._outbox:
@@ -268,9 +263,8 @@ def _resource(call) -> str | None:
 
 
 def _expiration(call) -> str:
-    """Below 45 minutes is raised.
-
-    Above the most that `subscription_minutes` allows is refused, as in the past.
+    """The end of a subscription. A life below 45 minutes is raised; one above
+    `subscription_minutes`, or in the past, is refused.
     """
     now = call.app.clock()
     try:

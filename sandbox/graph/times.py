@@ -1,4 +1,4 @@
-"""Times and zones as Graph has them: wall-clock values beside the name of a zone."""
+"""Times and zones in Graph's form: a time on a clock, and the name of its zone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -113,7 +113,7 @@ def seconds(at: datetime) -> int:
 
 
 def check_order(start: dict, end: dict, all_day: bool) -> None:
-    """Refuses an end before the start, and whole days that are none."""
+    """Refuse an end before the start, and whole days that are not whole."""
     if all_day:
         at_midnight = {wall(start).time(), wall(end).time()} == {datetime.min.time()} and start[
             "timeZone"
