@@ -19,7 +19,7 @@ from base.working_time import Stretch
 from free_times.earlier import entries
 from models import AuditEntry, Booking, Patient
 from people import calendars
-from views.kit import access, display, held_times, history, letter_words
+from views.kit import access, display, held_times, history_words, letter_words
 
 from . import booking_words, columns, places
 from .waiting_list import waiting_for
@@ -276,7 +276,7 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
             if verb == "given"
             else _("{said}, given from {start} to {end}", said=sentence, start=start, end=end)
         )
-    if fields := history.field_words(detail):
+    if fields := history_words.field_words(detail):
         sentence += f" ({fields})" if verb == "changed" else _(", changed {fields}", fields=fields)
     if verb in ("moved", "changed", "given") and detail.get("status"):
         sentence += _(", now {status}", status=display.STATUS_NAMES[detail["status"]].lower())

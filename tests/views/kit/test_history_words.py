@@ -15,7 +15,7 @@ from free_times.earlier.entries import EarlierSettings
 from free_times.rules import OnlineSettings
 from models import AuditEntry
 from sync.tables.accounts import Account
-from views.kit import history, sync_words
+from views.kit import history_words, sync_words
 
 TOP = Path(__file__).parents[3]
 PATTERNS = {  # what the actions are that are put together
@@ -83,7 +83,7 @@ def test_every_action_has_words():
     without = {
         action
         for action in actions
-        if action not in history._DEEDS and action not in PATTERNS["booking.{status}"]
+        if action not in history_words.DEEDS and action not in PATTERNS["booking.{status}"]
     }
     assert without == set()
     of_sync = {action for action in actions if action.startswith(("account.", "source.", "feed."))}
