@@ -10,7 +10,7 @@ from base.tables import time_off
 from base.working_time import Rota
 from models import Booking, Practitioner, Venue
 
-from .question_rows import openings_of
+from .openings import openings_of
 
 AHEAD = timedelta(days=366)  # how far ahead to look when the hours of every week change
 

@@ -3,10 +3,9 @@ everything else, whatever the number of practitioners and weeks.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +23,7 @@ from base.working_time import Rota
 from base.working_time import Stretch as WorkingStretch
 from models import LONGEST_GAP, Booking, Practitioner, Service
 
+from .openings import midnight, openings_of, stretches_of, within_history, without
 from .rules import OnlineRules
 
 RowValues = Sequence[Any]  # a row of `rows_of`; it begins like a `TakenTime`
@@ -78,7 +78,7 @@ def read_rows(
         if own and not own.outside_blocks:
             busy = [row for row in busy if row[_CALENDAR]]
         off = rota.closed(*near)
-        closed = _stretches_of(off)
+        closed = stretches_of(off)
         openings = openings_of(rota, since, until)
         taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in busy]
         share = _share(calendar, openings, closed, busy) if with_shares else None
@@ -258,66 +258,14 @@ def _gap(minutes: Any) -> Any:
 
 def _whole_days(row: RowValues, zone: ZoneInfo) -> TakenTime:
     """The time that an event of whole days takes, in the zone."""
-    return TakenTime(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
-
-
-def openings_of(rota: Rota, start: datetime, end: datetime) -> list[FromTo]:
-    """The working hours of the local days that [start, end) touches, not cut to it. Hours that end
-    at midnight are joined with those that begin then.
-    """
-    first, last = (scheduling.local_day(at, rota.zone) for at in (start, end))
-    joined: list[FromTo] = []
-    for opens, closes in _stretches(rota, first, last):
-        if joined and opens <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(closes, joined[-1][1])
-        else:
-            joined.append((opens, closes))
-    return joined
-
-
-def _stretches(rota: Rota, first: date, last: date) -> Iterator[FromTo]:
-    known: dict[date | int, list[tuple[int, int]]] = {}  # minutes by date or weekday
-    for day, weekday, begins in _days(first, last, rota.zone):
-        if begins is None:  # the clocks change on this day
-            for span in rota.open_on(day):
-                yield number(span.starts_at), number(span.ends_at)
-            continue
-        kind = day if day in rota.own or day in rota.venue else weekday
-        if kind not in known:
-            known[kind] = [*map(scheduling.minutes_of, rota.hours_on(day))]
-        for opens, closes in known[kind]:
-            yield begins + opens * MINUTE, begins + closes * MINUTE
-
-
-@lru_cache(maxsize=200)
-def _days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, int, int | None]]:
-    """The local days, each with its weekday, and with its beginning if the day has 24 hours."""
-    every = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
-    return [(day, day.weekday(), _even_day(day, zone)) for day in every]
-
-
-@lru_cache(maxsize=10_000)
-def _even_day(day: date, zone: ZoneInfo) -> int | None:
-    """The beginning of a local day that has 24 hours, so that wall times can be added to it; None
-    for other days.
-    """
-    begins = number(scheduling.midnight(day, zone))
-    ends = number(scheduling.midnight(day + timedelta(days=1), zone))
-    return begins if ends - begins == DAY else None
-
-
-def _midnight(day: str | date, zone: ZoneInfo) -> int:
-    day = date.fromisoformat(day) if isinstance(day, str) else day
-    day = min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)  # an event may last for ever
-    begins = _even_day(day, zone)
-    return number(scheduling.midnight(day, zone)) if begins is None else begins
+    return TakenTime(midnight(row[_STARTS_ON], zone), midnight(row[_ENDS_ON], zone))
 
 
 def open_time(calendar: Practitioner, rota: Rota, start: datetime, end: datetime) -> list[FromTo]:
     """Working hours of the local days that [start, end) touches, from the day on which the person
     started; time off is cut out.
     """
-    closed = _stretches_of(rota.closed(*_near(start, end)))
+    closed = stretches_of(rota.closed(*_near(start, end)))
     return _open_time(calendar, openings_of(rota, start, end), closed)
 
 
@@ -326,10 +274,6 @@ def _open_time(
 ) -> list[FromTo]:
     came = number(calendar.user.created_at) // DAY
     return [one for one in without(openings, closed) if one[0] // DAY >= came]
-
-
-def _stretches_of(off: Iterable[WorkingStretch]) -> list[FromTo]:
-    return [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
 
 
 def _share(
@@ -361,33 +305,9 @@ def _full(
     starts = [row[_STARTS] for row in rows if row[_ONLINE] and row[_CALENDAR] == calendar.id]
     return full(
         [
-            (_midnight(day, calendar.zone), _midnight(day + timedelta(days=1), calendar.zone))
+            (midnight(day, calendar.zone), midnight(day + timedelta(days=1), calendar.zone))
             for day in days
         ],
         starts,
         rules.most_a_day,
     )
-
-
-def without(openings: Iterable[FromTo], closed: Sequence[FromTo]) -> Iterator[FromTo]:
-    """The parts of the openings that the closed stretches leave, in order."""
-    for opens, closes in openings:
-        for start, end in closed:
-            if start < closes and opens < end:
-                if opens < start:
-                    yield opens, start
-                opens = end
-        if opens < closes:
-            yield opens, closes
-
-
-def within_history(at: datetime) -> datetime:
-    """The instant; or the first or last instant that has a local day in every zone, if it lies
-    beyond that.
-    """
-    first, last = scheduling.FIRST_DAY, scheduling.LAST_DAY
-    spare = timedelta(days=2)
-    earliest, latest = (
-        scheduling.midnight(day, ZoneInfo("UTC")) for day in (first + spare, last - spare)
-    )
-    return min(max(at, earliest), latest)

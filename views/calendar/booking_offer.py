@@ -10,7 +10,7 @@ from base import scheduling, slots
 from base.bookings.series import going_along
 from base.scheduling import BadTime, Span
 from base.tables import time_off
-from free_times import busy, finding, question_rows
+from free_times import busy, finding, openings
 from models import Booking, Practitioner
 from views.kit import access, display
 
@@ -136,7 +136,7 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
     that leaves enough time for that length.
     """
     until = after + timedelta(days=DAYS_AHEAD)
-    hours = question_rows.openings_of(time_off.rota(practitioner, after, until), after, until)
+    hours = openings.openings_of(time_off.rota(practitioner, after, until), after, until)
     need = slots.Need(length // timedelta(microseconds=1))
     rules = slots.SlotRules(step() * slots.MINUTE)
     return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))
