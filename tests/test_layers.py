@@ -80,7 +80,7 @@ ROOMS = {  # the same, inside the rooms
         {"series"},
     ),
     "free_times": (
-        {"busy", "overlaps", "own_terms", "rules"},
+        {"busy", "openings", "overlaps", "own_terms", "rules"},
         {"never_free", "question_rows"},
         {"outside_hours", "turns"},
         {"finding"},
@@ -165,13 +165,14 @@ ROOMS = {  # the same, inside the rooms
         {
             "booking_times",
             "booking_words",
-            "columns",
             "first_steps",
+            "grid",
             "merges",
             "off_form",
             "places",
             "waiting_list",
         },
+        {"columns"},
         {"booking_card", "booking_form", "outside_card", "why_words"},
         {
             "booking_check",
@@ -268,6 +269,7 @@ ROOMS = {  # the same, inside the rooms
         {
             "brakes",
             "held_times",
+            "history_words",
             "menu",
             "signing_in",
             "sync_access",

@@ -19,7 +19,9 @@ from base.working_time import Rota, Stretch
 from models import Booking, Practitioner
 from views.kit import access, display
 
-SHORTEST = 15  # the least height of a block, in minutes
+from . import grid
+from .grid import SHORTEST, minutes, wall
+
 CALLED_OFF = ("cancelled", "no_show")
 ASIDE = "side"  # the lane of cancelled bookings
 Item = Booking | ExternalEvent | Stretch
@@ -142,27 +144,27 @@ def _timed(
 ) -> tuple[list[Block | FreePiece], list[Item]]:
     """The blocks of the day except whole days, and the items that are drawn beside the others."""
     zone = calendar.zone
-    places = [(item, _place(item, window, zone)) for item in touching]
+    places = [(item, grid.place(item.starts_at, item.ends_at, window, zone)) for item in touching]
     aside = _aside(places)
     abreast = [one for one in places if one[0] not in aside]
     lanes = scheduling.lanes([place for __, place in abreast])
-    named = [f"{lane}/{_fitting(of)}" if of > 1 else None for lane, of in lanes]
+    named = [f"{lane}/{grid.fitting(of)}" if of > 1 else None for lane, of in lanes]
     laid = [
         *zip(abreast, named, strict=True),
         *((one, ASIDE) for one in places if one[0] in aside),
     ]
     blocks = (
         _block(
-            item, calendar, _times(item, window, zone), start=wall(start), end=wall(end), lane=lane
+            item,
+            calendar,
+            _times(item, window, zone),
+            start=wall(start),
+            end=wall(end),
+            lane=lane,
         )
         for (item, (start, end)), lane in laid
     )
     return _in_order(blocks), aside
-
-
-def _fitting(lanes: int) -> int:
-    """The number of lanes for so many blocks: a divisor of the twelve columns of a day's grid."""
-    return next(of for of in (1, 2, 3, 4, 6, 12) if of >= lanes)
 
 
 def _free(
@@ -238,7 +240,9 @@ def cut_to(days: Iterable[DayColumn], first: int, last: int) -> None:
             item
             if isinstance(item, FreePiece) or item.booking_id
             else replace(
-                item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))
+                item,
+                start=max(item.start, wall(first * 60)),
+                end=min(item.end, wall(last * 60)),
             )
             for item in day.items
         ]
@@ -304,19 +308,6 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
     return booking.service.name if booking.service and booking.patient else ""
 
 
-def _place(item: Item, window: Span, zone: ZoneInfo) -> tuple[int, int]:
-    """Start and end in minutes of the local day, rounded to fives, and high enough to be read."""
-    start = 0 if item.starts_at <= window.starts_at else five(item.starts_at.astimezone(zone))
-    ends = item.ends_at.astimezone(zone)
-    end = (
-        1440
-        if item.ends_at >= window.ends_at
-        else -(-(ends.hour * 60 + ends.minute + (ends.second > 0)) // 5) * 5
-    )
-    start = min(start, 1440 - SHORTEST)
-    return start, max(end, start + SHORTEST)
-
-
 def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
     start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
     if item.starts_at >= window.starts_at:
@@ -335,7 +326,7 @@ def _slots(
     booking) leads; a piece of cancelled time leads as well.
     """
     for parts in gaps:
-        cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]
+        cut = [(list(grid.pieces(part, zone)), is_freed) for part, is_freed in parts]
         freed = {pieces[0] for pieces, is_freed in cut if pieces and is_freed}
         pieces = [piece for pieces, __ in cut for piece in pieces if piece not in freed]
         open_ones = (
@@ -352,40 +343,3 @@ def _slots(
             FreePiece(*piece, leads=piece == leading or piece in freed)
             for piece in sorted([*pieces, *freed])
         )
-
-
-def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """A free stretch cut at whole hours, so that a person can press near the wanted start."""
-    starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
-    start = (
-        -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
-    )
-    end = five(ends) if ends.date() == starts.date() else 1440
-    while end - start >= SHORTEST:
-        hour = -(-(start + SHORTEST) // 60) * 60
-        cut = hour if end - hour >= SHORTEST else end
-        yield wall(start), wall(cut)
-        start = cut
-
-
-def now_line(local: datetime, first: int, last: int) -> tuple[str, str, str] | None:
-    """The line of the present time in a grid of these hours: the text, and the start and end of its
-    place.
-    """
-    start = five(local)
-    if not first <= local.hour < last:
-        return None
-    return region.clock(local), wall(start), wall(start + 5)
-
-
-def minutes(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[3:5])
-
-
-def wall(minutes_of_day: int) -> str:
-    return f"{minutes_of_day // 60:02}:{minutes_of_day % 60:02}"
-
-
-def five(at: datetime) -> int:
-    """Minutes of the day, rounded down to a multiple of five."""
-    return (at.hour * 60 + at.minute) // 5 * 5

@@ -22,7 +22,7 @@ from views.kit import access, htmx, menu, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import columns, requests, week
+from . import columns, grid, requests, week
 
 blueprint = Blueprint("team_day", __name__)
 
@@ -259,7 +259,7 @@ def _lay_out(shown: Sequence[CalendarColumn], day: date, now: datetime) -> tuple
     columns.cut_to(shown, first, last)
     for column in shown:
         if column.is_today:
-            column.now_line = columns.now_line(now.astimezone(column.calendar.zone), first, last)
+            column.now_line = grid.now_line(now.astimezone(column.calendar.zone), first, last)
     return first, last
 
 

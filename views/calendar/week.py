@@ -17,7 +17,7 @@ from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import columns, outside_card, places
+from . import columns, grid, outside_card, places
 from .first_steps import first_steps
 
 blueprint = Blueprint("week", __name__)
@@ -182,7 +182,7 @@ def _clock(days: list[columns.DayColumn], local: datetime, is_shown: bool) -> di
     """The hours of the grid, and the place of the line of the present time."""
     first, last = columns.bounds(days)
     columns.cut_to(days, first, last)
-    line = columns.now_line(local, first, last) if is_shown else None
+    line = grid.now_line(local, first, last) if is_shown else None
     return {"first": first, "last": last, "now_line": line}
 
 
