@@ -203,7 +203,7 @@ def is_self_paced(read: FeedRead) -> bool:
 
 
 def going_stale(feed: Feed) -> str:
-    """What a new address does to programs that read the old one: "Outlook gets nothing more and
+    """The effect of a new address on programs that read the old one: "Outlook gets nothing more and
     goes stale; …".
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)

@@ -47,9 +47,7 @@ def begin(kind: str):
         return password.show(kind, account)
     # an account that was never used is replaced
     known = account.email if account and not account.is_unused else ""
-    # exactly as it is registered at the provider
-    way_back = f"{current_app.config['SETTINGS'].base_url}/connect/{kind}"
-    sent = arrival.authorize(kind, current_user.clinic, way_back, known)
+    sent = arrival.authorize(kind, current_user.clinic, _way_back(kind), known)
     for key in _under_way()[MOST_UNDER_WAY - 1 :]:
         session.pop(key)
     session[KEY + sent.state] = {
@@ -183,6 +181,11 @@ def _just_connected(kind: str) -> Account | None:
 def _back(kind: str):
     """Go to the page on which this provider is already chosen, with its button."""
     return redirect(url_for("sync_settings.show", mode=kind, _anchor="mode"), 303)
+
+
+def _way_back(kind: str) -> str:
+    """Our redirect address, exactly as it is registered at the provider."""
+    return f"{current_app.config['SETTINGS'].base_url}/connect/{kind}"
 
 
 def _refusal(kind: str, known: Account | None) -> str | None:

@@ -148,12 +148,7 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                     " that.",
                     name=name,
                 ),
-                ""
-                if account.is_naming
-                else _(
-                    "Nothing goes there, and {old_times}",
-                    old_times=outside_words.old_times(standing),
-                ),
+                _still_blocking(standing),
             )
         case State.LISTING | State.LIST_FAILED | State.LIST_WAITS:
             return _while_listing(standing, name, zone)
@@ -286,6 +281,12 @@ def how_far(standing: Standing) -> str:
         due=f"{due:,}",
         rest=rest,
     )
+
+
+def _still_blocking(standing: Standing) -> str:
+    if standing.account.is_naming:
+        return ""
+    return _("Nothing goes there, and {old_times}", old_times=outside_words.old_times(standing))
 
 
 def why_waiting(account: Account, name: str) -> str:
