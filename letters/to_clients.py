@@ -215,9 +215,8 @@ def _calendar(
 
 def _event(letter: Letter, settings: LetterSettings, booking: Booking, is_over: bool) -> Event:
     venue = booking.practitioner.venue
-    title = visit.title(one_line(letter.clinic.name))
-    if settings.names_service and booking.service:
-        title = f"{one_line(booking.service.name)}, {one_line(letter.clinic.name)}"
+    service = one_line(settings.service_named(booking))
+    title = visit.title(one_line(letter.clinic.name), service)
     return Event(
         visit.uid(booking.uuid),
         booking.sequence,

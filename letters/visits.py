@@ -80,10 +80,10 @@ def visit_of(
     """An appointment in words. `was`: the state that the client knows."""
     venue, zone = booking.practitioner.venue, booking.practitioner.zone
     days = (booking.starts_on, booking.ends_on) if booking.starts_on and booking.ends_on else None
-    name = visit.title(one_line(clinic.name))
+    service = one_line(settings.service_named(booking))
+    name = visit.title(one_line(clinic.name), service)
     entry = name, booking.starts_at, booking.ends_at, venue.address, days
     place = one_line(venue.address)
-    service = booking.service if settings.names_service else None
     return Visit(
         day=day(booking.starts_at, zone),
         clock=_clock(booking),
@@ -94,7 +94,7 @@ def visit_of(
         else "",
         length=_length(booking),
         person=one_line(booking.practitioner.user.name),
-        service=one_line(service.name) if service else "",
+        service=service,
         was=_was(was, booking) if kind in ("moved", "offered") else "",
         google_url="" if kind in OVER else visit.google_url(*entry),
         outlook_url="" if kind in OVER else visit.outlook_url(*entry),

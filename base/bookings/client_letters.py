@@ -50,6 +50,10 @@ class LetterSettings(ClinicSettings):
         is_online = booking.online or booking.changed_online
         return self.to_clients == "all" or (self.to_clients == "online" and bool(is_online))
 
+    def service_named(self, booking: Any) -> str:
+        """The name of its service, if letters and entries in calendars name it; else ""."""
+        return str(booking.service.name) if self.names_service and booking.service else ""
+
 
 class ChangedOnline(Base):
     """A booking that its client changed by a booking link, also if the team had made it.

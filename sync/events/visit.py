@@ -1,5 +1,5 @@
-"""An appointment in a client's own calendar. Its text is neutral: the name of a service could
-reveal too much in a family's calendar.
+"""An appointment in a client's own calendar. Its text is neutral unless the clinic chose otherwise:
+the name of a service could reveal too much in a family's calendar.
 """
 
 from datetime import date, datetime
@@ -9,8 +9,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from base.catalogue import _
 
 
-def title(clinic: str) -> str:
-    """The title of the entry."""
+def title(clinic: str, service: str = "") -> str:
+    """The title of the entry. `service`: only if the clinic lets e-mails and entries name it."""
+    if service:
+        return _("{service}, {clinic}", service=service, clinic=clinic)
     return _("Appointment, {clinic}", clinic=clinic)
 
 

@@ -1,7 +1,9 @@
 """Letters to clients about their bookings: which are sent, when, and their content."""
 
+import html
 import re
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote_plus
 
 import pytest
 from client_world import booked, ends, event, parts, team_is_told_nothing
@@ -60,6 +62,22 @@ def test_a_visitor_who_books_gets_one_confirmation(visitor, page, letters, linde
         assert "Shoulder" not in said and "Nora" not in said
     assert b"book/linden" not in found.ics and b"Shoulder" not in found.ics
     assert "sent an e-mail to n•••@…" in text_of(visitor.get(done.location))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("names_service", [False, True])
+def test_every_entry_for_a_calendar_has_one_title(visitor, page, letters, linden, names_service):
+    """The attached one, those of the addresses for Google and Outlook, and those of the page."""
+    LetterSettings.stored(linden.clinic).change(None, names_service=names_service)
+    done = book(visitor, page.path)
+    (letter,) = letters.send()
+    found, entry = event(letter)
+    title = ("Shoulder" if names_service else "Appointment") + ", Linden Physiotherapy"
+    assert str(entry["SUMMARY"]) == title
+    for said in (found.text, html.unescape(visitor.get(done.location).get_data(as_text=True))):
+        assert set(re.findall(r"[?&](?:text|subject)=([^&\s\"]*)", said)) == {quote_plus(title)}
+    file = visitor.get(f"{done.location}/appointment.ics").get_data(as_text=True)
+    assert f"SUMMARY:{title.replace(',', chr(92) + ',')}" in file
 
 
 def test_moving_sends_the_same_entry_with_a_higher_sequence_and_cancelling_ends_it(

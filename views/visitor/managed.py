@@ -21,6 +21,7 @@ from free_times.online.made_online import OnlineBooking
 from free_times.online.making import JustTaken
 from free_times.online.managing import TooLate
 from free_times.online.page import OnlinePage
+from models import Booking
 from sync.events import visit
 from sync.events.event import Event, Face
 from sync.feeds import ical
@@ -56,7 +57,7 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
     other = pages.zone_of(made.zone_name)
     place = calendar.venue.address
     days = (booking.starts_on, booking.ends_on) if booking.all_day else None
-    entry = visit.title(page.clinic.name), booking.starts_at, booking.ends_at, place, days
+    entry = _title(page, booking), booking.starts_at, booking.ends_at, place, days
     return {
         "made": made,
         "booking": booking,
@@ -81,6 +82,12 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
         "earlier": waiting_wishes.card(booking, managing.may_move(page, made)),
         "earlier_url": url_for("asking.show", **way),
     }
+
+
+def _title(page: OnlinePage, booking: Booking) -> str:
+    """The title of an entry in the visitor's calendar, as the clinic's e-mails have it."""
+    settings = client_letters.LetterSettings.of(page.clinic)
+    return visit.title(page.clinic.name, settings.service_named(booking))
 
 
 def _letter(made: OnlineBooking) -> dict | None:
@@ -109,7 +116,7 @@ def appointment(page: OnlinePage, made: OnlineBooking):
         visit.uid(booking.uuid),
         booking.sequence,
         "tentative" if booking.is_unconfirmed else status,
-        Face(visit.title(page.clinic.name), "", booking.practitioner.venue.address),
+        Face(_title(page, booking), "", booking.practitioner.venue.address),
         booking.starts_at,
         booking.ends_at,
         booking.created_at,

@@ -583,6 +583,11 @@ def test_the_card_is_a_page_with_its_week_behind_it(pat, linden, booking):
     assert f"/clients/{linden.patient.id}" in page
 
 
+def test_a_card_without_a_price_shows_no_amount(pat, booking):
+    Booking.update(rate_cents=0).where(Booking.id == booking.id).execute()
+    assert "£" not in text(pat.get(f"/bookings/{booking.id}", headers=PARTIAL))
+
+
 def test_htmx_gets_the_card_alone(pat, booking):
     page = pat.get(f"/bookings/{booking.id}", headers=PARTIAL).get_data(as_text=True)
     assert page.strip().startswith('<dialog id="booking-card" open')
