@@ -29,7 +29,7 @@ import program
 import pytest
 from barriers import barriers
 from console import is_fault
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from werkzeug.serving import make_server
 
 from base.config.endpoints import sandbox_port
@@ -51,6 +51,10 @@ _FLAGS = [
     "--no-first-run",
 ]
 
+# How long a page may take to show what is expected, in milliseconds. Six tests run at once, on
+# machines that are busy with others: a page that is slow is not wrong.
+_PATIENCE = 30_000
+
 
 @pytest.fixture(scope="session")
 def chromium():
@@ -59,6 +63,7 @@ def chromium():
         lacking("Chromium", "install the package chromium-headless-shell, or chromium")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=_FLAGS)
+        expect.set_options(timeout=_PATIENCE)
         yield browser
         browser.close()
 

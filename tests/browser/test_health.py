@@ -47,7 +47,7 @@ def test_an_open_board_shows_by_itself_what_happened(enter, account, clock):
     page = enter("olive@linden.test")
     page.goto("/health/")
     Account.update(health="reconnect", failing_since=clock.now).execute()
-    expect(page.get_by_text("Needs reconnecting")).to_be_visible(timeout=12_000)
+    expect(page.get_by_text("Needs reconnecting")).to_be_visible()
     expect(page.get_by_role("button", name="Ask Pat to reconnect")).to_be_visible()
 
 

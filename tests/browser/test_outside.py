@@ -51,7 +51,7 @@ def test_an_open_week_shows_by_itself_what_came_and_keeps_focus_and_scroll(enter
     scrolled = page.evaluate("() => { scrollBy(0, -40); return scrollY }")
     assert scrolled > 0
     add("Doctor", ONE + timedelta(hours=2))
-    expect(page.get_by_role("link", name="Doctor")).to_be_visible(timeout=12_000)
+    expect(page.get_by_role("link", name="Doctor")).to_be_visible()
     expect(dentist).to_be_focused()
     assert page.evaluate("scrollY") == scrolled
 
@@ -70,7 +70,7 @@ def test_an_open_card_stays_open_and_the_week_follows_once_it_is_closed(enter, a
     expect(card).to_be_visible()
     assert page.locator(".booking", has_text="Doctor").count() == 0
     page.keyboard.press("Escape")
-    expect(page.get_by_role("link", name="Doctor")).to_be_visible(timeout=12_000)
+    expect(page.get_by_role("link", name="Doctor")).to_be_visible()
 
 
 def test_without_scripts_a_card_opens_and_closes(enter, add):

@@ -30,7 +30,6 @@ def page(enter, receptionist, linden, booking):
         viewport={"width": 1280, "height": 1000},
         service_workers="block",  # what one sends passes by the routes of `Slow`
     )
-    page.set_default_timeout(10_000)
     return page
 
 

@@ -63,7 +63,6 @@ class Presses:
 @pytest.fixture
 def desk(enter, linden, receptionist, booked):
     page = enter(receptionist.email, viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(10_000)
     return Presses(page)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 from program import until
-from two_way_pages import SECONDS, Outside, connect, start
+from two_way_pages import Outside, connect, start
 
 ACCOUNTS = {
     "Google": ("tomasz@sample.test", "ana.costa@gmail.example"),
@@ -48,9 +48,7 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
         end=(starts_at + timedelta(hours=1)).isoformat(),
         calendar=calendar,
     )
-    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_be_visible(
-        timeout=20 * SECONDS
-    )
+    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_be_visible()
     until(
         lambda: (
             outside.starts_at(next(event for event in outside.ours() if event["id"] == moved["id"]))
@@ -65,13 +63,11 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
         page.get_by_role("button", name=f"Sync {name}").click()
         expect(
             page.locator("#two-way li", has_text=name).get_by_text("Synced", exact=True)
-        ).to_be_visible(timeout=20 * SECONDS)
+        ).to_be_visible()
     day = datetime.now(UTC).date()
     page.goto(f"/calendar?view=day&day={day}")
     outside.add("Piano lesson", f"{day}T12:00", f"{day}T12:30")
-    expect(page.locator(".booking[data-status=external]", has_text="Piano lesson")).to_be_visible(
-        timeout=20 * SECONDS
-    )
+    expect(page.locator(".booking[data-status=external]", has_text="Piano lesson")).to_be_visible()
 
     # one way and back, ten times: exactly one copy of everything
     page.goto("/sync/")
@@ -97,7 +93,7 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
 def sync_again(page):
     """From "off" to the form that begins anew."""
     again = page.get_by_text("Sync again")
-    expect(again).to_be_visible(timeout=30 * SECONDS)
+    expect(again).to_be_visible()
     if not page.get_by_role("button", name="Start sync").is_visible():
         again.click()
 
@@ -120,7 +116,7 @@ def test_a_connected_page_has_no_barriers(live, enter, no_barriers, look):
             page.get_by_role("button", name="Sync Family").click()
             expect(
                 page.locator("#two-way li", has_text="Family").get_by_text("Synced", exact=True)
-            ).to_be_visible(timeout=20 * SECONDS)
+            ).to_be_visible()
         page.get_by_role("link", name=link, exact=True).click()
         no_barriers(page)
         page.go_back()
