@@ -58,7 +58,7 @@
   const settle = (root) => {
     for (const dialog of within(root, "dialog[open]:not([data-modal])")) {
       dialog.dataset.modal = "";
-      dialog.close();
+      dialog.open = false; // close() has an event, which may come after the next one's
       dialog.showModal();
     }
     within(root, "#errors, [data-errors]")[0]?.focus();
