@@ -156,7 +156,12 @@ def note_told(account: Account, delta: Delta) -> None:
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
-    reported, unsure = _there(delta) | delta.tombstones, delta.unsure
+    there, unsure = _there(delta), delta.unsure
+    reported = there | delta.tombstones
+    for some in portions(sorted(there)):
+        MappingRow.update(unseen=0).where(
+            MappingRow.account == account, MappingRow.unseen > 0, MappingRow.remote_id.in_(some)
+        ).execute()
     _forget_untold(
         account,
         [
@@ -165,6 +170,19 @@ def note_told(account: Account, delta: Delta) -> None:
             if remote_id in reported or (delta.complete and remote_id not in unsure)
         ],
     )
+
+
+def create_again(account: Account, remote_ids: Iterable[str]) -> None:
+    """Have these events created again without a word, if each was created once and nobody has seen
+    it since: the provider may have lost it. Call it inside the account's lease.
+    """
+    for some in portions(remote_ids):
+        MappingRow.update(wanted="").where(
+            MappingRow.account == account,
+            MappingRow.unseen == 1,
+            MappingRow.phase == "synced",
+            MappingRow.remote_id.in_(some),
+        ).execute()
 
 
 def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:
