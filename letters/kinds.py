@@ -33,14 +33,10 @@ def render(letter: Letter) -> Text | None:
 
     Raises KeyError for a kind that this version does not know.
     """
-    with region.using(_region(letter)):
-        return KINDS[letter.kind](letter)
-
-
-def _region(letter: Letter) -> region.Region | None:
-    """The region for the letter's dates: its recipient's, else the clinic's."""
+    # dates are written for the recipient, or else as the clinic writes them
     addressee: User | Clinic | None = loading.recipient(letter) or letter.clinic
-    return addressee.region if addressee else None
+    with region.using(addressee.region if addressee else None):
+        return KINDS[letter.kind](letter)
 
 
 def _one_time_token(letter: Letter) -> Text | None:

@@ -92,7 +92,9 @@ def visit_of(
         map_url=f"https://www.openstreetmap.org/search?{urlencode({'query': place})}"
         if place
         else "",
-        length=_length(booking),
+        length=""
+        if booking.all_day
+        else region.length(int(booking.span.duration / timedelta(minutes=1))),
         person=one_line(booking.practitioner.user.name),
         service=service,
         was=_was(was, booking) if kind in ("moved", "offered") else "",
@@ -119,12 +121,6 @@ def _clock(booking: Booking) -> str:
         days = (booking.ends_on - booking.starts_on).days
         return ngettext("all day", "{count} whole days", days)
     return region.between_in(booking.starts_at, booking.ends_at, booking.practitioner.zone)
-
-
-def _length(booking: Booking) -> str:
-    if booking.all_day:
-        return ""
-    return region.length(int(booking.span.duration / timedelta(minutes=1)))
 
 
 def _zone(zone: ZoneInfo) -> str:

@@ -136,7 +136,8 @@ def load(password: str) -> list[tuple[str, str]]:
     Booking.add_many(clinic, diary.rows, None)
     overlaps.agree_to_new(clinic, 0, None, "person")
     _feeds(diary, calendars[0].user)
-    _page(clinic)
+    names.rename(clinic, None, "linden")  # the page is at /book/linden
+    OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
     _waiting(clinic, now)
     return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in PEOPLE]
 
@@ -339,12 +340,6 @@ def _feeds(diary: _Diary, user: User) -> None:
             count=count,
             interval_seconds=seconds,
         )
-
-
-def _page(clinic: Clinic) -> None:
-    """Switch on the clinic's page for online booking, at /book/linden."""
-    names.rename(clinic, None, "linden")
-    OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
 
 
 def _later(start: time, minutes: int) -> time:

@@ -74,7 +74,10 @@ def each(
     the job's time, and a fault of the database itself, concern all rows and are raised at once.
     `do` makes its own transaction.
     """
-    before = _failed_before(chore)
+    failed_before = FaultyRow.select(FaultyRow.row, FaultyRow.tries).where(
+        FaultyRow.chore == chore, FaultyRow.retry_at <= now()
+    )
+    before = dict(tuples(failed_before))  # by id, how often
     ends_at, done, failed = time.monotonic() + SECONDS, 0, 0
     for row in _not_put_off(chore, rows):
         try:
@@ -93,12 +96,6 @@ def each(
         if most is not None and (done >= most or time.monotonic() > ends_at):
             break
     return failed
-
-
-def _failed_before(chore: str) -> dict[int, int]:
-    """How often each row failed that is due again, by id."""
-    own = FaultyRow.select(FaultyRow.row, FaultyRow.tries)
-    return dict(tuples(own.where(FaultyRow.chore == chore, FaultyRow.retry_at <= now())))
 
 
 def _not_put_off(chore: str, rows: Iterable[Row]) -> Iterable[Row]:

@@ -270,10 +270,6 @@ class _Round:
         Account.update(**well, **approved).where(
             Account.id == self.account.id, Account.lease == self.context.holder
         ).execute()
-        self._settle_reminder()
-
-    def _settle_reminder(self) -> None:
-        """Settle the reminder, since the account works again."""
         reminders = Notice.open_of(self.account).where(Notice.kind == "sync_reminder")
         if reminders.exists() and Standing(Account.get_by_id(self.account.id)).is_well:
             Notice.settle(self.account, "sync_reminder", "well")

@@ -128,7 +128,13 @@ def _answer(
     form: WhyForm,
 ) -> WhyAnswer:
     zone, day = wish.calendar.zone, form.day.data
-    sentences = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
+    sentences = [
+        (
+            why_words.sentence(one, wish, day),
+            url_for("bookings.show", booking_id=one.booking.id) if one.booking else "",
+        )
+        for one in reasons
+    ]
     is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
     if odd == "gap":
         sentences = [
@@ -152,7 +158,3 @@ def _answer(
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
     return WhyAnswer(name, times, url, is_free, sentences, [] if odd == "gap" else online)
-
-
-def _place(reason: Reason) -> str:
-    return url_for("bookings.show", booking_id=reason.booking.id) if reason.booking else ""

@@ -97,12 +97,8 @@ def _letter(made: OnlineBooking) -> dict | None:
     row = next(iter(client_letters.of_booking(made.booking)), None)
     if row is None or row.phase not in ("waiting", "sent"):
         return None
-    return {"is_sent": row.phase == "sent", "to": _hidden(row.to)}
-
-
-def _hidden(address: str) -> str:
-    """A part of an address, enough for the person who typed it and useless to others: n•••@…"""
-    return f"{address[:1]}•••@…"
+    hidden = f"{row.to[:1]}•••@…"  # enough for the person who typed it, useless to others
+    return {"is_sent": row.phase == "sent", "to": hidden}
 
 
 @blueprint.get(f"{_WAY}/appointment.ics")

@@ -97,7 +97,7 @@ def read_contents(
         found = list[RemoteEvent | Unread]()
         for group in groups:
             key = _by_time(group) if by_time else group.uid
-            found += occurrences.occurrences(group, window, Whose(zone), _id(key), "")
+            found += occurrences.occurrences(group, window, Whose(zone), _short(key, 32), "")
             if len(found) > MOST_OCCURRENCES:
                 raise TooMuch("occurrences")
     events = {one.remote_id: one for one in found if isinstance(one, RemoteEvent)}
@@ -177,11 +177,6 @@ def _by_time(group: Group) -> str:
     rule = first.get("RRULE")
     again = rule.to_ical().decode() if rule is not None and not isinstance(rule, list) else ""
     return f"{when.starts_at} {when.ends_at} {first.get('SUMMARY', '')} {again}"
-
-
-def _id(key: str) -> str:
-    """An id that fits into the mirror: UIDs may be longer."""
-    return _short(key, 32)
 
 
 def _short(text: str, length: int = 12) -> str:

@@ -79,7 +79,9 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         context.pace.save()
     columns = {
         "health": health,
-        "health_word": _health_word(error),
+        "health_word": TOO_MUCH_AT_ONCE
+        if isinstance(error, RateLimited)  # for which each provider has words of its own
+        else word_of(error.reason, type(error).__name__),
         "failing_since": failing_since,
         "failures": failures,
         "wait_until": wait_until,
@@ -96,13 +98,6 @@ def write_down(context: RunContext, error: ProviderError) -> None:
             detail={"word": columns["health_word"], "days": (at - account.consented_at).days},
         )
     _note(context, error, health, wait_until)
-
-
-def _health_word(error: ProviderError) -> str:
-    """The word for an error. "Too many requests" has one word, although providers have many."""
-    if isinstance(error, RateLimited):
-        return TOO_MUCH_AT_ONCE
-    return word_of(error.reason, type(error).__name__)
 
 
 def _is_unmade(account: Account) -> bool:
