@@ -895,7 +895,7 @@ class Feed(Shown):
 
     @property
     def shows_others(self) -> bool:
-        """Whether it shows calendars of people other than its owner."""
+        """Whether the feed shows calendars of people other than its owner."""
         one_of_another = (
             self.scope == "practitioner"
             and self.practitioner
@@ -919,7 +919,7 @@ class Feed(Shown):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it shows no bookings now, for good or for a while."""
+        """Whether the feed shows no bookings now, for good or for a while."""
         return self.revoked_at is not None or self.suspended_at is not None
 
     @transition

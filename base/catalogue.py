@@ -54,7 +54,7 @@ class Lazy(str):
     values: Mapping[str, object]
 
     def __new__(cls, message: str, values: Mapping[str, object]) -> "Lazy":
-        """Make it from the English sentence and the values that fill it."""
+        """Make a lazy sentence from the English one and the values that fill it."""
         lazy = super().__new__(cls, _filled(message, values))
         lazy.message, lazy.values = message, values
         return lazy

@@ -13,8 +13,8 @@ CONNECTIONS = 8
 def requests_per_second(
     port: int, path: str, headers: dict[str, str] | None = None, seconds: float = 4.0
 ) -> tuple[float, int]:
-    """Two values of GET `path` on the loopback server at `port`: answers a second, and the status
-    of the last answer.
+    """Load the loopback server at `port` with GET `path`. Returns two values: answers a second, and
+    the status of the last answer.
 
     A short warm-up comes first.
     """

@@ -58,7 +58,7 @@ def queues_of(clinic: Clinic) -> dict[str, Queue]:
 
 
 def _counts(at: datetime) -> Any:
-    """The condition that a row counts; trial messages do not."""
+    """A condition: the row counts. Trial messages do not."""
     day = timedelta(days=1)
     return (Letter.kind != texts.TRIAL) & (
         (Letter.phase == "waiting") & (Letter.due_at <= at + day)

@@ -43,7 +43,7 @@ class GivenUp(Exception):
 
 
 class CannotStart(Exception):
-    """It cannot start; the message is a sentence for the person at the keyboard."""
+    """Kalends cannot start; the message is a sentence for the person at the keyboard."""
 
 
 class Child(Protocol):
@@ -52,7 +52,7 @@ class Child(Protocol):
     pid: int
 
     def poll(self) -> int | None:
-        """Its exit status, negative for a signal; None while it runs."""
+        """The exit status, negative for a signal; None while the process runs."""
 
 
 class Silence:

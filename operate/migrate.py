@@ -181,8 +181,8 @@ class BehindProgram(OperationalError):
 
 
 def guard() -> None:
-    """Make this process open no connection while the database is older than the program. It may
-    start before the database does. After `migrate` has run, connections open again. A newer
+    """Make this process open no connection while the database is older than the program: a process
+    may start before the database does. After `migrate` has run, connections open again. A newer
     database is accepted, since each version only adds to it.
     """
     before = models.database.obj.guard

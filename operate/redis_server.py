@@ -39,7 +39,7 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
 
 
 def start_redis(settings) -> subprocess.Popen:
-    """Start it. Raises CannotStart if its folder cannot be used."""
+    """Start the embedded Redis. Raises CannotStart if its folder cannot be used."""
     address = Path(settings.redis_url.removeprefix("unix://"))
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.parent.stat().st_uid != os.getuid():
@@ -95,7 +95,7 @@ def answers(settings) -> bool:
 
 
 def end_redis(redis: Child) -> None:
-    """Stop it, and wait until it has ended."""
+    """Stop the embedded Redis, and wait until it has ended."""
     redis.terminate()
     try:
         redis.wait(5)

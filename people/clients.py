@@ -16,8 +16,9 @@ from .doubles import contains
 
 
 def matching(clinic: Clinic, query: str = "", archived: bool = False) -> "ModelSelect[Patient]":
-    """Clients, by name, in whose name, internal ID, e-mail or phone every word of the query occurs,
-    accents aside. A phone number is found with and without its country code, however it is spaced.
+    """Clients, by name. Every word of the query occurs in the client's name, internal ID, e-mail or
+    phone, accents aside. A phone number is found with and without its country code, however it is
+    spaced.
     """
     words = [phone_tail(query)] if is_phone(query) else query.replace(",", " ").split()
     return (

@@ -152,8 +152,8 @@ def _without_ends(password: str) -> str:
 
 
 def _is_common(password: str) -> bool:
-    """Whether it is a common password, also repeated, or with digits and signs around or between
-    its letters.
+    """Whether the password is a common one, also repeated, or with digits and signs around or
+    between its letters.
     """
     letters = "".join(one for one in password if one.isalpha())
     joined = "".join(one for one in password if one.isalnum())

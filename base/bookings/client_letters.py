@@ -97,7 +97,7 @@ class ClientFacts:
 
     @property
     def place(self) -> tuple[str, str, int]:
-        """Its time, and the id of its calendar."""
+        """The booking's time, and the id of its calendar."""
         return self.starts, self.ends, self.calendar
 
     @property

@@ -31,7 +31,7 @@ class Placed:
 
     @property
     def span(self) -> Span:
-        """The time that it takes."""
+        """The time that the booking takes."""
         return Span(self.starts_at, self.ends_at, self.starts_on, self.ends_on)
 
     @property
@@ -41,12 +41,12 @@ class Placed:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it takes time; cancelled ones do not."""
+        """Whether the booking takes time; a cancelled one does not."""
         return self.status not in FREE_STATUSES
 
     @property
     def is_over(self) -> bool:
-        """Whether its end is past, whatever its status."""
+        """Whether the booking's end is past, whatever its status."""
         return bool(self.ends_at < scheduling.utc_now())
 
     @property
@@ -61,7 +61,7 @@ class Placed:
 
     @property
     def is_unconfirmed(self) -> bool:
-        """Whether it is offered or pending: one side has not agreed to it yet."""
+        """Whether the booking is offered or pending: one side has not agreed to it yet."""
         return self.status in UNCONFIRMED_STATUSES
 
     def overlaps(self, other: "Placed") -> bool:

@@ -83,7 +83,7 @@ class NewValues:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it would take time."""
+        """Whether the booking would take time."""
         return self.status not in FREE_STATUSES
 
     @property
@@ -110,7 +110,7 @@ class NewValues:
 
     @property
     def is_given_away(self) -> bool:
-        """Whether it takes time and would move to another person's calendar."""
+        """Whether the booking takes time and would move to another person's calendar."""
         return self.row.is_busy and self.calendar.user_id != self.row.practitioner.user_id
 
     @property

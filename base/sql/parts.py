@@ -28,7 +28,7 @@ IS_COLUMN = _Columns()  # by the class of a node
 
 
 def is_table(value: object) -> bool:
-    """Whether it is the class of a table's rows."""
+    """Whether a value is the class of a table's rows."""
     return isinstance(value, type) and issubclass(value, Model)
 
 

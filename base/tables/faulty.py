@@ -40,7 +40,7 @@ class FaultyRow(Base):
 
     @classmethod
     def put_off(cls, chore: str, row: int, tries: int) -> None:
-        """Do not try it again for a while; `tries`: how often it failed by now."""
+        """Do not try the row again for a while. `tries`: how often it has failed."""
         until = now() + min(FIRST_WAIT * 2 ** min(tries - 1, 16), LONGEST_WAIT)
         values: dict[Any, Any] = {cls.chore: chore, cls.row: row}
         changed: dict[Any, Any] = {cls.tries: tries, cls.retry_at: until}

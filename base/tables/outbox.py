@@ -243,15 +243,15 @@ class Letter(Base):
         self._end("sent", at, "", **more)
 
     def drop(self, at: datetime) -> None:
-        """Do not send it, since the reason for it is gone. This does not count as a try."""
+        """Do not send the letter, since its reason is gone. This does not count as a try."""
         self._end("dropped", at, "", tried_at=None)
 
     def put_off(self, until: datetime) -> None:
-        """Make it due later. This does not count as a try."""
+        """Make the letter due later. This does not count as a try."""
         self._set(due_at=until, tries=self.tries - 1, tried_at=None, lease=None, leased_until=None)
 
     def fail(self, at: datetime, word: str) -> None:
-        """Note that it cannot be delivered, and do not try it again."""
+        """Note that the letter cannot be delivered. It is not tried again."""
         self._end("failed", at, word, failing_since=self.failing_since or at)
 
     def retry(

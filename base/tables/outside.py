@@ -61,7 +61,7 @@ class ExternalEvent(Base):
 
     @property
     def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
+        """Whether the event takes whole days rather than times of day."""
         return self.starts_on is not None
 
     def is_shown_to(self, reader_id: int) -> bool:
@@ -85,7 +85,7 @@ class ExternalEvent(Base):
         return scheduling.midnight(first, zone), scheduling.midnight(last, zone)
 
     def overlaps(self, span: Span, zone: ZoneInfo) -> bool:
-        """Whether it takes time in the span (half-open, as spans are)."""
+        """Whether the event takes time in the span (half-open, as spans are)."""
         starts_at, ends_at = self.taken(zone)
         return starts_at < span.ends_at and span.starts_at < ends_at
 

@@ -66,7 +66,7 @@ class Booked(Protocol):
 
     @property
     def span(self) -> Span:
-        """From when until when."""
+        """The time from the booking's start to its end."""
 
     @property
     def status(self) -> str:
@@ -74,14 +74,14 @@ class Booked(Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it takes time."""
+        """Whether the booking takes time."""
 
     def overlaps(self, other: Any) -> bool:
         """Whether both take time of one person at once. `other`: another `Booked`."""
 
     @property
     def practitioner(self) -> Any:
-        """Its `Calendar`."""
+        """The booking's `Calendar`."""
 
     @property
     def practitioner_id(self) -> int:

@@ -162,7 +162,7 @@ class KeepsTitles(OwnRegion):
     titles_for = CharField(10, default="nobody", constraints=[Check(f"titles_for IN {TITLES_FOR}")])
 
     def shows_titles_to(self, reader: Any) -> bool:
-        """Whether this reader of the same clinic may read them; the person always may."""
+        """Whether this reader of the same clinic may read the titles; the person always may."""
         if reader.id == self.id or self.titles_for == "everyone":
             return True
         return self.titles_for == "managers" and bool(reader.is_manager)

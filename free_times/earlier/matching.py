@@ -40,7 +40,7 @@ class Chance:
         return self.starts_at + timedelta(minutes=self.minutes)
 
     def overlaps(self, person: int, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether it takes time of this person (id) in [starts_at, ends_at)."""
+        """Whether the visit would take time of this person (id) in [starts_at, ends_at)."""
         is_same = self.calendar.user_id == person
         return is_same and self.starts_at < ends_at and starts_at < self.ends_at
 

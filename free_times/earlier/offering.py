@@ -206,7 +206,7 @@ def can_read(entry: WaitingEntry) -> bool:
 
 
 def is_night(zone: ZoneInfo) -> bool:
-    """Whether it is night by the venue's clock, when nobody gets a letter."""
+    """Whether the venue's clock shows a time at which nobody gets a letter."""
     return not MORNING <= scheduling.utc_now().astimezone(zone).time() < EVENING
 
 

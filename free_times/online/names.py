@@ -39,7 +39,9 @@ class PageName(Base):
 
 
 def is_name(name: str) -> bool:
-    """Whether it can be a name: 3 to 40 small letters, digits and hyphens inside."""
+    """Whether the text may be the name of a page: 3 to 40 small letters, digits, and hyphens
+    between them.
+    """
     return bool(_NAME.fullmatch(name))
 
 

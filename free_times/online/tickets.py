@@ -53,7 +53,7 @@ class Ticket:
 
     @property
     def is_old(self) -> bool:
-        """Whether it has expired."""
+        """Whether the ticket has expired."""
         return scheduling.utc_now() - self.issued_at > LIFE
 
     @property

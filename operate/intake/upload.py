@@ -165,26 +165,30 @@ class Import(Base):
 
     @property
     def has_question(self) -> bool:
-        """Whether it waits for a person to explain its columns."""
+        """Whether the file waits for a person to explain its columns."""
         return self.phase == ASKED
 
     @property
     def is_running(self) -> bool:
-        """Whether a job works on it now."""
+        """Whether a job works on the file now."""
         return self.phase in self.RUNNING
 
     def may_be_imported(self, without_bad: bool) -> bool:
-        """Whether it has good lines, and no bad ones unless these were agreed to be left out."""
+        """Whether the file has good lines, and no bad ones unless these were agreed to be
+        left out.
+        """
         return bool(self.good and (without_bad or not self.bad))
 
     @property
     def is_checked_again(self) -> bool:
-        """Whether it is being imported, and all lines were checked again before that."""
+        """Whether the file is being imported, and all its lines were checked again before that."""
         return self.phase == "importing" and self.done == self.total
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether it should run and no worker has begun for so long that a person should know."""
+        """Whether the file should be worked on, and no worker has begun for so long that a person
+        should know.
+        """
         waited = now() - self.created_at
         return self.is_running and self.done == 0 and waited > self.BEGUN_WITHIN
 
@@ -194,7 +198,7 @@ class Import(Base):
         return Begun(**self.choices["begun"]) if self.choices.get("begun") else None
 
     def is_imported_up_to(self, line: int) -> bool:
-        """Whether it is being imported, and no other worker has continued from this line
+        """Whether the file is being imported, and no other worker has continued from this line
         meanwhile.
         """
         light = Import.select(Import.choices)

@@ -58,7 +58,9 @@ class Group:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether it may take place more than once, or is one occurrence of a repeat."""
+        """Whether the group's event may take place more than once, or is one occurrence of a
+        repeat.
+        """
         return len(self.events) > 1 or any(
             name in event for event in self.events for name in ("RRULE", "RDATE", "RECURRENCE-ID")
         )

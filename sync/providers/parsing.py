@@ -136,7 +136,7 @@ def _in_order(found: RemoteEvent | None) -> RemoteEvent | None:
 
 
 def is_of_another_shape(items: object) -> bool:
-    """Whether this is no list of dictionaries."""
+    """Whether the items are not a list of dictionaries."""
     return not isinstance(items, list) or (
         bool(items) and not any(isinstance(item, dict) for item in items)
     )

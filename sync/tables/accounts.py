@@ -349,12 +349,14 @@ class RemoteCalendar(Base):
 
     @property
     def is_source(self) -> bool:
-        """Whether it is read to block time."""
+        """Whether the calendar is read to block time."""
         return bool(self.role == "source")
 
     @property
     def made_id(self) -> str:
-        """Its id at the provider. Raises ValueError for our calendar while it is not made yet."""
+        """The calendar's id at the provider. Raises ValueError for our calendar while it is not
+        made yet.
+        """
         if self.calendar_id is None:
             raise ValueError("the calendar is not made yet")
         return self.calendar_id

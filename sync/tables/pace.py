@@ -117,8 +117,8 @@ class Revocation(Base):
 
 
 def is_known(account_id: int, remote_id: str, etag: str) -> bool:
-    """Whether this version of the event is the one of our last write or read. `etag` "": it is
-    deleted.
+    """Whether this version of the event is the one of our last write or read. `etag` "": a deleted
+    event.
     """
     ours = MappingRow.select().where(
         MappingRow.account == account_id, MappingRow.remote_id == remote_id

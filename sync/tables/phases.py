@@ -25,12 +25,12 @@ class Phased:
 
     @property
     def is_naming(self) -> bool:
-        """Whether it is connected, and its calendar has no name yet."""
+        """Whether the account is connected, and its calendar has no name yet."""
         return self.phase == "naming"
 
     @property
     def is_active(self) -> bool:
-        """Whether it is synced."""
+        """Whether the account is synced."""
         return self.phase == "active"
 
     @property
@@ -40,22 +40,22 @@ class Phased:
 
     @property
     def is_off(self) -> bool:
-        """Whether it is connected and no longer synced."""
+        """Whether the account is connected and no longer synced."""
         return self.phase == "off"
 
     @property
     def has_begun(self) -> bool:
-        """Whether it is synced, or will be again after a pause."""
+        """Whether the account is synced, or will be again after a pause."""
         return self.phase in BEGUN
 
     @property
     def is_in_use(self) -> bool:
-        """Whether it is synced, paused, or waits for the name of its calendar."""
+        """Whether the account is synced, paused, or waits for the name of its calendar."""
         return self.is_naming or self.has_begun
 
     @property
     def may_begin(self) -> bool:
-        """Whether sync may begin: it is not synced yet, or not any more."""
+        """Whether sync may begin: the account is not synced yet, or not any more."""
         return self.phase in NOT_BEGUN
 
     @property
@@ -100,5 +100,5 @@ class Phased:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can be synced without any act of its person."""
+        """Whether the account can be synced without any act of its person."""
         return self.health not in PERSONAL

@@ -58,7 +58,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> OutsideCard:
 
 
 def _why(event: ExternalEvent, source: RemoteCalendar, provider: str) -> str:
-    """Whether it blocks booking, and by which rule (C44, X23)."""
+    """Whether the event blocks booking, and by which rule (C44, X23)."""
     busy = display.BUSY_NAMES[event.busy].lower()
     if event.blocks:
         return _(

@@ -51,7 +51,7 @@ class StoppedPlan:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether it deletes events of bookings and other events."""
+        """Whether the plan deletes events of bookings and other events."""
         return bool(self.booked and (self.copies or self.off or self.unknown))
 
 

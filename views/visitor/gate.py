@@ -36,8 +36,9 @@ def wait_seconds(details: Details) -> int:
 
 
 def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> SentForm:
-    """The values that the form sent. Raises NeedsCode if it holds no proof and a code can
-    be sent."""
+    """The values that the form sent. Raises NeedsCode if the form has no proof and a code can be
+    sent.
+    """
     code = request.form.get("code", "")[:LONGEST_CODE]
     brought = SentForm(
         details,

@@ -115,8 +115,8 @@ def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
 
 
 def _unproven(page: OnlinePage, seed: str, details: DetailsForm) -> str | None:
-    """If the form has neither a proof of work nor a code, and a code can be sent: send one, and
-    return the sentence about it. None otherwise.
+    """Send a code if the form has neither a proof of work nor a code, and a code can be sent.
+    Returns the sentence about it; None: the visitor may go on.
     """
     form_use, typed_details = _form_use(page, seed), details.details("")
     if gate.is_shown(form_use, typed_details) or not gate.may_mail(typed_details):

@@ -40,8 +40,8 @@ class GraphChannels:
     def open(
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
-        """A new channel, in place of one whose answer was lost: Graph allows one for each resource,
-        and gives its own id.
+        """A new channel. It replaces one whose answer was lost, since Graph allows one for each
+        resource and gives its own id.
         """
         resource = f"{calendar_path(calendar_id)}/events"
         body = {

@@ -54,7 +54,7 @@ def window(account: Account) -> Window:
 
 
 def reach(account: Account) -> Window:
-    """The window in which calendars outside are read."""
+    """The window of time in which calendars outside are read."""
     inner = window(account)
     return Window(inner.starts_at - WIDER[0], inner.ends_at + WIDER[1])
 
@@ -166,7 +166,7 @@ def next_ones(account: Account, user: User, at: datetime, most: int) -> list[Eve
 
 
 def is_away(account: Account, uid: str) -> bool:
-    """Whether it is the UID of time off of the account's person."""
+    """Whether the UID is one of time off of the account's person."""
     return uid in _away(account).places
 
 

@@ -54,17 +54,17 @@ class Freshness:
 
     @property
     def is_old(self) -> bool:
-        """Whether it was read too long ago, never, or a change was reported since."""
+        """Whether the calendar was read too long ago or never, or a change was reported since."""
         read_at, due_at = self.calendar.read_at, self.calendar.due_at
         is_due = due_at is None or due_at <= self.at
         return is_due or read_at is None or read_at < self.at - self.bound
 
     def was_read_since(self, since: datetime) -> bool:
-        """Whether it was read at or after this instant."""
+        """Whether the calendar was read at or after this instant."""
         return self.calendar.read_at is not None and self.calendar.read_at >= since
 
     def was_unanswered_since(self, since: datetime) -> bool:
-        """Whether it was asked at or after this instant, and gave no answer."""
+        """Whether the calendar was asked at or after this instant, and gave no answer."""
         return self.calendar.unanswered_at is not None and self.calendar.unanswered_at >= since
 
 

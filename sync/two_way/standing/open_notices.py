@@ -28,7 +28,7 @@ def is_news(notice: Notice) -> bool:
 
 
 def is_put_back(notice: Notice) -> bool:
-    """Whether it reports a change outside that was put back."""
+    """Whether the notice reports a change outside that was put back."""
     return notice.kind in CHANGES and bool(notice.detail.get("is_put_back"))
 
 

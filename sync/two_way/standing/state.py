@@ -124,7 +124,7 @@ class Standing(Differing):
 
     @property
     def is_leased(self) -> bool:
-        """Whether a worker has its lease now."""
+        """Whether a worker has the account's lease now."""
         return bool(self.account.leased_until and self.account.leased_until > self.at)
 
     @remembered
@@ -237,7 +237,7 @@ class Standing(Differing):
 
     @remembered
     def channels(self) -> list[Channel]:
-        """Its open channels, by their end."""
+        """The account's open channels, by their end."""
         mine = Channel.account == self.account, Channel.is_open, Channel.expires_at > self.at
         return list(Channel.select().where(*mine).order_by(Channel.expires_at))
 

@@ -11,7 +11,9 @@ from views.kit import display, sync_words
 
 @dataclass(frozen=True)
 class FeedsState:
-    """`tone` and `icon` are empty where there is nothing to be noticed, and `name` as well."""
+    """How feeds stand, in words. `tone`, `icon` and `name` are empty if nothing needs to be
+    noticed.
+    """
 
     sentence: str
     name: str = ""

@@ -57,7 +57,7 @@ _WARNINGS = (
 
 
 def tone(notice: ShownNotice) -> str:
-    """Its colour: "danger", "warning", or "info" for what only reports or reminds."""
+    """The colour of the notice: "danger", "warning", or "info" for what only reports or reminds."""
     if notice.kind in _DANGERS:
         return "danger"
     return "warning" if notice.kind in _WARNINGS else "info"
