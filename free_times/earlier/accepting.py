@@ -53,6 +53,20 @@ def can_take(offer: EarlierOffer) -> bool:
     return _free(offer) is not None
 
 
+def status_for_client(offer: EarlierOffer) -> str:
+    """How the offer stands for its client: "taken"; "request" (taken, and the clinic must confirm
+    it); "open"; or why it is over: "declined", "unanswered", "gone".
+    """
+    before = offer.entry.booking
+    if offer.phase == "taken" and before is not None:
+        return "request" if before.status == "pending" else "taken"
+    if can_take(offer):
+        return "open"
+    if offer.phase == "declined":
+        return "declined"
+    return "unanswered" if offer.was_unanswered else "gone"
+
+
 def _free(offer: EarlierOffer) -> FreeTime | None:
     chance = Chance(offer.practitioner, offer.starts_at, offer.minutes)
     settings, by_hand = OnlineSettings.of(offer.clinic), offer.user_id is not None

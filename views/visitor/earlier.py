@@ -37,7 +37,8 @@ def show(offer: EarlierOffer):
 def _page(offer: EarlierOffer, message: str = "", status: int = 200):
     entry, calendar = offer.entry, offer.practitioner
     before = entry.booking
-    is_taken = offer.phase == "taken" and before is not None
+    offer_status = accepting.status_for_client(offer)
+    is_taken = offer_status in ("taken", "request")
     return pages.show_without_page(
         "earlier.html",
         status,
@@ -45,14 +46,13 @@ def _page(offer: EarlierOffer, message: str = "", status: int = 200):
         settings=OnlineSettings.of(offer.clinic),
         offer=offer,
         entry=entry,
-        is_open=not is_taken and accepting.can_take(offer),
         is_taken=is_taken,
+        offer_status=offer_status,
         calendar=calendar,
         zone=calendar.zone,
         service=entry.service,
         now=None if before is None or is_taken else _facts(before.starts_at, before),
         booking_url=_booking_url(before) if before is not None else "",
-        is_request=is_taken and before.status == "pending",
         price="",
         way={"uuid": offer.uuid, "token": offering.token(offer)},
         leave={"uuid": entry.uuid, "token": entries.token(entry)},
