@@ -291,6 +291,7 @@ def _to_begin(account: Account, panel: dict, back: Naming | None) -> dict:
     places = [row for row in sources if calendar_list.may_write(row, account)]
     return {
         "form": _naming(account, refused, back),
+        "not_started": words.not_started(account, refused),
         "due": panel["standing"].due,
         "covers_others": account.covers_others(),
         "hides": account.hide_sensitive or current_user.hide_sensitive,

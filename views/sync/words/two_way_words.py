@@ -150,6 +150,28 @@ def barred(account: Account) -> str | None:
     return _("Not possible now: {why}. Nothing was changed.", why=why) if why else None
 
 
+def not_started(account: Account, refused: RemoteCalendar | None) -> tuple[str, str] | None:
+    """Two sentences: why our new calendar was `refused`, and what to do; None: none was."""
+    if refused is None or not account.is_naming:
+        return None
+    name = registry.row_of(account.kind).name
+    if account.health_word not in UNMADE:
+        return (
+            _(
+                "Not started: there is a calendar “{calendar}” in {name} already.",
+                calendar=refused.name,
+                name=name,
+            ),
+            _("Write another name, and start again."),
+        )
+    return (
+        _("Not started: {name} makes no more calendars for programs.", name=name)
+        if account.health_word == "too_many_calendars"
+        else _("Not started: {name} makes no calendars for programs.", name=name),
+        _("Make one for bookings there, reload this page in a moment, and choose it below."),
+    )
+
+
 def no_start(account: Account) -> str | None:
     """Why sync cannot start now, and what to do; None: it can."""
     name = account_names.name_of(account)
