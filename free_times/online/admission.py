@@ -55,7 +55,7 @@ def book_if_admitted(
     Raises NeedsCode, TooMany, and what `making.book_once` raises. In these cases nothing is booked,
     and the proof can be used again.
     """
-    found = proofs.nonce_of(proof, ticket.form_use)  # slow, so before the lock
+    found = proofs.solved(proof, ticket.form_use)  # slow, so before the lock
     judged = judged or making.judge(page, ticket)
     with database.atomic():
         page.clinic.lock()

@@ -30,22 +30,23 @@ class SpentProof(Base):
     expires_at = InstantField(index=True)
 
 
-def challenge(form: str, tries: range | None = None) -> str:
-    """The puzzle that a browser solves for a form with this token, as JSON for ALTCHA's widget."""
+def challenge(form_use: str, tries: range | None = None) -> str:
+    """The puzzle that a browser solves for a form use, as JSON for ALTCHA's widget."""
     made = altcha.create_challenge(
         ALGORITHM,
         COST,
         counter=secrets.choice(tries or TRIES),
         # In our own field and by our own clock: ALTCHA uses the machine's.
-        data={"form": _mark(form), "until": int((now() + LASTS).timestamp())},
+        data={"form": _mark(form_use), "until": int((now() + LASTS).timestamp())},
         hmac_secret=_secrets()[0],
         hmac_key_secret=_secrets()[0],
     )
     return json.dumps(made.to_dict())
 
 
-def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
-    """If an answer solves a challenge of this form use: its nonce, and until when it can be used.
+def solved(answer: str, form_use: str) -> tuple[str, datetime] | None:
+    """If an answer solves a challenge of this form use: the proof's nonce, and until when it can be
+    used.
 
     None for every other text: empty, of another form use, invented, or too old.
     """
@@ -54,7 +55,7 @@ def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
     try:
         parameters = json.loads(b64decode(answer, validate=True))["challenge"]["parameters"]
         nonce, data = parameters["nonce"], parameters["data"]
-        is_ours = data["form"] == _mark(form) and data["until"] > now().timestamp()
+        is_ours = data["form"] == _mark(form_use) and data["until"] > now().timestamp()
         until = datetime.fromtimestamp(data["until"], now().tzinfo) if is_ours else None
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
@@ -64,7 +65,7 @@ def nonce_of(answer: str, form: str) -> tuple[str, datetime] | None:
 
 
 def spend(found: tuple[str, datetime] | None) -> bool:
-    """Use up an answer that `nonce_of` found, in the transaction of the booking. False: it was used
+    """Use up a proof that `solved` found, in the transaction of the booking. False: it was used
     before.
     """
     if found is None:
@@ -92,5 +93,5 @@ def _secrets() -> list[str]:
     return vault.derived("proof of work", "")
 
 
-def _mark(form: str) -> str:
-    return hashlib.sha256(form.encode()).hexdigest()[:32]
+def _mark(form_use: str) -> str:
+    return hashlib.sha256(form_use.encode()).hexdigest()[:32]

@@ -47,7 +47,7 @@ def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> SentForm
         reads_mail=bool(code) and MailedCode.accept(ticket.form_use, details.email, code),
         may_mail=may_mail(details),
     )
-    is_shown = brought.reads_mail or proofs.nonce_of(brought.proof, ticket.form_use) is not None
+    is_shown = brought.reads_mail or proofs.solved(brought.proof, ticket.form_use) is not None
     if not is_shown and brought.may_mail:
         raise NeedsCode
     return brought
@@ -57,7 +57,7 @@ def is_shown(form_use: str, details: Details) -> bool:
     """Whether the form has a proof of work, which is now used up, or the code that was sent."""
     code = request.form.get("code", "")[:LONGEST_CODE]
     proof = request.form.get("proof", "")[: proofs.LONGEST + 1]
-    return proofs.spend(proofs.nonce_of(proof, form_use)) or (
+    return proofs.spend(proofs.solved(proof, form_use)) or (
         bool(code) and MailedCode.accept(form_use, details.email, code)
     )
 

@@ -18,7 +18,7 @@ VENDOR = Path(__file__).parents[3] / "static" / "vendor"
 
 
 def spend(answer, form):
-    return proofs.spend(proofs.nonce_of(answer, form))
+    return proofs.spend(proofs.solved(answer, form))
 
 
 def solve(made: str) -> str:
