@@ -46,7 +46,8 @@ from base.database import (
     transition,
     unique,
 )
-from base.scheduling import Hours, Span
+from base.opening_hours import Hours
+from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from base.tables.bookable import OnlineCalendar, OnlineService
 from base.tables.bulk import insert_many_rows
@@ -449,9 +450,7 @@ class User(Shown, KeepsTitles, UserMixin):
 
     @property
     def missing_consent(self) -> str:
-        """The choice that must come before bookings appear outside: "opt_in", then "identifier";
-        "": both are made.
-        """
+        """The choice that must come first: "opt_in", then "identifier"; "": both are made."""
         return ("" if self.identifier else "identifier") if self.sync_allowed else "opt_in"
 
     def why_no_feeds(self) -> str | None:
@@ -690,9 +689,9 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
     """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for
     ever.
 
-    `starts_at`/`ends_at` are always filled; whole days carry `starts_on`/`ends_on` (exclusive)
-    beside them, and their
-    instants are midnights in the venue's zone. `series` joins the separate bookings of one repeat.
+    `starts_at`/`ends_at` are always filled. Whole days also have `starts_on`/`ends_on` (exclusive),
+    and their instants are midnights in the venue's zone. `series` joins the separate bookings of
+    one repeat.
     """
 
     clinic = ForeignKeyField(Clinic, backref="bookings")

@@ -1,4 +1,4 @@
-"""Pure arithmetic on times: spans, overlaps, opening hours, repeats, lanes.
+"""Pure arithmetic on times: spans, overlaps, repeats, lanes.
 
 Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times
 are `time` without a zone and always go with the `ZoneInfo` of their place. Zone data come from the
@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -17,14 +17,10 @@ zoneinfo.reset_tzpath(to=())
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
 SERVICE_MINUTES = range(5, 721)  # how long a service may take
 MOST_REPEATS = 104
-
-Walls = list[list[str]]  # the hours of a day: [["09:00", "12:30"], ["13:30", "00:00"]]
-Hours = dict[str, Walls]  # {"mon": [["09:00", "12:30"], …], …}; a missing day is closed
 
 
 class BadTime(ValueError):
@@ -230,44 +226,6 @@ def week_of(day: date) -> list[date]:
     return [monday + timedelta(days=n) for n in range(7)]
 
 
-def walls_of(hours: Hours, day: date) -> Walls:
-    """The hours of the day's weekday."""
-    return hours.get(WEEKDAYS[day.weekday()], [])
-
-
-def minutes_of(stretch: Sequence[str]) -> tuple[int, int]:
-    """From and to in minutes of the day. An end of "00:00" is the end of the day."""
-    opens, closes = stretch
-    return _minutes(opens), _minutes(closes) or 24 * 60
-
-
-@lru_cache(maxsize=24 * 60)
-def _minutes(wall: str) -> int:
-    return 60 * int(wall[:2]) + int(wall[3:5])
-
-
-def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
-    """The stretches of a local day as instants.
-
-    A stretch inside the hour skipped in spring is left out.
-    """
-    ends = [
-        (
-            instant(day, time.fromisoformat(opens), zone)[0],
-            midnight(day + timedelta(days=1), zone)
-            if closes == "00:00"
-            else instant(day, time.fromisoformat(closes), zone)[0],
-        )
-        for opens, closes in walls
-    ]
-    return [Span(starts_at, ends_at) for starts_at, ends_at in ends if starts_at < ends_at]
-
-
-def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
-    """The stretches of a local day of weekly hours as instants."""
-    return spans_of(walls_of(hours, day), day, zone)
-
-
 def within(span: Span, stretches: Iterable[Span]) -> bool:
     """Whether one stretch contains the whole span."""
     return any(s.starts_at <= span.starts_at and span.ends_at <= s.ends_at for s in stretches)
@@ -321,32 +279,6 @@ def lanes(spans: Sequence[tuple[int, int]], most: int = 12) -> list[tuple[int, i
         placed[i] = free + 1
     close()
     return answer
-
-
-def check_hours(hours: Hours) -> Hours:
-    """Check weekly hours and return them sorted.
-
-    Raises BadTime("hours") when a stretch is malformed, backwards, or overlaps or touches the next.
-    """
-    checked = {day: check_walls(hours.get(day) or []) for day in WEEKDAYS}
-    return {day: walls for day, walls in checked.items() if walls}
-
-
-def check_walls(walls: Walls) -> Walls:
-    """Check the hours of one day and return them sorted.
-
-    The last stretch may close at "00:00", the end of the day. Raises BadTime("hours").
-    """
-    try:
-        stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in s] for s in walls)
-    except ValueError:
-        raise BadTime("hours") from None
-    if any(len(s) != 2 for s in stretches):
-        raise BadTime("hours")
-    flat = [minute for s in stretches for minute in minutes_of(s)]
-    if any(a >= b for a, b in pairwise(flat)):
-        raise BadTime("hours")
-    return stretches
 
 
 class BusyTimes:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from base import scheduling
-from base.scheduling import BadTime, Hours, Span, Walls
+from base import opening_hours, scheduling
+from base.opening_hours import Hours, Walls
+from base.scheduling import BadTime, Span
 
 LONGEST_DAYS = 5 * 366  # of one stretch of time off
 DAY = timedelta(days=1)
@@ -160,16 +161,16 @@ class Rota:
 
     def hours_on(self, day: date) -> Walls:
         """The working hours of a local day as wall times."""
-        walls = self.own.get(day, scheduling.walls_of(self.weekly, day))
+        walls = self.own.get(day, opening_hours.walls_of(self.weekly, day))
         if day in self.venue:
             return common(walls, self.venue[day])
         if self.is_within_house and any(self.house.values()):
-            return common(walls, scheduling.walls_of(self.house, day))
+            return common(walls, opening_hours.walls_of(self.house, day))
         return walls
 
     def open_on(self, day: date) -> list[Span]:
         """The working hours of a local day as instants."""
-        return scheduling.spans_of(self.hours_on(day), day, self.zone)
+        return opening_hours.spans_of(self.hours_on(day), day, self.zone)
 
     def openings(self, start: datetime, end: datetime) -> list[Span]:
         """The working hours in [start, end), cut to it, in order of time.
@@ -196,8 +197,8 @@ def common(one: Walls, other: Walls) -> Walls:
     """The hours that two lists of hours share."""
     both = [
         (max(a, c), min(b, d))
-        for a, b in map(scheduling.minutes_of, one)
-        for c, d in map(scheduling.minutes_of, other)
+        for a, b in map(opening_hours.minutes_of, one)
+        for c, d in map(opening_hours.minutes_of, other)
     ]
     return [[_wall(a), _wall(b)] for a, b in sorted(both) if a < b]
 

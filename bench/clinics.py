@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import models
-from base import scheduling
+from base import opening_hours, scheduling
 from base.database import InstantField, is_sqlite
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 
@@ -72,7 +72,7 @@ def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
 
 
 def _hours() -> dict:
-    return {day: [["08:00", "18:00"]] for day in scheduling.WEEKDAYS[:5]}
+    return {day: [["08:00", "18:00"]] for day in opening_hours.WEEKDAYS[:5]}
 
 
 def _slots(days: range) -> list:

@@ -6,8 +6,8 @@ Weekly hours are checked. A calendar with other hours on future dates counts as 
 
 from datetime import timedelta
 
-from base import scheduling
-from base.scheduling import Hours, Walls
+from base import opening_hours, scheduling
+from base.opening_hours import Hours, Walls
 from base.tables.time_off import DatedHours
 from base.working_time import common
 from models import Clinic, Practitioner, Service
@@ -89,11 +89,11 @@ def _fit(needs: Needs, dated: set[tuple[str, int]], is_online: bool) -> bool:
 def _longest(hours: Hours, house: Hours | None) -> int:
     """The longest opening of a week in minutes. Hours continue past midnight."""
     stretches: list[tuple[int, int]] = []
-    for number, name in enumerate([*scheduling.WEEKDAYS, *scheduling.WEEKDAYS]):
+    for number, name in enumerate([*opening_hours.WEEKDAYS, *opening_hours.WEEKDAYS]):
         walls: Walls = hours.get(name, [])
         walls = walls if house is None else common(walls, house.get(name, []))
         stretches += [
-            (number * _DAY + a, number * _DAY + b) for a, b in map(scheduling.minutes_of, walls)
+            (number * _DAY + a, number * _DAY + b) for a, b in map(opening_hours.minutes_of, walls)
         ]
     longest, begun, until = 0, 0, -1
     for opens, closes in sorted(stretches):

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from base import scheduling
+from base import opening_hours, scheduling
 from base.scheduling import number
 from base.slots import DAY, MINUTE, FromTo
 from base.working_time import Rota, Stretch
@@ -34,7 +34,7 @@ def _stretches(rota: Rota, first: date, last: date) -> Iterator[FromTo]:
             continue
         kind = day if day in rota.own or day in rota.venue else weekday
         if kind not in known:
-            known[kind] = [*map(scheduling.minutes_of, rota.hours_on(day))]
+            known[kind] = [*map(opening_hours.minutes_of, rota.hours_on(day))]
         for opens, closes in known[kind]:
             yield begins + opens * MINUTE, begins + closes * MINUTE
 

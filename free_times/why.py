@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from base import scheduling
-from base.scheduling import Walls, number
+from base.opening_hours import Walls
+from base.scheduling import number
 from base.slots import MINUTE, Hindrance, SlotRules, hindrances
 from base.tables.outside import ExternalEvent
 from base.working_time import DAY, Stretch

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from base import passwords, scheduling
+from base import opening_hours, passwords, scheduling
 from base.scheduling import Span
 from free_times import overlaps
 from free_times.earlier import joining
@@ -258,7 +258,7 @@ def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
     """Standing appointments, weekly and fortnightly, over both clock changes."""
     for n, (every, count) in enumerate(SERIES):
         calendar, service = calendars[n % len(calendars)], diary.services[(3, 1, 6, 0, 2)[n]]
-        weekday = sorted(scheduling.WEEKDAYS.index(day) for day in calendar.hours)[n % 2]
+        weekday = sorted(opening_hours.WEEKDAYS.index(day) for day in calendar.hours)[n % 2]
         first = scheduling.week_of(today)[weekday] - timedelta(weeks=6 * every // (n + 1) + 2)
         start = time(9 + n % 3, 30)
         span, _ = scheduling.timed(
@@ -273,7 +273,7 @@ def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
 def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -> None:
     """Ordinary appointments of one day: many around today, fewer further away."""
     share = 0.5 if distance < 8 else 0.2 if distance < 22 else 0.045 if distance < 100 else 0.012
-    for stretch in scheduling.open_spans(calendar.hours, day, calendar.zone):
+    for stretch in opening_hours.open_spans(calendar.hours, day, calendar.zone):
         starts_at = stretch.starts_at
         while True:
             service = diary.services[diary.chance.choices(range(6), (18, 38, 16, 14, 8, 6))[0]]

@@ -1,9 +1,9 @@
 """The people and data of the sample clinic. All of it is invented."""
 
-from base import scheduling
+from base import opening_hours
 
 
-def _week(days: str, *stretches: tuple[str, str]) -> scheduling.Hours:
+def _week(days: str, *stretches: tuple[str, str]) -> opening_hours.Hours:
     return {day: [list(stretch) for stretch in stretches] for day in days.split()}
 
 

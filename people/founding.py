@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from base import region, scheduling
+from base import opening_hours, region
 from base.database import database, lock_everything, unique
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
@@ -32,7 +32,7 @@ def found(name: str, zone_name: str, owner_name: str, email: str) -> User:
     """
     clinic = Clinic.create(name=name, **_usual(zone_name))
     clinic.bump_faces()
-    weekdays = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+    weekdays = {day: [["09:00", "17:00"]] for day in opening_hours.WEEKDAYS[:5]}
     venue = Venue.create(clinic=clinic, name=name, zone_name=zone_name, hours=weekdays)
     owner = User.create(
         clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev

@@ -35,7 +35,7 @@ from redis import Redis
 
 import models
 from app import Settings, create_app
-from base import jobs, passwords, scheduling, vault
+from base import jobs, opening_hours, passwords, scheduling, vault
 from base.database import is_sqlite, open_database
 from base.tables import outbox
 from letters import sending
@@ -52,7 +52,7 @@ from views.kit import identity
 PASSWORD = "correct horse battery"
 KEY = "a key of the tests"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
-WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+WEEKDAYS = {day: [["09:00", "17:00"]] for day in opening_hours.WEEKDAYS[:5]}
 STYLES = Path(__file__).parent.parent / "static" / "components.css"
 TONES = {*re.findall(rb'\[data-tone="(\w+)"\]', STYLES.read_bytes())}
 

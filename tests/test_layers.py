@@ -34,6 +34,7 @@ ROOMS = {  # the same, inside the rooms
             "vault",
         },
         {"outgoing"},
+        {"opening_hours"},
         {
             "config",
             "copies",

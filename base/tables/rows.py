@@ -54,7 +54,7 @@ class Worked(Calendar, Protocol):
 
     @property
     def hours(self) -> Any:
-        """The hours of each weekday (`scheduling.Hours`)."""
+        """The hours of each weekday (`opening_hours.Hours`)."""
 
 
 class Booked(Protocol):

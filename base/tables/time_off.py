@@ -24,9 +24,10 @@ from peewee import (
     UUIDField,
 )
 
-from base import scheduling
+from base import opening_hours, scheduling
 from base.database import Base, InstantField, JSONText, in_one_transaction, now, transition, unique
-from base.scheduling import Span, Walls
+from base.opening_hours import Walls
+from base.scheduling import Span
 from base.working_time import DAY, Off, Rota, Stretch
 
 from .audit import AuditEntry
@@ -270,7 +271,7 @@ class DatedHours(Base):
         owner.clinic.lock()
         if not scheduling.is_possible_day(day):
             raise scheduling.BadTime("year")
-        row = cls(clinic=owner.clinic, day=day, hours=scheduling.check_walls(hours), name=name)
+        row = cls(clinic=owner.clinic, day=day, hours=opening_hours.check_walls(hours), name=name)
         setattr(row, owner._meta.table_name, owner)
         with unique():
             row.save(force_insert=True)
@@ -283,7 +284,7 @@ class DatedHours(Base):
 
         Raises BadTime, or AlreadyUsed if the date has other hours already.
         """
-        wanted = day, scheduling.check_walls(hours), name
+        wanted = day, opening_hours.check_walls(hours), name
         if wanted == (self.day, self.hours, self.name):
             return
         self.day, self.hours, self.name = wanted

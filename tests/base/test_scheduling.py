@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from base import scheduling
+from base import opening_hours, scheduling
 from base.scheduling import (
     BadTime,
     Span,
@@ -437,17 +437,17 @@ def test_one_block_alone_has_the_whole_width():
 def test_opening_hours_are_instants_of_their_day():
     hours = {"sun": [["09:00", "12:30"], ["13:30", "17:00"]]}
     summer, winter = date(2027, 3, 28), date(2027, 10, 31)
-    assert [s.starts_at.hour for s in scheduling.open_spans(hours, summer, LONDON)] == [8, 12]
-    assert [s.starts_at.hour for s in scheduling.open_spans(hours, winter, LONDON)] == [9, 13]
-    assert scheduling.open_spans(hours, date(2027, 3, 29), LONDON) == []
+    assert [s.starts_at.hour for s in opening_hours.open_spans(hours, summer, LONDON)] == [8, 12]
+    assert [s.starts_at.hour for s in opening_hours.open_spans(hours, winter, LONDON)] == [9, 13]
+    assert opening_hours.open_spans(hours, date(2027, 3, 29), LONDON) == []
 
 
 def test_a_stretch_inside_the_skipped_hour_is_not_there_and_breaks_nothing():
-    assert scheduling.open_spans(
+    assert opening_hours.open_spans(
         {"sun": [["01:00", "02:00"], ["09:00", "10:00"]]}, date(2027, 3, 28), LONDON
     ) == [Span(datetime(2027, 3, 28, 8, tzinfo=UTC), datetime(2027, 3, 28, 9, tzinfo=UTC))]
     assert (
-        scheduling.open_spans(
+        opening_hours.open_spans(
             {"sun": [["00:30", "01:00"]]}, date(2026, 9, 6), ZoneInfo("America/Santiago")
         )
         == []
@@ -458,12 +458,12 @@ def test_a_stretch_inside_the_skipped_hour_is_not_there_and_breaks_nothing():
 def test_opening_hours_never_fail_on_any_day(pairs, day, zone):
     stretches = [[f"{a:%H:%M}", f"{b:%H:%M}"] for a, b in pairs]
     try:
-        hours = scheduling.check_hours(dict.fromkeys(scheduling.WEEKDAYS, stretches))
+        hours = opening_hours.check_hours(dict.fromkeys(opening_hours.WEEKDAYS, stretches))
     except BadTime:
         flat = [wall for stretch in sorted(stretches) for wall in stretch]
         assert any(a >= b for a, b in pairwise(flat))
         return
-    for span in scheduling.open_spans(hours, day, zone):
+    for span in opening_hours.open_spans(hours, day, zone):
         assert span.duration > ZERO
 
 
@@ -483,12 +483,12 @@ def test_opening_hours_never_fail_on_any_day(pairs, day, zone):
 )
 def test_hours_that_make_no_sense_are_refused(bad):
     with pytest.raises(BadTime) as caught:
-        scheduling.check_hours({"mon": bad})
+        opening_hours.check_hours({"mon": bad})
     assert caught.value.fact == "hours"
 
 
 def test_hours_come_back_in_order_and_in_one_form():
-    assert scheduling.check_hours(
+    assert opening_hours.check_hours(
         {"mon": [["13:00", "17:00"], ["0900", "12:00:00"]], "tue": [], "xyz": [["a", "b"]]}
     ) == {"mon": [["09:00", "12:00"], ["13:00", "17:00"]]}
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base import scheduling, working_time
+from base import opening_hours, scheduling, working_time
 from base.scheduling import BadTime, Span
 from base.working_time import Off, Rota
 
 LONDON, NEW_YORK, SYDNEY = map(ZoneInfo, ("Europe/London", "America/New_York", "Australia/Sydney"))
-WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+WEEKDAYS = {day: [["09:00", "17:00"]] for day in opening_hours.WEEKDAYS[:5]}
 
 
 def at(day: str, wall: str, zone=UTC) -> datetime:
@@ -64,13 +64,13 @@ def test_hours_may_reach_midnight():
     assert rota(weekly={}, own={day: [["00:00", "00:00"]]}).open_on(day)[0].duration == (
         timedelta(days=1)
     )
-    assert scheduling.check_walls([["18:00", "00:00"]]) == [["18:00", "00:00"]]
+    assert opening_hours.check_walls([["18:00", "00:00"]]) == [["18:00", "00:00"]]
     assert working_time.common([["18:00", "00:00"]], [["12:00", "20:00"], ["22:00", "00:00"]]) == [
         ["18:00", "20:00"],
         ["22:00", "00:00"],
     ]
     with pytest.raises(BadTime):
-        scheduling.check_walls([["18:00", "00:00"], ["00:00", "01:00"], ["20:00", "21:00"]])
+        opening_hours.check_walls([["18:00", "00:00"], ["00:00", "01:00"], ["20:00", "21:00"]])
 
 
 @given(
@@ -86,7 +86,7 @@ def test_openings_are_the_weekly_hours_where_no_date_says_otherwise(day, zone, s
     plain = [
         span
         for n in (-1, 0, 1, 2)
-        for span in scheduling.open_spans(WEEKDAYS, day + timedelta(days=n), zone)
+        for span in opening_hours.open_spans(WEEKDAYS, day + timedelta(days=n), zone)
         if span.starts_at < ends and begins < span.ends_at
     ]
     assert [span.duration for span in openings] == [

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import region, scheduling, working_time
+from base import opening_hours, region, scheduling, working_time
 from base.catalogue import _
 from base.scheduling import Span
 from base.tables import outside
@@ -122,7 +122,7 @@ def fill(
     if not column.off:
         column.hours = [
             (wall(opens // 5 * 5), wall(-(-closes // 5) * 5))
-            for opens, closes in map(scheduling.minutes_of, rota.hours_on(column.date))
+            for opens, closes in map(opening_hours.minutes_of, rota.hours_on(column.date))
         ]
     column.may_book = access.may_book(calendar)
     if column.may_book and window.ends_at > now:

@@ -24,7 +24,7 @@ from wtforms.widgets import (
     TimeInput,
 )
 
-from base import scheduling, text, zones
+from base import opening_hours, scheduling, text, zones
 from base.catalogue import _, lazy
 
 NO_NUMBER = lazy("For text messages write the number with its country code: +44 7700 900123")
@@ -336,7 +336,7 @@ class DayHours(Field):
         stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
         self.data = []
         try:
-            self.data = scheduling.check_walls(stretches)
+            self.data = opening_hours.check_walls(stretches)
         except scheduling.BadTime:
             raise ValueError(
                 _(

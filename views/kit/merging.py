@@ -21,7 +21,7 @@ from flask_login import current_user
 from wtforms import BooleanField, Field, SelectField, SelectMultipleField
 from wtforms.widgets import HiddenInput
 
-from base import region, scheduling
+from base import opening_hours, region
 from base.catalogue import _
 from base.database import AlreadyUsed, Base, alone
 from base.tables.audit import AuditEntry
@@ -314,7 +314,7 @@ def in_words(field: Field) -> str:
     if isinstance(field, WeekHours):
         return "; ".join(
             f"{name} {_stretches((field.data or {})[day])}"
-            for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True)
+            for day, name in zip(opening_hours.WEEKDAYS, field.DAYS, strict=True)
             if (field.data or {}).get(day)
         )
     if isinstance(field, DayHours):

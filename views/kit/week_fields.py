@@ -5,7 +5,7 @@ from typing import Any
 from flask import request
 from wtforms import Field
 
-from base import day_names, region, scheduling
+from base import day_names, opening_hours, region, scheduling
 from base.catalogue import _
 
 from .choices import Ticks
@@ -45,7 +45,7 @@ class WeekHours(Field):
         else:
             stretches = [
                 ([*(self.data or {}).get(day, []), ["", ""], ["", ""]])[:2]
-                for day in (scheduling.WEEKDAYS[n] for n in self._days())
+                for day in (opening_hours.WEEKDAYS[n] for n in self._days())
             ]
             flat = [wall for day in stretches for stretch in day for wall in stretch]
         names = [self.DAYS[n] for n in self._days()]
@@ -55,11 +55,11 @@ class WeekHours(Field):
         walls = [value[:5] for value in [*valuelist, *[""] * 28][:28]]
         self.data = {}
         for n, number in enumerate(self._days()):
-            day, name = scheduling.WEEKDAYS[number], self.DAYS[number]
+            day, name = opening_hours.WEEKDAYS[number], self.DAYS[number]
             start, end, start_again, end_again = walls[4 * n : 4 * n + 4]
             stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
             try:
-                self.data.update(scheduling.check_hours({day: stretches}))
+                self.data.update(opening_hours.check_hours({day: stretches}))
             except scheduling.BadTime:
                 raise ValueError(
                     _(

@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from base import scheduling
+from base import opening_hours, scheduling
 from base.tables.time_off import DatedHours, rota
 from models import Booking, Venue
 from operate import holidays
@@ -19,7 +19,7 @@ SATURDAY, MONDAY = date(2026, 11, 21), date(2026, 11, 23)
 @pytest.fixture(autouse=True)
 def begun(linden, clock):
     """The first steps are done."""
-    spans = scheduling.open_spans(linden.calendar.hours, date(2026, 1, 5), linden.calendar.zone)
+    spans = opening_hours.open_spans(linden.calendar.hours, date(2026, 1, 5), linden.calendar.zone)
     Booking.book(linden.colleague_calendar, spans, None)
 
 
