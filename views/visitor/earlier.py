@@ -47,6 +47,7 @@ def _page(offer: EarlierOffer, message: str = "", status: int = 200):
         offer=offer,
         entry=entry,
         is_taken=is_taken,
+        is_open=offer_status == "open",
         offer_status=offer_status,
         calendar=calendar,
         zone=calendar.zone,
