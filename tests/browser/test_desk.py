@@ -220,6 +220,18 @@ def test_paper_shows_a_cancelled_booking_whole(enter, booking, linden, path, min
     assert lines == [True, True]
 
 
+def test_paper_has_room_for_a_time_that_crosses_noon(enter, linden, booking):
+    linden.clinic.change(linden.olive, twelve_hours=True)
+    noon = Span(NINE + timedelta(hours=2.5), NINE + timedelta(hours=3))
+    Booking.update(starts_at=noon.starts_at, ends_at=noon.ends_at).execute()
+    page = enter(viewport={"width": 960, "height": 700})
+    page.goto(WEEK)
+    page.emulate_media(media="print")
+    line = page.locator("#week .booking > span").first
+    expect(line).to_have_text("11:30 am–12:00 pm")
+    assert line.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_the_installed_app_without_connection_shows_a_page_without_clients(enter, booking):
     page = enter()
     page.goto(WEEK)

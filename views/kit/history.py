@@ -142,7 +142,7 @@ def _what(entry: AuditEntry, names: dict[str, dict[Any, Any]], zone: ZoneInfo) -
     )
     words = pattern.format(
         it=it,
-        count=count,
+        count=f"{count:,}",
         settings=settings,
         plan=detail.get("plan", ""),
         provider=_provider(entry, names),

@@ -511,6 +511,12 @@ def test_the_history_names_the_values_that_settings_got(signed_in, linden):
     assert "clients appear as → internal id" in page and "hide sensitive information → on" in page
 
 
+def test_the_history_writes_large_numbers_as_other_pages_do(signed_in, linden):
+    AuditEntry.note(linden.clinic, linden.olive, "bookings.added", linden.clinic, count=1120)
+    page = html.unescape(signed_in(linden.olive).get("/settings/history").text)
+    assert "imported 1,120 bookings" in page
+
+
 def test_a_zone_in_which_whole_days_would_overlap_others_is_refused(signed_in, linden, clock):
     day, maya = date(2026, 11, 26), signed_in(linden.maya)
     Booking.book(linden.calendar, [whole_days(day, day, linden.street.zone)], linden.pat)
