@@ -725,14 +725,11 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
 
     @property
     def title(self) -> str:
-        """The client or text that our own screens show."""
-        return (
-            self.patient.name
-            if self.patient
-            else self.service.name
-            if self.service
-            else "No client"
-        )
+        """The client or text that our own screens show. Without both, and without a price, the time
+        is only blocked.
+        """
+        named = self.patient or self.service
+        return named.name if named else "No client" if self.rate_cents else "Blocked"
 
     @classmethod
     @joined()

@@ -191,7 +191,10 @@ def test_a_booking_past_midnight_shows_on_both_days(desk, linden, book):
 
 
 def test_whole_day_bookings_stand_on_top(desk, linden, clock):
-    Booking.book(linden.calendar, [whole_days(FRIDAY, FRIDAY, linden.street.zone)], linden.maya)
+    days = [whole_days(FRIDAY, FRIDAY, linden.street.zone)]
+    (row,) = Booking.book(linden.calendar, days, linden.maya)
+    assert "Blocked" in column(page(desk), linden.calendar).partition("<ol")[0]
+    Booking.update(rate_cents=45000).where(Booking.id == row.id).execute()  # a day of a locum
     assert "No client" in column(page(desk), linden.calendar).partition("<ol")[0]
 
 
