@@ -1,5 +1,6 @@
 """Letters to the team: each person's own switches, and no client's name."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import external
@@ -94,7 +95,7 @@ def test_the_morning_list(app, linden, clock, letters):
     assert at("2026-11-27 09:00") == []
 
 
-def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
+def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters, signed_in):
     for person in (linden.olive, linden.maya):
         TeamLetters.choose(person, digest=True)
     clock.now = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -122,9 +123,12 @@ def test_the_week_goes_to_owners_on_mondays(app, linden, clock, letters):
         "Requests that wait for an answer: 0",
         "Bookings changed in other calendars: 3",
         "Clients on the waiting list: 1",
-        "Taken from the waiting list: 0",
+        "Booked from the waiting list: 0",
     ):
         assert line in letter.get_content()
+    said = letter.get_content()
+    name, path = re.search(r"on the page (\w+):\s+https?://[^/]+(\S+)", said).groups()
+    assert f"<h1>{name}</h1>" in signed_in(linden.olive).get(path).get_data(as_text=True)
     assert Letter.select().count() == 1
 
 
