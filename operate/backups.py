@@ -57,8 +57,9 @@ def write(settings, file: Path) -> str:
                 )
         except sqlite3.Error as error:
             raise BackupRefused(_("The backup was not written: {error}.", error=error)) from None
-        key = _kept_key(settings)
-        if key:
+        key = key_file(settings)
+        is_ours = key.exists() and key.read_text().strip() == settings.secret_keys[0]
+        if is_ours:
             shutil.copyfile(key, there / "secret_key")
         try:
             archive.pack(there, file)
@@ -66,7 +67,7 @@ def write(settings, file: Path) -> str:
             raise BackupRefused(exists) from None
     return _("Written: {file}. ", file=file) + (
         _("The secret key is in it.")
-        if key
+        if is_ours
         else _("The secret key is not in it: keep KALENDS_SECRET_KEY as safe.")
     )
 
@@ -139,12 +140,6 @@ def before_update(settings) -> Path | None:
 def sqlite_path(settings) -> Path:
     """The file of the database."""
     return Path(settings.database_url.removeprefix("sqlite:///"))
-
-
-def _kept_key(settings) -> Path | None:
-    """The file of the key that Kalends made itself, if that key is in use."""
-    key = key_file(settings)
-    return key if key.exists() and key.read_text().strip() == settings.secret_keys[0] else None
 
 
 def key_file(settings) -> Path:

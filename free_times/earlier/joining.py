@@ -1,7 +1,6 @@
 """Putting a client on the waiting list, or changing what suits them."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +70,9 @@ def ask_without(
             entry.patient = who.record_in_use
         else:
             entry.sealed = vault.seal(json.dumps(who))
-        same = [one for one in _without(clinic) if one.contact.key == entry.contact.key]
+        others = entries.waiting(clinic).where(WaitingEntry.booking.is_null())
+        readable = [one for one in others if one.patient_id or vault.opens(one.sealed)]
+        same = [one for one in readable if one.contact.key == entry.contact.key]
         again = next((one for one in same if actor and one.service_id == service.id), None)
         if again is None and len(same) >= MOST_OF_CONTACT:
             raise CannotWait
@@ -80,11 +81,6 @@ def ask_without(
         _set(entry, wanted)
         AuditEntry.note(clinic, actor, "earlier.asked", entry)
         return entry
-
-
-def _without(clinic: Clinic) -> Sequence[WaitingEntry]:
-    found = entries.waiting(clinic).where(WaitingEntry.booking.is_null())
-    return [one for one in found if one.patient_id or vault.opens(one.sealed)]
 
 
 def _set(entry: WaitingEntry, wanted: Wanted) -> None:

@@ -105,6 +105,7 @@ def hold_and_wait(
     under the clinic's lock. Raises JustTaken.
     """
     now = scheduling.utc_now()
+    kept = {**vars(sent), "details": vars(sent.details), "typed": dict(sent.typed)}
     with database.atomic():
         page.clinic.lock()
         service, _terms = making.offered(page, ticket)
@@ -118,7 +119,7 @@ def hold_and_wait(
             before.origin if before else origin,
             (free.starts_at, free.ends_at),
             max(before.expires_at if before else now, now + KEPT),
-            sealed=_sealed(ticket, sent),
+            sealed=vault.seal(json.dumps({**kept, "form": ticket.text})),
             asked_at=now,
         )
 
@@ -181,8 +182,3 @@ def finish(
         looked=choice,
         judged=judged,
     )
-
-
-def _sealed(ticket: Ticket, sent: SentForm) -> str:
-    kept = {**vars(sent), "details": vars(sent.details), "typed": dict(sent.typed)}
-    return vault.seal(json.dumps({**kept, "form": ticket.text}))

@@ -156,7 +156,10 @@ def carried_out(
         trouble = (
             trouble
             or any(isinstance(error, RateLimited) for error in errors)
-            or all(map(_is_hopeless, errors))
+            or all(
+                isinstance(error, HOPELESS) and not isinstance(error, Unreadable)
+                for error in errors
+            )
         )
 
 
@@ -179,10 +182,6 @@ def _is_of_another(result: Result, asked: set[str]) -> bool:
         return False
     is_named = event.mark is not None and event.mark.reference != operation.mark.reference
     return is_named or event.remote_id in asked - {operation.remote_id}
-
-
-def _is_hopeless(error: ProviderError | None) -> bool:
-    return isinstance(error, HOPELESS) and not isinstance(error, Unreadable)
 
 
 def _groups(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:

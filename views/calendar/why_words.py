@@ -12,7 +12,6 @@ from base.tables.outside import ExternalEvent
 from free_times.finding import Wish
 from free_times.online.holds import Hold
 from free_times.why import Reason
-from models import Booking
 from views.kit import display
 
 from . import columns
@@ -145,15 +144,13 @@ def _hours(reason: Reason, wish: Wish, day: date) -> str:
 def _what(reason: Reason, wish: Wish, day: date) -> str:
     """The conflict in words, limited to what the signed-in person may know."""
     if reason.booking:
-        return reason.booking.title + _elsewhere(reason.booking, wish)
+        there = reason.booking.practitioner
+        is_elsewhere = there.venue_id != wish.calendar.venue_id
+        where = _(" at {venue}", venue=there.venue.name) if is_elsewhere else ""
+        return reason.booking.title + where
     if reason.event:
         return columns.external_title(reason.event, columns.shows_titles(wish.calendar))
     return columns.off_title(reason.off)
-
-
-def _elsewhere(booking: Booking, wish: Wish) -> str:
-    at_other = booking.practitioner.venue_id != wish.calendar.venue_id
-    return _(" at {venue}", venue=booking.practitioner.venue.name) if at_other else ""
 
 
 def _age(event: ExternalEvent, wish: Wish) -> str:

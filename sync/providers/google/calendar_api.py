@@ -36,7 +36,8 @@ class CalendarApi:
         """The answer to one request."""
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         self._refuse(answer)
-        return _body(answer)
+        with reading():
+            return dict(answer.json())
 
     def done_if_gone(self, method: str, path: str, **parts: Any) -> None:
         """Send one request; a missing object counts as success."""
@@ -98,8 +99,3 @@ class CalendarApi:
             answer.headers.get("Content-Type", ""), answer.content, len(calls)
         )
         return [part or Unanswered("no part") for part in parts]
-
-
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    with reading():
-        return dict(answer.json())

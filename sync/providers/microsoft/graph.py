@@ -80,7 +80,9 @@ class Graph:
         """
         seen, address = {path}, path
         while True:
-            page = _page(self.kept.kept(address) or self.json("GET", address, prefer))
+            page = self.kept.kept(address) or self.json("GET", address, prefer)
+            if is_of_another_shape(page.get("value")):
+                raise Unavailable("no page")
             link = page.get("@odata.nextLink")
             self.kept.keep(address, page, link is not None)
             yield page
@@ -175,12 +177,6 @@ def failure(answer: CallAnswer | ProviderError) -> ProviderError | None:
 def _nameless(error: ProviderError) -> ProviderError:
     """The meaning of "name in use" for a call without a name."""
     return ProviderError(error.reason, error.status) if isinstance(error, NameInUse) else error
-
-
-def _page(page: dict[str, Any]) -> dict[str, Any]:
-    if is_of_another_shape(page.get("value")):
-        raise Unavailable("no page")
-    return page
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -92,7 +92,8 @@ def read_contents(
         raise TooMuch("events")
     with documents.alone():
         groups = [*_sorted_out(documents.groups(_recent(text, window).encode(), zone))]
-        sample = _sample(groups)
+        hashes = {_short(_by_time(one)): _short(one.uid) for one in groups if one.events}
+        sample = dict(sorted(hashes.items())[:SAMPLE])
         by_time = by_time or _means_nothing(before, sample)
         found = list[RemoteEvent | Unread]()
         for group in groups:
@@ -148,12 +149,6 @@ def _version(event: Any) -> tuple[int, str]:
     except (TypeError, ValueError):
         sequence = 0
     return sequence, str(documents.moment(event.get("LAST-MODIFIED")) or "")
-
-
-def _sample(groups: Iterable[Group]) -> dict[str, str]:
-    """Hashes of UIDs by hashes of time and title, for as many events as are compared."""
-    found = {_short(_by_time(group)): _short(group.uid) for group in groups if group.events}
-    return dict(sorted(found.items())[:SAMPLE])
 
 
 def _means_nothing(before: dict[str, str], now: dict[str, str]) -> bool:

@@ -105,10 +105,12 @@ def name_of(standing: Standing, zone: ZoneInfo) -> str:
 
 def status(standing: Standing, zone: ZoneInfo) -> Status:
     """The account's state, for its own person."""
+    name = registry.row_of(standing.account.kind).name
+    sentence = _while_stopped(standing, name, zone) or _while_synced(standing, name)
     return Status(
         standing.severity,
         name_of(standing, zone),
-        _sentence(standing, zone),
+        paragraph(sentence, outside_words.left(standing)),
         standing.state in MOVING,
         standing.state == State.IN_STEP and bool(standing.differences),
     )
@@ -119,12 +121,6 @@ def first_list(standing: Standing, zone: ZoneInfo) -> Status | None:
     lists = State.LISTING, State.LIST_FAILED, State.LIST_WAITS
     is_unseen = standing.state == State.NOT_SET_UP and standing.account.is_naming
     return status(standing, zone) if standing.state in lists or is_unseen else None
-
-
-def _sentence(standing: Standing, zone: ZoneInfo) -> str:
-    name = registry.row_of(standing.account.kind).name
-    sentence = _while_stopped(standing, name, zone) or _while_synced(standing, name)
-    return paragraph(sentence, outside_words.left(standing))
 
 
 def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
