@@ -393,13 +393,17 @@ LEANING = re.compile(
 )
 
 
-def leaning(parts: list[ast.AST]) -> list[int]:
+# a docstring that begins so names no subject: it would be that of the class, or of the line above
+NAMELESS = re.compile(r"(Whether it|Its|It)\b")
+
+
+def leaning(parts: list[ast.AST], pattern: re.Pattern[str] = LEANING) -> list[int]:
     """Lines of what has such a docstring."""
     return [
         getattr(node, "lineno", 1)
         for node in parts
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
-        and LEANING.match(ast.get_docstring(node) or "")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
+        and pattern.match(ast.get_docstring(node) or "")
     ]
 
 
@@ -530,6 +534,26 @@ def test_the_search_finds_words_that_are_not_plain(tmp_path, source, found):
 def test_a_docstring_can_be_read_without_the_one_above():
     found = {str(path.relative_to(TOP)): leaning(nodes(path)) for path in sources()}
     assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_docstring_of_a_program_names_its_subject():
+    programs = [path for path in sources() if path.relative_to(TOP).parts[0] != "tests"]
+    found = {str(path.relative_to(TOP)): leaning(nodes(path), NAMELESS) for path in programs}
+    assert len(found) > 300
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("Whether it has ended.", [1]),
+        ("Its own id.", [1]),
+        ("Whether items are left.", []),
+    ],
+)
+def test_the_search_finds_docstrings_without_a_subject(said, found):
+    module = ast.parse(f'def name():\n    """{said}"""')
+    assert leaning(list(ast.walk(module)), NAMELESS) == found
 
 
 @pytest.mark.parametrize(

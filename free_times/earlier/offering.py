@@ -35,7 +35,7 @@ ANSWERING = timedelta(minutes=1)  # after a press, the longest time to ask calen
 
 
 class AtNight(Exception):
-    """It is night at the venue: nobody gets a letter now."""
+    """Nobody gets a letter now: it is night at the venue."""
 
 
 class CannotOffer(Exception):

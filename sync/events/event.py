@@ -113,7 +113,7 @@ class RemoteEvent:
 
     @property
     def ids(self) -> set[str]:
-        """Its own id, and that of its series."""
+        """The event's own id, and that of its series."""
         return {self.remote_id, self.series_id} if self.series_id else {self.remote_id}
 
     @property
