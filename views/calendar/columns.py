@@ -78,6 +78,11 @@ class DayColumn:
     may_book: bool = False  # whether the signed-in person may change its content
 
     @property
+    def is_closed_without_reason(self) -> bool:
+        """Whether the day has no hours, and neither time off nor a note says why."""
+        return not (self.hours or self.off or self.note)
+
+    @property
     def blocks(self) -> list[Block]:
         return self.whole + [item for item in self.items if isinstance(item, Block)]
 
