@@ -1,8 +1,9 @@
-"""Deleting what we made outside and nothing else. Events are found by mark and reference, even if
-they are not in our records.
+"""Deleting everything that we made outside, and nothing else. Our events are found by mark and
+reference, even those that are not in our records.
 
-This goes on until a complete list has no event with our mark, or a person ends it and leaves them.
-A refusal never ends it: it is raised, tried again, and shown on the pages.
+The deletion goes on until a complete list has no event with our mark, or until a person ends it and
+leaves the events. A refusal never ends it: the refusal is raised, tried again, and shown on the
+pages.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +72,9 @@ def leave(context: RunContext, pages: KeptPages) -> None:
 
 
 def let_go(account: Account, is_gone: bool) -> None:
-    """Let the account reach its goal, and note our calendar there as left, unless it `is_gone`."""
+    """Let the account reach its goal. Unless our calendar is gone there (`is_gone`), note that it
+    is left.
+    """
     destination = account.destination
     is_left = destination is not None and destination.is_ours and not is_gone
     with database.atomic():
@@ -94,8 +97,8 @@ class _Removal:
         self.rows: dict[str, RemoteCalendar] = {}
 
     def carry_out(self) -> bool:
-        """Delete our calendars, or only our events if others keep events among them, and check that
-        none is left. Returns whether our destination calendar itself is gone.
+        """Delete our calendars, or only our events in a calendar in which others keep events, and
+        check that none is left. Returns whether our destination calendar itself is gone.
         """
         destination, is_mapped = self.account.destination, self._is_mapped()
         known = destination.calendar_id if destination else None
@@ -188,8 +191,8 @@ class _Removal:
     def _is_told_again(
         self, calendar: ListedCalendar, row: RemoteCalendar | None, there: tuple[RemoteEvent, ...]
     ) -> bool:
-        """Whether a second list has the same events. The beginning of a list that took several
-        slices is old: the history since then must be empty. Raises Unavailable if it is not.
+        """Whether a second list has the same events. If a list took several slices, its beginning
+        is old, so the history since then must be empty. Raises Unavailable if it is not.
         """
         is_long = row is not None and self.pages.was_kept(row, SECOND)
         delta = self._everything(calendar, SECOND)
@@ -214,7 +217,7 @@ class _Removal:
             return self.provider.pull(calendar.calendar_id, None, self._all_times(), unrolled=False)
 
     def _all_times(self) -> Window:
-        """The longest window, the same for a whole day."""
+        """The longest window. It stays the same for a whole day."""
         today, far = scheduling.utc_now().date(), self.provider.longest_window / 2
         midnight = scheduling.midnight(today, ZoneInfo("UTC"))
         return Window(midnight - far, midnight + far)

@@ -1,5 +1,5 @@
-"""Changes while a plan is carried out. They are included between two batches, so that today's
-changes need not wait for the end of a first filling.
+"""Changes while a plan is carried out. They are taken in between two batches, so that they need not
+wait for the end of a first filling.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,8 +19,8 @@ FEW = 40  # if more bookings changed recently, they are a filling themselves, su
 
 
 class Meanwhile:
-    """The plan of one round, and the changes since. `revision`: the newest one here that it has
-    read.
+    """The plan of one round, and the changes since. `revision`: the newest revision here that the
+    plan has read.
     """
 
     def __init__(self, context: RunContext, reader: CalendarReading, revision: int):
@@ -61,7 +61,7 @@ class Meanwhile:
         return list(made.steps), void
 
     def _refresh(self) -> None:
-        """Read again which text may be shown: it may have changed too."""
+        """Read the rules of what may be shown again, which may have changed too."""
         before = self._account.phase, self._account.generation
         self._account.refresh()
         if (self._account.phase, self._account.generation) != before:
@@ -71,9 +71,9 @@ class Meanwhile:
 def in_order(
     steps: Iterable[Step], recent: set[str], at: datetime
 ) -> tuple[list[Step], list[Step]]:
-    """The steps in their order: bookings that changed recently (`recent`, uids) first, then the
-    others by time, within the plan's own order. The second list contains creations that only depend
-    on their booking, and may be planned again.
+    """Two values: the steps in their order, and the creations among them that depend only on their
+    booking and may be planned again. Bookings that changed recently (`recent`, uids) come first,
+    then the others by time, within the plan's own order.
     """
     steps = list(steps)
     kinds = {

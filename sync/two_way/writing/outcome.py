@@ -12,9 +12,9 @@ from sync.two_way.worker.context import RunContext
 
 @dataclass
 class Outcome:
-    """The results of steps. `changed`, `gone`: the new states in refusals. `is_applied`: whether
-    all steps without a mapping were done. Also the steps that met an error of the provider, and the
-    error that ended the run.
+    """The results of steps. `changed`, `gone`: the new states that refusals named. `is_applied`:
+    all steps without a mapping were done. It also has the steps that met an error of the provider,
+    and the error that ended the run.
     """
 
     changed: dict[str, RemoteEvent] = field(default_factory=dict)

@@ -27,8 +27,8 @@ MOST_PLANS = 6  # plans of one round: each is made because of a refusal
 
 
 class Sender:
-    """The sending of one round. `goes_on`: it continues the last time slice. `is_stopped`: a person
-    must decide about the plan first.
+    """Sends in one round. `goes_on`: the round continues the last time slice. `is_stopped`: a
+    person must decide about the plan first.
     """
 
     def __init__(self, context: RunContext, reader: CalendarReading, revision: int, goes_on: bool):
@@ -64,8 +64,8 @@ class Sender:
         return not (is_told or was_read) or self._is_stopped() or showing.is_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
-        """Write the changes here without reading first. False: there are so many, or such doubtful
-        ones, that our calendar must be read first.
+        """Write the changes here without reading first. False: our calendar must be read first,
+        because of the number of changes or because one of them is doubtful.
         """
         at, delta = scheduling.utc_now(), NOTHING
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
@@ -203,7 +203,7 @@ class Sender:
         return found.steps
 
     def _ask(self, stop: SafetyStop, found: Planned, is_of_whole: bool) -> None:
-        """Ask the person; the history has it once."""
+        """Ask the person. The history gets one entry for it."""
         waiting = found.waiting
         uids = sorted({step.mapping.uid for step in waiting if step.mapping.phase != "stale"})
         detail: dict[str, object] = {

@@ -34,7 +34,7 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=5), timedelta(hours=6)
 
 
 def note_all(context: RunContext, destination: RemoteCalendar) -> None:
-    """Less may be shown from now on: note all of these events, whatever their text is."""
+    """Note all of these events, whatever their text is, since less may be shown from now on."""
     account = context.account
     asked = Notice.question(account)
     copies = {*account.kept_copies, *(asked.detail.get("copies", []) if asked else [])}
@@ -172,8 +172,8 @@ def _mapped(account: Account, ids: Iterable[str]) -> dict[str, EventMapping]:
 def _settle(
     account: Account, rows: Mapping[str, Excess], over: Set[str], missing: Set[str]
 ) -> None:
-    """Delete the rows that are done. The rest is tried again later; for events that were not found,
-    the next regular round is early enough.
+    """Delete the rows that are done. The others are tried again later; for events that were not
+    found, that is the next regular round.
     """
     soonest, at = None, scheduling.utc_now()
     Excess.delete().where(Excess.id.in_([rows[key].id for key in over if key in rows])).execute()
@@ -191,7 +191,7 @@ def _settle(
 def _without_text(
     seen: Iterable[RemoteEvent], zone_name: str
 ) -> Iterable[tuple[RemoteEvent, Event]]:
-    """Each event, with its replacement without text."""
+    """Each of these events, with its replacement without text."""
     at = scheduling.utc_now()
     for event in seen:
         status = "tentative" if "tentative" in (event.status, event.busy) else "confirmed"
