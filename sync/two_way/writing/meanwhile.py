@@ -71,9 +71,9 @@ class Meanwhile:
 def in_order(
     steps: Iterable[Step], recent: set[str], at: datetime
 ) -> tuple[list[Step], list[Step]]:
-    """Two values: the steps in their order, and the creations among them that depend only on their
-    booking and may be planned again. Bookings that changed recently (`recent`, uids) come first,
-    then the others by time, within the plan's own order.
+    """Two lists: the steps in their order, without the creations that depend only on their booking
+    and may be planned again; and these creations. Bookings that changed recently (`recent`, uids)
+    come first, then the others by time, within the plan's own order.
     """
     steps = list(steps)
     kinds = {
