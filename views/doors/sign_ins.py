@@ -17,7 +17,7 @@ blueprint = Blueprint("sign_ins", __name__)
 _SOMEONE = lazy("somebody whose e-mail is not known here")
 _WORDS = {
     "signed_in": lazy("{who} signed in"),
-    "new_device": lazy("{who} signed in with a browser that is new"),
+    "new_device": lazy("{who} signed in with a new browser"),
     "refused": lazy("Wrong password for {who}"),
     "braked": lazy("Too many tries for {who}: made to wait"),
     "form_refused": lazy("A form was refused that did not come from an open page"),
