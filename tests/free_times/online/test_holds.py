@@ -44,7 +44,7 @@ def test_a_chosen_time_is_offered_to_nobody_else_for_ten_minutes(visitor, other,
     until = f"{clock.now + timedelta(minutes=10):%H:%M}"
     assert f"kept for you for 10 minutes, until {until} (London time)" in text_of(details)
     abroad = to_details(other, page.path, at=-1, zone="America/New_York", **WITH_PAT)
-    assert "until 06:50 ." in text_of(abroad)
+    assert "until 06:50 (New York time)" in text_of(abroad)
     Hold.get(Hold.origin != Hold.select().order_by(Hold.id).get().origin).delete_instance()
     assert first not in listed(other, page, **WITH_PAT)
     clock.now += timedelta(minutes=10)
