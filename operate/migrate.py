@@ -1,7 +1,7 @@
 """Updating the database to this program's tables, forwards only, with Peewee's runner."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -195,23 +195,41 @@ def guard() -> None:
     models.database.obj.guard = compare
 
 
-def wait_while_behind() -> None:
-    """Return once `guard` lets this process open the database, or if the database is away. No
-    connection is left open.
+def wait_until_open(say: Callable[[str], object]) -> None:
+    """Return once `guard` lets this process open the database. No connection is left open. `say`
+    is called once with a sentence if the database is away.
 
     A part that takes jobs waits here. If it took a job that it cannot do yet, the processes of the
-    earlier version would miss that job.
+    earlier version would miss that job. A database that is away may be behind once it is back.
     """
+    is_said = False
     while True:
         try:
             models.database.connect(reuse_if_open=True)
             return
         except BehindProgram:
-            time.sleep(1)
-        except PeeweeException:
-            return
+            pass
+        except PeeweeException as error:
+            if not is_said:
+                say(str(unusable(error)))
+            is_said = True
         finally:
             models.database.obj.close_all()
+        time.sleep(1)
+
+
+def refuse_behind() -> None:
+    """Raise CannotMigrate if the database is behind this program, or away. Call it before `guard`.
+    No connection is left open.
+    """
+    try:
+        models.database.connect(reuse_if_open=True)
+        if state() == "behind":
+            raise CannotMigrate(unfit())
+    except PeeweeException as error:
+        raise unusable(error) from None
+    finally:
+        models.database.obj.close_all()
 
 
 def migrate() -> list[str]:

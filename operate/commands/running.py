@@ -116,10 +116,18 @@ def _check_part() -> None:
 
 def _check_part_with_jobs() -> None:
     """The first checks of a part that enqueues or does jobs. While the database is behind, only
-    processes of the earlier version use Redis and the queue.
+    processes of the earlier version use Redis and the queue; while it is away, nobody can.
     """
     _check_part()
-    migrations.wait_while_behind()
+    migrations.wait_until_open(say)
+
+
+def _refuse_behind() -> None:
+    """End a command that does what there is to do and ends, if it would have to wait."""
+    try:
+        migrations.refuse_behind()
+    except migrations.CannotMigrate as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _check_key_and_restore() -> None:
@@ -299,6 +307,8 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 @with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
+    if burst:
+        _refuse_behind()
     _check_part_with_jobs()
     workers.tell_threads_plainly()
     names = list(queues or jobs.LIMITS)

@@ -6,6 +6,8 @@ import logging
 import os
 import pkgutil
 import signal
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import peewee
@@ -399,6 +401,46 @@ def test_a_part_leaves_the_queue_alone_until_the_database_is_migrated(part, queu
         running.terminate()
         running.wait(60)
     assert "BehindProgram" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("part", [["clock"], ["worker", "now"], ["worker", "sync"]], ids=" ".join)
+def test_a_part_leaves_the_queue_alone_until_the_database_is_there(part, queue, linden, tmp_path):
+    """Also where it is behind once it is there: no job is taken that cannot be done."""
+    row, asked = upload(linden), part[-1] if part[0] == "worker" else "now"
+    jobs.enqueue(asked, intake.check_file, row.id)
+    there, latest = tmp_path / "away" / "kalends.db", max(migrate.known())
+    later = {**queue.environ, "DATABASE_URL": f"sqlite:///{there}"}
+    running = program.begin(*part, output=queue.output, **later)
+    try:
+        until(lambda: "cannot be used" in queue.output.read_text())
+        there.parent.mkdir()
+        models.database.execute_sql("VACUUM INTO ?", (str(there.with_name("new")),))
+        with closing(sqlite3.connect(there.with_name("new"), isolation_level=None)) as copy:
+            copy.execute("DELETE FROM schema_migration WHERE name = ?", (latest,))
+        there.with_name("new").rename(there)
+        program.run("doctor", **later)  # time enough to take a job
+        assert not queue.smembers("rq:workers") and not queue.keys("rq:cron_scheduler*")
+        assert waiting(queue, asked) and not waiting(queue, "chores")
+        with closing(sqlite3.connect(there, isolation_level=None)) as copy:
+            copy.execute("INSERT INTO schema_migration (name, applied) VALUES (?, '')", (latest,))
+        until(lambda: waiting(queue, "chores") if part == ["clock"] else not waiting(queue, asked))
+        assert running.poll() is None
+    finally:
+        running.terminate()
+        running.wait(60)
+    assert "job " not in queue.output.read_text()
+
+
+@on_sqlite_alone
+def test_a_worker_that_ends_by_itself_refuses_a_database_it_would_wait_for(queue, linden):
+    name = max(migrate.known())
+    away = {**queue.environ, "DATABASE_URL": "sqlite:////nowhere/kalends.db"}
+    done = program.run("worker", "now", "--burst", **away)
+    assert done.returncode == 1 and "cannot be used" in done.stderr
+    models.database.execute_sql(f"DELETE FROM schema_migration WHERE name = '{name}'")
+    done = program.run("worker", "now", "--burst", **queue.environ)
+    assert done.returncode == 1 and "flask --app app migrate" in done.stderr
 
 
 @on_sqlite_alone
