@@ -199,14 +199,12 @@ def ask_again(row: Import) -> bool:
     )
 
 
-def answer(
-    row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
-) -> bool:
-    """Store a person's answers about the file. The file is checked with them. The clinic's next
-    file of the same kind starts with these answers.
+def answer(row: Import, actor: User, answers: dict) -> bool:
+    """Store a person's answers about the file (as in `Import.choices`). The file is checked with
+    them. The clinic's next file of the same kind starts with these meanings of columns.
     """
-    choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
-    ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
+    choices, asked = {**row.choices, **answers}, row.problems["ask"]
+    ColumnMeaning.remember(row.clinic, row.kind, answers["columns"], asked["preset"])
     answered = row.advance((ASKED,), "checking", actor, done=0, good=0, choices=choices)
     if answered:
         jobs.enqueue(_QUEUE, check_file, row.id)

@@ -39,6 +39,7 @@ class _ClinicRows:
             (sheet.preset in EXCLUSIVE_ENDS, sheet.preset in INCLUSIVE_ENDS),
         )
         self.usual, self.currency = None, clinic.currency
+        self.minutes: int | None = sheet.choices.get("minutes")
         self.calendars: dict[str, list[Practitioner]] = defaultdict(list)
         for calendar in Practitioner.listed(clinic):
             for key in {search_key(calendar.user.email), search_key(calendar.user.name)}:
@@ -65,9 +66,8 @@ class _ClinicRows:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
         notes = cells.take("notes", 4000)
-        span = (
-            LineTime(cells, calendar, service, self.order, *self.ends).span() if calendar else None
-        )
+        usual = service.duration_minutes if service else self.minutes
+        span = LineTime(cells, calendar, usual, self.order, *self.ends).span() if calendar else None
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
         status = line_status.status(cells, self.order, rate, is_over)
         return span and BookingRow(

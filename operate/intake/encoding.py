@@ -14,12 +14,26 @@ ENCODINGS = {
     "cp1252": "Windows-1252",
     "latin-1": "Latin-1",
     "cp1250": "Windows-1250",
+    "iso8859-2": "ISO 8859-2",
     "mac_roman": "Mac Roman",
 }
 _READ = 200_000  # bytes that are looked at
 _SHOWN = 3  # words
 _CELL_WORD = re.compile(r"[^\s,;\"]+")
+_CONTROL = re.compile("[\\x80-\\x9f]")
 _WORD = re.compile(r"[^\W\d_][^\s,;\"\t]*", re.U)
+
+
+def wide(raw: bytes) -> str | None:
+    """The encoding of a file with two bytes for each letter, by its mark or, without one, by its
+    first letters: a zero beside each. None: it has one byte for most letters.
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    first = raw[:8]
+    if len(first) == 8 and 0 not in first[::2] and not any(first[1::2]):
+        return "utf-16-le"
+    return "utf-16-be" if len(first) == 8 and 0 not in first[1::2] and not any(first[::2]) else None
 
 
 def guess(raw: bytes) -> tuple[str, str]:
@@ -56,8 +70,10 @@ def _is_possible(raw: bytes, name: str) -> bool:
 
 
 def _oddities(text: str) -> int:
-    """How many signs stand in words, and capitals behind small letters: Ma³gorzata, RenŽe."""
-    return sum(
+    """How many signs stand in words, and capitals behind small letters: Ma³gorzata, RenŽe; and how
+    many controls there are, which no program writes.
+    """
+    return len(_CONTROL.findall(text)) + sum(
         _is_odd(before, letter)
         for word in _WORD.findall(text)
         if not word.isascii()

@@ -1,5 +1,5 @@
 """Questions about a file that a person must answer: the meaning of its columns, the order of day
-and month, and the person to whom the bookings belong.
+and month, the person to whom the bookings belong, and how long a booking lasts.
 """
 
 from itertools import islice
@@ -15,6 +15,8 @@ from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
 from .sheet import Sheet, UnreadableFile, keys, short
 
 SAMPLES = 3
+MOST_MINUTES = 24 * 60
+_LENGTHS = {"end", "duration", "service", "all_day"}  # any of them tells how long a booking lasts
 _USUAL = dict(zip(ORDERS, moments.ORDERS, strict=True))
 
 
@@ -33,6 +35,7 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
         or sheet.missing
         or sheet.doubled
         or sheet.dates is None
+        or _lacks_length(sheet)
     ):
         return {}
     first = [cells for __, cells, fault in islice(sheet.lines(), 50) if not fault]
@@ -60,7 +63,14 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
         "dates": _both_ways(sheet) if sheet.dates is None else [],
         "preset": sheet.preset,
         "calendars": _calendars(clinic) if sheet.kind == "bookings" else [],
+        "minutes": sheet.kind == "bookings",
     }
+
+
+def _lacks_length(sheet: Sheet) -> bool:
+    """Whether nothing tells how long the bookings of the file last."""
+    is_told = _LENGTHS & set(sheet.names) or sheet.choices.get("minutes")
+    return sheet.kind == "bookings" and not is_told
 
 
 def _both_ways(sheet: Sheet) -> list[dict]:
@@ -149,11 +159,10 @@ def settled(sheet: Sheet) -> None:
         )
 
 
-def faults(
-    kind: str, columns: dict[str, str], dates: str | None, calendar: int | None, asked: dict
-) -> list[str]:
-    """The faults of a person's answers, as sentences."""
-    meanings = [meaning for meaning in columns.values() if meaning]
+def faults(kind: str, answers: dict, asked: dict) -> list[str]:
+    """The faults of a person's answers (as in `Import.choices`), as sentences."""
+    meanings = [meaning for meaning in answers["columns"].values() if meaning]
+    calendar, minutes = answers["calendar"], answers["minutes"]
     found = [
         _("Say which column is the {column}.", column=column.name.replace("_", " "))
         for column in COLUMNS[kind]
@@ -172,8 +181,10 @@ def faults(
         for name in dict.fromkeys(meanings)
         if meanings.count(name) > 1 and name not in SEVERAL
     ]
-    return (
-        [*found, _("Say whether the dates have the day or the month first.")]
-        if asked["dates"] and not dates
-        else found
-    )
+    if asked["dates"] and not answers["dates"]:
+        found.append(_("Say whether the dates have the day or the month first."))
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        found.append(_("A booking lasts 1 to {most} minutes.", most=MOST_MINUTES))
+    elif asked.get("minutes") and minutes is None and not _LENGTHS & set(meanings):
+        found.append(_("Nothing in the file tells how long a booking lasts. Write the minutes."))
+    return found

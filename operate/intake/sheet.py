@@ -163,8 +163,8 @@ def decode(raw: bytes) -> tuple[str, str | None]:
             _("This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”.")
         )
     try:
-        wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text, guessed = raw.decode("utf-16" if wide else "utf-8-sig"), None
+        wide = encoding.wide(raw)
+        text, guessed = raw.decode(wide or "utf-8-sig"), None
     except UnicodeDecodeError as error:
         if wide or (error.start > len(raw) - 4 and "end of data" in error.reason):
             raise UnreadableFile(

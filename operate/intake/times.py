@@ -10,7 +10,7 @@ from tzlocal.windows_tz import win_tz
 from base import region, scheduling
 from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
-from models import Practitioner, Service
+from models import Practitioner
 
 from . import cell_values, moments
 from .check_report import Cells
@@ -26,11 +26,13 @@ _BAD_TIMES = {
 
 @dataclass
 class LineTime:
-    """The time of the booking in a line. `span` returns None if it noted a fault."""
+    """The time of the booking in a line. `minutes`: how long it lasts if the line does not tell.
+    `span` returns None if it noted a fault.
+    """
 
     cells: Cells
     calendar: Practitioner
-    service: Service | None
+    minutes: int | None
     order: str
     is_exclusive: bool
     is_inclusive: bool
@@ -117,7 +119,7 @@ class LineTime:
             cells.fine
             and (end is None or end.time is None)
             and length is None
-            and self.service is None
+            and self.minutes is None
         ):
             cells.fault("end", _("Write when it ends or how long it lasts."))
         zone = self._zone(begins)
@@ -127,9 +129,7 @@ class LineTime:
         if odd == "gap":
             return None
         if end is None or end.time is None:
-            return Span(
-                starts_at, starts_at + (length or timedelta(minutes=self.service.duration_minutes))
-            )
+            return Span(starts_at, starts_at + (length or timedelta(minutes=self.minutes)))
         end_day = (
             end.date
             or (last and last.date)

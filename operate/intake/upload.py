@@ -78,8 +78,9 @@ class Import(Base):
     imported) or deletes it (discarded).
     Open questions about the file come before that (ASKED); the answers are in `choices`:
     {"columns": heading → our column or "", "dates": the order of day and month, "calendar": the
-    person whose bookings they are, "overlaps": whether overlapping bookings are imported}. "begun"
-    there is the progress of the import (`Begun`).
+    person whose bookings they are, "minutes": how long a booking lasts if its line does not tell,
+    "overlaps": whether overlapping bookings are imported}. "begun" there is the progress of the
+    import (`Begun`).
 
     `user` sent the file; once somebody accepts it, `user` is that person, who is responsible for
     the rows.

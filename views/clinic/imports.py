@@ -96,6 +96,21 @@ def answer(import_id: int):
     row = access.import_to_decide(import_id, *Import.light())
     if not row.has_question:
         return htmx.done(url_for("imports.show", import_id=row.id))
+    answers = _answers(row)
+    faults = intake.faults(row.kind, answers, row.problems["ask"])
+    if faults:
+        return _show(row, 422, faults=faults, given=answers["columns"])
+    intake.answer(row, current_user, answers)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+def _number(text: str) -> int:
+    """A typed number; 0 if it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _answers(row: Import) -> dict:
+    """The answers that were sent, as in `Import.choices`; what was not offered is left out."""
     asked = row.problems["ask"]
     allowed = {column.name for column in intake.COLUMNS[row.kind]} | {""}
     columns = {
@@ -103,15 +118,15 @@ def answer(import_id: int):
         for n, column in enumerate(asked["columns"])
         if (meaning := request.form.get(f"column-{n}", "")) in allowed
     }
-    offered = {order for order, __ in intake.orders(asked["dates"])}
-    dates = request.form.get("dates") if request.form.get("dates") in offered else None
-    calendar = arg_int(request.form.get("calendar"))
-    calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
-    faults = intake.faults(row.kind, columns, dates, calendar, asked)
-    if faults:
-        return _show(row, 422, faults=faults, given=columns)
-    intake.answer(row, current_user, columns, dates, calendar)
-    return htmx.done(url_for("imports.show", import_id=row.id))
+    orders = {order for order, __ in intake.orders(asked["dates"])}
+    dates, calendar = request.form.get("dates"), arg_int(request.form.get("calendar"))
+    minutes = request.form.get("minutes", "").strip()
+    return {
+        "columns": columns,
+        "dates": dates if dates in orders else None,
+        "calendar": calendar if calendar in {one["id"] for one in asked["calendars"]} else None,
+        "minutes": _number(minutes) if minutes else None,
+    }
 
 
 @blueprint.post("/<int:import_id>/questions")

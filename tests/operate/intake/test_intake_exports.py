@@ -216,6 +216,40 @@ def test_jane(read):
     assert [row.status for row in read(JANE).rows] == ["cancelled", "arrived"]
 
 
+def test_a_file_without_ends_takes_the_length_that_a_person_said(read):
+    """Where a line or its service tells a length, that goes before."""
+    rest = [line.rpartition(",")[0] for line in SIMPLE.splitlines()]
+    without = "\n".join(rest) + "\n"
+    assert not read(without).rows
+    lengths = {ends - starts for starts, ends in spans(read(without, minutes=45))}
+    assert lengths == {timedelta(minutes=45)}
+    assert {ends - starts for starts, ends in spans(read(SIMPLE, minutes=45))} == {
+        timedelta(minutes=50)
+    }
+
+
+def test_a_file_that_tells_no_length_asks_for_it_before_the_check(read, linden, signed_in):
+    """Its columns are all known: only the length is asked for."""
+    lines = (line.rpartition(",")[0] for line in SIMPLE.splitlines())
+    raw = ("\n".join(lines) + "\n").encode()
+    row = intake.begin_import(linden.clinic, linden.maya, "bookings", raw)
+    assert row.has_question
+    manager, path = signed_in(linden.maya), f"/settings/imports/{row.id}"
+    assert "Minutes of a booking" in manager.get(path).text
+    meanings = {
+        f"column-{n}": one["meaning"] or "" for n, one in enumerate(row.problems["ask"]["columns"])
+    }
+    for typed, why in (("", "how long"), ("0", "1 to 1440"), ("soon", "1 to 1440")):
+        refused = manager.post(f"{path}/meanings", data={**meanings, "minutes": typed})
+        assert refused.status_code == 422 and why in refused.text
+    manager.post(f"{path}/meanings", data={**meanings, "minutes": "45"})
+    intake.check_file(row.id)
+    row = Import.get_by_id(row.id)
+    assert (row.phase, row.good, row.bad) == ("checked", 2, 0)
+    with_ends = f"Practitioner,Start,End\nPat Linden,{_TIMES}\n".encode()
+    assert not intake.begin_import(linden.clinic, linden.maya, "bookings", with_ends).has_question
+
+
 def test_simplepractice_has_the_month_first(read):
     assert [starts.date() for starts, _ in spans(read(SIMPLE))] == [
         date(2027, 3, 13),
@@ -841,6 +875,11 @@ _TIMES = "2027-03-13 09:00,2027-03-13 09:30"
         ("François O’Brien", "cp1252", "Windows-1252"),
         ("Señora Núñez Ibáñez", "cp1252", "Windows-1252"),
         ("Jürgen Groß", "cp1252", "Windows-1252"),
+        ("Władysław Świątek", "iso8859-2", "ISO 8859-2"),
+        ("Zofia Źrebiec", "cp1250", "Windows-1250"),
+        ("Małgorzata Wójcik", "utf-16", None),
+        ("Małgorzata Wójcik", "utf-16-le", None),
+        ("Małgorzata Wójcik", "utf-16-be", None),
     ],
 )
 def test_names_come_in_as_they_were_written(name, encoding, said):
