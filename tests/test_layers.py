@@ -171,6 +171,7 @@ ROOMS = {  # the same, inside the rooms
             "merges",
             "off_form",
             "places",
+            "waiting_entry",
             "waiting_list",
         },
         {"columns"},

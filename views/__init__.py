@@ -11,6 +11,7 @@ from .calendar import (
     requests,
     team_day,
     time_off,
+    waiting_entry,
     waiting_list,
     week,
     why,
@@ -69,6 +70,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(requests.blueprint, url_prefix="/requests")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
     app.register_blueprint(waiting_list.blueprint, url_prefix="/waiting-list")
+    app.register_blueprint(waiting_entry.blueprint, url_prefix="/waiting-list")
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
     app.register_blueprint(why.blueprint, url_prefix="/free-times/why")
     app.register_blueprint(patients.blueprint, url_prefix="/clients")

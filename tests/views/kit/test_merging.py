@@ -393,7 +393,8 @@ APART = {
     "joining": "a visitor's form makes one entry",
     "asking": "what suits one client: theirs alone, the newest wish counts",
     "earlier": "a client with the link of an offer: each press sets one thing",
-    "waiting_list": "each press names a time or an end; the newest wish counts",
+    "waiting_list": "each press names a time or an end",
+    "waiting_entry": "the newest wish of one client counts",
     "by_letter": "a client with the link of a letter: each press sets one thing",
 }
 NO_EDITS = {
@@ -796,7 +797,7 @@ OTHERS = {
     "views.clinic.team_forms": {"InviteForm", "CalendarForm"},
     "views.visitor.details_form": {"DetailsForm"},  # makes something new
     "views.kit.waiting_wishes": {"WantedForm"},  # the newest wish of one client counts
-    "views.calendar.waiting_list": {"EntryForm"},
+    "views.calendar.waiting_entry": {"EntryForm"},
 }
 
 

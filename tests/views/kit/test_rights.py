@@ -33,8 +33,8 @@ OPEN |= {
 }  # everyone of a clinic looks after its clients
 OPEN |= {"merges.choose", "merges.matches", "merges.undo"}
 OPEN |= {
-    "waiting_list.of_client",
-    "waiting_list.add_client",
+    "waiting_entry.of_client",
+    "waiting_entry.add_client",
 }  # adds somebody, and changes nobody else's
 
 
@@ -55,8 +55,8 @@ AT_THE_DESK = {
     "time_off.update",
     "time_off.delete",
     "time_off.bring_back",
-    "waiting_list.of_booking",
-    "waiting_list.add_booking",
+    "waiting_entry.of_booking",
+    "waiting_entry.add_booking",
     "waiting_list.remove",
 }
 RIGHTS = {"kit/access.py", "kit/sync_access.py"}
