@@ -220,7 +220,7 @@ ROOMS = {  # the same, inside the rooms
         {"check_report", "questions"},
         {"begun", "fitting", "line_status", "times"},
         {"booking_lines", "client_lines", "importing", "upload"},
-        {"written"},
+        {"checking", "written"},
     ),
     "letters": (
         {"itip", "loading", "queues", "refusal_words", "trouble"},

@@ -3,28 +3,29 @@
 `sheet` reads the file: encoding, delimiter, lines. `file_columns` knows the names and meanings of
 columns. `client_lines` and `booking_lines` read each line by itself, with the clinic's calendars,
 services and clients at hand (`read`). Then they check all lines together for duplicates and
-overlaps, in the file and with the database (`fit`). `report_on` does both and changes nothing;
-`store` does both again and adds the good lines in portions (`importing`). On the web a person
-decides between the two (`check_file`, then `import_good_lines`). Sentences about a line never
-repeat the content of a client's column.
+overlaps, in the file and with the database (`fit`). `report_on` in `checking` does both and changes
+nothing; `store` does both again and adds the good lines in portions (`importing`). On the web a
+person decides between the two (`check_file`, then `import_good_lines`). Sentences about a line
+never repeat the content of a client's column.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from base import jobs, region
 from base.catalogue import _
 from base.database import alone
-from base.text import clean, places
+from base.text import places
 from models import Clinic, User
 
-from . import booking_lines, client_lines, encoding, questions, written
+from . import checking, questions, written
 from .begun import Begun
-from .check_report import Report, read_lines
+from .check_report import Report
+from .checking import report_on, store
 from .file_columns import COLUMNS
 from .importing import SLICE_SECONDS, add_in_portions
-from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek, short
+from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek
 from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
@@ -50,78 +51,9 @@ __all__ = [
 
 log = logging.getLogger("kalends.intake")
 
-Progress = Callable[[int], None]  # called with the number of lines read
-_KINDS = {"clients": client_lines, "bookings": booking_lines}
-_IMPORTING = {"clients": client_lines.ImportingClients, "bookings": booking_lines.ImportingBookings}
 _QUEUE = "chores"
 # Letters of a file that is small enough to be checked while its sender waits.
 _AT_ONCE = 2**20
-
-
-def _unwatched(done: int) -> None:
-    """A progress function for callers that show no progress."""
-
-
-def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
-    """Read every line by itself. Raises UnreadableFile while a question about the file is open."""
-    questions.settled(sheet)
-    report = Report()
-    if sheet.guessed:
-        report.note(1, "", encoding.sentence(sheet.text, sheet.guessed))
-    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
-        _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)
-    ]
-    if unknown:
-        report.note(
-            1,
-            "",
-            _(
-                "We leave out columns that we do not know: {unknown}.",
-                unknown=", ".join(unknown[:20]),
-            ),
-        )
-    read_lines(sheet, _KINDS[sheet.kind].line_reader(clinic, sheet), report, progress)
-    return report
-
-
-def report_on(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
-    """Check the whole file against the clinic; changes nothing."""
-    report = _read(sheet, clinic, progress)
-    _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
-    return report
-
-
-def store(
-    sheet: Sheet,
-    clinic: Clinic,
-    actor: User | None,
-    wanted: Callable[[Report], bool],
-    progress: Progress = _unwatched,
-) -> Report:
-    """Check again and add the good lines, in portions.
-
-    `wanted` accepts or refuses the report. Calendars outside follow. Lines that no longer fit when
-    their portion is added also become bad.
-    """
-    report, begun = _read(sheet, clinic, progress), Begun()
-    importing = _importing(sheet, clinic, begun)
-    importing.fit(report)
-    report.is_imported = wanted(report)
-    if report.is_imported and report.rows:
-        add_in_portions(
-            clinic, importing, report.rows, actor, begun, lambda: True, lambda is_last: None
-        )
-        report.stored = begun.count
-        for entry in begun.left:
-            report.fault(entry["line"], entry["column"], entry["sentence"])
-    return report
-
-
-def _importing(
-    sheet: Sheet, clinic: Clinic, begun: Begun
-) -> "booking_lines.ImportingBookings | client_lines.ImportingClients":
-    takes_overlaps = bool(sheet.choices.get("overlaps"))
-    return _IMPORTING[sheet.kind](clinic, begun, takes_overlaps)
 
 
 def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
@@ -252,24 +184,6 @@ def _sheet(row: Import) -> Sheet:
     return open_sheet(row.kind, row.content, row.problems.get("guessed"), row.choices)
 
 
-def _found(sheet: Sheet, report: Report) -> dict:
-    """The columns of `Import` with the result of a check."""
-    problems = {
-        "entries": report.entries(),
-        "bad": sorted(report.bad),
-        "notes": report.noted,
-        "guessed": sheet.guessed,
-        "overlaps": report.overlaps,
-        "over": report.overlap_digest,
-    }
-    return {
-        "total": sheet.total,
-        "good": len(report.rows),
-        "done": sheet.total,
-        "problems": problems,
-    }
-
-
 def check_file(import_id: int) -> None:
     """Job: read a file and store what is wrong with it. Safe to run twice."""
     row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
@@ -294,7 +208,7 @@ def check_file(import_id: int) -> None:
                 ("checking",),
                 "checked",
                 None,
-                **_found(sheet, report_on(sheet, row.clinic, row.progress)),
+                **checking.result_of(sheet, report_on(sheet, row.clinic, row.progress)),
             )
 
 
@@ -310,18 +224,20 @@ def import_good_lines(import_id: int) -> None:
         return
     with _or_failed(row):
         sheet, begun = _sheet(row), row.begun or Begun()
-        report = _read(sheet, row.clinic, _unwatched if begun.line else row.progress)
-        importing = _importing(sheet, row.clinic, begun)
+        report = checking.read(
+            sheet, row.clinic, checking.unwatched if begun.line else row.progress
+        )
+        importing = checking.importer(sheet, row.clinic, begun)
         if begun.line:
             report.keep_after(begun.line, set(row.problems["bad"]), importing.line)
         importing.fit(report)
-        if importing.may_differ() if begun.line else not _is_as_shown(row, report):
+        if importing.may_differ() if begun.line else not checking.is_as_shown(row, report):
             found = report_on(sheet, row.clinic) if begun.line else report
             return _show_again(row, sheet, found, begun.line)
         if begun.line:
             begun.leave(report)
         elif report.rows:
-            begun.first = _KINDS[row.kind].first_of(report.rows)
+            begun.first = checking.KINDS[row.kind].first_of(report.rows)
         is_done = add_in_portions(
             row.clinic,
             importing,
@@ -334,14 +250,6 @@ def import_good_lines(import_id: int) -> None:
         )
         if not is_done:
             jobs.enqueue(_QUEUE, import_good_lines, row.id)
-
-
-def _is_as_shown(row: Import, report: Report) -> bool:
-    """Whether the report is the one that the person saw when they accepted."""
-    over = row.problems.get("over")  # a check by an earlier version has none
-    found = report.overlap_digest if over or report.overlaps else None
-    shown = row.good, row.problems["bad"], over
-    return (len(report.rows), sorted(report.bad), found) == shown
 
 
 def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
@@ -357,7 +265,7 @@ def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
             count=f"{row.begun.count:,}",
         ),
     )
-    found = {**_found(sheet, report), **row.not_begun()}
+    found = {**checking.result_of(sheet, report), **row.not_begun()}
     with alone(row):
         if row.is_imported_up_to(line):
             row.advance(("importing",), "checked", None, **found)
@@ -391,4 +299,4 @@ def bad_lines(row: Import) -> str:
 
 def example(kind: str, clinic: Clinic) -> str:
     """An example file, with lines that this clinic could import."""
-    return written.example(COLUMNS[kind], _KINDS[kind].example(clinic))
+    return written.example(COLUMNS[kind], checking.KINDS[kind].example(clinic))
