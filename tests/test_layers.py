@@ -359,8 +359,9 @@ ROOMS = {  # the same, inside the rooms
         {"details_form", "gate", "pages"},
         {"earlier", "faults", "picked"},
         {"choosing"},
-        {"details", "joining", "managed"},
-        {"asking", "still_asking"},
+        {"details_pages", "joining", "managed"},
+        {"asking", "details"},
+        {"still_asking"},
         {"by_letter"},
     ),
     "free_times.earlier": (

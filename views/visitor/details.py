@@ -4,46 +4,35 @@ The form carries a signed ticket of the time, and the typed details. The server 
 before the booking is made.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from base import region, scheduling
 from base.catalogue import _
 from free_times.finding import FreeTime
 from free_times.online import (
     asking_outside,
     chosen_time,
-    holds,
     made_online,
     making,
-    managing,
-    proofs,
     tickets,
     visitor_times,
 )
 from free_times.online.admission import NeedsCode, TooMany
 from free_times.online.asking_outside import CannotCheck, SentForm
-from free_times.online.made_online import OnlineBooking
 from free_times.online.making import Details, JustTaken, TermsChanged
 from free_times.online.page import OnlinePage
 from free_times.online.tickets import NoForm, Ticket
-from models import Service
 from sync.two_way.standing.freshness import Certainty
 from views.kit import brakes, button_times, display
 
-from . import choosing, gate, pages
+from . import choosing, details_pages, gate, pages
 from .details_form import DetailsForm
 from .pages import with_page
 from .picked import Picked
 
 blueprint = pages.blueprint(__name__)
-
-_MINUTE = timedelta(minutes=1)
-JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 
 
 @blueprint.post("/hold")
@@ -59,12 +48,12 @@ def choose(page: OnlinePage):
     nonce = _nonce(page, ticket_of(page, picked.form))
     free = at and _free_at(page, picked, at, nonce)
     if not free:
-        return _just_taken(page, picked)
+        return details_pages.just_taken(page, picked)
     ticket = _ticket(page, picked, nonce, free)
     try:
         chosen_time.hold(page, ticket, _origin(), (picked.service, free))
     except JustTaken:
-        return _just_taken(page, picked)
+        return details_pages.just_taken(page, picked)
     if pages.typed():
         return _go_on(page, ticket)
     address = url_for(".details", name=page.name, form=ticket.text, zone=picked.zone or None)
@@ -118,50 +107,17 @@ def ticket_of(page: OnlinePage, text: str) -> Ticket | None:
         return None
 
 
-def _zone() -> str:
-    zone = request.values.get("zone", "")
-    return zone if pages.is_zone(zone) else ""
-
-
 @blueprint.get("/details")
 @with_page
 def details(page: OnlinePage):
     ticket = ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    answer = make_response(_ask(page, ticket, DetailsForm(page)))
+    answer = make_response(details_pages.ask(page, ticket, DetailsForm(page)))
     # A visitor who returns from the summary page finds the typed text: the browser may keep this
     # page, but none that shows the text.
     answer.headers["Cache-Control"] = "private, no-cache"
     return answer
-
-
-def not_booked(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str]):
-    """The summary page again, with the data that was sent; or the form, if that data is gone."""
-    message = _("Your time is not booked yet. Look at it once more, then press the button again.")
-    if typed:
-        return _check(page, ticket, message, typed=typed)
-    return _ask(page, ticket, DetailsForm(page), message=message)
-
-
-def _ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, message: str = ""):
-    """The form, while the time is free."""
-    if made := making.earlier(page, ticket):
-        return _used(page, ticket, made)
-    try:
-        service, free = making.still_free(page, ticket)
-    except JustTaken:
-        return _just_taken(page, _picked(page, ticket))
-    if ticket.is_old:
-        ticket = ticket.again()
-    return pages.show(
-        "details.html",
-        page,
-        status,
-        form=form,
-        message=message,
-        **_summary(page, ticket, service, free),
-    )
 
 
 @blueprint.post("/details")
@@ -175,10 +131,10 @@ def check(page: OnlinePage):
         try:
             chosen_time.hold(page, ticket, _origin())
         except JustTaken:
-            return _just_taken(page, _picked(page, ticket))
+            return details_pages.just_taken(page, details_pages.picked_of(page, ticket))
     if request.form.get("change") or request.form.get("extend") == "form":
-        return _ask(page, ticket, DetailsForm(page, request.form))
-    return _check(page, ticket)
+        return details_pages.ask(page, ticket, DetailsForm(page, request.form))
+    return details_pages.summary_page(page, ticket)
 
 
 def _go_on(page: OnlinePage, ticket: Ticket):
@@ -186,44 +142,8 @@ def _go_on(page: OnlinePage, ticket: Ticket):
     missing.
     """
     if DetailsForm(page, request.form).validate():
-        return _check(page, ticket)
-    return _ask(page, ticket, DetailsForm(page, request.form))
-
-
-def _check(
-    page: OnlinePage,
-    ticket: Ticket,
-    message: str = "",
-    status: int = 200,
-    code: bool = False,
-    typed: MultiDict[str, str] | None = None,
-):
-    """The summary page. `typed`: the typed details, if this request does not bring them."""
-    form = DetailsForm(page, request.form if typed is None else typed)
-    if made := making.earlier(page, ticket):
-        return _used(page, ticket, made)
-    if not form.validate():
-        return _ask(page, ticket, form, 422)
-    try:
-        service, free = making.still_free(page, ticket)
-    except JustTaken:
-        return _just_taken(page, _picked(page, ticket), typed)
-    if ticket.is_old:
-        ticket = ticket.again()
-    return pages.show(
-        "check.html",
-        page,
-        status,
-        form=form,
-        kept=pages.typed(typed),
-        message=message,
-        code=code,
-        challenge=proofs.challenge(ticket.form_use),
-        by_mail=gate.may_mail(form.details("")),
-        is_request=making.is_request(page, service, free),
-        is_final=page.settings.last_change(free.starts_at) <= scheduling.utc_now(),
-        **_summary(page, ticket, service, free),
-    )
+        return details_pages.summary_page(page, ticket)
+    return details_pages.ask(page, ticket, DetailsForm(page, request.form))
 
 
 @blueprint.post("/book")
@@ -234,14 +154,16 @@ def book(page: OnlinePage):
         return choosing.gone(page)
     form = DetailsForm(page, request.form)
     if not form.validate():
-        return _ask(page, ticket, form, 422)
+        return details_pages.ask(page, ticket, form, 422)
     if ticket.is_old:
-        return _check(page, ticket, _("This form was a day old. Please look at it once more."))
-    details = form.details(_zone())
+        return details_pages.summary_page(
+            page, ticket, _("This form was a day old. Please look at it once more.")
+        )
+    details = form.details(details_pages.chosen_zone())
     if seconds := gate.wait_seconds(details):
         return _slow_down(page, ticket, seconds)
     if made := making.earlier(page, ticket):
-        return booked(page, made)
+        return details_pages.booked(page, made)
     return _send(page, ticket, details)
 
 
@@ -250,7 +172,7 @@ def _slow_down(page: OnlinePage, ticket: Ticket, seconds: int):
         "Wait {minutes}, then press the button again. Nothing is booked yet.",
         minutes=display.minutes(seconds),
     )
-    answer = _check(page, ticket, message, 429)
+    answer = details_pages.summary_page(page, ticket, message, 429)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
@@ -262,12 +184,12 @@ def _send(page: OnlinePage, ticket: Ticket, details: Details):
         outcome, judged = asking_outside.ask_about_time(page, ticket)
         if outcome == Certainty.ASKING:
             asking_outside.hold_and_wait(page, ticket, sent, _origin(), judged)
-            carried = {"form": ticket.text, "zone": _zone() or None}
+            carried = {"form": ticket.text, "zone": details_pages.chosen_zone() or None}
             return redirect(url_for("still_asking.show", name=page.name, **carried), 303)
     except NeedsCode:
         return _ask_code(page, ticket, details)
     except JustTaken:
-        return _taken_meanwhile(page, ticket)
+        return details_pages.taken_meanwhile(page, ticket)
     return finish(page, ticket, sent, outcome, judged=judged)
 
 
@@ -280,7 +202,7 @@ def finish(
     judged: FreeTime | None = None,
 ):
     """Book with the details that were sent, once it is known whether the time is free outside.
-    `typed`: as in `_check`. `judged`: as in `asking_outside.finish`.
+    `typed`: as in `details_pages.summary_page`. `judged`: as in `asking_outside.finish`.
     """
     try:
         made = asking_outside.finish(page, ticket, sent, outcome, judged)
@@ -288,48 +210,20 @@ def finish(
         return _ask_code(page, ticket, sent.details, typed)
     except TooMany:
         message = _("This cannot be booked online. Please call the clinic.")
-        return _check(page, ticket, message, 409, typed=typed)
+        return details_pages.summary_page(page, ticket, message, 409, typed=typed)
     except CannotCheck:
         message = _(
             "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
             " again in a minute, or call the clinic."
         )
-        return _check(page, ticket, message, 409, typed=typed)
+        return details_pages.summary_page(page, ticket, message, 409, typed=typed)
     except JustTaken:
-        return _taken_meanwhile(page, ticket, typed)
+        return details_pages.taken_meanwhile(page, ticket, typed)
     except TermsChanged as changed:
         fresh = ticket.again(minutes=changed.minutes, price_cents=changed.price_cents)
         message = _("The clinic has changed length or price. Please look at it once more.")
-        return _check(page, fresh, message, 409, typed=typed)
-    return booked(page, made)
-
-
-def booked(page: OnlinePage, made: OnlineBooking):
-    """Redirect to the page of the booking."""
-    address = url_for(
-        "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
-    )
-    return redirect(address, 303)
-
-
-def _used(page: OnlinePage, ticket: Ticket, made: OnlineBooking):
-    """The answer to a form that has made a booking before: within a moment its booking, later a
-    list of times for another booking. The address alone does not lead to an old booking.
-    """
-    if made.made_at > scheduling.utc_now() - JUST_MADE:
-        return booked(page, made)
-    picked = replace(_picked(page, ticket), form="")
-    if picked.service is None or not picked.terms:
-        return choosing.gone(page)
-    message = _("You have already booked with this form. To book once more, choose another time.")
-    return choosing.times_page(picked, message=message)
-
-
-def _taken_meanwhile(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str] | None = None):
-    """Answer that the time was taken: by somebody else, or by a second press on this very form."""
-    if made := making.earlier(page, ticket):
-        return booked(page, made)
-    return _just_taken(page, _picked(page, ticket), typed)
+        return details_pages.summary_page(page, fresh, message, 409, typed=typed)
+    return details_pages.booked(page, made)
 
 
 def _ask_code(
@@ -338,54 +232,7 @@ def _ask_code(
     """The summary page again, with a field for the code that was sent by e-mail."""
     if not gate.send_code(page, ticket, details):
         message = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
-        return _check(page, ticket, message, 429, typed=typed)
+        return details_pages.summary_page(page, ticket, message, 429, typed=typed)
     typed_wrong = _("This code is not right. Look at the newest message.")
     message = typed_wrong if request.form.get("code") else ""
-    return _check(page, ticket, message, 422, code=True, typed=typed)
-
-
-def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime) -> dict:
-    """The chosen booking, in words."""
-    calendar = free.wish.calendar
-    picked, hold = _picked(page, ticket), holds.alive(ticket.form_use)
-    day = scheduling.local_day(free.starts_at, calendar.zone)
-    today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
-    return {
-        "ticket": ticket,
-        "service": service,
-        "calendar": calendar,
-        "day": display.near_day(day, today),
-        "times": region.between_in(free.starts_at, ticket.ends_at, calendar.zone),
-        "there": choosing.in_zone(free.starts_at, calendar.zone, picked.other_zone),
-        "zone": calendar.zone,
-        "picked": picked,
-        "price": pages.price(ticket.price_cents, page),
-        "hold": hold,
-        "hold_minutes": hold and -(-(hold.expires_at - scheduling.utc_now()) // _MINUTE),
-        "other_time": url_for("choosing.free", name=page.name, **picked.said()),
-    }
-
-
-def _picked(page: OnlinePage, ticket: Ticket) -> Picked:
-    """The choices of the ticket that the page still offers. If the person is no longer offered, the
-    venue stays, as far as the service is still offered there.
-    """
-    service = page.service(ticket.service)
-    calendar = page.calendar(ticket.calendar)
-    is_meant = calendar in page.calendars and not ticket.anyone
-    person = calendar.user if calendar and is_meant else None
-    there = [one for one in page.venues if calendar and one.id == calendar.venue_id]
-    venue = there[0] if there and service and page.at(service, there[0], person) else None
-    return Picked(page, service, venue, person, _zone(), ticket.text)
-
-
-def _just_taken(page: OnlinePage, picked: Picked, typed: Mapping[str, str] | None = None):
-    """Answer that somebody was faster, or that the time is no longer offered: show the next times,
-    and keep everything that was typed.
-    """
-    message = _("This time was just taken. Nothing was booked. Choose another one.")
-    kept = pages.typed(typed)
-    if picked.service is None or not picked.terms:
-        return choosing.gone(page, kept)
-    message = choosing.with_kept(message, kept)
-    return choosing.times_page(picked, message=message, status=409, kept=kept)
+    return details_pages.summary_page(page, ticket, message, 422, code=True, typed=typed)

@@ -12,7 +12,7 @@ from free_times.online.page import OnlinePage
 from free_times.online.tickets import Ticket
 from sync.two_way.standing.freshness import Certainty
 
-from . import choosing, details, pages
+from . import choosing, details, details_pages, pages
 from .pages import with_page
 
 blueprint = pages.blueprint(__name__)
@@ -50,4 +50,4 @@ def _over(page: OnlinePage, ticket: Ticket):
     """The answer if no form waits any more: the request came twice, or the time could not be
     booked.
     """
-    return details.not_booked(page, ticket, MultiDict(asking_outside.typed_with(ticket)))
+    return details_pages.not_booked(page, ticket, MultiDict(asking_outside.typed_with(ticket)))
