@@ -289,6 +289,7 @@ ROOMS = {  # the same, inside the rooms
             "feed_settings",
             "identifier",
             "modes",
+            "new_feed",
             "notice_rows",
             "overlaps",
             "password",

@@ -787,7 +787,7 @@ OTHERS = {
     "views.doors.own_letters": {"OwnLettersForm"},  # theirs alone
     "views.doors.own_region": {"OwnRegionForm"},  # theirs alone
     "views.doors.guide_answers": {"AnswerForm"},  # each is a new row
-    "views.sync.feeds": {"NewFeed"},
+    "views.sync.new_feed": {"NewFeed"},
     "views.sync.panels": {"Naming"},
     "views.sync.password": {"Password"},  # a name and a password, which no page shows again
     "views.sync.by_address": {"PublishedForm"},  # an address, which no page shows again
