@@ -47,7 +47,7 @@ def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
 
 
 def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
-    """The stretches of a local day of weekly hours as instants."""
+    """The opening hours of one local day, from weekly hours, as spans of instants."""
     return spans_of(walls_of(hours, day), day, zone)
 
 

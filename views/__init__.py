@@ -63,16 +63,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(installing.blueprint)  # /manifest.webmanifest /worker.js /offline
     app.register_blueprint(about.blueprint)  # /about and /privacy
     _for_each_person(app)
-    app.register_blueprint(week.blueprint)  # / and /calendar
-    app.register_blueprint(team_day.blueprint)  # /calendar/team
-    app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
-    app.register_blueprint(moves.blueprint, url_prefix="/bookings")
-    app.register_blueprint(requests.blueprint, url_prefix="/requests")
-    app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
-    app.register_blueprint(waiting_list.blueprint, url_prefix="/waiting-list")
-    app.register_blueprint(waiting_entry.blueprint, url_prefix="/waiting-list")
-    app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
-    app.register_blueprint(why.blueprint, url_prefix="/free-times/why")
+    _for_calendars(app)
     app.register_blueprint(patients.blueprint, url_prefix="/clients")
     app.register_blueprint(merges.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
@@ -110,6 +101,20 @@ def _for_each_person(app: Flask) -> None:
     app.register_blueprint(own_region.blueprint, url_prefix="/profile/region")
     app.register_blueprint(help.blueprint, url_prefix="/help")
     app.register_blueprint(guide_answers.blueprint, url_prefix="/help")
+
+
+def _for_calendars(app: Flask) -> None:
+    """Mount the pages of bookings, time off, the waiting list and free times."""
+    app.register_blueprint(week.blueprint)  # / and /calendar
+    app.register_blueprint(team_day.blueprint)  # /calendar/team
+    app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
+    app.register_blueprint(moves.blueprint, url_prefix="/bookings")
+    app.register_blueprint(requests.blueprint, url_prefix="/requests")
+    app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
+    app.register_blueprint(waiting_list.blueprint, url_prefix="/waiting-list")
+    app.register_blueprint(waiting_entry.blueprint, url_prefix="/waiting-list")
+    app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
+    app.register_blueprint(why.blueprint, url_prefix="/free-times/why")
 
 
 def _for_clients(app: Flask) -> None:

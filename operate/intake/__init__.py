@@ -224,7 +224,7 @@ def import_good_lines(import_id: int) -> None:
         return
     with _or_failed(row):
         sheet, begun = _sheet(row), row.begun or Begun()
-        report = checking.read(
+        report = checking.report_on_lines(
             sheet, row.clinic, checking.unwatched if begun.line else row.progress
         )
         importing = checking.importer(sheet, row.clinic, begun)

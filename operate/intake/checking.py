@@ -24,8 +24,8 @@ def unwatched(done: int) -> None:
     """A progress function for callers that show no progress."""
 
 
-def read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
-    """Read every line by itself. Raises UnreadableFile while a question about the file is open."""
+def report_on_lines(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
+    """Check every line by itself. Raises UnreadableFile while a question about the file is open."""
     questions.settled(sheet)
     report = Report()
     if sheet.guessed:
@@ -48,7 +48,7 @@ def read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
 
 def report_on(sheet: Sheet, clinic: Clinic, progress: Progress = unwatched) -> Report:
     """Check the whole file against the clinic; changes nothing."""
-    report = read(sheet, clinic, progress)
+    report = report_on_lines(sheet, clinic, progress)
     KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
     return report
 
@@ -65,7 +65,7 @@ def store(
     `wanted` accepts or refuses the report. Calendars outside follow. Lines that no longer fit when
     their portion is added also become bad.
     """
-    report, begun = read(sheet, clinic, progress), Begun()
+    report, begun = report_on_lines(sheet, clinic, progress), Begun()
     importing = importer(sheet, clinic, begun)
     importing.fit(report)
     report.is_imported = wanted(report)

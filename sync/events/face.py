@@ -88,11 +88,11 @@ class Chosen(Protocol):
 
     @property
     def title(self) -> str:
-        """See `Policy`."""
+        """The blocks of the event's title, as in `Policy`."""
 
     @property
     def details(self) -> str:
-        """See `Policy`."""
+        """The parts of the event's description, as in `Policy`."""
 
     @property
     def hide_sensitive(self) -> bool:
