@@ -113,7 +113,7 @@ def details(page: OnlinePage):
     ticket = ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    answer = make_response(details_pages.ask(page, ticket, DetailsForm(page)))
+    answer = make_response(details_pages.form_page(page, ticket, DetailsForm(page)))
     # A visitor who returns from the summary page finds the typed text: the browser may keep this
     # page, but none that shows the text.
     answer.headers["Cache-Control"] = "private, no-cache"
@@ -133,7 +133,7 @@ def check(page: OnlinePage):
         except JustTaken:
             return details_pages.just_taken(page, details_pages.picked_of(page, ticket))
     if request.form.get("change") or request.form.get("extend") == "form":
-        return details_pages.ask(page, ticket, DetailsForm(page, request.form))
+        return details_pages.form_page(page, ticket, DetailsForm(page, request.form))
     return details_pages.summary_page(page, ticket)
 
 
@@ -143,7 +143,7 @@ def _go_on(page: OnlinePage, ticket: Ticket):
     """
     if DetailsForm(page, request.form).validate():
         return details_pages.summary_page(page, ticket)
-    return details_pages.ask(page, ticket, DetailsForm(page, request.form))
+    return details_pages.form_page(page, ticket, DetailsForm(page, request.form))
 
 
 @blueprint.post("/book")
@@ -154,7 +154,7 @@ def book(page: OnlinePage):
         return choosing.gone(page)
     form = DetailsForm(page, request.form)
     if not form.validate():
-        return details_pages.ask(page, ticket, form, 422)
+        return details_pages.form_page(page, ticket, form, 422)
     if ticket.is_old:
         return details_pages.summary_page(
             page, ticket, _("This form was a day old. Please look at it once more.")

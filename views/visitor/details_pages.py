@@ -28,7 +28,9 @@ _MINUTE = timedelta(minutes=1)
 JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 
 
-def ask(page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, message: str = ""):
+def form_page(
+    page: OnlinePage, ticket: Ticket, form: DetailsForm, status: int = 200, message: str = ""
+):
     """The form, while the time is free."""
     if made := making.earlier(page, ticket):
         return _used_form(page, ticket, made)
@@ -53,7 +55,7 @@ def not_booked(page: OnlinePage, ticket: Ticket, typed: MultiDict[str, str]):
     message = _("Your time is not booked yet. Look at it once more, then press the button again.")
     if typed:
         return summary_page(page, ticket, message, typed=typed)
-    return ask(page, ticket, DetailsForm(page), message=message)
+    return form_page(page, ticket, DetailsForm(page), message=message)
 
 
 def summary_page(
@@ -69,7 +71,7 @@ def summary_page(
     if made := making.earlier(page, ticket):
         return _used_form(page, ticket, made)
     if not form.validate():
-        return ask(page, ticket, form, 422)
+        return form_page(page, ticket, form, 422)
     try:
         service, free = making.still_free(page, ticket)
     except JustTaken:
