@@ -44,8 +44,8 @@ def ask_for(booking: Booking, wanted: Wanted, actor: User | None) -> WaitingEntr
             by_team=actor is not None,
         )
         entry.patient = client.record_in_use
-        _set(entry, wanted)
-        AuditEntry.note(booking.clinic, actor, "earlier.asked", entry)
+        if _set(entry, wanted):
+            AuditEntry.note(booking.clinic, actor, "earlier.asked", entry)
         return entry
 
 
@@ -78,12 +78,15 @@ def ask_without(
             raise CannotWait
         entry = again or entry
         entry.uuid = key or entry.uuid
-        _set(entry, wanted)
-        AuditEntry.note(clinic, actor, "earlier.asked", entry)
+        if _set(entry, wanted):
+            AuditEntry.note(clinic, actor, "earlier.asked", entry)
         return entry
 
 
-def _set(entry: WaitingEntry, wanted: Wanted) -> None:
+def _set(entry: WaitingEntry, wanted: Wanted) -> bool:
+    """Set the wishes and save. False: they were the same before."""
+    was = {name: getattr(entry, name) for name in wanted.columns}
+    is_changed = entry.id is None or was != wanted.columns
     for name, value in wanted.columns.items():
         setattr(entry, name, value)
     clinic = entry.clinic
@@ -91,3 +94,4 @@ def _set(entry: WaitingEntry, wanted: Wanted) -> None:
     entry.known = matching.runs(starts, clinic.step_minutes)
     entry.sequence = entry.booking.sequence if entry.booking else None
     entry.save(force_insert=entry.id is None)
+    return is_changed

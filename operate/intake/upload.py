@@ -8,6 +8,7 @@ from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
 from base.database import Base, InstantField, JSONText, database, now
 from base.tables.audit import AuditEntry
 from models import Clinic, User
+from people.presses import SAME_PRESS
 
 from .begun import Begun
 from .check_report import MOST_KEPT
@@ -128,8 +129,14 @@ class Import(Base):
         problems: dict,
         choices: dict,
     ) -> "Import":
-        """A file to be checked. Raises TooManyOpen."""
+        """A file to be checked. The same file sent a second time within a minute is the first one,
+        while nobody has decided about it. Raises TooManyOpen.
+        """
         clinic.lock()
+        sent = cls.clinic == clinic, cls.user == user, cls.kind == kind, cls.content == content
+        recent = cls.phase.in_(("checking", ASKED)), cls.created_at > now() - SAME_PRESS
+        if same := cls.select(*cls.light()).where(*sent, *recent).first():
+            return same
         if (
             cls.select(cls.id).where(cls.clinic == clinic, cls.phase.in_(cls.OPEN)).count()
             >= cls.MOST_OPEN

@@ -98,7 +98,9 @@ def ask_for_run(account: Account, because: str, actor: User | None = None) -> No
             MappingRow.account == account, MappingRow.problem != "kept"
         ).execute()
         account.put(searched_at=None)
-        AuditEntry.note(account.clinic, actor, "account.resync", account)
+        is_due = account.due_at is not None and account.due_at <= now()
+        if not (is_due and account.because == "resync"):  # the button was pressed twice
+            AuditEntry.note(account.clinic, actor, "account.resync", account)
     else:
         RemoteCalendar.update(due_at=None).where(
             RemoteCalendar.account == account, RemoteCalendar.role == "source"

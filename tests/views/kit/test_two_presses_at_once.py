@@ -4,19 +4,28 @@ The second press begins and ends between two steps of the first, at each step in
 answer as one press does, and both together leave what one leaves.
 """
 
+import io
 import itertools
 from datetime import UTC, date, datetime, timedelta
 
+import external
 import pytest
 from interrupted import Interruption
+from online_world import book as online_book
+from online_world import only_form, switch_on, times_of, to_check
 
 import models
 from base.scheduling import Span
 from base.tables.outbox import MailSetup, set_up, setup
 from base.tables.time_off import DatedHours, TimeOff
+from free_times.earlier.entries import EarlierSettings, WaitingEntry
 from models import Booking, Feed, Patient, Practitioner, Service, User, Venue
-from operate import migrate
+from operate import intake, migrate
+from operate.intake.upload import Import
+from people.credentials import Throttle
 from people.merges import ClientMerge
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 from tests.pages import forms_of, with_what_it_showed
 
 NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the Monday after the tests' day
@@ -402,6 +411,192 @@ def change_clinic(world, n, browser):
     return filled(browser, "/settings/", name=f"Linden {n}")
 
 
+# ---- imports ----
+
+
+def people_file(n) -> bytes:
+    return f"First name,Last name\n{' '.join(name(n)).replace(' ', ',')}\n".encode()
+
+
+def begun(world, n) -> Import:
+    for row in Import.select().where(Import.phase.in_(Import.OPEN)):
+        row.advance(Import.OPEN, "discarded", None)  # few may wait
+    return intake.begin_import(world.clinic, world.maya, "clients", people_file(n))
+
+
+def checked(world, n) -> Import:
+    row = begun(world, n)
+    intake.check_file(row.id)
+    return row
+
+
+def upload(world, n, browser):
+    begun(world, n).advance(Import.OPEN, "discarded", None)
+    return "/settings/imports/", lambda: {
+        "kind": "clients",
+        "file": (io.BytesIO(people_file(n)), "list.csv"),
+    }
+
+
+def accept_import(world, n, browser):
+    return f"/settings/imports/{checked(world, n).id}/taking", {}
+
+
+def check_again(world, n, browser):
+    return f"/settings/imports/{checked(world, n).id}/checks", {}
+
+
+def ask_about_columns(world, n, browser):
+    return f"/settings/imports/{checked(world, n).id}/questions", {}
+
+
+def delete_import(world, n, browser):
+    return f"/settings/imports/{checked(world, n).id}/disposal", {}
+
+
+# ---- visitors, requests, the waiting list ----
+
+
+def online(world, **settings) -> str:
+    Throttle.delete().execute()
+    return switch_on(world, change_hours=0, notice_hours=0, **settings).path
+
+
+def visits(world, n, browser, step=to_check, **settings):
+    typed = {"name": " ".join(name(n)), "email": f"n{n}@visitor.test"}
+    return step(browser, online(world, **settings), typed, at=n)
+
+
+def sent(form) -> tuple[str, dict]:
+    return form.action, dict(form.fields)
+
+
+def book_online(world, n, browser):
+    return sent(only_form(visits(world, n, browser), "/book"))
+
+
+def cancel_online(world, n, browser):
+    done = visits(world, n, browser, online_book)
+    return sent(only_form(browser.get(f"{done.location}/cancel"), "/cancel"))
+
+
+def move_online(world, n, browser):
+    done = visits(world, n, browser, online_book)
+    ask = browser.get(f"{done.location}/move")
+    return sent(only_form(ask, "/move").put(time=times_of(ask)[-1 - n]))
+
+
+def ask_for_earlier(world, n, browser):
+    EarlierSettings.stored(world.clinic).change(None, mode="turn", visitors_ask=True)
+    done = visits(world, n + 20, browser, online_book)
+    page = browser.get(f"{done.location}/earlier")
+    return sent(only_form(page, "/earlier"))
+
+
+def decline_request(world, n, browser):
+    visits(world, n, browser, online_book, needs_approval=True)
+    row = Booking.select().order_by(Booking.id.desc()).get()
+    return f"/requests/{row.id}/decline", {"seen": str(row.sequence)}
+
+
+def confirm_request(world, n, browser):
+    visits(world, n, browser, online_book, needs_approval=True)
+    row = Booking.select().order_by(Booking.id.desc()).get()
+    data = {"status": "confirmed", "was": "pending", "seen": str(row.sequence)}
+    return f"/bookings/{row.id}/status", data
+
+
+def wait_for_earlier(world, n, browser):
+    path = f"/waiting-list/booking/{booked(world, n + 3, patient=client(world, n)).id}"
+    return sent(only_form(browser.get(path), path))
+
+
+def wait_without_booking(world, n, browser):
+    path = f"/waiting-list/client/{client(world, n).id}"
+    return sent(only_form(browser.get(path), path).put(until=str(day(20))))
+
+
+def stop_waiting(world, n, browser):
+    path, data = wait_without_booking(world, n, browser)
+    assert browser.post(path, data=data).status_code == 303
+    entry = WaitingEntry.select().order_by(WaitingEntry.id.desc()).get()
+    return f"/waiting-list/{entry.id}/remove", {}
+
+
+# ---- calendars outside ----
+
+
+def account(world, n) -> Account:
+    Account.delete().execute()
+    row = external.source(world.maya).account
+    RemoteCalendar.create(
+        clinic=world.clinic,
+        account=row,
+        role="destination",
+        name="Kalends",
+        calendar_id="ours",
+        zone_name="UTC",
+    )
+    return row
+
+
+def ask_for_check(world, n, browser):
+    return f"/sync/accounts/{account(world, n).id}/check", {}
+
+
+def ask_for_resync(world, n, browser):
+    return f"/sync/accounts/{account(world, n).id}/resync", {}
+
+
+def pause(world, n, browser):
+    return f"/sync/accounts/{account(world, n).id}/pause", {}
+
+
+def resume(world, n, browser):
+    row = account(world, n)
+    browser.post(f"/sync/accounts/{row.id}/pause")
+    return f"/sync/accounts/{row.id}/resumption", {}
+
+
+def disconnect(world, n, browser):
+    return f"/sync/accounts/{account(world, n).id}/disconnection", {"removes": "y"}
+
+
+def stop_source(world, n, browser):
+    row = RemoteCalendar.get(account=account(world, n), role="source")
+    return f"/sync/calendars/{row.id}/stop", {}
+
+
+def start_source(world, n, browser):
+    row = account(world, n)
+    columns = {"role": "listed", "name": "Home", "calendar_id": "other"}
+    listed = RemoteCalendar.create(clinic=world.clinic, account=row, **columns)
+    return f"/sync/calendars/{listed.id}/sync", {}
+
+
+def notice(world, n) -> Notice:
+    moved = {
+        "starts_at": (at(n) + timedelta(hours=3)).isoformat(),
+        "ends_at": (at(n) + timedelta(hours=4)).isoformat(),
+        "is_put_back": True,
+    }
+    return Notice.give(account(world, n), "moved", booking=booked(world, n), detail=moved)
+
+
+def follow_notice(world, n, browser):
+    return f"/sync/notices/{notice(world, n).id}/move", {}
+
+
+def leave_notice(world, n, browser):
+    return f"/sync/notices/{notice(world, n).id}/leave", {}
+
+
+def cancel_by_notice(world, n, browser):
+    row = notice(world, n)
+    Notice.update(kind="deleted").where(Notice.id == row.id).execute()
+    return f"/sync/notices/{row.id}/cancel", {}
+
+
 def is_case(one) -> bool:
     names = ("world", "n", "browser")
     return getattr(one, "__code__", None) is not None and one.__code__.co_varnames[:3] == names
@@ -417,8 +612,9 @@ def test_a_press_during_another_one_is_the_same_press(world, signed_in, monkeypa
 
     def presses(n):
         path, data = case(world, n, both[0])
-        data = with_what_it_showed(both[0], path, data)
-        return [lambda one=one: one.open(path, method="POST", data=data) for one in both]
+        make = data if callable(data) else lambda: shown
+        shown = {} if callable(data) else with_what_it_showed(both[0], path, data)
+        return [lambda one=one: one.open(path, method="POST", data=make()) for one in both]
 
     press, __ = presses(0)
     before = counts()
