@@ -220,6 +220,18 @@ def test_paper_shows_a_cancelled_booking_whole(enter, booking, linden, path, min
     assert lines == [True, True]
 
 
+def test_a_week_has_room_for_times_of_a_12_hour_clock(enter, linden, booking):
+    linden.clinic.change(linden.olive, twelve_hours=True)
+    span = Span(NINE + timedelta(hours=0.5), NINE + timedelta(minutes=80))
+    Booking.update(starts_at=span.starts_at, ends_at=span.ends_at, service=linden.service).execute()
+    page = enter(viewport={"width": 1280, "height": 900})
+    page.goto(WEEK)
+    line, mark = (page.locator(f"#week .booking > {one}").first for one in ("span", "b"))
+    expect(line).to_have_text("9:30–10:20 am")
+    assert line.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert mark.bounding_box()["y"] >= sum(line.bounding_box()[one] for one in ("y", "height"))
+
+
 def test_paper_has_room_for_a_time_that_crosses_noon(enter, linden, booking):
     linden.clinic.change(linden.olive, twelve_hours=True)
     noon = Span(NINE + timedelta(hours=2.5), NINE + timedelta(hours=3))

@@ -112,6 +112,7 @@ def init_app(app: Flask) -> None:
         stylesheets=STYLESHEETS,
         asset=asset,
         paper=lambda: region.current.get().paper,
+        twelve_hours=lambda: region.current.get().twelve_hours,
         site_map=site_map,
         version=VERSION,
         now=lambda: scheduling.utc_now(),
