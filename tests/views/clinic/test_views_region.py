@@ -8,10 +8,11 @@ import pytest
 from client_world import event, team_is_told_nothing
 from online_world import book, switch_on
 
-from base import day_names, region
+from base import day_names, region, scheduling
 from base.region import Region
 from base.scheduling import Span
 from base.tables.outbox import Letter
+from free_times.online.team_letters import TeamLetters
 from letters import kinds
 from models import AuditEntry, Booking, Clinic, User, Venue
 from people import founding, guide_notes
@@ -121,13 +122,17 @@ def test_a_person_reads_them_otherwise_than_the_clinic(signed_in, linden, americ
 
 def test_letters_to_a_person_follow_the_person(linden, app, letters, clock, american):
     linden.pat.read_as(own_date_order="dmy")
+    TeamLetters.choose(linden.maya, all=True)
     booking = _tomorrow(linden, clock)
+    booking.cancel(linden.pat)
     for person in (linden.pat, linden.maya):
-        row = {"deed": "booked", "reader": person.id}
+        row = {"deed": "cancelled", "reader": person.id}
         Letter.write(linden.clinic, "visitor", booking, f"{person.id}", person.email, **row)
     with app.app_context():
-        regions = [kinds._region(row) for row in Letter.select().order_by(Letter.id)]
-    assert [one.date_order for one in regions] == ["dmy", "mdy"]
+        bodies = [kinds.render(row).body for row in Letter.select().order_by(Letter.id)]
+    day = scheduling.local_day(booking.starts_at, linden.street.zone)
+    assert f"{day:%A} {day.day} {day:%B}" in bodies[0]
+    assert f"{day:%A}, {day:%B} {day.day}" in bodies[1]
 
 
 def _tomorrow(linden, clock):
