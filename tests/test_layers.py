@@ -174,7 +174,7 @@ ROOMS = {  # the same, inside the rooms
             "waiting_entry",
             "waiting_list",
         },
-        {"columns"},
+        {"booking_client", "columns"},
         {"booking_card", "booking_form", "outside_card", "why_words"},
         {
             "booking_check",
