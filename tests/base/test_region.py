@@ -116,7 +116,7 @@ def test_the_country_of_a_zone_says_what_is_usual(zone, guessed, currency):
 
 MACHINES = {  # times of day that programs read: fields, addresses, stored rows
     "base/region.py": 1,
-    "base/scheduling.py": 1,
+    "base/opening_hours.py": 1,
     "free_times/earlier/entries.py": 3,
     "views/calendar/booking_check.py": 1,
     "views/calendar/booking_offer.py": 1,
