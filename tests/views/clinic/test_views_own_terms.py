@@ -136,4 +136,4 @@ def test_both_gaps_are_stored_and_may_be_left_empty(maya, linden):
     maya.post("/services/", data=new | {"gap_before_minutes": "2880"})
     made = Service.get(Service.name == "Gait")
     assert (made.gap_before_minutes, made.buffer_minutes, made.for_everyone) == (2880, 0, True)
-    assert "2880, 0 minutes" in text(maya.get("/services/"))
+    assert "48 hours, 0 min" in text(maya.get("/services/"))
