@@ -158,15 +158,16 @@ def note_told(account: Account, delta: Delta) -> None:
     )
     there, unsure = _there(delta), delta.unsure
     reported = there | delta.tombstones
-    for some in portions(sorted(there)):
+    written_ids = [remote_id for (remote_id,) in tuples(waiting)]
+    for some in portions(one for one in written_ids if one in there):
         MappingRow.update(unseen=0).where(
-            MappingRow.account == account, MappingRow.unseen > 0, MappingRow.remote_id.in_(some)
+            MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
     _forget_untold(
         account,
         [
             remote_id
-            for (remote_id,) in tuples(waiting)
+            for remote_id in written_ids
             if remote_id in reported or (delta.complete and remote_id not in unsure)
         ],
     )
