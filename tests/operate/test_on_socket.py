@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -45,6 +46,7 @@ def test_a_granian_that_opens_a_socket_itself_does_not_start(monkeypatch):
     monkeypatch.setattr(OnSocket, "_init_shared_socket", Server._init_shared_socket)
     with (
         closing(web.listen("127.0.0.1", 0)) as listening,
+        ThreadPoolExecutor(1) as elsewhere,  # Playwright's loop may run in this thread
         pytest.raises(ValueError, match="address"),
     ):
-        asyncio.run(OnSocket(pages(b""), listening).serve())
+        elsewhere.submit(lambda: asyncio.run(OnSocket(pages(b""), listening).serve())).result()
