@@ -92,13 +92,20 @@ def count_of(client: Patient) -> int:
     return _bookings_of(client).count()
 
 
-def bookings_ahead(client: Patient, now: datetime) -> "ModelSelect[Booking]":
-    """Present and future bookings, soonest first, each with its calendar, venue and service loaded;
-    cancelled ones stand last.
+def bookings_ahead(
+    client: Patient, now: datetime, most: int | None = None
+) -> "ModelSelect[Booking]":
+    """Present and future bookings, soonest first, at most so many, each with its calendar, venue
+    and service loaded; cancelled ones stand last.
     """
     rows = _bookings_of(client).where(Booking.ends_at > now)
     is_off = Case(None, [(Booking.status.in_(FREE_STATUSES), 1)], 0)
-    return rows.order_by(is_off, Booking.starts_at, Booking.id)
+    return rows.order_by(is_off, Booking.starts_at, Booking.id).limit(most)
+
+
+def count_ahead(client: Patient, now: datetime) -> int:
+    """The number of present and future bookings."""
+    return bookings_ahead(client, now).count()
 
 
 def visits(client: Patient, now: datetime) -> int:

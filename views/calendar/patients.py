@@ -32,7 +32,7 @@ from .booking_card import earlier_notes
 
 blueprint = Blueprint("patients", __name__)
 
-SHOWN_BEFORE = 10  # past bookings on the page; the rest on demand
+SHOWN = 20, 10  # bookings on the page, future and past; the rest on demand
 
 
 class ClientForm(Merging):
@@ -180,15 +180,16 @@ def show(patient_id: int):
     if client.id != patient_id:  # the two records were merged
         return redirect(url_for("patients.show", patient_id=client.id), 303)
     zone = sync_words.zone(access.calendars(), current_user)
-    most = None if "all" in request.args else SHOWN_BEFORE
-    ahead = list(clients.bookings_ahead(client, now))
-    before = list(clients.bookings_before(client, now, most))
+    most = (None, None) if "all" in request.args else SHOWN
+    ahead = list(clients.bookings_ahead(client, now, most[0]))
+    before = list(clients.bookings_before(client, now, most[1]))
     return render_template(
         "patients/show.html",
         client=client,
         ahead=ahead,
         before=before,
-        count=clients.count_before(client, now),
+        count_ahead=clients.count_ahead(client, now),
+        count_before=clients.count_before(client, now),
         several_zones=own_zone.differ(client.clinic),
         visits=clients.visits(client, now),
         outside=_outside(client, [*ahead, *before]),

@@ -199,12 +199,14 @@ def test_a_booking_that_runs_now_is_still_coming_up(staff, linden, clock):
     )
 
 
-def test_a_long_past_is_shown_on_demand(staff, linden, clock):
-    rows = [book(linden, clock, -n) for n in range(1, 13)]
+@pytest.mark.parametrize(("direction", "shown"), [(-1, 10), (1, 20)])
+def test_a_long_past_or_future_is_shown_on_demand(staff, linden, clock, direction, shown):
+    rows = [book(linden, clock, direction * n) for n in range(1, shown + 2)]
     short, whole = (
         text_of(staff.get(f"/clients/{linden.patient.id}{query}")) for query in ("", "?all=yes")
     )
-    assert "Show all 12" in short and f"/bookings/{rows[-1].id}" not in short
+    assert f"Show all {len(rows)}" in short and f"/bookings/{rows[-1].id}" not in short
+    assert f"/bookings/{rows[-2].id}" in short
     assert "Show all" not in whole and f"/bookings/{rows[-1].id}" in whole
 
 
