@@ -49,12 +49,12 @@ def waiting(queue, name: str) -> list[str]:
     return [job.id for job in Queue(name, connection=queue).jobs]
 
 
-def upload(linden) -> Import:
-    """A file to check, without the wake-up that usually comes with it."""
+def upload(linden, by=None) -> Import:
+    """A file to check, without the wake-up that usually comes with it. `by`: the person (Olive)."""
     sheet = intake.open_sheet("clients", LINES)
     return Import.begin(
         linden.clinic,
-        linden.olive,
+        by or linden.olive,
         "clients",
         sheet.text,
         sheet.total,
@@ -209,7 +209,7 @@ def test_the_sweep_finds_work_whose_wake_up_was_lost(queue, linden):
 def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
     OneTimeToken.issue(linden.pat, "reset", None, days=1)
     Throttle.fail("old", 5)
-    undecided, decided = upload(linden), upload(linden)
+    undecided, decided = upload(linden), upload(linden, by=linden.maya)
     decided.advance(("checking",), "importing", linden.olive)
     intake.check_file(undecided.id)
     Import.update(created_at=clock.now).execute()

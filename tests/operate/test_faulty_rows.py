@@ -129,7 +129,7 @@ def forgetting(world, monkeypatch):
 def old_files(world, monkeypatch):
     given = {"problems": {}, "choices": {}}
     who = world.linden.clinic, world.linden.olive
-    files = [Import.begin(*who, "clients", "First name\nA\n", 1, **given) for _ in range(4)]
+    files = [Import.begin(*who, "clients", f"First name\n{n}\n", 1, **given) for n in range(4)]
     Import.update(phase="checked", created_at=world.clock.now).execute()
     world.clock.now += AGES
     rows = [one.id for one in files]
