@@ -19,7 +19,6 @@ class MappingRow(Base):
     tried again at `retry_at`. `writes` counts writes in the hour from `counted_at`, to notice
     something that undoes them again and again. `doubted_at`: when one answer said that the event
     is not there. `written_at`: when we wrote or deleted what no reading has confirmed since.
-    `unseen`: how often it was created in a row without being seen there afterwards.
     """
 
     account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")
@@ -44,7 +43,6 @@ class MappingRow(Base):
     counted_at = InstantField(null=True)
     doubted_at = InstantField(null=True)
     written_at = InstantField(null=True)
-    unseen = IntegerField(default=0)
 
     class Meta:
         table_name = "mapping"

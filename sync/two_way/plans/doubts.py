@@ -156,34 +156,15 @@ def note_told(account: Account, delta: Delta) -> None:
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
-    there, unsure = _there(delta), delta.unsure
-    reported = there | delta.tombstones
-    written_ids = [remote_id for (remote_id,) in tuples(waiting)]
-    for some in portions(one for one in written_ids if one in there):
-        MappingRow.update(unseen=0).where(
-            MappingRow.account == account, MappingRow.remote_id.in_(some)
-        ).execute()
+    reported, unsure = _there(delta) | delta.tombstones, delta.unsure
     _forget_untold(
         account,
         [
             remote_id
-            for remote_id in written_ids
+            for (remote_id,) in tuples(waiting)
             if remote_id in reported or (delta.complete and remote_id not in unsure)
         ],
     )
-
-
-def create_again(account: Account, remote_ids: Iterable[str]) -> None:
-    """Have these events created again without a word, if each was created once and nobody has seen
-    it since: the provider may have lost it. Call it inside the account's lease.
-    """
-    for some in portions(remote_ids):
-        MappingRow.update(wanted="").where(
-            MappingRow.account == account,
-            MappingRow.unseen == 1,
-            MappingRow.phase == "synced",
-            MappingRow.remote_id.in_(some),
-        ).execute()
 
 
 def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:

@@ -38,14 +38,12 @@ def pull(reader: CalendarReading, destination: RemoteCalendar) -> tuple[Delta, W
         is_whole=agrees is False or doubted_at is not None,
         after=doubted_at,
     )
-    reported = delta.tombstones
     looks = {} if delta.complete else _look_for_untold(reader, destination, delta, at)
     ended = looks.keys() & doubts.known_gone(account)
     living = {remote_id: event for remote_id, event in looks.items() if event}
     if living.keys() != looks.keys() - ended:
         # one is missing, or its deletion was not done: a complete reading decides
         delta, window = reader.pull(destination, unrolled=False, is_whole=True)
-        reported |= delta.tombstones
     elif looks:
         delta = replace(
             delta,
@@ -57,7 +55,6 @@ def pull(reader: CalendarReading, destination: RemoteCalendar) -> tuple[Delta, W
         delta = missing.made_sure(reader.context, destination, delta, is_resync)
     with reader.context.writing():
         doubts.note_told(account, delta)
-        doubts.create_again(account, sorted(delta.tombstones - reported))
         if delta.complete:
             doubts.settle(account, delta, at)
         if delta.complete or agrees:

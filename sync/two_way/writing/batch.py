@@ -263,9 +263,7 @@ class Batch:
         if _is_undone(step, answer, former):
             self._put_off(step.mapping, ProviderError("unchanged"))
             return False
-        is_new = isinstance(step, CreateRemote | Recreate)
-        unseen = (former.unseen if former else 0) + 1 if is_new else 0
-        written = SETTLED | {"written_at": scheduling.utc_now(), "unseen": unseen}
+        written = SETTLED | {"written_at": scheduling.utc_now()}
         local.store(self.account, agreed(step, answer), **written)
         return True
 

@@ -14,7 +14,6 @@ from sync_world import WORLDS
 
 from base.scheduling import Span
 from sync.connect import gateway
-from sync.tables.accounts import Account
 from sync.tables.mappings import MappingRow
 
 CALL = re.compile(rb"Content-Type: application/http|\"url\"")
@@ -225,58 +224,6 @@ def test_a_deletion_that_was_answered_and_not_done_is_repeated(linden, clock, ki
     world.assert_in_step(account)
     world.poll(account)
     assert not MappingRow.select().where(MappingRow.written_at.is_null(False)).exists()
-
-
-class Forgets(httpx.BaseTransport):
-    """The provider, which answers the next creations well, and stores nothing."""
-
-    def __init__(self, world):
-        self.world, self.inner, self.times = world, gateway.setup().transport(world.kind), 0
-
-    def handle_request(self, request):
-        creates = re.findall(rb"\nPOST |\"POST\"", request.read()) or request.method == "PUT"
-        if not creates or not self.times:
-            return self.inner.handle_request(request)
-        self.times -= 1
-        if request.method == "PUT":
-            return httpx.Response(201, headers={"ETag": '"1"'}, stream=httpx.ByteStream(b""))
-        stores = [calendar["events"] for calendar in self.world.robin.calendars.values()]
-        before = [set(events) for events in stores]
-        answer = self.inner.handle_request(request)
-        for events, known in zip(stores, before, strict=True):
-            for key in events.keys() - known:
-                del events[key]
-        return answer
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("edits", ["put_back", "ask"])
-@pytest.mark.parametrize("kind", [*WORLDS, "caldav"])
-def test_a_creation_that_was_answered_and_not_stored_is_repeated_without_a_word(
-    linden, clock, kind, edits
-):
-    """Nobody deleted it. Only if it is missing again that is believed."""
-    linden.pat.change_sync(sync_allowed=True)
-    world = (WORLDS | {"caldav": CalDavSyncWorld})[kind](linden, clock)
-    world.book(), world.book(days=4)
-    forgets = Forgets(world)
-    setup = gateway.setup()
-    gateway.set_up(replace(setup, transport=lambda kind: forgets))
-    account = world.poll(world.start())
-    Account.update(edits=edits).execute()
-    booking, forgets.times = world.book(days=9), 1
-    world.run(account)
-    assert forgets.times == 0 and str(booking.uuid) not in world.standing(account)
-    world.poll(account)
-    world.assert_in_step(account)
-    assert world.notices(account) == []
-    forgets.times = 2
-    booking = world.book(days=10)
-    for __ in range(3):
-        world.poll(account)
-    assert world.notices(account) == ["deleted"]
-    if edits == "put_back":
-        world.assert_in_step(account)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
