@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+from collections import deque
 
 import pytest
 
@@ -49,14 +50,22 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
     """Between the wish to write and the turn each other thread goes once at most."""
     queue, path = ThreadTurns(10), tmp_path / "some.db"
     _connection(path).execute("CREATE TABLE one (n)")
-    begun, waited = [], []
+    begun, waited, came = [], [], {}
+
+    class Line(deque):
+        """Where those stand who wait; each notes how many had begun when it came."""
+
+        def append(self, mine):
+            came[threading.get_ident()] = len(begun)
+            super().append(mine)
+
+    queue._waiting = Line()
 
     def write(number):
         connection = _connection(path)
         for _ in range(EACH):
-            before = len(begun)
             write_order.begin_statement(queue, connection, "BEGIN IMMEDIATE")
-            waited.append(len(begun) - before)
+            waited.append(len(begun) - came.pop(threading.get_ident(), len(begun)))
             begun.append(number)
             connection.execute("INSERT INTO one VALUES (?)", (number,))
             connection.execute("COMMIT")
@@ -66,7 +75,7 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(begun) == THREADS * EACH
+    assert len(begun) == THREADS * EACH and max(waited) > 0
     # One that has begun and one at the door may be counted besides.
     assert max(waited) <= THREADS + 2
 

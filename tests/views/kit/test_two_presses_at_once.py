@@ -462,9 +462,9 @@ def online(world, **settings) -> str:
     return switch_on(world, change_hours=0, notice_hours=0, **settings).path
 
 
-def visits(world, n, browser, step=to_check, **settings):
+def visits(world, n, visitor, step=to_check, **settings):  # no case: it leads to one
     typed = {"name": " ".join(name(n)), "email": f"n{n}@visitor.test"}
-    return step(browser, online(world, **settings), typed, at=n)
+    return step(visitor, online(world, **settings), typed, at=n)
 
 
 def sent(form) -> tuple[str, dict]:
