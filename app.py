@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _wrap(app: Flask, settings: Settings) -> None:
-    """Put the layers before the pages that answer or change a request first."""
+    """Wrap the pages in layers. Each gets a request earlier, and answers or changes it."""
     app.extensions["repeated_lines"] = RepeatedLines(log)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # these commands may run anyway, each as far as possible

@@ -53,7 +53,7 @@ class OnlineSettings(ClinicSettings):
         return self.outside_blocks is not False
 
     def last_change(self, starts_at: datetime) -> datetime:
-        """The last instant at which clients may move or cancel a booking that starts then."""
+        """The last instant at which clients may move or cancel a booking with this start."""
         return starts_at - timedelta(hours=self.change_hours)
 
     def blocks_outside(self, somebody_syncs: bool) -> bool:

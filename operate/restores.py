@@ -248,9 +248,9 @@ def _connected() -> Iterator[None]:
 
 
 def _take_back() -> None:
-    """End everything in a backup that must not work again: sessions, since their person may have
-    signed out meanwhile; one-time tokens, which may have been used; letters, which may have been
-    sent. No calendar app may take its own copy for the newest.
+    """End everything in a backup that must not work again. People may have signed out since,
+    one-time tokens may have been used, and letters may have been sent. Calendar apps read all
+    again: none takes its own copy for the newest.
     """
     with _connected():
         if migrate.state() == "current":

@@ -140,7 +140,7 @@ class Delta:
     """The result of one pull. `complete`: it contains everything in the window (None: of all
     times), so that missing events are gone; else only changes. A tombstone names a deleted event,
     perhaps one unknown to us. `unread`: events that exist and could not be read. `unsure`: ids that
-    a pull lacks and that could not be looked up: neither there nor gone. `relisted`: series whose
+    a pull lacks, and about which the provider gave no answer. `relisted`: series whose
     occurrences were all listed again, so that missing ones are gone. `called`: the name that the
     calendar has in its document, if no list of calendars gives it.
     """

@@ -115,10 +115,10 @@ class Provider(Protocol):
     """One connected account. It decides nothing and stores nothing, and every method may raise a
     ProviderError. Ids are opaque.
 
-    Certain about one event are: the answer to a call about that event alone, a complete list, and a
-    tombstone. A refusal of a batch as a whole says nothing about its items, whatever the status
-    (`writing.of_the_whole`). If one answer says that an event exists and another that it does not,
-    a third is asked for, and no tombstone is reported.
+    Three things are certain about one event: the answer to a call about that event alone, a
+    complete list, and a tombstone. A refusal of a batch as a whole says nothing about its items,
+    whatever the status (`writing.of_the_whole`). If one answer says that an event exists and
+    another that it does not, a third is asked for, and no tombstone is reported.
     """
 
     batch_size: int  # operations in one request, at most

@@ -19,8 +19,8 @@ VERY_FAR = timedelta(days=8)  # longer than the wait after a search of a calenda
 
 
 def set_right(at: datetime) -> None:
-    """End all waits that only a clock that was ahead can have begun, and clear times of reading or
-    comparing that lie in the future: they are due.
+    """Undo what a clock that was ahead has stored. Waits that are longer than any of ours end.
+    Calendars whose last reading or comparison lies in the future are due now.
     """
     future, far = at + SKEW, at + FAR
     calendar, account = RemoteCalendar, Account

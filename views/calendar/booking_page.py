@@ -178,8 +178,8 @@ def _close_url(form: BookingForm) -> str:
 
 
 def made_before(form: BookingForm):
-    """The answer if another press of this form has made its bookings; None: none has. Every refusal
-    asks, since two presses may come at once: what the first made may be what refuses the second.
+    """The answer if another press of this form has made its bookings, or None. Ask before each
+    refusal: of two presses at once, the bookings of the first can make the second impossible.
     """
     if rows := form.made_before():
         booking_card.say_made_before(rows)

@@ -101,7 +101,7 @@ class Times(Merging):
 
     @property
     def asks_to_repeat(self) -> bool:
-        """Whether the questions about repeats are answered, or wrongly so."""
+        """Whether the booking repeats, or an answer about repeats is faulty."""
         wrong = self.every.errors or self.count.errors or self.until.errors
         return bool(wrong or self.repeat.data not in (None, "once"))
 

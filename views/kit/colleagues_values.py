@@ -15,7 +15,9 @@ def note_labels(labels: Iterable[str]) -> None:
 
 
 def say() -> None:
-    """Say it on the next page, if there is anything to say. Call it where the form was saved."""
+    """Name the values kept from a colleague on the next page, if there are any. Call it after the
+    form was saved.
+    """
     labels = list(dict.fromkeys(g.pop("theirs", [])))
     if labels:
         flash(

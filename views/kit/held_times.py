@@ -18,8 +18,8 @@ from . import display
 
 
 def say(rows: Iterable[Booking]) -> None:
-    """Say on the next page that clients were booking the times of these bookings. One query at most
-    beside the bookings' calendars.
+    """Say on the next page that clients were booking the times of these bookings online. One query,
+    and those for the calendars of the bookings.
     """
     busy = [row for row in rows if row.is_busy]
     if not busy:

@@ -295,8 +295,8 @@ def wait(page: OnlinePage, made: OnlineBooking, is_old: bool):
 
 
 def _carry_out(page: OnlinePage, made: OnlineBooking, at: datetime, outcome: Certainty):
-    """Move the booking. If a calendar outside could not be asked, and the clinic then allows no
-    booking, the booking stays: the new time may be taken.
+    """Move the booking. It stays where it is if a calendar outside could not be asked, and the
+    clinic allows no booking in that case.
     """
     if outcome == Certainty.UNANSWERED and page.settings.when_stale != "open":
         managing.give_up(made)

@@ -54,7 +54,9 @@ Doubles = dict[str, tuple[ExternalEvent, Booking]]
 
 
 def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
-    """Double bookings of new or moved busy time. Reads only: it takes long if both are many."""
+    """Double bookings of new or moved busy time. It writes nothing, since it takes long for many
+    events and many bookings.
+    """
     if not moved:
         return {}
     ahead = Ahead(account)
