@@ -435,10 +435,12 @@ class User(Shown, KeepsTitles, UserMixin):
         person's feeds change at once. A feed that showed more than a new identifier then uses the
         new one.
         """
+        settings = {name: to for name, to in settings.items() if getattr(self, name) != to}
+        if not settings:  # a second press
+            return
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
-        shown = {"identifier", "hide_sensitive"} & set(settings)
-        self.keep_before({name for name in shown if getattr(self, name) != settings[name]})
+        self.keep_before({"identifier", "hide_sensitive"} & set(settings))
         for name, value in settings.items():
             setattr(self, name, value)
         if self.identifier and "identifier" in settings:

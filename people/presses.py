@@ -1,16 +1,14 @@
 """Making one row although a button was pressed twice because the first answer was lost."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from base import scheduling
 from base.database import Base, alone
-from base.tables.audit import AuditEntry
+from base.tables.audit import SAME_PRESS, AuditEntry
 from base.tables.time_off import DatedHours
 from models import Clinic, Feed, Patient, Service, User, Venue
 
-SAME_PRESS = timedelta(minutes=1)
 _MADE = ("added", "generated", "invited")  # the last part of the action in the history
 _GONE = ("archived", "merged_into_id", "revoked_at", "left_at")
 _MADE_BY_US = "internal_id"  # set by the program if nothing was typed

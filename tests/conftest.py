@@ -102,6 +102,7 @@ SLOW = {  # files that take long; `make quick` leaves them out
     "test_sync_unread",
     "test_sync_work",
     "test_two_presses_at_once",
+    "test_two_presses_outside_at_once",
     "test_views_auth",
     "test_views_two_way",
     "test_views_two_way_words",

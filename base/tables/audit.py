@@ -1,6 +1,7 @@
 """The history: who changed what, and when."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, fn
@@ -8,6 +9,8 @@ from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, fn
 from base.database import Base, InstantField, JSONText, now
 
 from .bulk import insert_many_rows, tuples
+
+SAME_PRESS = timedelta(minutes=1)
 
 
 class AuditEntry(Base):
@@ -61,6 +64,24 @@ class AuditEntry(Base):
         """
         if fields:
             cls.note(clinic, actor, action, row, fields=fields, **more)
+
+    @classmethod
+    def note_once(
+        cls,
+        clinic: Base,
+        actor: Base | None,
+        action: str,
+        row: Base,
+        after: tuple[str, ...] = (),
+        **detail: Any,
+    ) -> None:
+        """Add an entry, as `note`; none if the newest entry about the row has this action, or one
+        of `after`, and the same person made it within SAME_PRESS: a button was pressed twice.
+        """
+        last = cls.latest(row)
+        is_same = last is not None and last.action in (action, *after) and last.user == actor
+        if last is None or not is_same or now() - last.at > SAME_PRESS:
+            cls.note(clinic, actor, action, row, **detail)
 
     @classmethod
     def note_portion(

@@ -78,6 +78,8 @@ class TextSettings(ClinicSettings):
     @transition
     def forget(self, actor: Base | None) -> None:
         """Delete address and secret: nothing is sent any more."""
+        if not self.sealed_url and not self.sealed_secret and not self.is_on:
+            return  # a second press
         self.sealed_url = self.sealed_secret = ""
         self.is_on = False
         self.save(only=["sealed_url", "sealed_secret", "is_on"])

@@ -80,6 +80,8 @@ def ask_about_offer(offer: EarlierOffer) -> Certainty:
     if offer.phase == "taken":
         return Certainty.FRESH
     if offering.why_ended(offer):
+        if _is_taken_by_now(offer):
+            return Certainty.FRESH
         raise OfferGone
     page = page_of(offer)
     if not page.settings.may_block_outside:
@@ -93,6 +95,12 @@ def ask_about_offer(offer: EarlierOffer) -> Certainty:
             offer.save(only=[EarlierOffer.pressed_at])
             holds.keep_on(offer.form_use, offer.pressed_at + offering.ANSWERING)
     return outcome
+
+
+def _is_taken_by_now(offer: EarlierOffer) -> bool:
+    """Whether the client took the time since the offer was read, by another press."""
+    same = EarlierOffer.id == offer.id, EarlierOffer.phase == "taken"
+    return EarlierOffer.select().where(*same).exists()
 
 
 def outcome_of(offer: EarlierOffer) -> Certainty | None:

@@ -36,7 +36,10 @@ def change(account: Account, /, actor: User, **settings: object) -> None:
     """Set any of `edits`, `lock_sign`, `time_off`, `direction`, `hide_sensitive`, `covers`,
     `past_days`, `future_days`; the next run changes the events outside.
     """
-    if settings.get("direction", account.direction) != account.direction:
+    settings = {name: to for name, to in settings.items() if getattr(account, name) != to}
+    if not settings:  # a second press
+        return
+    if "direction" in settings:
         _turn(account, str(settings["direction"]))
     account.put(**settings, due_at=now(), because="change")
     AuditEntry.note(
@@ -116,7 +119,7 @@ def remind(account: Account, actor: User) -> bool:
     at = now()
     notice = Notice.give(account, "sync_reminder", detail={"at": at.isoformat(), "by": actor.id})
     about = f"{notice.id} {at:%Y-%m-%dT%H}"
-    AuditEntry.note(account.clinic, actor, "account.reminded", account)
+    AuditEntry.note_once(account.clinic, actor, "account.reminded", account)
     to = account.user.email
     return Letter.write(account.clinic, "sync_reminder", account, about, to, by=actor.id)
 

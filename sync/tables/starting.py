@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from peewee import fn
 
@@ -77,7 +78,8 @@ def connect(
         wait_until=None,
     )
     Notice.settle(row, "reconnect", "reconnected")
-    AuditEntry.note(user.clinic, user, action, row, kind=kind)
+    begun = "account.connected", "account.started"
+    AuditEntry.note_once(user.clinic, user, action, row, after=begun, kind=kind)
     return row
 
 
@@ -144,6 +146,17 @@ def start(
     begin_afresh(account)
     account.user.change_sync(mode="two_way")
     AuditEntry.note(account.clinic, actor, "account.started", account, kind=account.kind)
+
+
+@in_one_transaction
+def start_once(account: Account, *args: Any, **choices: Any) -> None:
+    """Begin to sync, as `start`, unless it began meanwhile: a first press made it, and the calendar
+    that it named may be there by now.
+    """
+    account.clinic.lock()
+    account.refresh()
+    if account.may_begin:
+        start(account, *args, **choices)
 
 
 def _read_again(account: Account) -> None:

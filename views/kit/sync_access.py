@@ -60,10 +60,14 @@ def notice_of_mine(notice_id: int) -> Notice:
 
 def feed_of_mine(feed_id: int) -> Feed:
     """A feed of the signed-in person that is still listed."""
+    feed = feed_to_clear(feed_id)
+    return abort(404) if feed.revoked_because == "cleared" else feed
+
+
+def feed_to_clear(feed_id: int) -> Feed:
+    """A feed of the signed-in person, also one that a first press took off their list."""
     feed = loading.row(Feed, feed_id)
-    return (
-        abort(404) if feed.revoked_because == "cleared" else loading.of_person(feed, feed.user_id)
-    )
+    return loading.of_person(feed, feed.user_id)
 
 
 def living_feed_of_mine(feed_id: int) -> Feed:

@@ -282,7 +282,7 @@ def ask_clearing(feed_id: int):
 @blueprint.post("/<int:feed_id>/clearing")
 @login_required
 def clear(feed_id: int):
-    feed = sync_access.feed_of_mine(feed_id)
+    feed = sync_access.feed_to_clear(feed_id)
     if not feed.is_stopped:
         abort(404)
     feed.clear()

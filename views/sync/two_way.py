@@ -131,7 +131,7 @@ def start(account_id: int):
 def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> None:
     """Begin with the values of the form. Raises CalendarInUse."""
     first = calendars.oldest(current_user)
-    starting.start(
+    starting.start_once(
         account,
         current_user,
         into.name if into else form.name.data,

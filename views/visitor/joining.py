@@ -1,6 +1,7 @@
 """The waiting list for visitors who have no appointment and find no time that suits them."""
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from base import scheduling
 from base.catalogue import _
+from base.database import alone
 from free_times.earlier import entries, joining
 from free_times.earlier.entries import LONGEST, EarlierSettings, WaitingEntry
 from free_times.earlier.joining import CannotWait
@@ -99,10 +101,15 @@ def add(page: OnlinePage):
     if seconds := gate.wait_seconds(details.details("")):
         wait = _("Wait {minutes}, then press again.", minutes=display.minutes(seconds))
         return _page(picked, form, details, seed, wait, 429)
-    refused = _unproven(page, seed, details)
+    with alone(page.clinic):  # a second press at once finds the entry, not a proof used up
+        if made := entries.made_before(page.clinic, key):
+            return _done(made)
+        refused = _unproven(page, seed, details)
+        entry = None if refused else _entry(picked, form, details, key)
     if refused is not None:
         return _page(picked, form, details, seed, refused, 422, code=True)
-    return _add(picked, form, details, seed, key)
+    cannot = _("This cannot be done online. Please call the clinic.")
+    return _done(entry) if entry else _page(picked, form, details, seed, cannot, 409)
 
 
 def _is_filled(form: WantedForm, details: DetailsForm) -> bool:
@@ -126,18 +133,18 @@ def _unproven(page: OnlinePage, seed: str, details: DetailsForm) -> str | None:
     return _("Type the code that we sent you by e-mail.")
 
 
-def _add(picked: Picked, form: WantedForm, details: DetailsForm, seed: str, key: UUID):
-    page, typed_details = picked.page, details.details(picked.zone)
+def _entry(
+    picked: Picked, form: WantedForm, details: DetailsForm, key: UUID
+) -> WaitingEntry | None:
+    """The new entry of the list; None if the visitor cannot wait."""
+    typed_details = details.details(picked.zone)
     typed = {name: getattr(typed_details, name) for name in ("name", "email", "phone", "agrees")}
     typed["zone"] = typed_details.zone_name
-    try:
-        entry = joining.ask_without(
-            page.clinic, picked.service, form.wanted(), typed, None, key=key
+    with suppress(CannotWait):
+        return joining.ask_without(
+            picked.page.clinic, picked.service, form.wanted(), typed, None, key=key
         )
-    except CannotWait:
-        message = _("This cannot be done online. Please call the clinic.")
-        return _page(picked, form, details, seed, message, 409)
-    return _done(entry)
+    return None
 
 
 def _done(entry: WaitingEntry):

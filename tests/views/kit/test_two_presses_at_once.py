@@ -5,49 +5,26 @@ answer as one press does, and both together leave what one leaves.
 """
 
 import io
-import itertools
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import external
 import pytest
-from interrupted import Interruption
 from online_world import book as online_book
 from online_world import only_form, switch_on, times_of, to_check
+from presses import at, booked, cases, client, day, filled, name, sent, wrong_moments
 
-import models
 from base.scheduling import Span
 from base.tables.outbox import MailSetup, set_up, setup
 from base.tables.time_off import DatedHours, TimeOff
 from free_times.earlier.entries import EarlierSettings, WaitingEntry
-from models import Booking, Feed, Patient, Practitioner, Service, User, Venue
-from operate import intake, migrate
+from models import Booking, Feed, Practitioner, Service, User, Venue
+from operate import intake
 from operate.intake.upload import Import
 from people.credentials import Throttle
 from people.merges import ClientMerge
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
-from tests.pages import forms_of, with_what_it_showed
-
-NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the Monday after the tests' day
-OF_ANY_PRESS = {"session", "throttle", "security_event"}
-COUNTS = " UNION ALL ".join(
-    f"SELECT '{name}', COUNT(*) FROM \"{name}\""
-    for name in (table._meta.table_name for table in migrate.TABLES)
-    if name not in OF_ANY_PRESS
-)
-
-
-def counts() -> dict[str, int]:
-    return dict(models.database.execute_sql(COUNTS).fetchall())
-
-
-def day(n: int) -> date:
-    """A working day of its own for each try."""
-    return NINE.date() + timedelta(days=7 * (n // 5) + n % 5)
-
-
-def at(n: int) -> datetime:
-    return datetime.combine(day(n), NINE.timetz())
+from tests.pages import forms_of
 
 
 @pytest.fixture
@@ -58,12 +35,6 @@ def world(linden, clock):
         one.change_sync(sync_allowed=True, identifier="initials")
     yield linden
     set_up(before)
-
-
-def booked(world, n, **more) -> Booking:
-    facts = {"patient": world.patient, "service": world.service, **more}
-    span = Span(at(n), at(n) + timedelta(minutes=50))
-    return Booking.book(world.calendar, [span], world.maya, **facts)[0]
 
 
 def typed(world, n, **more):
@@ -81,43 +52,6 @@ def typed(world, n, **more):
         "repeat": "once",
         **more,
     }
-
-
-NAMES = [
-    "Ada",
-    "Bea",
-    "Cleo",
-    "Dora",
-    "Esme",
-    "Fay",
-    "Gita",
-    "Hope",
-    "Iris",
-    "Jane",
-    "Kaya",
-    "Lena",
-    "Mona",
-    "Nell",
-    "Olga",
-    "Pia",
-    "Rosa",
-]
-LASTS = [
-    "Quist",
-    "Bruhn",
-    "Vidal",
-    "Marlow",
-    "Zeller",
-    "Ortega",
-    "Hobbs",
-    "Fennimore",
-    "Klee",
-    "Yarwood",
-]
-
-
-def name(n: int) -> tuple[str, str]:
-    return NAMES[n % len(NAMES)], LASTS[n // len(NAMES) % len(LASTS)]
 
 
 # ---- each gives the address and the fields of one press; n makes it another one each time ----
@@ -209,18 +143,6 @@ def bring_off_back(world, n, browser):
     row = TimeOff.add(world.pat, world.maya, **off(world, n))
     row.remove(world.maya)
     return f"/time-off/{row.id}/return", {}
-
-
-def filled(browser, page: str, action: str | None = None, **typed) -> tuple[str, dict]:
-    """The form of a page that is sent to `action` (None: the page's own address), and filled."""
-    forms = forms_of(browser.get(page, headers={"HX-Request": "true"}))
-    form = next(one for one in forms if one["action"].partition("?")[0] == (action or page))
-    return form["action"], {**dict(form["fields"]), **typed}
-
-
-def client(world, n, **more) -> Patient:
-    first, last = name(n)
-    return Patient.add(world.clinic, world.maya, first_name=first, last_name=last, **more)
 
 
 def add_client(world, n, browser):
@@ -467,10 +389,6 @@ def visits(world, n, visitor, step=to_check, **settings):  # no case: it leads t
     return step(visitor, online(world, **settings), typed, at=n)
 
 
-def sent(form) -> tuple[str, dict]:
-    return form.action, dict(form.fields)
-
-
 def book_online(world, n, browser):
     return sent(only_form(visits(world, n, browser), "/book"))
 
@@ -597,39 +515,6 @@ def cancel_by_notice(world, n, browser):
     return f"/sync/notices/{row.id}/cancel", {}
 
 
-def is_case(one) -> bool:
-    names = ("world", "n", "browser")
-    return getattr(one, "__code__", None) is not None and one.__code__.co_varnames[:3] == names
-
-
-CASES = [one for one in list(globals().values()) if is_case(one)]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("case", cases(globals()), ids=lambda one: one.__name__)
 def test_a_press_during_another_one_is_the_same_press(world, signed_in, monkeypatch, case):
-    both = [signed_in(world.maya) for _ in range(2)]
-    both[1].set_cookie("kalends", both[0].get_cookie("kalends").value)
-
-    def presses(n):
-        path, data = case(world, n, both[0])
-        make = data if callable(data) else lambda: shown
-        shown = {} if callable(data) else with_what_it_showed(both[0], path, data)
-        return [lambda one=one: one.open(path, method="POST", data=make()) for one in both]
-
-    press, __ = presses(0)
-    before = counts()
-    alone = press()
-    assert alone.status_code == 303, alone.get_data(as_text=True)
-    once = {name: count - before[name] for name, count in counts().items()}
-    interruption, wrong = Interruption(monkeypatch), []
-    for moment in itertools.count():
-        press, other = presses(moment + 1)
-        before = counts()
-        first, second = interruption.within(press, other, moment)
-        if second is None:
-            break
-        left = {name: count - before[name] for name, count in counts().items()}
-        more = {name: (count, once[name]) for name, count in left.items() if count != once[name]}
-        if (first.status_code, second.status_code) != (303, 303) or more:
-            wrong.append((moment, first.status_code, second.status_code, more))
-    assert wrong == []
+    assert wrong_moments(world, signed_in, monkeypatch, case) == []

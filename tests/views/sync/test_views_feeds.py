@@ -648,7 +648,9 @@ class TestStop:
         assert "My phone</h3>" not in page(pat)
         assert read(pat, link) is None
         assert not FeedRead.select().exists()
-        assert pat.post(f"/sync/links/{link.id}/clearing").status_code == 404
+        assert pat.post(f"/sync/links/{link.id}/clearing").status_code == 303, "a second press"
+        assert pat.get(f"/sync/links/{link.id}/clearing").status_code == 404
+        assert "My phone</h3>" not in page(pat) and read(pat, link) is None
 
     def test_clearing_a_link_that_still_gives_its_entry_asks_first(self, pat, linden, link, clock):
         linden.clinic.change(linden.olive, empty_when_stopped=True)
