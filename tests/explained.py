@@ -48,7 +48,7 @@ ON_BOTH = (
     "views/calendar/test_views_patients.py::test_the_second_of_two_people_who_add_one_client_is_asked",
     "views/calendar/test_views_patients.py::test_one_of_two_people_who_type_the_same_id_is_refused",
     "views/calendar/test_views_patients.py::test_two_clients_saved_at_once_get_two_ids",
-    "views/calendar/test_series_meanwhile.py",
+    "views/calendar/booking_form/test_series_meanwhile.py",
     "views/calendar/test_views_series.py",  # many rows in one transaction
     "views/clinic/test_handover.py",
     "views/clinic/test_views_imports.py",

@@ -20,7 +20,7 @@ from forked import TOP
 
 import models
 from base.config.settings import Settings
-from operate import restores
+from operate.backup import restores
 
 KEY, OTHER = "a key of the tests, long", "another key of the tests"
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_")

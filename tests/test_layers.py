@@ -5,6 +5,7 @@ ones.
 import ast
 import re
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -164,8 +165,7 @@ ROOMS = {  # the same, inside the rooms
     ),
     "views.calendar": (
         {
-            "booking_times",
-            "booking_words",
+            "booking_remarks",
             "first_steps",
             "grid",
             "merges",
@@ -174,21 +174,20 @@ ROOMS = {  # the same, inside the rooms
             "waiting_entry",
             "waiting_list",
         },
-        {"booking_client", "columns"},
-        {"booking_card", "booking_form", "outside_card", "why_words"},
-        {
-            "booking_check",
-            "booking_meanwhile",
-            "booking_offer",
-            "moves",
-            "next_free",
-            "patients",
-            "requests",
-            "that_day",
-            "week",
-        },
-        {"booking_page", "booking_said", "team_day", "time_off", "why"},
-        {"bookings"},
+        {"columns"},
+        {"booking_card", "outside_card", "why_words"},
+        {"patients", "requests", "week"},
+        {"booking_form", "team_day", "time_off"},
+        {"moves", "next_free", "saved_messages"},
+        {"bookings", "why"},
+        {"booking_status"},
+    ),
+    "views.calendar.booking_form": (
+        {"client", "times"},
+        {"fields"},
+        {"meanwhile", "next_time", "that_day"},
+        {"check"},
+        {"form_page"},
     ),
     "operate": (
         {
@@ -201,17 +200,20 @@ ROOMS = {  # the same, inside the rooms
             "front",
             "holidays",
             "intake",
-            "files_aside",
             "logs",
             "overlap_check",
             "sample_names",
         },
-        {"archive", "chores", "keeper", "on_socket", "sample"},
-        {"keys", "postgres_tools", "redis_server", "web", "workers"},
+        {"chores", "keeper", "on_socket", "sample"},
+        {"keys", "redis_server", "web", "workers"},
         {"migrate", "processes"},
-        {"backups", "doctor", "figures"},
-        {"restores"},
+        {"backup", "doctor", "figures"},
         {"commands"},
+    ),
+    "operate.backup": (
+        {"archive", "files_aside", "postgres_tools"},
+        {"backups"},
+        {"restores"},
     ),
     "operate.intake": (
         {"already_booked", "encoding", "file_columns", "moments"},
@@ -264,23 +266,24 @@ ROOMS = {  # the same, inside the rooms
             "loading",
             "provider_words",
             "qr",
-            "region_words",
             "colleagues_values",
         },
         {"access", "display", "htmx", "sessions", "week_fields"},
         {
             "brakes",
             "held_times",
-            "history_words",
             "menu",
             "signing_in",
             "sync_access",
-            "sync_words",
-            "text_words",
             "waiting_wishes",
+            "words",
         },
-        {"form_tokens", "history", "letter_words", "merging"},
+        {"form_tokens", "history", "merging"},
         {"identity"},
+    ),
+    "views.kit.words": (
+        {"history_words", "region_words", "sync_words", "text_words"},
+        {"letter_words"},
     ),
     "views.sync": (
         {
@@ -501,6 +504,12 @@ def test_every_room_of_many_modules_has_its_floors():
         if len(list(folder.glob("*.py"))) > 10
     }
     assert len(many) > 15 and many - set(ROOMS) == set()
+
+
+def test_no_folder_has_more_modules_than_one_can_keep_in_mind():
+    sizes = Counter(path.parent for path in sources() if path.stem != "__init__")
+    many = {str(folder.relative_to(TOP)): n for folder, n in sizes.items() if n > 25}
+    assert len(sizes) > 30 and many == {}
 
 
 def circle(ways: dict[str, set[str]]) -> list[str]:

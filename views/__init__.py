@@ -3,6 +3,7 @@
 from flask import Flask
 
 from .calendar import (
+    booking_status,
     bookings,
     merges,
     moves,
@@ -108,6 +109,7 @@ def _for_calendars(app: Flask) -> None:
     app.register_blueprint(week.blueprint)  # / and /calendar
     app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
+    app.register_blueprint(booking_status.blueprint, url_prefix="/bookings")
     app.register_blueprint(moves.blueprint, url_prefix="/bookings")
     app.register_blueprint(requests.blueprint, url_prefix="/requests")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")

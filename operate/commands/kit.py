@@ -16,8 +16,9 @@ from base import text, zones
 from base.catalogue import _
 from base.config.settings import Settings
 from models import Clinic, User
-from operate import files, keys, restores
+from operate import files, keys
 from operate import migrate as migrations
+from operate.backup import restores
 from people import email_addresses, password_rules
 from people.credentials import OneTimeToken
 

@@ -19,9 +19,10 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings, hand_down
 from free_times.online import names
 from models import Clinic
-from operate import backups, files, files_aside, keys, processes, restores, workers
+from operate import files, keys, processes, workers
 from operate import migrate as migrations
 from operate import web as web_server
+from operate.backup import backups, files_aside, restores
 from operate.keeper import CannotStart, say
 from sync.providers import registry
 

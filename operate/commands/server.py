@@ -17,9 +17,10 @@ from base.config.settings import Settings
 from base.config.version import VERSION
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
-from operate import backups, files, keys, restores
 from operate import doctor as checks
+from operate import files, keys
 from operate import migrate as migrations
+from operate.backup import backups, restores
 from sync.tables.accounts import Account
 
 from .kit import has_key_of_another, opened_database, own_settings, with_key

@@ -25,7 +25,8 @@ from base.tables import outbox
 from base.tables.outbox import Letter
 from letters import sending
 from models import User
-from operate import backups, chores, restores
+from operate import chores
+from operate.backup import backups, restores
 from people.credentials import OneTimeToken
 
 # Whichever database it is makes no difference.

@@ -19,9 +19,10 @@ from base.working_time import Stretch
 from free_times.earlier import entries
 from models import AuditEntry, Booking, Patient
 from people import calendars
-from views.kit import access, display, held_times, history_words, letter_words
+from views.kit import access, display, held_times
+from views.kit.words import history_words, letter_words
 
-from . import booking_words, columns, places
+from . import booking_remarks, columns, places
 from .waiting_list import waiting_for
 
 MOST_EARLIER = 50  # earlier versions of a note on one page
@@ -213,7 +214,7 @@ def say_undone(
     """
     is_one = len(undone) == 1 and booking in undone
     flash(message_about(booking, came, one if is_one else many))
-    if left := booking_words.left_alone(undone, _("Not taken back")):
+    if left := booking_remarks.left_alone(undone, _("Not taken back")):
         flash(" ".join(left), "warning")
     held_times.say(undone)
 

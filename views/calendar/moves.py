@@ -22,7 +22,8 @@ from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import booking_card, booking_times, booking_words, places
+from . import booking_card, booking_remarks, places
+from .booking_form.times import FACTS
 
 MOST = 31 * 24 * 60  # minutes
 
@@ -170,7 +171,7 @@ def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
     was = booking.span
     kept = was.starts_at <= span.starts_at and span.ends_at <= was.ends_at
     return not (kept and there == booking.practitioner) and bool(
-        booking_words.leaving_hours(there, [span])
+        booking_remarks.leaving_hours(there, [span])
     )
 
 
@@ -193,7 +194,7 @@ def _why(error: BadTime) -> str:
         return _("Whole days are changed in the form")
     if error.fact == "ends_before_start":
         return _("It would end before it starts")
-    return booking_times.FACTS[error.fact][1]
+    return FACTS[error.fact][1]
 
 
 def _leave(booking: Booking, sentence: str):

@@ -12,12 +12,14 @@ from base.catalogue import _, lazy
 from free_times import finding, own_terms
 from free_times.finding import FreeTime, Wish
 from models import Patient, Practitioner, Service
-from views.kit import access, display, sync_words
+from views.kit import access, display
 from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import Day, Form, Minutes, arg_int
+from views.kit.words import sync_words
 
-from . import booking_form, places
+from . import places
+from .booking_form.fields import bookable
 
 blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)
@@ -160,7 +162,7 @@ class FreeDay:
 @blueprint.get("/")
 @login_required
 def show():
-    calendars = booking_form.bookable()
+    calendars = bookable()
     number = arg_int(request.args.get("patient"))
     patient = access.client_to_read(number) if number is not None else None
     asked = [name for name in request.args if name not in OF_THE_WAY]

@@ -22,10 +22,11 @@ from people.merges import ClientMerge
 from people.text_numbers import number
 from sync.events.face import identifier_of
 from sync.feeds import owned
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx
 from views.kit.access import login_required, owner_required
 from views.kit.forms import NO_NUMBER, Email, Hidden, Line, Paragraph, arg_int
 from views.kit.merging import Merging
+from views.kit.words import sync_words
 
 from . import merges
 from .booking_card import earlier_notes

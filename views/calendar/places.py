@@ -12,6 +12,7 @@ OTHER_VIEWS = ("day", "agenda", "team")  # other views than the week
 DAYS = {"agenda": 7}  # the number of days that a view shows; 1 for all others
 CARRIERS = (
     "bookings",
+    "booking_status",
     "moves",
     "time_off",
     "next_free",

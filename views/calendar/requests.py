@@ -114,7 +114,7 @@ def decline(booking_id: int):
     if not made or not changed:
         return _gone(booking_id)
     sentence = _("Declined: {when}. The time is free again.", when=booking_card.when(made.booking))
-    _say(made, sentence, "bookings.undo", changed)
+    _say(made, sentence, "booking_status.undo", changed)
     return htmx.done(_back(made))
 
 

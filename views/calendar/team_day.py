@@ -18,9 +18,10 @@ from base.scheduling import Span
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
 from models import Booking, Practitioner, Venue
-from views.kit import access, htmx, menu, sync_words
+from views.kit import access, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
+from views.kit.words import sync_words
 
 from . import columns, grid, requests, week
 

@@ -20,7 +20,8 @@ from views.kit import access
 from views.kit.access import login_required
 from views.kit.forms import Clock, Day
 
-from . import booking_form, next_free, why_words
+from . import next_free, why_words
+from .booking_form.fields import bookable
 
 blueprint = Blueprint("why", __name__)
 MOST = 30  # calendars in one answer
@@ -59,7 +60,7 @@ class WhyAnswer:
 @blueprint.get("/")
 @login_required
 def show():
-    calendars = booking_form.bookable()
+    calendars = bookable()
     if not calendars:
         return render_template("next_free/why.html", form=None)
     if not {"day", "at"} & set(request.args):

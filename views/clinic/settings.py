@@ -18,13 +18,14 @@ from models import PLANS, AuditEntry, Clinic, LastVenue, User, Venue
 from people import calendars, leftover
 from sync.feeds import owned
 from sync.tables import listed
-from views.kit import access, display, history, htmx, region_words, sync_words
+from views.kit import access, display, history, htmx
 from views.kit.access import manager_required, owner_required
 from views.kit.choices import Choice
 from views.kit.forms import Form, Line, Zone, arg_int
 from views.kit.merging import Merging, Seen
 from views.kit.provider_words import PLAN_NAMES, included
 from views.kit.week_fields import WeekHours
+from views.kit.words import region_words, sync_words
 
 from . import no_times, outside_messages
 

@@ -14,8 +14,9 @@ from models import Clinic, LastOwner, Practitioner, User, Venue
 from people import email_addresses, leftover, presses
 from people.credentials import OneTimeToken
 from sync.feeds import owned
-from views.kit import access, brakes, htmx, letter_words, sync_words
+from views.kit import access, brakes, htmx
 from views.kit.access import login_required, manager_required
+from views.kit.words import letter_words, sync_words
 
 from . import no_times, outside_messages
 from .team_forms import ROLES, CalendarForm, HoursForm, PersonForm, invite_form, with_roles

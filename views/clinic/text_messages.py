@@ -12,10 +12,11 @@ from base.tables import texts
 from base.tables.outbox import Letter
 from base.tables.texts import TextSettings
 from people.text_numbers import number
-from views.kit import access, htmx, text_words
+from views.kit import access, htmx
 from views.kit.access import owner_required
 from views.kit.forms import NO_NUMBER, Form, Line
 from views.kit.merging import Merging
+from views.kit.words import text_words
 
 blueprint = Blueprint("text_messages", __name__)
 

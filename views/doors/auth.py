@@ -28,10 +28,11 @@ from people import email_addresses, founding, password_rules
 from people.credentials import OneTimeToken, ResetRequest
 from people.email_addresses import AddressProof
 from people.sessions import Session
-from views.kit import access, brakes, display, htmx, identity, signing_in, sync_words
+from views.kit import access, brakes, display, htmx, identity, signing_in
 from views.kit.access import login_required
 from views.kit.forms import Email, Form, Line, Needed, SignInName, Zone
 from views.kit.signing_in import SignIn
+from views.kit.words import sync_words
 
 blueprint = Blueprint("auth", __name__)
 

@@ -5,10 +5,11 @@ from flask_login import current_user
 
 from base.catalogue import _, lazy
 from people.guide_notes import LONGEST, GuideNote
-from views.kit import access, brakes, htmx, sync_words
+from views.kit import access, brakes, htmx
 from views.kit.access import login_required, manager_required
 from views.kit.choices import Options
 from views.kit.forms import Form, Paragraph
+from views.kit.words import sync_words
 
 from .help import PAGES
 

@@ -5,10 +5,11 @@ from flask_login import current_user
 
 from base import region
 from base.catalogue import _, lazy
-from views.kit import access, region_words
+from views.kit import access
 from views.kit.access import login_required
 from views.kit.choices import Choice
 from views.kit.forms import Form
+from views.kit.words import region_words
 
 blueprint = Blueprint("own_region", __name__)
 

@@ -8,9 +8,10 @@ from flask_login import current_user
 from base.catalogue import _, lazy
 from base.tables.list_page import ListPage
 from people.security import KEPT, SecurityEvent
-from views.kit import access, sync_words
+from views.kit import access
 from views.kit.access import owner_required
 from views.kit.forms import arg_int
+from views.kit.words import sync_words
 
 blueprint = Blueprint("sign_ins", __name__)
 

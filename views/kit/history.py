@@ -17,8 +17,8 @@ from sync.tables import account_names
 from sync.tables import listed as accounts
 from sync.tables import own_changes as sync_history
 
-from . import history_words, sync_words
 from .display import STATUS_NAMES, moment, plain_action
+from .words import history_words, sync_words
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict[str, Any]]:

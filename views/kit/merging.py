@@ -28,9 +28,10 @@ from base.tables.audit import AuditEntry
 from people import presses
 from people.presses import Added
 
-from . import access, colleagues_values, display, sync_words
+from . import access, colleagues_values, display
 from .forms import DayHours, Form, Money, Paragraph
 from .week_fields import WeekHours
+from .words import sync_words
 
 Row = TypeVar("Row", bound=Base)
 

@@ -17,8 +17,9 @@ from sync.providers.registry import ProviderRow
 from sync.tables import account_names
 from sync.tables.accounts import Account
 from sync.two_way.standing.state import Standing
-from views.kit import access, sync_words
+from views.kit import access
 from views.kit.access import login_required
+from views.kit.words import sync_words
 from views.sync.words import status_words
 
 blueprint = Blueprint("apps", __name__)

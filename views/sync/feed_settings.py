@@ -13,11 +13,11 @@ from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.feed_presets import STATUS_PRESETS, WINDOWS
 from models import Feed
-from views.kit import sync_words
 from views.kit.choices import Choice, Several
 from views.kit.display import STATUS_NAMES
 from views.kit.forms import Line
 from views.kit.merging import Merging
+from views.kit.words import sync_words
 
 _OWN = ("own", lazy("My own choice"))
 _BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]

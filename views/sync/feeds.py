@@ -14,9 +14,10 @@ from people import presses
 from sync.events.face import Policy, face
 from sync.feeds import owned, preview
 from sync.tables import listed as tables
-from views.kit import access, htmx, sync_access, sync_words
+from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
+from views.kit.words import sync_words
 
 from . import feed_address, modes, switches
 from .feed_settings import settings_form

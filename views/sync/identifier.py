@@ -8,9 +8,9 @@ from wtforms import BooleanField
 from base.catalogue import _, lazy
 from base.text import IDENTIFIERS
 from models import User
-from views.kit import sync_words
 from views.kit.forms import Line
 from views.kit.merging import Merging
+from views.kit.words import sync_words
 
 
 class Identifier(Merging):

@@ -11,7 +11,7 @@ from sync.providers import registry
 from sync.providers.registry import ProviderRow
 from sync.tables.accounts import Account
 from sync.two_way.standing import state
-from views.kit import sync_words
+from views.kit.words import sync_words
 from views.sync.words import connect_words
 
 ONE_WAY = "one_way"

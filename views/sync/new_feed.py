@@ -4,9 +4,10 @@ from flask_login import current_user
 from wtforms import ValidationError
 
 from base.catalogue import _, lazy
-from views.kit import access, sync_access, sync_words
+from views.kit import access, sync_access
 from views.kit.choices import Choice
 from views.kit.forms import Form, Line, arg_int
+from views.kit.words import sync_words
 
 
 class NewFeed(Form):

@@ -22,9 +22,10 @@ from sync.tables.runs import SyncRun
 from sync.two_way.standing import actions, many, state
 from sync.two_way.standing.state import Standing
 from sync.two_way.standing.state_list import QUESTIONS, State
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx
 from views.kit.choices import Choice, Several
 from views.kit.forms import Form, Line
+from views.kit.words import sync_words
 from views.sync.words import (
     action_words,
     change_words,

@@ -16,10 +16,11 @@ from sync.tables.accounts import RemoteCalendar
 from sync.two_way.reading import double_bookings
 from sync.two_way.standing import freshness
 from sync.two_way.standing.state import Standing
-from views.kit import access, display, htmx, sync_access, sync_words
+from views.kit import access, display, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import Line
 from views.kit.merging import Merging
+from views.kit.words import sync_words
 from views.sync.words import reading_words
 from views.sync.words import two_way_words as words
 

@@ -13,8 +13,9 @@ from base.text import IDENTIFIERS, cut
 from models import Feed
 from sync.events.face import Policy, face, identifier_of
 from sync.feeds import owned, preview
-from views.kit import access, htmx, sync_words
+from views.kit import access, htmx
 from views.kit.merging import Merging
+from views.kit.words import sync_words
 from views.sync.words import feed_words
 
 from . import booking_address, feed_address, panels, previews, switches

@@ -8,8 +8,9 @@ from flask_login import current_user
 from base.catalogue import _, paragraph
 from sync.feeds import owned
 from sync.tables import listed
-from views.kit import htmx, sync_words
+from views.kit import htmx
 from views.kit.access import login_required
+from views.kit.words import sync_words
 
 from . import switches, sync_page
 from .identifier import Identifier, identifier_form

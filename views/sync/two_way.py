@@ -18,9 +18,10 @@ from sync.tables.starting import CalendarInUse
 from sync.two_way import first_list
 from sync.two_way.reading import double_bookings, stray_events
 from sync.two_way.standing import differences, many, state
-from views.kit import access, htmx, sync_access, sync_words
+from views.kit import access, htmx, sync_access
 from views.kit.access import login_required
 from views.kit.forms import arg_int
+from views.kit.words import sync_words
 from views.sync.words import status_words
 from views.sync.words import two_way_words as words
 

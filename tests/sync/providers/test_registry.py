@@ -30,7 +30,7 @@ OTHERS = {  # the same words for something else
     "operate/intake/file_columns.py": "programs whose files are taken in",
     "operate/sample.py": "programs that read private links",
     "views/doors/help.py": "pages of Help about private links",
-    "views/kit/sync_words.py": "what a program keeps of a private link",
+    "views/kit/words/sync_words.py": "what a program keeps of a private link",
     "views/sync/apps.py": "programs that read private links",
     "views/sync/words/connect_words.py": "a protocol: what somebody types is an address of it",
     "views/sync/feed_address.py": "where programs take private links",

@@ -10,7 +10,7 @@ import pytest
 
 from base.scheduling import Span, timed, whole_days
 from models import Booking, Feed, Practitioner
-from views.kit import sync_words
+from views.kit.words import sync_words
 
 MONDAY = date(2026, 11, 16)  # the week of the tests' Friday, 20 November 2026, 11:40 in London
 PARTIAL = {"HX-Request": "true"}

@@ -15,7 +15,7 @@ from free_times.earlier.entries import EarlierSettings
 from free_times.rules import OnlineSettings
 from models import AuditEntry
 from sync.tables.accounts import Account
-from views.kit import history_words, sync_words
+from views.kit.words import history_words, sync_words
 
 TOP = Path(__file__).parents[3]
 PATTERNS = {  # what the actions are that are put together

@@ -411,15 +411,15 @@ NO_EDITS = {
     ),
     "dates.choose_country": "country and region are merged, as the ticks are: test_views_dates",
     "dates.tick": "all of its boxes are one field, asked as a whole: test_views_dates",
-    "bookings.set_status": "says the status it wants and the one it showed",
-    "bookings.cancel": "says the status it showed",
+    "booking_status.set_status": "says the status it wants and the one it showed",
+    "booking_status.cancel": "says the status it showed",
     **dict.fromkeys(("requests.decline", "requests.offer"), "say the version they showed"),
     "page_name.update": "says the name that the page showed, and is refused where it is another",
     "moves.move": "says where the booking lay, and is refused where it lies elsewhere now",
     "handover.decide": "each booking is moved only as it was read",
     "services.set_people": "about rows of calendars: two people try it in test_views_own_terms",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
-    **dict.fromkeys(("bookings.undo", "feeds.rotate", "feeds.revoke", "feeds.clear"), STEPS),
+    **dict.fromkeys(("booking_status.undo", "feeds.rotate", "feeds.revoke", "feeds.clear"), STEPS),
     **dict.fromkeys(
         ("patients.archive", "patients.bring_back", "patients.check", "merges.undo", "moves.undo"),
         STEPS,
@@ -780,7 +780,7 @@ OTHERS = {
     "views.doors.auth": None,
     "views.kit.signing_in": None,
     "views.clinic.imports": None,  # signing in and files: nothing that two people edit
-    "views.calendar.bookings": {"StatusForm", "CancelForm"},
+    "views.calendar.booking_status": {"StatusForm", "CancelForm", "ButtonForm"},
     "views.calendar.next_free": {"WishForm"},  # asks only
     "views.calendar.merges": {"MergeForm"},  # says what both records said
     "views.calendar.why": {"WhyForm"},  # asks only

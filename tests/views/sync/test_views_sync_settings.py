@@ -10,7 +10,7 @@ import pytest
 from base.scheduling import Span
 from models import AuditEntry, Booking, Feed, FeedRead, Practitioner, User
 from sync.feeds import feed as feeds
-from views.kit import sync_words
+from views.kit.words import sync_words
 
 KEY = "a key of the tests"
 HTMX = {"HX-Request": "true"}

@@ -10,8 +10,9 @@ from people import calendars
 from sync.tables import account_names, controls, ending, mappings
 from sync.tables.accounts import Account
 from sync.two_way.standing import many, state, state_list
-from views.kit import access, htmx, sync_access, sync_words
+from views.kit import access, htmx, sync_access
 from views.kit.access import manager_required
+from views.kit.words import sync_words
 from views.sync import notices, overlaps
 from views.sync.words import two_way_words
 

@@ -17,7 +17,8 @@ from sync.connect import gateway
 from sync.providers import registry
 from sync.two_way.standing.many import Overview
 from sync.two_way.standing.state import Standing
-from views.kit import display, letter_words, sync_words, text_words
+from views.kit import display
+from views.kit.words import letter_words, sync_words, text_words
 
 ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "off": "pause"}
 

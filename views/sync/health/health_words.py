@@ -22,7 +22,8 @@ from sync.tables import account_names
 from sync.tables.accounts import Account
 from sync.two_way.standing.many import Overview
 from sync.two_way.standing.state_list import State
-from views.kit import display, sync_words
+from views.kit import display
+from views.kit.words import sync_words
 from views.sync.health.health_parts import ICONS
 from views.sync.health.health_reasons import why
 from views.sync.words import status_words

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from base.catalogue import _, ngettext
 from models import Feed, User
 from sync.feeds import owned
-from views.kit import display, sync_words
+from views.kit import display
+from views.kit.words import sync_words
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 from wtforms.widgets import TelInput
 
-from base import scheduling
+from base import region, scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from free_times.own_terms import ServiceTerms, choices, terms
@@ -28,9 +28,8 @@ from views.kit.forms import (
     WholeNumber,
 )
 
-from . import booking_words
-from .booking_client import ClientFields
-from .booking_times import Times
+from .client import ClientFields
+from .times import Times
 
 WHICH = [
     ("one", lazy("Only this one")),
@@ -116,7 +115,7 @@ class BookingForm(ClientFields, Times):
         ]
         self.service.choices = [
             ("", _("No service")),
-            *((str(s.id), booking_words.service_label(s)) for s in self.services),
+            *((str(s.id), _service_label(s)) for s in self.services),
         ]
 
     @property
@@ -263,3 +262,18 @@ def _shared(booking: Booking) -> dict:
 
 def _wall(at: datetime, booking: Booking) -> time | None:
     return None if booking.all_day else at.astimezone(booking.practitioner.zone).time()
+
+
+def _service_label(service: Service) -> str:
+    """A service in the list of a form, with its length and price."""
+    price = (
+        f", {display.money(service.price_cents, access.clinic().currency)}"
+        if service.price_cents
+        else ""
+    )
+    return _(
+        "{service}, {length}{price}",
+        service=service.name,
+        length=region.length(service.duration_minutes, is_brief=True),
+        price=price,
+    )

@@ -25,7 +25,8 @@ from base.tables import outbox
 from base.tables.outbox import Letter
 from letters import reminders
 from models import Booking, Clinic, Patient, Practitioner, User, Venue
-from operate import backups, keys, migrate, postgres_tools, processes, restores
+from operate import keys, migrate, processes
+from operate.backup import backups, postgres_tools, restores
 from people import founding
 from people.sessions import Session
 from sync.tables.accounts import Account
@@ -204,7 +205,7 @@ import os, signal, sys
 import models
 from base import vault
 from base.database import is_sqlite, open_database
-from operate import backups, postgres_tools, restores
+from operate.backup import backups, postgres_tools, restores
 from base.config.settings import Settings
 url, key, instance, file = sys.argv[1:5]
 settings = Settings.from_env(

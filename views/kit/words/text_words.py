@@ -10,7 +10,7 @@ from letters import queues
 from letters.queues import Queue
 from models import Clinic
 
-from . import display
+from .. import display
 
 _WHY = {
     "restored": lazy("A backup was restored, and it may have gone out before."),

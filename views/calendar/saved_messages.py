@@ -10,9 +10,9 @@ from base.scheduling import Span
 from models import Booking, Practitioner
 from views.kit import held_times
 
-from . import booking_card, booking_words, places
+from . import booking_card, booking_remarks, places
 from .booking_card import when
-from .booking_form import BookingForm
+from .booking_form.fields import BookingForm
 
 
 def takes_other_time(booking: Booking, span: Span, calendar: Practitioner) -> bool:
@@ -34,14 +34,14 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
     sentence = paragraph(f"{done}: {when(first)}{many}.", client)
     undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
     flash({"text": sentence, **undo} if rows.entry else sentence)
-    if remark := booking_words.left_alone(rows):
+    if remark := booking_remarks.left_alone(rows):
         flash(" ".join(remark), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
     placed = rows if are_placed else rows[:1]
     own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
     at = _(" at {venue}", venue=form.practitioner.venue.name)
-    if remark := own and booking_words.outside_hours(form.practitioner, own, at):
+    if remark := own and booking_remarks.outside_hours(form.practitioner, own, at):
         flash(remark, "warning")
     if are_placed:
         held_times.say(rows)
@@ -49,7 +49,7 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
 
 def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     """Say the sentence on the next page, with a button that undoes this change and no later one."""
-    undo = url_for("bookings.undo", booking_id=booking.id)
+    undo = url_for("booking_status.undo", booking_id=booking.id)
     came = places.came_from()
     flash(booking_card.message_about(booking, came, sentence, undo=undo, change=changed.entry))
     held_times.say(changed)

@@ -14,7 +14,7 @@ from free_times import busy, finding, openings
 from models import Booking, Practitioner
 from views.kit import access, display
 
-from .booking_form import BookingForm
+from .fields import BookingForm
 
 MINUTE = timedelta(minutes=1)
 SOON = timedelta(minutes=5)  # an offered time must still be in the future when it is pressed
@@ -69,7 +69,7 @@ class Together:
         return ((there, scheduling.shifted(first, there.zone, ahead)) for ahead in self.days)
 
 
-def offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
+def next_free_time(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
     """The next free time of that length, in words and as "2026-11-20T15:20 50". It is in the
     future, free for all bookings of a series, and fits the clinic's steps.
     """

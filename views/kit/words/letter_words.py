@@ -15,7 +15,8 @@ from letters.queues import Queue
 from models import Booking, Clinic, User
 from people import row_names
 
-from . import display, sync_words, text_words
+from .. import display
+from . import sync_words, text_words
 
 MOST_NAMED = 3
 _WHY = {

@@ -4,15 +4,14 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from base.bookings.course import OnPage
-from base.bookings.statuses import FREE_STATUSES, OPEN_STATUSES
+from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _
 from base.tables.audit import AuditEntry
 from models import Booking
 from views.kit import access, display
-from views.kit.forms import Form
 
-from .booking_card import when
-from .booking_form import BookingForm
+from ..booking_card import when
+from .fields import BookingForm
 
 _COLUMNS = {  # column → field
     "patient": "patient",
@@ -114,37 +113,3 @@ def _place(was: dict):
     before = BookingForm(calendar, formdata=texts, meta={"csrf": False})
     span = before.span_so_far()
     return span and (span, calendar)
-
-
-# ---- buttons ----
-
-
-def is_stale(form: Form, booking: Booking) -> bool:
-    """Whether somebody set another status after the page with the button was opened."""
-    return bool(form.was.data) and form.was.data != booking.status
-
-
-def is_other(form: Form, booking: Booking) -> str:
-    """The change since the card with the button was opened: "status", or "time" (also for the
-    calendar); "" if there is none.
-    """
-    if is_stale(form, booking):
-        return "status"
-    return "" if form.shown.data in (None, "", str(booking.sequence)) else "time"
-
-
-def others_changed(form: Form, booking: Booking) -> list[str]:
-    """The present times of the bookings that would be cancelled with this one and that somebody
-    else changed after the page was opened, for a person who should see them first.
-    """
-    since = str(form.since.data)
-    if form.which.data == "one" or not (since.isascii() and since.isdigit()):
-        return []
-    reached, __ = booking.reach(current_user, form.which.data)
-    open_ones = {row.id: row for row in reached if row.status in OPEN_STATUSES}
-    changed = AuditEntry.changed_since(int(since), open_ones.values(), current_user)
-    return [
-        display.from_to(row, row.practitioner.zone)
-        for row_id, row in open_ones.items()
-        if row_id in changed
-    ]

@@ -14,8 +14,8 @@ from base.working_time import Stretch
 from models import Booking, Practitioner
 from views.kit import display
 
-from . import columns
-from .booking_form import BookingForm
+from .. import columns
+from .fields import BookingForm
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
-"""Sentences about bookings of a series that a change did not reach. They name no client, since they
-travel in a cookie.
+"""Remarks about saved bookings: those of a series that a change did not reach, and times outside
+the working hours. They name no client, since they travel in a cookie.
 """
 
 from collections.abc import Sequence
 
-from base import region, scheduling
+from base import scheduling
 from base.bookings.changes import Changed
 from base.catalogue import _, lazy, ngettext
 from base.scheduling import Span
 from base.tables import time_off
-from models import Practitioner, Service
-from views.kit import access, display
+from models import Practitioner
+from views.kit import display
 
-PERHAPS_LISTED = lazy(
-    "This client may be in your list already. Choose one of those below, or save once more to add a"
-    " new client"
-)
 _KEPT = {
     "colleague": (
         lazy("1 booking of a colleague was not changed. They or a manager can change it."),
@@ -91,19 +87,4 @@ def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "
         all=len(spans),
         words=words,
         times=times,
-    )
-
-
-def service_label(service: Service) -> str:
-    """A service in the list of a form, with its length and price."""
-    price = (
-        f", {display.money(service.price_cents, access.clinic().currency)}"
-        if service.price_cents
-        else ""
-    )
-    return _(
-        "{service}, {length}{price}",
-        service=service.name,
-        length=region.length(service.duration_minutes, is_brief=True),
-        price=price,
     )

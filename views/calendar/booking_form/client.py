@@ -5,7 +5,7 @@ from typing import Any
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _
+from base.catalogue import _, lazy
 from base.remembered import remembered
 from base.text import search_key
 from models import Booking, Patient, Practitioner
@@ -13,9 +13,11 @@ from people import clients, doubles
 from views.kit import access
 from views.kit.merging import Merging
 
-from . import booking_words
-
 MOST_FOUND = 6
+PERHAPS_LISTED = lazy(
+    "This client may be in your list already. Choose one of those below, or save once more to add a"
+    " new client"
+)
 
 
 class ClientFields(Merging):
@@ -141,7 +143,7 @@ class ClientFields(Merging):
             self.fault("q", _("Write the name of the new client"))
         elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
             if not self.take_added_client(self.booking and access.booking_to_read(self.booking.id)):
-                self.fault("q", booking_words.PERHAPS_LISTED)
+                self.fault("q", PERHAPS_LISTED)
         elif self.q.data and not self.patient.data:
             self.fault("q", _("Choose a client, or add a new one"))
             self.take_text()

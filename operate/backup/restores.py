@@ -27,9 +27,10 @@ from letters import reminders, to_team
 from models import Clinic
 from people.sessions import Session
 
-from . import archive, files, files_aside, migrate, postgres_tools, processes
+from .. import files, migrate, processes
+from ..keeper import CannotStart
+from . import archive, files_aside, postgres_tools
 from .backups import BackupRefused, copy_sqlite, damaged, inspect, key_file, sqlite_path
-from .keeper import CannotStart
 
 log = logging.getLogger("kalends.restore")
 

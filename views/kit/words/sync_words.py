@@ -16,7 +16,7 @@ from sync.providers import registry
 from sync.tables import account_names, mappings, own_changes
 from sync.tables.accounts import Account
 
-from . import display
+from .. import display
 
 IDENTIFIER_NAMES = {
     "none": lazy("Not at all"),

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from base.catalogue import _, lazy
 
-from .keeper import end_with_parent
+from ..keeper import end_with_parent
 
 _CLIENT = lazy(
     "Install PostgreSQL's client tools of the server's version or newer (Debian:"

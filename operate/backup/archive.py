@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from .files import give_back, to_disk
+from ..files import give_back, to_disk
 
 PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
 _DAMAGES = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)

@@ -19,16 +19,12 @@ from people.doubles import PerhapsListed
 from views.kit import access, htmx
 from views.kit.forms import arg_int
 
-from . import (
-    booking_card,
-    booking_check,
-    booking_times,
-    booking_words,
-    places,
-    that_day,
-    week,
-)
-from .booking_form import BookingForm
+from .. import booking_card, places, week
+from . import that_day
+from .check import obstacle
+from .client import PERHAPS_LISTED
+from .fields import BookingForm
+from .times import FACTS
 
 _MOST_WEEKS = 12  # in which a free time is looked for
 
@@ -161,7 +157,7 @@ def context(
         "found": form.found,
         "doubles": form.doubles if form.q.data else [],
         "day": day,
-        "obstacle": booking_check.obstacle(form, list(spans), refusal),
+        "obstacle": obstacle(form, list(spans), refusal),
         "that_day": that_day.entries(form, day, list(spans)),
         "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
         "says_zone": places.zone_differs(form.practitioner),
@@ -223,7 +219,7 @@ def show_refusal(
     if isinstance(refusal, ClosedCalendar):
         form.fault("calendar", _("This calendar was closed meanwhile. Choose another one"))
     elif isinstance(refusal, PerhapsListed):  # a colleague added them since the form was checked
-        form.fault("q", booking_words.PERHAPS_LISTED)
+        form.fault("q", PERHAPS_LISTED)
     else:
-        form.fault(*booking_times.FACTS[refusal.fact])
+        form.fault(*FACTS[refusal.fact])
     return show(form, 422)

@@ -19,9 +19,10 @@ from free_times.online import holds
 from models import Booking, Practitioner
 from views.kit import display
 
-from . import booking_offer, booking_words, columns, why_words
-from .booking_form import BookingForm
-from .booking_offer import Together
+from .. import booking_remarks, columns, why_words
+from . import next_time
+from .fields import BookingForm
+from .next_time import Together
 
 MOST_SAID = 3  # conflicts of one time, at most
 
@@ -70,7 +71,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         if asked > 1
         else []
     )
-    offer = booking_offer.offer(form, spans) if words and not first.all_day else None
+    offer = next_time.next_free_time(form, spans) if words and not first.all_day else None
     keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
     return Obstacle(
         _heading(taken, form) if words else "",
@@ -79,7 +80,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         asked,
         keys,
         offer,
-        booking_words.outside_hours(form.practitioner, _own_spans(form, spans)),
+        booking_remarks.outside_hours(form.practitioner, _own_spans(form, spans)),
         [*remarks, *_gaps(form, spans), *_held(form, spans)],
         _why_url(form, first) if words else "",
     )
@@ -105,8 +106,8 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
     first = spans[0]
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
         return []
-    wish, moving = booking_offer.wish_of(form, first), Together.of(form, spans).moving
-    (found,) = why.reasons([wish], first.starts_at, booking_offer.step(), but=moving)
+    wish, moving = next_time.wish_of(form, first), Together.of(form, spans).moving
+    (found,) = why.reasons([wish], first.starts_at, next_time.step(), but=moving)
     day = scheduling.local_day(first.starts_at, form.practitioner.zone)
     return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
 
@@ -131,7 +132,7 @@ def _why_url(form: BookingForm, first: Span) -> str:
     if first.all_day:
         return ""
     local = first.starts_at.astimezone(form.practitioner.zone)
-    minutes = -(-first.duration // booking_offer.MINUTE)
+    minutes = -(-first.duration // next_time.MINUTE)
     return url_for(
         "why.show",
         calendar=form.practitioner.id,

@@ -16,7 +16,8 @@ from base.catalogue import _
 from base.config.occupied import CannotAsk, has_clinic
 from base.database import is_sqlite
 
-from . import archive, files, keys, migrate, postgres_tools
+from .. import files, keys, migrate
+from . import archive, postgres_tools
 
 
 class BackupRefused(Exception):

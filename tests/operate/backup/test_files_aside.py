@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operate import files_aside
+from operate.backup import files_aside
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 

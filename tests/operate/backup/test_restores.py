@@ -25,7 +25,8 @@ import models
 from base import vault
 from base.database import is_sqlite, open_database
 from models import Clinic, User
-from operate import archive, backups, files, keys, migrate, postgres_tools, restores
+from operate import files, keys, migrate
+from operate.backup import archive, backups, postgres_tools, restores
 from people.credentials import OneTimeToken
 
 
@@ -380,7 +381,7 @@ def test_without_a_password_in_the_address_the_tools_find_it_where_we_did(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 def test_a_tool_ends_with_the_restore_that_began_it(founded, tmp_path):
     """What was killed replaces nothing any more."""
-    some, code = tmp_path / "tools", "from operate import postgres_tools; import sys;"
+    some, code = tmp_path / "tools", "from operate.backup import postgres_tools; import sys;"
     some.mkdir()
     (some / "psql").write_text(f"#!/bin/sh\necho $$ > {tmp_path / 'psql'}\nexec sleep 60\n")
     (some / "psql").chmod(0o755)

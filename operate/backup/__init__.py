@@ -1,0 +1,1 @@
+"""Backups, and installations that are restored from them."""

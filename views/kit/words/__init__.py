@@ -1,0 +1,1 @@
+"""Words that several pages use: of histories, letters, providers, regions, sync and texts."""
