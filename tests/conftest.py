@@ -101,6 +101,7 @@ SLOW = {  # files that take long; `make quick` leaves them out
     "test_sync_strays",
     "test_sync_unread",
     "test_sync_work",
+    "test_crossing_presses",
     "test_two_presses_at_once",
     "test_two_presses_outside_at_once",
     "test_views_auth",

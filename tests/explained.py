@@ -57,6 +57,7 @@ ON_BOTH = (
     "views/kit/test_merging.py",  # lost updates
     "views/kit/test_two_presses_at_once.py",  # two requests at once
     "views/kit/test_two_presses_outside_at_once.py",
+    "views/kit/test_crossing_presses.py",
     "views/sync/test_query_counts.py",
 )
 # The program words these for each database (`base/tables/numbered.py`).

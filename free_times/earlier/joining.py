@@ -7,6 +7,7 @@ from uuid import UUID
 from base import vault
 from base.database import alone
 from base.tables.audit import AuditEntry
+from free_times.online import present_client
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Service, User
 
@@ -31,9 +32,10 @@ def may_ask(booking: Booking, may_move: bool) -> bool:
 
 def ask_for(booking: Booking, wanted: Wanted, actor: User | None) -> WaitingEntry:
     """Put the client of an appointment on the list, or change what suits them. Times that are free
-    now are not offered. Raises CannotWait.
+    now are not offered. `actor` None: the client, by a booking link. Raises CannotWait, and
+    AnotherClient.
     """
-    with alone(booking):
+    with alone(booking) if actor else present_client.alone_with(booking):
         client = booking.patient
         if client is None or not entries.may_wait(booking):
             raise CannotWait

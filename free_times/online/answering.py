@@ -16,7 +16,7 @@ from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import PATIENCE, Certainty
 
-from . import asking_outside, team_letters, unmade
+from . import asking_outside, present_client, team_letters, unmade
 from .asking_outside import CannotCheck
 from .made_online import OnlineBooking
 from .making import approve_by
@@ -73,9 +73,9 @@ def accept(
     """Confirm the booking at the time that was offered and that the page showed. If a calendar
     outside gave no answer, the clinic's choice decides: the booking is confirmed, becomes a request
     once more, or CannotCheck is raised. A second press changes nothing. Raises NotOffered and
-    SlotTaken, and then the offer stays as it is.
+    SlotTaken, and then the offer stays as it is; and AnotherClient.
     """
-    with alone(made.booking) as booking:
+    with present_client.alone_with(made.booking) as booking:
         _refresh(made)
         if _is_done(made, starts_at):
             return

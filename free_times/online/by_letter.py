@@ -10,7 +10,6 @@ from datetime import datetime
 from base import scheduling, vault
 from base.bookings import client_letters
 from base.bookings.changes import ChangedMeanwhile
-from base.database import alone
 from free_times import rules
 from free_times.own_terms import ServiceTerms, online_terms
 from free_times.rules import OnlineSettings
@@ -65,9 +64,9 @@ def may_move(booking: Booking, settings: OnlineSettings) -> bool:
 def cancel(booking: Booking, shown: datetime | None = None) -> None:
     """Cancel the appointment; a second press changes nothing. Raises TooLate. Raises
     ChangedMeanwhile if the appointment is no longer at the time that the page showed (None: a page
-    of an earlier version).
+    of an earlier version), and AnotherClient.
     """
-    with alone(booking) as row:
+    with present_client.alone_with(booking) as row:
         if row.status == "cancelled":
             return
         if shown not in (None, row.starts_at):
@@ -88,9 +87,9 @@ def client(booking: Booking) -> Patient | None:
 
 def set_reminded(booking: Booking, wanted: bool) -> None:
     """Stop the reminders of all appointments of this booking's client, or start them again. A
-    second press changes nothing.
+    second press changes nothing. Raises AnotherClient.
     """
-    with alone(booking):
+    with present_client.alone_with(booking):
         row = client(booking)
         if row is not None and (row.unreminded_at is None) != wanted:
             row.unreminded_at = None if wanted else scheduling.utc_now()

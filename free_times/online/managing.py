@@ -128,11 +128,11 @@ def may_move(page: OnlinePage, made: OnlineBooking) -> bool:
 def cancel(page: OnlinePage, made: OnlineBooking, shown: datetime | None = None) -> None:
     """Cancel the booking; a second press changes nothing. Raises TooLate. Raises ChangedMeanwhile
     if the booking is no longer at the time that the page showed (None: a page of an earlier
-    version).
+    version), and AnotherClient.
     """
     with database.atomic():
         page.clinic.lock()
-        made = OnlineBooking.get_by_id(made.id)
+        made = _read_again(made)
         if made.booking.status == "cancelled":
             return
         _check_shown(made, shown)
@@ -141,6 +141,13 @@ def cancel(page: OnlinePage, made: OnlineBooking, shown: datetime | None = None)
         made.booking.cancel(None)
         client_letters.by_client(made.booking)
         team_letters.visitor_did(made.booking, "cancelled")
+
+
+def _read_again(made: OnlineBooking) -> OnlineBooking:
+    """The row as it is now that the clinic is locked. Raises AnotherClient."""
+    fresh: OnlineBooking = OnlineBooking.get_by_id(made.id)
+    present_client.check_still(made.booking, fresh.booking)
+    return fresh
 
 
 def price_cents(page: OnlinePage, made: OnlineBooking) -> int:
@@ -263,11 +270,11 @@ def move(
 ) -> OnlineBooking:
     """Move the booking and change its booking link. Two presses move it once. If the clinic
     confirms each booking, the booking is a request again. Raises TooLate, JustTaken, and
-    ChangedMeanwhile as `cancel` does.
+    ChangedMeanwhile and AnotherClient as `cancel` does.
     """
     with database.atomic():
         page.clinic.lock()
-        made = OnlineBooking.get_by_id(made.id)
+        made = _read_again(made)
         booking = made.booking
         if booking.starts_at == starts_at:
             return made

@@ -121,10 +121,13 @@ def ask_again(row: Import) -> bool:
     """Let a person change the meaning of the columns. `row` must have its content. False while the
     file is being imported, or after that.
     """
+    may_ask = ("checked", ASKED, "failed")
+    if row.phase not in may_ask:  # a deleted file has no content
+        return False
     sheet = _sheet(row)
     asked = questions.questions(sheet, row.clinic, always=True)
     return row.advance(
-        ("checked", ASKED, "failed"),
+        may_ask,
         ASKED,
         None,
         problems={"guessed": sheet.guessed, "ask": asked},

@@ -149,14 +149,15 @@ def start(
 
 
 @in_one_transaction
-def start_once(account: Account, *args: Any, **choices: Any) -> None:
+def start_once(account: Account, *args: Any, **choices: Any) -> bool:
     """Begin to sync, as `start`, unless it began meanwhile: a first press made it, and the calendar
-    that it named may be there by now.
+    that it named may be there by now. Returns whether it is begun.
     """
     account.clinic.lock()
     account.refresh()
     if account.may_begin:
         start(account, *args, **choices)
+    return account.is_active
 
 
 def _read_again(account: Account) -> None:

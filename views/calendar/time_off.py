@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from base import day_names, region, scheduling
 from base.catalogue import _, paragraph
+from base.database import alone
 from base.tables.time_off import TimeOff
 from models import Practitioner
 from views.kit import access, display, held_times, htmx
@@ -66,9 +67,9 @@ def new():
 @login_required
 def create():
     form = OffForm(_calendar())
-    if not _is_good(form):
+    rows = _added(form)
+    if not rows:
         return _show(form, 422)
-    rows = TimeOff.add_all(form.practitioner.user, current_user, form.form_key, form.every())
     if gone := [row for row in rows if row.removed_at]:  # the form was sent once more
         spans = "; ".join(words(row) for row in gone)
         again = _("{said} was saved with this form before, and deleted since.", said=spans)
@@ -80,6 +81,16 @@ def create():
     )
     held_times.say_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, rows[0].first_on))
+
+
+def _added(form: OffForm) -> list[TimeOff]:
+    """The rows of a form; none if it must be shown again. A booking that is made at once is seen
+    here, or finds the time off.
+    """
+    with alone(access.clinic()):
+        who = form.practitioner.user
+        add = TimeOff.add_all
+        return add(who, current_user, form.form_key, form.every()) if _is_good(form) else []
 
 
 @blueprint.get("/<int:off_id>")
@@ -96,13 +107,12 @@ def edit(off_id: int):
 def update(off_id: int):
     row = access.time_off_to_change(off_id)
     form = OffForm(_calendar(row), row)
-    if not _is_good(form):
-        return _show(form, 422)
-    saved = form.store(
-        row,
-        lambda now: off_form.filled_off_form(now, form.practitioner),
-        lambda: form.off() and row.change(current_user, **form.columns()),
-    )
+    with alone(access.clinic()):
+        saved = _is_good(form) and form.store(
+            row,
+            lambda now: off_form.filled_off_form(now, form.practitioner),
+            lambda: form.off() and row.change(current_user, **form.columns()),
+        )
     if not saved or form.errors:
         return _show(form, 422)
     flash(_("Changed: {words}.", words=words(row)))

@@ -120,19 +120,18 @@ def start(account_id: int):
     if form.errors:
         return sync_page.show(422, naming_form=form)
     try:
-        _start(account, form, into)
+        is_begun = _start(account, form, into)
     except CalendarInUse:
         form.fault("into", IN_USE)
         return sync_page.show(422, naming_form=form)
-    return sync_page.changed(
-        _("Started. You can leave this page; it carries on."), f"account-{account.id}"
-    )
+    started = _("Started. You can leave this page; it carries on.")
+    return sync_page.changed(started if is_begun else None, f"account-{account.id}")
 
 
-def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> None:
-    """Begin with the values of the form. Raises CalendarInUse."""
+def _start(account: Account, form: panels.Naming, into: RemoteCalendar | None) -> bool:
+    """Begin with the values of the form. Returns whether sync is begun. Raises CalendarInUse."""
     first = calendars.oldest(current_user)
-    starting.start_once(
+    return starting.start_once(
         account,
         current_user,
         into.name if into else form.name.data,

@@ -15,6 +15,7 @@ from base import region, scheduling
 from free_times.online import managing, names, tickets
 from free_times.online.made_online import OnlineBooking
 from free_times.online.page import OnlinePage
+from free_times.online.present_client import AnotherClient
 from free_times.rules import OnlineSettings
 from views.kit import display
 
@@ -61,7 +62,10 @@ def by_signed_address(find: Callable[[str, str], Any]) -> Callable[[Callable], C
             if row is None:
                 return missing()
             region.write_for(row.clinic.region)
-            return view(row)
+            try:
+                return view(row)
+            except AnotherClient:
+                return missing()
 
         return shown
 
@@ -113,7 +117,10 @@ def with_any_booking_link(view: Callable) -> Callable:
         made, is_old = managing.find_by_token(row.clinic, uuid, token)
 
         def opened(page: OnlinePage, **kwargs):
-            return no_booking(page) if made is None else view(page, made, is_old=is_old, **kwargs)
+            try:
+                return view(page, made, is_old=is_old, **kwargs) if made else no_booking(page)
+            except AnotherClient:
+                return no_booking(page)
 
         return _on(opened, row, settings, kwargs)
 
