@@ -21,6 +21,8 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
 SERVICE_MINUTES = range(5, 721)  # how long a service may take
 MOST_REPEATS = 104
+# by so much the clocks of two machines differ; a later instant of what has happened is wrong
+SKEW = timedelta(minutes=5)
 
 
 class BadTime(ValueError):

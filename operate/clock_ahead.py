@@ -7,6 +7,7 @@ Each column of an instant is named here, so that a new one is decided about (a t
 from datetime import datetime, timedelta
 
 from base.database import Base
+from base.scheduling import SKEW
 from base.tables.faulty import FaultyRow
 from base.tables.outbox import Letter
 from free_times.earlier.entries import EarlierSettings
@@ -18,7 +19,6 @@ from people.email_addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session
-from sync.tables.clocks import SKEW
 from sync.tables.excess import Excess
 from sync.tables.pace import Pace, Revocation
 

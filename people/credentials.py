@@ -190,9 +190,13 @@ class Throttle(Base):
 
     @classmethod
     def wait_seconds(cls, keys: Iterable[str]) -> int:
-        """Seconds that these keys must still wait; 0: none."""
-        latest = cls.select(fn.MAX(cls.blocked_until)).where(cls.key.in_(list(keys))).scalar()
-        left = (latest - scheduling.utc_now()).total_seconds() if latest else 0
+        """Seconds that these keys must still wait; 0: none. What was counted before the clock was
+        set back says nothing.
+        """
+        at = scheduling.utc_now()
+        counted = cls.key.in_(list(keys)), cls.updated_at <= at + scheduling.SKEW
+        latest = cls.select(fn.MAX(cls.blocked_until)).where(*counted).scalar()
+        left = (latest - at).total_seconds() if latest else 0
         return max(0, int(left + 0.999))
 
     @classmethod
@@ -232,7 +236,9 @@ class Throttle(Base):
 
         One statement counts and locks the row, so that simultaneous tries all count.
         """
-        more = Case(None, [(cls.updated_at < at - cls.FORGOTTEN, 1)], cls.failures + 1)
+        is_ahead = cls.updated_at > at + scheduling.SKEW  # the clock was set back since
+        begins_again = (cls.updated_at < at - cls.FORGOTTEN) | is_ahead
+        more = Case(None, [(begins_again, 1)], cls.failures + 1)
         counting = cls.insert(key=key, failures=1, updated_at=at).on_conflict(
             conflict_target=[cls.key], update={cls.failures: more, cls.updated_at: at}
         )
@@ -244,7 +250,8 @@ class Throttle(Base):
         )
         if wait or row.blocked_until:
             cls.update(blocked_until=wait and at + wait).where(cls.key == key).execute()
-        return row.blocked_until, row.failures == 1
+        is_first = row.failures == 1
+        return None if is_first else row.blocked_until, is_first
 
     @classmethod
     def _bound(cls) -> None:

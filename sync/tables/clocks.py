@@ -4,6 +4,7 @@ Times that were stored meanwhile lie in the future, and would stop sync until th
 
 from datetime import datetime, timedelta
 
+from base.scheduling import SKEW
 from base.tables.outside import ExternalEvent
 
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
@@ -12,7 +13,6 @@ from .mappings import MappingRow
 from .pace import Pace
 from .unread import CalendarTrouble
 
-SKEW = timedelta(minutes=5)  # seconds between the clocks of several machines
 # longer than any wait
 FAR = timedelta(days=2)
 VERY_FAR = timedelta(days=8)  # longer than the wait after a search of a calendar without an end

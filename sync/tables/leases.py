@@ -6,6 +6,7 @@ from typing import Any
 
 from peewee import Expression
 
+from base import scheduling
 from base.database import now
 
 # renewed while its worker lives (`worker.lease`); after a kill the account is free after this time
@@ -33,8 +34,12 @@ class Leased:
 
     @classmethod
     def is_unleased(cls, at: datetime) -> Expression:
-        """The condition that nobody has the lease."""
-        found: Expression = cls.leased_until.is_null() | (cls.leased_until <= at)
+        """The condition that nobody has the lease. A lease that ends later than any lasts was taken
+        before the clock was set back; its holder, if it lives, finds that it lost it.
+        """
+        longest = at + timedelta(seconds=LEASE_SECONDS) + scheduling.SKEW
+        is_over = (cls.leased_until <= at) | (cls.leased_until > longest)
+        found: Expression = cls.leased_until.is_null() | is_over
         return found
 
     @classmethod

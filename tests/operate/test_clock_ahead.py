@@ -113,6 +113,19 @@ def test_whoever_mistyped_a_password_then_may_sign_in(linden, in_a_year):
     assert Throttle.wait_seconds(["pair"]) == 0 and Throttle.admit({"pair": 5}) == 0
 
 
+def test_a_brake_of_an_hour_ahead_ends_with_the_clock_that_set_it(linden, clock):
+    """The clock is set back by an hour: no chore has run since."""
+    clock.now += timedelta(hours=1)
+    for _try in range(9):
+        Throttle.admit({"pair": 5})
+    assert Throttle.wait_seconds(["pair"]) == 60
+    clock.now -= timedelta(hours=1)
+    assert Throttle.wait_seconds(["pair"]) == 0 and Throttle.admit({"pair": 5}) == 0
+    for _try in range(9):
+        Throttle.admit({"pair": 5})
+    assert Throttle.wait_seconds(["pair"]) == 60, "counted by the right clock"
+
+
 def test_letters_go_out_though_their_server_was_in_trouble_then(linden, clock, letters, in_a_year):
     def try_in_vain():
         letters.server.plan = lambda stage, to: "451 later" if stage == "greeting" else None

@@ -9,6 +9,7 @@ from base.tables.outside import ExternalEvent
 from operate import chores
 from sync.tables import clocks
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.leases import LeaseLost
 from sync.tables.mappings import MappingRow
 from sync.two_way.standing import decisions
 
@@ -58,6 +59,18 @@ def test_a_worker_that_died_under_a_wrong_clock_holds_its_lease_no_longer(world,
     world.book(days=2)
     work(world)
     world.assert_in_step(account)
+
+
+def test_a_lease_of_an_hour_ahead_is_free_at_once(world, account):
+    right = world.clock.now
+    world.clock.now += HOUR
+    holder = Account.take(account.id)
+    assert holder and Account.take(account.id) is None
+    world.clock.now = right
+    other = Account.take(account.id)
+    assert other and Account.take(account.id) is None
+    with pytest.raises(LeaseLost):
+        Account.get().keep(holder)
 
 
 def test_a_wait_that_began_under_a_wrong_clock_ends(world, account):
