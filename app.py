@@ -266,7 +266,7 @@ def _show_unavailable(error: Exception, why: str):
     """Answer 503 without asking the database, which has just refused a question. While that lasts,
     all pages of a minute have the reference of one line of the log.
     """
-    reference = current_app.extensions["repeated_lines"].say(
+    reference = current_app.extensions["repeated_lines"].write(
         logging.ERROR,
         why,
         "unavailable %(reference)s: database %(why)s (%(kind)s) at %(places)s",

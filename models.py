@@ -360,7 +360,7 @@ class User(Shown, KeepsTitles, UserMixin):
         Raises AlreadyUsed for an address in use, LastOwner.
         """
         if role != self.role:
-            self._leave_an_owner()
+            self._require_another_owner()
         if email != self.email:
             self.burn_tokens()
         wanted = {"name": name, "email": email, "role": role}
@@ -374,7 +374,7 @@ class User(Shown, KeepsTitles, UserMixin):
             self.clinic.bump_faces()
         AuditEntry.note_change(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
-    def _leave_an_owner(self) -> None:
+    def _require_another_owner(self) -> None:
         """Raise LastOwner if the clinic has no other owner. Call it with the clinic's row locked,
         so that two owners cannot leave at once.
         """
@@ -468,7 +468,7 @@ class User(Shown, KeepsTitles, UserMixin):
         """
         if self.left_at is not None:
             return
-        self._leave_an_owner()
+        self._require_another_owner()
         self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
         self.save(only=[User.left_at, User.epoch])
         for feed in self.feeds.where(Feed.revoked_at.is_null()):
@@ -782,7 +782,7 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
             made.append(booking)
             Agreement.keep([(booking.id, key) for key in agreed.get(span, ())], actor)
         cls.bump(practitioner.clinic, practitioner)
-        client_letters.tell_of_new(practitioner.clinic, made, fields.get("patient"))
+        client_letters.queue_letters_of_new(practitioner.clinic, made, fields.get("patient"))
         made[0].note(actor, "booking.made", made)
         return made
 

@@ -49,11 +49,15 @@ PAUSE_SECONDS = 5  # seconds for which this process does not ask it again
 # Jobs wait in Redis under the name of their function, also during an update. This maps names of
 # earlier versions to the present module.
 MOVED = {
-    "free_times.earlier.offering.look": "free_times.earlier.news.offer",
+    "free_times.earlier.news.offer": "free_times.earlier.news.offer_freed_times",
+    "free_times.earlier.offering.look": "free_times.earlier.news.offer_freed_times",
     "intake": "operate.intake",
     "intake.check": "operate.intake.check_file",
     "intake.take": "operate.intake.import_good_lines",
     "letters.team": "letters.to_team",
+    "letters.trouble.tell": "letters.trouble.write_about_accounts",
+    "letters.trouble.tell_of_calendars": "letters.trouble.write_about_calendars",
+    "letters.trouble.tell_of_removals": "letters.trouble.write_about_removals",
     "operate.intake.check": "operate.intake.check_file",
     "operate.intake.take": "operate.intake.import_good_lines",
     "sync.first_look.look": "sync.two_way.first_list.read_list",

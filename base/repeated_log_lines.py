@@ -21,7 +21,7 @@ class RepeatedLines:
         # fault → reference of its latest line, when that was, how many were left out since
         self._told: dict[str, tuple[str, float, int]] = {}
 
-    def say(self, level: int, fault: str, line: str, **values: object) -> str:
+    def write(self, level: int, fault: str, line: str, **values: object) -> str:
         """Write the line, or leave it out if the same fault was written within `SECONDS`. Returns
         the reference of the line that stands for it.
 

@@ -20,7 +20,7 @@ def find_zone(text: str) -> str | None:
 
 
 @cache
-def offered() -> tuple[tuple[str, str], ...]:
+def choices() -> tuple[tuple[str, str], ...]:
     """Each zone with its name for people: "New York, United States"."""
     return tuple((zone, _called(zone)) for zone in scheduling.zone_names())
 

@@ -118,7 +118,7 @@ def _drag(history: History, chance: random.Random) -> None:
         span, _ = moving.shifted(row.span, row.practitioner.zone, there.zone, day, by, longer)
         changed = row.change(history.owner, span, practitioner=there)
     if chance.random() < 0.5:
-        moving.take_back(Booking.get_by_id(row.id), history.owner, changed.entry)
+        moving.undo_move(Booking.get_by_id(row.id), history.owner, changed.entry)
 
 
 def _lengthen(history: History, chance: random.Random) -> None:

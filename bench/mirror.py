@@ -76,7 +76,7 @@ def _measure(url: str, folder: str) -> tuple[float, float]:
     spans.extend(_held(account, portion.store) for portion in change.portions())
     near = double_bookings.doubles(account, change.moved)
     spans.append(
-        _held(account, lambda: double_bookings.tell_doubles(account, calendar, near, True))
+        _held(account, lambda: double_bookings.give_double_notices(account, calendar, near, True))
     )
     return max(spans) * 1000, (time.perf_counter() - begin) * 1000
 

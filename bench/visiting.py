@@ -128,7 +128,7 @@ def answer(history: History, chance: random.Random) -> None:
         found = list(islice(requests.other_times(row, START, START + DAY), CHOSEN))
         if not found:
             raise JustTaken
-        requests.offer(row, chance.choice(found).starts_at, history.owner)
+        requests.propose_time(row, chance.choice(found).starts_at, history.owner)
         if chance.random() < 0.7:
             answering.accept(row, row.booking.starts_at)
 
@@ -161,9 +161,9 @@ def come_earlier(history: History, chance: random.Random) -> None:
     if not near:
         raise JustTaken
     chosen = chance.choice(near)
-    took = accepting.give(entry, chosen, history.owner)
+    took = accepting.book_for_entry(entry, chosen, history.owner)
     if chance.random() < 0.3:
-        assert accepting.give(entry, chosen, history.owner).id == took.id
+        assert accepting.book_for_entry(entry, chosen, history.owner).id == took.id
 
 
 def _made(history: History, chance: random.Random) -> OnlineBooking:

@@ -299,7 +299,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     sync_together.LETTER: _ask,
     client_letters.KIND: to_clients.changed,
     reminders.KIND: reminders.reminder,
-    offering.KIND: offer.offered,
+    offering.KIND: offer.offer_text,
     UNMADE: unmade_press.unmade,
     **to_team.KINDS,
 }

@@ -69,7 +69,7 @@ def client(letter: Letter) -> Patient | None:
     return found and found.record_in_use
 
 
-def offer(letter: Letter) -> EarlierOffer | None:
+def earlier_offer(letter: Letter) -> EarlierOffer | None:
     """The offer of an earlier time that a letter makes."""
     rows = offering.full_offers().where(
         EarlierOffer.id == letter.about, EarlierOffer.clinic == letter.clinic_id

@@ -30,7 +30,7 @@ class Text:
     `html`: the same for mail programs that show it. `sender`: the name of the sender, besides our
     address. `reply_to`: the address for answers. `calendar`: the entries for the recipient's
     calendar. `leave_url`: the address that ends letters of this kind with one press (RFC 8058).
-    `said`: the kind, if it is only known when the letter is sent.
+    `final_kind`: the kind, if it is only known when the letter is sent.
     """
 
     to: str
@@ -41,7 +41,7 @@ class Text:
     reply_to: str = ""
     calendar: Sequence[CalendarPart] = ()
     leave_url: str = ""
-    said: str = ""
+    final_kind: str = ""
 
 
 def one_line(text: str) -> str:

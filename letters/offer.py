@@ -14,11 +14,11 @@ from .mail_text import Text, address
 KIND = offering.KIND
 
 
-def offered(letter: Letter) -> Text | None:
+def offer_text(letter: Letter) -> Text | None:
     """The letter about the offer, while the offer can be taken. None also at night, since the offer
     ends before the morning.
     """
-    offer = loading.offer(letter)
+    offer = loading.earlier_offer(letter)
     if offer is None or offering.why_ended(offer) or offering.is_night(offer.practitioner.zone):
         return None
     email = offer.entry.contact.email

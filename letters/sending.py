@@ -58,25 +58,25 @@ def send_due() -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A letter that is ready to be sent. `said`: its final kind."""
+    """A letter that is ready to be sent. `final_kind`: its final kind."""
 
     message: EmailMessage
     to: str
-    said: str
+    final_kind: str
 
 
-class _Said(Protocol):
+class _WithKind(Protocol):
     @property
-    def said(self) -> str: ...
+    def final_kind(self) -> str: ...
 
 
-ReadyLetter = TypeVar("ReadyLetter", bound=_Said)
+ReadyLetter = TypeVar("ReadyLetter", bound=_WithKind)
 
 
 def prepared(letter: Letter) -> Prepared | None:
     """The letter as a message; None where its reason is gone. Raises BadAddress, NotNow."""
     text = kinds.render(letter)
-    return Prepared(compose(letter, text), ascii_domain(text.to), text.said) if text else None
+    return Prepared(compose(letter, text), ascii_domain(text.to), text.final_kind) if text else None
 
 
 def attempt(
@@ -98,7 +98,7 @@ def attempt(
             return
         if letter.renew(scheduling.utc_now()):
             hand_over(ready)
-            letter.sent(scheduling.utc_now(), ready.said)
+            letter.sent(scheduling.utc_now(), ready.final_kind)
             Letter.go_on(scheduling.utc_now(), letter.queue)
     except LetterRefused as refused:
         _not_accepted(letter, refused)

@@ -35,7 +35,7 @@ class Message:
     expires: str
 
     @property
-    def said(self) -> str:
+    def final_kind(self) -> str:
         """The kind of the message."""
         return self.kind
 

@@ -109,7 +109,7 @@ def _about(letter: Letter, settings: TextSettings) -> Message | None:
     if number is None:
         return None
     if len(kept) == 1:
-        return _message(letter, number, kind, _say(letter.clinic, kind, booking), booking)
+        return _message(letter, number, kind, _sentence(letter.clinic, kind, booking), booking)
     content = ngettext(
         "{clinic}: {count} of your appointments has changed. The next is on {when}.",
         "{clinic}: {count} of your appointments have changed. The next is on {when}.",
@@ -139,7 +139,7 @@ def _reminder(letter: Letter, settings: TextSettings) -> Message | None:
     number = e164(client.phone, booking.practitioner.venue.country)
     if number is None or not client.texts:
         return None
-    content = _say(letter.clinic, "reminder", booking)
+    content = _sentence(letter.clinic, "reminder", booking)
     return _message(letter, number, "reminder", content, booking)
 
 
@@ -153,7 +153,7 @@ def _trial(letter: Letter, settings: TextSettings) -> Message:
     return Message(_id(letter), letter.to, content, "trial", letter.language, expires.isoformat())
 
 
-def _say(clinic: Clinic, kind: str, booking: Booking) -> str:
+def _sentence(clinic: Clinic, kind: str, booking: Booking) -> str:
     content = str(WORDS[kind]).format(clinic=one_line(clinic.name), when=_when(booking))
     return f"{content} {_questions(clinic)}".strip()
 

@@ -167,7 +167,7 @@ def written(
         reply_to=settings.reply_to,
         calendar=_calendar(letter, settings, to, facts, bookings) if bookings else (),
         leave_url=leave_url,
-        said=facts["kind"],
+        final_kind=facts["kind"],
     )
 
 

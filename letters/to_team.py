@@ -202,7 +202,7 @@ def digest(letter: Letter) -> Text | None:
 
 _COUNTS: dict[str, Callable[[Clinic, datetime], int]] = {
     "online": lambda clinic, at: made_online.count_since(clinic, at - WEEK),
-    "earlier": lambda clinic, at: entries.count_taken(clinic, at - WEEK),
+    "earlier": lambda clinic, at: entries.count_accepted(clinic, at - WEEK),
     # changes in calendars outside that bookings followed, or that were put back
     "changed": lambda clinic, at: runs.count_changes(clinic, at - WEEK),
     "waiting": lambda clinic, _at: int(entries.waiting(clinic).count()),

@@ -22,16 +22,16 @@ STEPS = (
 )  # after trouble began; short trouble ends within a minute
 
 
-def tell_of_calendars() -> None:
+def write_about_calendars() -> None:
     """Write to people with a calendar that cannot be read, or only in part: once for each episode
     of trouble. Trouble that ends within hours causes no letter.
     """
     if not outbox.is_set_up():
         return
-    faulty.each("calendar_trouble", CalendarTrouble.to_tell(), _tell_of_calendar)
+    faulty.each("calendar_trouble", CalendarTrouble.due_for_letter(), _write_about_calendar)
 
 
-def _tell_of_calendar(trouble: CalendarTrouble) -> None:
+def _write_about_calendar(trouble: CalendarTrouble) -> None:
     account = trouble.calendar.account
     with database.atomic():
         is_read = account.user.is_active and at_rest(account) not in STOPPED
@@ -41,7 +41,7 @@ def _tell_of_calendar(trouble: CalendarTrouble) -> None:
             Letter.write(account.clinic, "calendar_trouble", trouble, since, to, since=since)
 
 
-def tell_of_removals() -> None:
+def write_about_removals() -> None:
     """Write once about a deletion of our events that took more than a day: to the account's person,
     or to the clinic's owners if that person has left.
 
@@ -50,10 +50,10 @@ def tell_of_removals() -> None:
     """
     if not outbox.is_set_up():
         return
-    faulty.each("removal", episodes.removals(), _tell_of_removal)
+    faulty.each("removal", episodes.removals(), _write_about_removal)
 
 
-def _tell_of_removal(account: Account) -> None:
+def _write_about_removal(account: Account) -> None:
     at = scheduling.utc_now()
     begun = AuditEntry.latest(account, "account.leaving")
     if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
@@ -70,7 +70,7 @@ def _tell_of_removal(account: Account) -> None:
         )
 
 
-def tell() -> None:
+def write_about_accounts() -> None:
     """Write about accounts that need a person: at once, after three days and after a week; from the
     second time on also to the owners.
 
@@ -81,10 +81,10 @@ def tell() -> None:
         return
     now = scheduling.utc_now()
     untold = episodes.untold(now - STEPS[0], len(STEPS))
-    faulty.each("sync_trouble", untold, lambda account: _tell_of(account, now))
+    faulty.each("sync_trouble", untold, lambda account: _write_about_account(account, now))
 
 
-def _tell_of(account: Account, now: datetime) -> None:
+def _write_about_account(account: Account, now: datetime) -> None:
     if at_rest(account) not in LETTER:
         return
     since = account.failing_since or now

@@ -107,7 +107,7 @@ class Front:
             environ = _environ(scope, body)
             try:
                 if (
-                    refusal := await _take(environ, proto, body, self._most(scope.path), count)
+                    refusal := await _receive(environ, proto, body, self._most(scope.path), count)
                 ) is not None:
                     return refusal
             except _CutShort:
@@ -116,7 +116,7 @@ class Front:
                 return _plain(408, _("This did not arrive in time. Go back and send it again."))
             except (OSError, _NoRoom) as error:  # the disk is full, or other bodies take too much
                 kind = type(error).__name__
-                self._repeated_lines.say(
+                self._repeated_lines.write(
                     logging.ERROR, kind, "a request could not be kept: %(kind)s", kind=kind
                 )
                 return _plain(
@@ -216,7 +216,7 @@ def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Fron
     return status, headers + ([("retry-after", str(retry_seconds))] if retry_seconds else []), body
 
 
-async def _take(
+async def _receive(
     environ: dict, proto, body, most: int, count: Callable[[int], int]
 ) -> FrontAnswer | None:
     """Read the request's body into `body`, or return the refusal.

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from base.catalogue import _
 
-from .logs import say
+from .logs import print_line
 
 TOP = Path(__file__).parent.parent
 TRIES = 5  # a part is given up after so many ends in a row before it was ready
@@ -154,7 +154,7 @@ class Supervisor:
         """Kill a process that is frozen, with the strongest signal: a frozen process would not
         react to another.
         """
-        say(_("{name} gives no sign of life. It is ended.", name=name))
+        print_line(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
 
@@ -174,7 +174,7 @@ class Supervisor:
                 )
             )
         pause = 0 if part.ends == 1 else min(2.0 ** (part.ends - 3), part.longest_pause)
-        say(
+        print_line(
             _(
                 "{name} {what}. It is started again{pause}.",
                 name=name,

@@ -20,7 +20,7 @@ from base.database import Base, InstantField, database, now
 from models import Clinic, User
 from sync.tables.accounts import Account
 
-from .keeper import say
+from .keeper import print_line
 
 OF_ANOTHER = lazy(
     "This database was used with another secret key. With this one every private link and every"
@@ -93,7 +93,7 @@ def guard(keys: Sequence[str]) -> None:
             return found != "new"  # another machine may bring a clinic, and its key, later
         if not has_warned:
             has_warned = True
-            say(OF_ANOTHER)
+            print_line(OF_ANOTHER)
         raise WrongKey("unable to open database: it was used with another secret key")
 
     database.obj.guard = compare

@@ -39,7 +39,7 @@ def set_up(as_json: bool) -> None:
         logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def say(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     """Print a sentence. If the log cannot be written (its disk is full), continue silently."""
     if not _as_json:
         with suppress(OSError):

@@ -202,7 +202,7 @@ def wait_until_open(say: Callable[[str], object]) -> None:
     A part that takes jobs waits here. If it took a job that it cannot do yet, the processes of the
     earlier version would miss that job. A database that is away may be behind once it is back.
     """
-    is_said = False
+    is_warned = False
     while True:
         try:
             models.database.connect(reuse_if_open=True)
@@ -210,9 +210,9 @@ def wait_until_open(say: Callable[[str], object]) -> None:
         except BehindProgram:
             pass
         except PeeweeException as error:
-            if not is_said:
+            if not is_warned:
                 say(str(unusable(error)))
-            is_said = True
+            is_warned = True
         finally:
             models.database.obj.close_all()
         time.sleep(1)

@@ -28,7 +28,7 @@ from .keeper import (
     Stop,
     Supervisor,
     begin_child,
-    say,
+    print_line,
     signal_group,
 )
 
@@ -60,10 +60,10 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
             try:
                 keeper.check()
             except GivenUp as fault:
-                say(_("{fault} Stopping the others.", fault=fault))
+                print_line(_("{fault} Stopping the others.", fault=fault))
                 return 1
             if greeting and keeper.parts["web"].ready and _answers(settings):
-                say(greeting)
+                print_line(greeting)
                 greeting = ""
     return 0
 

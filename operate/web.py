@@ -28,7 +28,7 @@ from .keeper import (
     Ready,
     Stop,
     Supervisor,
-    say,
+    print_line,
     say_ready,
 )
 from .on_socket import BACKLOG, MOST_CONNECTIONS, OnSocket
@@ -98,7 +98,7 @@ def serve(
                 say_ready(ready)
         return 0
     except GivenUp as fault:
-        say(str(fault))
+        print_line(str(fault))
         return 1
     finally:
         for child in keeper.children():

@@ -20,7 +20,15 @@ from base.repeated_log_lines import SECONDS
 from base.text import places
 
 from . import chores
-from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, say, signal_group
+from .keeper import (
+    FROZEN_SECONDS,
+    LAST_SECONDS,
+    Ready,
+    Silence,
+    go_on_saying,
+    print_line,
+    signal_group,
+)
 
 NICE = 10  # the niceness of a chore's process
 
@@ -78,12 +86,12 @@ class Forking(_LastingWorker, Worker):
 
     def __init__(self, *args, **named):
         super().__init__(*args, **named)
-        self._said = Ready()
+        self._ready = Ready()
         self._watched: tuple[int, Silence] | None = None  # the process of the running job
 
     def fork_work_horse(self, job, queue):
         """Fork for the job, with a socket for its signs of life."""
-        with self._said.theirs() as self._theirs:
+        with self._ready.theirs() as self._theirs:
             super().fork_work_horse(job, queue)
         self._watched = self.horse_pid, Silence()
 
@@ -107,8 +115,8 @@ class Forking(_LastingWorker, Worker):
         if not (watched := self._watched):
             return
         pid, silence = watched
-        if silence.after(self._said()) > frozen_seconds:
-            say(_("The process of a job gives no sign of life. It is ended."))
+        if silence.after(self._ready()) > frozen_seconds:
+            print_line(_("The process of a job gives no sign of life. It is ended."))
             signal_group(pid, signal.SIGKILL)
 
     def handle_warm_shutdown_request(self):
@@ -154,20 +162,20 @@ class _WithoutTraceback(logging.Filter):
         return True
 
 
-def tell_threads_plainly() -> None:
+def log_thread_errors() -> None:
     """Log an error that ends a thread of this process (one of RQ or Redis's client) by its place,
     like other errors.
     """
 
-    def tell(fault: threading.ExceptHookArgs) -> None:
+    def log_place(fault: threading.ExceptHookArgs) -> None:
         if fault.exc_value is not None:
             where = places(fault.exc_value)
             logging.getLogger("kalends").warning("%s at %s", fault.exc_type.__name__, where)
 
-    threading.excepthook = tell
+    threading.excepthook = log_place
 
 
-def tell_plainly() -> None:
+def log_without_tracebacks() -> None:
     """Let RQ's workers and clock log their own errors without tracebacks."""
     for name in ("rq.worker", "rq.cron"):
         log = logging.getLogger(name)
@@ -191,7 +199,7 @@ def work(
     application is imported before the first fork, and never again. The process of a job that gives
     no sign of life for `frozen_seconds` is killed.
     """
-    tell_plainly()
+    log_without_tracebacks()
     kind = Simple if queues == ["now"] else Forking
     present: list[_LastingWorker] = []
     go_on_saying(ready, lambda: [each.check(frozen_seconds) for each in present])
@@ -227,7 +235,7 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
     """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job that
     was not begun in its period expires.
     """
-    tell_plainly()
+    log_without_tracebacks()
     go_on_saying(ready)
     clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
     for function, seconds in chores.PERIODIC:
@@ -264,7 +272,7 @@ def _wait_for(redis_url: str) -> Redis:
             )
         except (RedisError, OSError) as error:
             if attempt == 20:
-                say(
+                print_line(
                     _(
                         "Redis does not answer ({error}). Waiting for it; check REDIS_URL.",
                         error=type(error).__name__,

@@ -157,10 +157,10 @@ class ResetRequest(Base):
         """Issue a token for each request whose address belongs to somebody who works here, and
         forget the addresses.
         """
-        faulty.each("reset_requests", cls.waiting(), cls._take, most=200)
+        faulty.each("reset_requests", cls.waiting(), cls._answer_once, most=200)
 
     @database.atomic()
-    def _take(self) -> None:
+    def _answer_once(self) -> None:
         cls = type(self)
         if cls.update(sealed="").where(cls.id == self.id, cls.sealed != "").execute():
             self._answer()
@@ -269,7 +269,7 @@ class Throttle(Base):
 
     @classmethod
     @database.atomic()
-    def take_back(cls, limits: dict[str, int]) -> None:
+    def count_one_less(cls, limits: dict[str, int]) -> None:
         """Count one try less, since the try did not fail."""
         for key in sorted(limits):
             cls.update(failures=cls.failures - 1).where(cls.key == key, cls.failures > 0).execute()

@@ -114,13 +114,13 @@ class AddressProof(Base):
         """
         if self.user is not None:
             self.user.clinic.lock()
-        if not self.take():
+        if not self.use_up():
             return None
         person = User.get_by_id(self.user_id)
         person.change(person, name=person.name, email=self.email, role=person.role)
         return person
 
-    def take(self) -> bool:
+    def use_up(self) -> bool:
         """Use the proof up, inside the transaction of its purpose.
 
         False if somebody did meanwhile.

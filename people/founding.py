@@ -89,6 +89,6 @@ def sign_up(
     with unique():
         owner: User = found(name, zone_name, owner_name, email)
     owner.set_password(password, owner)
-    if proof and not proof.take():
+    if proof and not proof.use_up():
         raise SignUpClosed
     return owner

@@ -65,21 +65,21 @@ class ClientMerge(Base):
 
 def differences(kept: Patient, gone: Patient) -> list[str]:
     """The choices for a person: values that both records have, and that differ."""
-    values = {name: (_said(kept, name), _said(gone, name)) for name in CHOICES}
+    values = {name: (_values(kept, name), _values(gone, name)) for name in CHOICES}
     return [name for name, (ours, theirs) in values.items() if theirs and ours and ours != theirs]
 
 
 def filled(kept: Patient, gone: Patient) -> list[str]:
     """The CHOICES that only the record that goes has: the kept one gets them in any case."""
-    return [name for name in CHOICES if _said(gone, name) and not _said(kept, name)]
+    return [name for name in CHOICES if _values(gone, name) and not _values(kept, name)]
 
 
-def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:
+def merge(kept: Patient, gone: Patient, actor: User | None, chosen: Collection[str]) -> ClientMerge:
     """Merge two records: bookings, notes and earlier notes of `gone` become those of `kept`.
 
-    `take`: the CHOICES whose values come from `gone`; values that `kept` lacks come from it anyway.
-    Both notes are joined; if that is too long, those of `gone` become earlier notes. If either
-    client asked for no reminders, none are sent. Raises CannotMerge.
+    `chosen`: the CHOICES whose values come from `gone`; values that `kept` lacks come from it
+    anyway. Both notes are joined; if that is too long, those of `gone` become earlier notes. If
+    either client asked for no reminders, none are sent. Raises CannotMerge.
     """
     with alone(kept):
         gone = Patient.get_by_id(gone.id)
@@ -97,7 +97,7 @@ def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str
         fields = {
             column: getattr(gone, column)
             for name in CHOICES
-            if name in filled(kept, gone) or (name in take and _said(gone, name))
+            if name in filled(kept, gone) or (name in chosen and _values(gone, name))
             for column in CHOICES[name]
         }
         if "phone" in fields or (gone.texts and phone_tail(gone.phone) == phone_tail(kept.phone)):
@@ -162,7 +162,7 @@ def _remind(client: Patient, unreminded_at: datetime | None) -> None:
     client.save(only=[Patient.unreminded_at])
 
 
-def _said(client: Patient, name: str) -> tuple[str, ...]:
+def _values(client: Patient, name: str) -> tuple[str, ...]:
     """The value of one choice in a record; empty if it has none."""
     values = tuple(getattr(client, column) or "" for column in CHOICES[name])
     return values if any(values) else ()

@@ -35,7 +35,7 @@ FILES = {
     "sync/providers/microsoft/shapes.py": "names and filters of the provider's interface",
 }
 NOT_SAID = {
-    r"log\.\w+|.*lines('\])?\.say": "log lines: the same words in every language",
+    r"log\.\w+|.*lines('\])?\.write": "log lines: the same words in every language",
     r"Check|SQL|execute(_sql)?|.*\.execute(_sql)?|.*\.for_update": "for the database",
     r"re\.\w+|.*\.startswith|.*\.endswith|.*\.split": "looked for, not said",
     r"(Value|Type|Runtime|Assertion|Lookup)Error": "for developers",

@@ -220,7 +220,7 @@ def test_a_move_a_booking_and_an_undo_at_once_take_each_time_once(linden):
         row = Booking.get_by_id(rows[n].id)
         moved = tried(lambda: row.change(linden.pat, span(n, 1)))
         if moved:
-            tried(lambda: moving.take_back(row, linden.pat, moved.entry))
+            tried(lambda: moving.undo_move(row, linden.pat, moved.entry))
 
     def want(hours):
         def book(n):

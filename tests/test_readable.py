@@ -219,6 +219,8 @@ GIVEN_UP = {
         ("held", "hold", "holds"),
         ("free_times", "views/visitor", "views/kit/held_times.py", "views/calendar"),
     ),
+    **dict.fromkeys(("said", "tell", "tells"), ()),  # written, reported, queued, typed …
+    "take": ("views/visitor/earlier.py",),  # the address of a visitor's button
     # time that a booking, an external event or time off takes; not names, letters, leases or files
     "taken": (
         *("base/bookings", "base/scheduling.py", "base/slots.py", "base/tables/outside.py"),
@@ -274,7 +276,8 @@ def test_each_address_in_a_template_or_a_program_is_one_of_ours(app):
 # A function of a module is called by its module's name or by its own: both must say what it does.
 SAYS_NOTHING = {
     *("ask", "find", "check", "of", "read", "take", "note", "begin"),
-    *("told", "said", "one", "rows"),
+    *("tell", "told", "say", "said", "one", "rows"),
+    *("follow", "give", "leave", "offer", "offered"),
 }
 PARTS_OF_A_PROVIDER = {"adapter", "channels", "contents", "errors", "fetching", "registration"} | {
     *("scopes", "shapes", "signing_in", "writing"),

@@ -13,43 +13,43 @@ class ChangedMeanwhile(Exception):
     """The row was changed after a page showed it; the page's own change is refused."""
 
 
-TellStatus = Callable[[Sequence[tuple[Any, str]]], object]
-ToldOfGiven = Callable[[Any, Sequence[tuple[Any, Any, Span]]], object]
+StatusListener = Callable[[Sequence[tuple[Any, str]]], object]
+GivenAwayListener = Callable[[Any, Sequence[tuple[Any, Any, Span]]], object]
 
-_followers: list[TellStatus] = []
-_losers: list[ToldOfGiven] = []
+_status_listeners: list[StatusListener] = []
+_given_away_listeners: list[GivenAwayListener] = []
 
 
-def when_status_changes(tell: TellStatus) -> TellStatus:
+def when_status_changes(listener: StatusListener) -> StatusListener:
     """Register a rule for bookings whose status changes.
 
-    `tell` is called in the transaction of the change, with each booking and its former status. So
-    rooms above the bookings can have rules for them.
+    `listener` is called in the transaction of the change, with each booking and its former status.
+    So rooms above the bookings can have rules for them.
     """
-    _followers.append(tell)
-    return tell
+    _status_listeners.append(listener)
+    return listener
 
 
 def have_other_status(rows: Sequence[tuple[Any, str]]) -> None:
     """Call the rules for bookings whose status changed; each is paired with the status it had."""
-    for tell in _followers if rows else ():
-        tell(rows)
+    for listener in _status_listeners if rows else ():
+        listener(rows)
 
 
-def when_given_away(tell: ToldOfGiven) -> ToldOfGiven:
+def when_given_away(listener: GivenAwayListener) -> GivenAwayListener:
     """Register a rule for bookings that move to another person's calendar.
 
-    `tell` is called in the transaction of the change, with the person who made it, and with each
-    booking, its former calendar and its former time.
+    `listener` is called in the transaction of the change, with the person who made it, and with
+    each booking, its former calendar and its former time.
     """
-    _losers.append(tell)
-    return tell
+    _given_away_listeners.append(listener)
+    return listener
 
 
 def are_given_away(actor: Any, rows: Sequence[tuple[Any, Any, Span]]) -> None:
     """Call the rules for bookings that moved away from these calendars and times."""
-    for tell in _losers if rows else ():
-        tell(actor, rows)
+    for listener in _given_away_listeners if rows else ():
+        listener(actor, rows)
 
 
 class Changed(list[Any]):

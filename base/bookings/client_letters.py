@@ -1,7 +1,7 @@
 """Which letters clients get about their bookings. No other module decides this.
 
-Every change of a booking calls `tell` in its own transaction. When a letter is sent, `what` decides
-its content again from the bookings as they are then.
+Every change of a booking calls `queue_letters` in its own transaction. When a letter is sent,
+`what` decides its content again from the bookings as they are then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -142,7 +142,9 @@ def _appearance(state: ClientFacts | None, online: bool, client: int) -> str:
     return "pencilled" if state.status == "offered" else "on"
 
 
-def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: Any = None) -> None:
+def queue_letters(
+    clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: Any = None
+) -> None:
     """Queue the letters and text messages that are due about changed bookings, in their
     transaction.
 
@@ -186,11 +188,11 @@ def tell(clinic: Any, changes: Iterable[tuple[Any, ClientFacts | None]], whose: 
             _write_text(clinic, client, rows)
 
 
-def tell_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
+def queue_letters_of_new(clinic: Any, rows: Iterable[Any], client: Any) -> None:
     """Queue the letters about new bookings of one client, whose record was read in the same
     transaction. `client` None: the bookings have no client.
     """
-    tell(clinic, [(row, None) for row in rows], client)
+    queue_letters(clinic, [(row, None) for row in rows], client)
 
 
 def _reached(due_to: dict[int, list[tuple[Any, ClientFacts | None]]]) -> Sequence[Any]:

@@ -55,7 +55,7 @@ def places_before(rows: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
+def undo_move(row: Any, actor: Any, entry: int) -> Changed | None:
     """Undo a move: a booking, and those moved with it, get the place from before the change.
     `entry`: the change, by its id in the history.
 

@@ -355,7 +355,7 @@ class InSeries(_Booking):
         are_given_away(actor, given)
         if touched:
             self.bump(self.clinic, *touched.values())
-        client_letters.tell(
+        client_letters.queue_letters(
             self.clinic, [(s.row, was) for s, was in zip(steps, before, strict=True)]
         )
         return [step.row for step in steps]

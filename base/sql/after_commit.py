@@ -64,7 +64,7 @@ class WakingDatabase(DatabaseProxy):
             yield
         finally:
             marks, _noted.gathered = _noted.gathered, None
-            _tell(marks)
+            _call_listeners(marks)
 
     def begin(self, *args: Any, **kwargs: Any) -> Any:
         """Begin a transaction without notes."""
@@ -99,12 +99,12 @@ def _committed() -> None:
     """Call the listeners after the commit, once for each transaction."""
     marks, _noted.marks = _noted.marks, []
     if _noted.gathered is None:
-        _tell(marks)
+        _call_listeners(marks)
     else:
         _noted.gathered += marks
 
 
-def _tell(marks: list[tuple[str, int]]) -> None:
+def _call_listeners(marks: list[tuple[str, int]]) -> None:
     due: dict[str, set[int]] = defaultdict(set)
     for kind, row_id in marks:
         due[kind].add(row_id)

@@ -45,7 +45,7 @@ def page_of(offer: EarlierOffer) -> OnlinePage:
     return matching.page_of(entry, terms, OnlineSettings.of(offer.clinic))
 
 
-def can_take(offer: EarlierOffer) -> bool:
+def can_accept(offer: EarlierOffer) -> bool:
     """Whether every rule lets the offered time be taken now."""
     if offering.why_ended(offer):
         return False
@@ -60,7 +60,7 @@ def status_for_client(offer: EarlierOffer) -> str:
     before = offer.entry.booking
     if offer.phase == "taken" and before is not None:
         return "request" if before.status == "pending" else "taken"
-    if can_take(offer):
+    if can_accept(offer):
         return "open"
     if offer.phase == "declined":
         return "declined"
@@ -182,7 +182,7 @@ def _move(booking: Booking, free: FreeTime, page: OnlinePage, actor: User | None
 def _new(offer: EarlierOffer, choice: str) -> Booking:
     """Book for a visitor who had no appointment, as the clinic's page does."""
     page, entry = page_of(offer), offer.entry
-    typed = entry.said
+    typed = entry.typed
     terms = page.terms_of(entry.service, offer.practitioner_id)
     if terms is None:
         raise OfferGone
@@ -241,7 +241,7 @@ def decline(offer: EarlierOffer) -> None:
             offering.close([offer], "declined")
 
 
-def leave(entry: WaitingEntry, actor: User | None = None) -> None:
+def end_wait(entry: WaitingEntry, actor: User | None = None) -> None:
     """Take the client off the list; a second press changes nothing."""
     with alone(entry):
         if entry.is_waiting:
@@ -251,7 +251,7 @@ def leave(entry: WaitingEntry, actor: User | None = None) -> None:
             offering.close(list(EarlierOffer.select().where(*mine)), "gone")
 
 
-def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
+def book_for_entry(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
     """Book the time for somebody on the waiting list, as the team agreed with them on the phone. A
     second press returns the same booking. Raises OfferGone.
     """
@@ -279,7 +279,7 @@ def give(entry: WaitingEntry, chance: Chance, actor: User) -> Booking:
                 _move(booking, free, matching.page_of(entry, terms, settings), actor)
             else:
                 if entry.sealed:
-                    typed = entry.said
+                    typed = entry.typed
                     details = Details(typed["name"], typed["email"], typed["phone"])
                     entry.patient = making.client_of(entry.clinic, details)[0]
                 booking = _plain(entry, free, actor)
@@ -306,10 +306,10 @@ def _finish_one(offer: EarlierOffer) -> None:
             Certainty.UNANSWERED if outcome == Certainty.ASKING else outcome or Certainty.FRESH,
         )
     except (OfferGone, CannotCheck):
-        _tell(offer)
+        _report_unmade(offer)
 
 
-def _tell(offer: EarlierOffer) -> None:
+def _report_unmade(offer: EarlierOffer) -> None:
     """Queue a letter that the time was not taken, since nobody looks at the page."""
     with alone(offer):
         if offer.pressed_at is None or offer.phase == "taken":
@@ -317,7 +317,7 @@ def _tell(offer: EarlierOffer) -> None:
         entry = entries.full_entries().where(WaitingEntry.id == offer.entry_id).get()
         pressed_at, starts_at = offer.pressed_at, offer.starts_at
         stop_asking(offer)
-        unmade.tell(
+        unmade.report_unmade(
             offer.clinic,
             offer.practitioner,
             starts_at,

@@ -123,7 +123,7 @@ class WaitingEntry(Base):
         return Contact(*(stored.get(name, "") for name in ("name", "email", "phone")))
 
     @property
-    def said(self) -> dict[str, Any]:
+    def typed(self) -> dict[str, Any]:
         """The details that a visitor without a record typed. Raises vault.CannotOpen."""
         found: dict[str, Any] = json.loads(vault.unseal(self.sealed)) if self.sealed else {}
         return found
@@ -267,7 +267,7 @@ def waiting(clinic: Clinic) -> "ModelSelect[WaitingEntry]":
     return full_entries().where(*where).order_by(WaitingEntry.created_at, WaitingEntry.id)
 
 
-def count_taken(clinic: Clinic, since: datetime) -> int:
+def count_accepted(clinic: Clinic, since: datetime) -> int:
     """How many of the clinic's entries ended with an earlier time after this instant."""
     taken = WaitingEntry.ended_because == "taken", WaitingEntry.ended_at > since
     return int(WaitingEntry.select().where(WaitingEntry.clinic == clinic, *taken).count())

@@ -75,9 +75,9 @@ class Sight:
         self._starts: dict[tuple[int, int | None], Starts] = {}
         self._groups: dict[tuple[int, int | None], list[WaitingEntry]] = defaultdict(list)
         for entry in waiting:
-            self.take(entry)
+            self.add(entry)
 
-    def take(self, entry: WaitingEntry) -> None:
+    def add(self, entry: WaitingEntry) -> None:
         """Take one more entry into account. An error that only this entry causes is raised here,
         before anything is read for all.
         """

@@ -36,7 +36,7 @@ _LIGHT = [column for column in WaitingEntry._meta.sorted_fields if column.name !
 OfferedTime = tuple[int, datetime, datetime]  # an offered time: the person (id), from, to
 
 
-def offer() -> None:
+def offer_freed_times() -> None:
     """Chore: end entries and offers that are over, and offer times that became free."""
     waits = WaitingEntry.select(WaitingEntry.clinic).where(WaitingEntry.phase == "waiting")
     offered = EarlierOffer.select(EarlierOffer.clinic).where(EarlierOffer.phase == "open")
@@ -102,7 +102,7 @@ def _offer_new(clinic: Clinic, settings: EarlierSettings) -> None:
     """
     online = OnlineSettings.of(clinic)
     sight = Sight(clinic, online, ())
-    faulty.each("wishes", entries.waiting(clinic), sight.take)
+    faulty.each("wishes", entries.waiting(clinic), sight.add)
     new = _new(clinic, sight, settings)
     if settings.mode == "hand" or not new:
         return

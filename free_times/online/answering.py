@@ -116,10 +116,10 @@ def _finish_one(made: OnlineBooking) -> None:
     try:
         accept(made, made.booking.starts_at, outcome or Certainty.FRESH)
     except (NotOffered, SlotTaken, CannotCheck):
-        _tell(made)
+        _report_unmade(made)
 
 
-def _tell(made: OnlineBooking) -> None:
+def _report_unmade(made: OnlineBooking) -> None:
     """Queue a letter that the time was not taken, since nobody looks at the page. If the clinic
     gave another answer meanwhile, that answer has its own letters.
     """
@@ -130,7 +130,7 @@ def _tell(made: OnlineBooking) -> None:
         if pressed_at is None or made.answer != "offered":
             return
         email = booking.patient.email if booking.patient else ""
-        unmade.tell(
+        unmade.report_unmade(
             booking.clinic,
             booking.practitioner,
             booking.starts_at,

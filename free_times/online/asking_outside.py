@@ -108,7 +108,7 @@ def hold_and_wait(
     kept = {**vars(sent), "details": vars(sent.details), "typed": dict(sent.typed)}
     with database.atomic():
         page.clinic.lock()
-        service, _terms = making.offered(page, ticket)
+        service, _terms = making.bookable_terms(page, ticket)
         free = judged and making.unless_taken(ticket, judged)
         free = free or making.still_free(page, ticket)[1]
         before = holds.last_hold(ticket.form_use)

@@ -46,7 +46,7 @@ def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
     return rules.may_change(booking, until(booking, settings))
 
 
-def offered(booking: Booking) -> list[ServiceTerms]:
+def bookable_terms(booking: Booking) -> list[ServiceTerms]:
     """The terms of the booking's service at its venue for clients who book online."""
     if booking.service is None:
         return []
@@ -58,7 +58,7 @@ def may_move(booking: Booking, settings: OnlineSettings) -> bool:
     """Whether the client may take another time that becomes free: clients book online, and may book
     this service.
     """
-    return settings.is_on and may_cancel(booking, settings) and offered(booking) != []
+    return settings.is_on and may_cancel(booking, settings) and bookable_terms(booking) != []
 
 
 def cancel(booking: Booking, shown: datetime | None = None) -> None:

@@ -57,7 +57,7 @@ def is_choice(service: Service, anyone: bool) -> bool:
     return service.online_choice != ("person" if anyone else "anyone")
 
 
-def offered(page: OnlinePage, ticket: Ticket) -> tuple[Service, list[ServiceTerms]]:
+def bookable_terms(page: OnlinePage, ticket: Ticket) -> tuple[Service, list[ServiceTerms]]:
     """The service of a ticket and the calendars it may be booked in. Raises JustTaken."""
     service = page.service(ticket.service)
     every = page.at(service) if service else []
@@ -78,7 +78,7 @@ def still_free(page: OnlinePage, ticket: Ticket) -> tuple[Service, FreeTime]:
     another of the venue. The booking notice counts from when the time was chosen, as long as it is
     held and a little longer. Raises JustTaken.
     """
-    service, terms = offered(page, ticket)
+    service, terms = bookable_terms(page, ticket)
     since, hold = ticket.issued_at, holds.alive(ticket.form_use)
     if hold is None or hold.starts_at != ticket.starts_at:  # an older form of the same use
         since = max(since, scheduling.utc_now() - TYPING)

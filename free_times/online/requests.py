@@ -94,7 +94,7 @@ def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator
             yield free
 
 
-def offer(
+def propose_time(
     made: OnlineBooking, starts_at: datetime, actor: User, seen: int | None = None
 ) -> Changed | None:
     """Offer another time: the booking moves there, and waits for the visitor. None if it was
@@ -122,7 +122,7 @@ def is_closed(booking: Booking) -> bool:
 
 
 @when_status_changes
-def follow(changed: Sequence[tuple[Booking, str]]) -> None:
+def update_requests(changed: Sequence[tuple[Booking, str]]) -> None:
     """Bring requests up to date after any change of status: a cancelled request has ended, a
     restored one has not, and a pending booking is a request again.
     """

@@ -110,10 +110,10 @@ def given_away(actor: User | None, rows: Sequence[tuple[Booking, Practitioner, S
     people = User.select().where(User.id.in_(list(lost)), User.left_at.is_null()) if lost else ()
     for person in people:
         if person.password_hash is not None and TeamLetters.of(person).lost:
-            _tell_of_lost(person, lost[person.id])
+            _write_of_lost(person, lost[person.id])
 
 
-def _tell_of_lost(person: User, rows: Sequence[tuple[Booking, Practitioner, Span]]) -> None:
+def _write_of_lost(person: User, rows: Sequence[tuple[Booking, Practitioner, Span]]) -> None:
     """Queue one letter about all bookings that are given away within a few minutes: a colleague
     hands them over one by one.
     """

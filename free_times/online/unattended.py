@@ -57,7 +57,7 @@ def _finish_one(hold: Hold) -> None:
     except _REFUSED:
         is_done = False
     if not is_done:
-        _tell(hold, kept)
+        _report_unmade(hold, kept)
 
 
 def _finish(hold: Hold, kept: dict[str, Any]) -> bool:
@@ -99,7 +99,7 @@ def _move(page: OnlinePage, made: OnlineBooking | None, shown: str) -> bool:
     return True
 
 
-def _tell(hold: Hold, kept: dict[str, Any]) -> None:
+def _report_unmade(hold: Hold, kept: dict[str, Any]) -> None:
     """Queue a letter that nothing was booked or moved. The form is kept a little while, in case the
     visitor opens the page again.
     """
@@ -112,7 +112,7 @@ def _tell(hold: Hold, kept: dict[str, Any]) -> None:
         hold.clinic.lock()
         if holds.stop_asking(hold):
             about = hold if made is None else made
-            unmade.tell(
+            unmade.report_unmade(
                 hold.clinic,
                 hold.practitioner,
                 hold.starts_at,

@@ -13,7 +13,7 @@ from models import Booking, Clinic, Practitioner
 KIND = "unmade"
 
 
-def tell(
+def report_unmade(
     clinic: Clinic,
     calendar: Practitioner,
     starts_at: datetime,

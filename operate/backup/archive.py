@@ -73,7 +73,7 @@ def unpacked(file: Path, near: Path) -> Iterator[Path]:
             with _opened(file) as stream:
                 with tarfile.open(fileobj=stream, mode="r|") as archive:
                     for member in archive:
-                        _take(archive, member, Path(folder))
+                        _extract(archive, member, Path(folder))
                 while stream.read(1 << 20):
                     pass
         except _DAMAGES:
@@ -88,7 +88,7 @@ def _opened(file: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(file)) if is_packed else open(file, "rb")
 
 
-def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     source = archive.extractfile(member) if member.isfile() and member.name in PARTS else None
     if source is None:
         return

@@ -120,7 +120,7 @@ def _restore(settings, file: Path) -> str:
                 _leave_as_before(settings, before, aside)
             raise
         settle_key(settings)
-    _take_back()
+    _end_what_must_not_return()
     files_aside.clear(settings.instance)
     return _("Restored. What was there before is kept in {aside}.", aside=aside)
 
@@ -230,7 +230,7 @@ def finish_restore(settings) -> None:
     if not is_unfinished(settings):
         return
     settle_key(settings)
-    _take_back()
+    _end_what_must_not_return()
     with _connected():
         if migrate.state() == "current":
             Clinic.void_after_restore()
@@ -248,7 +248,7 @@ def _connected() -> Iterator[None]:
             models.database.close()
 
 
-def _take_back() -> None:
+def _end_what_must_not_return() -> None:
     """End everything in a backup that must not work again. People may have signed out since,
     one-time tokens may have been used, and letters may have been sent. Calendar apps read all
     again: none takes its own copy for the newest.

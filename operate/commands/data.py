@@ -112,7 +112,7 @@ def imports(
             raise click.ClickException(
                 _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
             ) from None
-    _say(report, sheet.total, kind)
+    _print_result(report, sheet.total, kind)
     sys.exit(1 if report.bad else 0)
 
 
@@ -124,7 +124,7 @@ def _calendar_of(whose: str, clinic: models.Clinic) -> int:
     raise click.ClickException(_("Nobody with a calendar signs in as {whose}.", whose=whose))
 
 
-def _say(report, lines: int, kind: str) -> None:
+def _print_result(report, lines: int, kind: str) -> None:
     """Print the result of an import."""
     for entry in report.entries():
         where = f"{entry['line']}, {entry['column']}" if entry["column"] else entry["line"]

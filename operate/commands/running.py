@@ -23,7 +23,7 @@ from operate import files, keys, processes, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.backup import backups, files_aside, restores
-from operate.keeper import CannotStart, say
+from operate.keeper import CannotStart, print_line
 from sync.providers import registry
 
 from .data import load_sample, sample_sign_ins
@@ -120,7 +120,7 @@ def _check_part_with_jobs() -> None:
     processes of the earlier version use Redis and the queue; while it is away, nobody can.
     """
     _check_part()
-    migrations.wait_until_open(say)
+    migrations.wait_until_open(print_line)
 
 
 def _refuse_behind() -> None:
@@ -156,7 +156,7 @@ def _check_key_and_restore() -> None:
             # each other's transactions
             models.database.obj.close_all()
         if attempt == 0:
-            say(_("A restore is not finished, and {why}. Waiting for it.", why=why))
+            print_line(_("A restore is not finished, and {why}. Waiting for it.", why=why))
         time.sleep(1)
 
 
@@ -181,7 +181,7 @@ def _check_database() -> None:
                 )
             )
         if fault := migrations.unfit():
-            say(fault)
+            print_line(fault)
         return
     restores.finish_restore(own_settings())
 
@@ -311,7 +311,7 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
     if burst:
         _refuse_behind()
     _check_part_with_jobs()
-    workers.tell_threads_plainly()
+    workers.log_thread_errors()
     names = list(queues or jobs.LIMITS)
     workers.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
 
@@ -322,5 +322,5 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
     _check_part_with_jobs()
-    workers.tell_threads_plainly()
+    workers.log_thread_errors()
     workers.tick(own_settings().redis_url, ready)

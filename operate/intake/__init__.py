@@ -238,7 +238,7 @@ def import_good_lines(import_id: int) -> None:
             found = report_on(sheet, row.clinic) if begun.line else report
             return _show_again(row, sheet, found, begun.line)
         if begun.line:
-            begun.leave(report)
+            begun.note_refused(report)
         elif report.rows:
             begun.first = checking.KINDS[row.kind].first_of(report.rows)
         is_done = add_in_portions(

@@ -31,7 +31,7 @@ class Begun:
         else:
             self.own.append([first, last])
 
-    def leave(self, report: Report) -> None:
+    def note_refused(self, report: Report) -> None:
         """Note lines that a report refuses: they are left out, and shown."""
         self.lefts += len(report.bad)
         self.left = [*self.left, *report.faults][:MOST_TOLD]

@@ -65,7 +65,7 @@ class _ClinicRows:
     def read(self, cells: Cells) -> BookingRow | None:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
-        notes = cells.take("notes", 4000)
+        notes = cells.text("notes", 4000)
         usual = service.duration_minutes if service else self.minutes
         span = LineTime(cells, calendar, usual, self.order, *self.ends).span() if calendar else None
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
@@ -76,7 +76,7 @@ class _ClinicRows:
 
     def _calendar(self, cells: Cells) -> Practitioner | None:
         needed = "" if self.usual else _("Write the e-mail or name of the person it is with.")
-        name, venue = cells.take("calendar", 254, needed), cells.take("venue", 120)
+        name, venue = cells.text("calendar", 254, needed), cells.text("venue", 120)
         if not name and self.usual and venue:
             name = self.usual.user.email
         if not name and self.usual:
@@ -110,7 +110,7 @@ class _ClinicRows:
         return None
 
     def _service(self, cells: Cells) -> Service | None:
-        name = cells.take("service", 120)
+        name = cells.text("service", 120)
         service = self.services.get(_key(name)) if name else None
         if name and not service:
             cells.fault(
@@ -127,10 +127,10 @@ class _ClinicRows:
         """The client by ID if there is one, else by name. First and last name in two columns are
         joined.
         """
-        both = f"{cells.take('client_first_name', 80)} {cells.take('client_last_name', 80)}".strip()
+        both = f"{cells.text('client_first_name', 80)} {cells.text('client_last_name', 80)}".strip()
         internal_id, name = (
-            cells.take("client_id", 40),
-            search_key(cells.take("client", 170).replace(",", " ")) or search_key(both),
+            cells.text("client_id", 40),
+            search_key(cells.text("client", 170).replace(",", " ")) or search_key(both),
         )
         if name and cell_values.words_of(name) in cell_values.UNNAMED and name not in self.clients:
             name = ""
@@ -160,7 +160,7 @@ class _ClinicRows:
 
 
 def _rate(cells: Cells, currency: str) -> int | None:
-    raw = cells.take("rate", 30)
+    raw = cells.text("rate", 30)
     if raw and cell_values.currency(raw) not in ("", currency):
         cells.note_once(
             "rate",

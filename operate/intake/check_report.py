@@ -94,7 +94,7 @@ class Cells:
     def __init__(self, number: int, values: dict[str, str], report: Report):
         self.number, self._values, self._report = number, values, report
 
-    def take(self, column: str, limit: int = 200, needed: str = "") -> str:
+    def text(self, column: str, limit: int = 200, needed: str = "") -> str:
         """The clean text of a column; a fault if it is too long, or `needed` and empty."""
         value = self._cleaned(column, self._values.get(column, ""), limit)
         if needed and not value:
@@ -113,8 +113,8 @@ class Cells:
             self.fault(column, _("Use at most {limit} characters.", limit=f"{error.limit:,}"))
             return ""
 
-    def take_all(self, column: str, limit: int) -> list[str]:
-        """The values of several columns with one meaning; `take` returns only one."""
+    def texts(self, column: str, limit: int) -> list[str]:
+        """The values of several columns with one meaning; `text` returns only one."""
         return [
             self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()
         ]

@@ -11,7 +11,7 @@ from models import Clinic, Patient, User
 from . import cell_values
 from .begun import Begun
 from .check_report import Cells, Report
-from .line_status import is_said
+from .line_status import says_yes
 from .moments import DAY_FIRST
 from .sheet import Sheet
 
@@ -25,9 +25,9 @@ def line_reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], dict]:
 
 def _read(cells: Cells) -> dict:
     first, last, whole = (
-        cells.take("first_name", 80),
-        cells.take("last_name", 80),
-        cells.take("name", 170),
+        cells.text("first_name", 80),
+        cells.text("last_name", 80),
+        cells.text("name", 170),
     )
     if whole and not first and not last:
         first, last = (part[:80] for part in cell_values.names(whole))
@@ -37,7 +37,7 @@ def _read(cells: Cells) -> dict:
     address, more = _addresses(cells)
     notes = "\n".join(
         [
-            *filter(None, [cells.take("notes", 4000)]),
+            *filter(None, [cells.text("notes", 4000)]),
             *(_("Other phone: {other}", other=other) for other in others),
             *(_("Other e-mail: {other}", other=other) for other in more),
         ]
@@ -46,11 +46,11 @@ def _read(cells: Cells) -> dict:
         "line": cells.number,
         "first_name": first,
         "last_name": last,
-        "internal_id": cells.take("internal_id", 20),
+        "internal_id": cells.text("internal_id", 20),
         "email": address,
         "phone": phone,
         "notes": notes,
-        "archived": is_said(cells, "archived", DAY_FIRST),
+        "archived": says_yes(cells, "archived", DAY_FIRST),
     }
     for column in ("internal_id", "phone"):
         if cell_values.is_spoiled(row[column]):
@@ -77,7 +77,7 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
     numbers = [
         number
         for column in ("phone", "other_phone")
-        for raw in cells.take_all(column, 200)
+        for raw in cells.texts(column, 200)
         for number in cell_values.phones(raw)
     ]
     first = next(iter(numbers), "")
@@ -92,7 +92,7 @@ def _addresses(cells: Cells) -> tuple[str, list[str]]:
     found = [
         part.rpartition(": ")[2].strip().lower()
         for column in ("email", "other_email")
-        for raw in cells.take_all(column, 600)
+        for raw in cells.texts(column, 600)
         for part in re.split(r"\s*(?::::|[;\s]\s*(?=\S+@))\s*", raw)
         if part.strip()
     ]

@@ -226,7 +226,7 @@ COLUMNS = {
             "shown_as",
             "show time as, show as, busy status, availability, transparency",
             lazy(
-                "tentative comes in as pending. What is shown as free is not taken, since a booking"
+                "tentative comes in as pending. What is shown as free is left out, since a booking"
                 " takes time."
             ),
         ),

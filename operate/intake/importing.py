@@ -71,12 +71,12 @@ def add_in_portions(
                 some, rows, tries = rows[:size], rows[size:], 0
                 begun.line = max([begun.line, *map(importing.line, some)])
                 begun.count += importing.add(some, actor, report)
-                begun.leave(report)
+                begun.note_refused(report)
                 settle(not rows)
         locked = time.monotonic() - began
         if not is_current:
             rows, tries = importing.fit_again(rows, report), tries + 1
-            begun.leave(report)
+            begun.note_refused(report)
         elif rows:
             size = min(MOST, max(LEAST, int(size * min(2.0, LOCK_SECONDS / locked))))
             if time.monotonic() >= ends_at:

@@ -54,7 +54,7 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     came, and whether the booking was cancelled, invoiced or paid. `is_over`: the booking's time is
     past.
     """
-    raw, word = cells.take("status", 40), "confirmed"
+    raw, word = cells.text("status", 40), "confirmed"
     try:
         word = cell_values.status(raw) if raw else word
     except NoValue:
@@ -70,12 +70,12 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
         word = "pending"
     attended = _attended(cells, order, is_over)
     invoiced = _invoice(cells)
-    is_missed = is_said(cells, "no_show", order) or attended == "no_show"
-    is_cancelled = is_said(cells, "cancelled", order) or attended == "cancelled"
+    is_missed = says_yes(cells, "no_show", order) or attended == "no_show"
+    is_cancelled = says_yes(cells, "cancelled", order) or attended == "cancelled"
     yes_columns = {
-        "arrived": is_said(cells, "arrived", order),
+        "arrived": says_yes(cells, "arrived", order),
         "delivered": attended == "delivered",
-        "invoiced": is_said(cells, "invoiced", order) or invoiced == "invoiced",
+        "invoiced": says_yes(cells, "invoiced", order) or invoiced == "invoiced",
         "paid": _is_paid(cells, order, rate) or invoiced == "paid",
     }
     if is_missed and (yes_columns["arrived"] or yes_columns["delivered"]):
@@ -105,7 +105,7 @@ def _is_tentative(cells: Cells) -> bool:
     """Whether a calendar program shows the event as tentative. An event that is shown as free is
     refused, since it would block time here.
     """
-    raw = cells.take("shown_as", 40)
+    raw = cells.text("shown_as", 40)
     try:
         shown = shown_as(raw) if raw else "busy"
     except NoValue:
@@ -127,7 +127,7 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
     counts as nothing.
     """
     found = None
-    for raw in filter(None, cells.take_all("attended", 40)):
+    for raw in filter(None, cells.texts("attended", 40)):
         try:
             word = _came(raw, order)
         except NoValue:
@@ -158,7 +158,7 @@ def _came(raw: str, order: str) -> str | None:
 def _invoice(cells: Cells) -> str | None:
     """ "invoiced" or "paid", if columns about its invoice say so."""
     found = None
-    for raw in filter(None, cells.take_all("invoice_status", 40)):
+    for raw in filter(None, cells.texts("invoice_status", 40)):
         try:
             word = invoice(raw)
         except NoValue:
@@ -178,7 +178,7 @@ def _invoice(cells: Cells) -> str | None:
 def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     """Whether a column says that everything is paid."""
     is_paid = False
-    for raw in filter(None, cells.take_all("paid", 40)):
+    for raw in filter(None, cells.texts("paid", 40)):
         try:
             found = cell_values.paid(raw, rate, order)
         except NoValue:
@@ -190,10 +190,10 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     return is_paid
 
 
-def is_said(cells: Cells, column: str, order: str) -> bool:
+def says_yes(cells: Cells, column: str, order: str) -> bool:
     """Whether a column says yes: in words, by a date, or by a word for what it is about."""
     is_yes = False
-    for raw in filter(None, cells.take_all(column, 40)):
+    for raw in filter(None, cells.texts(column, 40)):
         try:
             is_yes |= _says(raw, column, order)
         except NoValue:

@@ -41,7 +41,7 @@ class LineTime:
         """The booking's span, or None."""
         cells = self.cells
         try:
-            is_whole = cell_values.yes(cells.take("all_day", 20))
+            is_whole = cell_values.yes(cells.text("all_day", 20))
         except NoValue:
             cells.fault("all_day", _("Write yes or no."))
             return None
@@ -75,7 +75,7 @@ class LineTime:
             return None
 
     def _when(self, column: str) -> When | None:
-        raw = self.cells.take(column, 60)
+        raw = self.cells.text(column, 60)
         try:
             found = moments.when(raw, self.order) if raw else None
         except NoValue:
@@ -179,7 +179,7 @@ class LineTime:
         return at, odd
 
     def _length(self) -> timedelta | None:
-        raw = self.cells.take("duration", 30)
+        raw = self.cells.text("duration", 30)
         try:
             found = moments.length(raw) if raw else None
         except NoValue:
@@ -194,7 +194,7 @@ class LineTime:
         """The zone of the line's wall times: from the cell, from its own column, else from the
         venue.
         """
-        raw = self.cells.take("zone", 60)
+        raw = self.cells.text("zone", 60)
         if begins and begins.offset is not None:
             return timezone(begins.offset)
         found = _as_zone(raw) if raw else self.calendar.zone

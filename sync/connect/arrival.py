@@ -84,7 +84,7 @@ def typed(account: Account) -> tuple[str, str]:
     return "", ""
 
 
-def follow(user: User, kind: str, address: str, known: Account | None = None) -> Account:
+def connect_published(user: User, kind: str, address: str, known: Account | None = None) -> Account:
     """The account of a person who typed the address of a published calendar, which is read from now
     on. A `known` account then reads this address instead of its earlier one. Sends no request.
     Raises ValueError with a sentence for a wrong address, or one that another account reads.
@@ -109,7 +109,9 @@ def follow(user: User, kind: str, address: str, known: Account | None = None) ->
         account = starting.connect(
             user, kind, host, vault.seal(login), (), None, place=place, known=known or there
         )
-        starting.follow(account, user, registry.row_of(kind).only_calendar, host, zone_name)
+        starting.start_reading_published(
+            account, user, registry.row_of(kind).only_calendar, host, zone_name
+        )
     return account
 
 

@@ -140,7 +140,7 @@ class FeedsApp:
                 # a half-read statement would show this thread an old state of the database
                 database.manual_close()
         kind, at = type(fault).__name__, places(fault)
-        self._repeated_lines.say(
+        self._repeated_lines.write(
             logging.ERROR,
             f"{kind} {at}",
             "a feed was not answered from the database: %(kind)s at %(at)s",
@@ -231,7 +231,7 @@ class CopyKeeper:
                 self._too_large.popitem(last=False)
         except Exception as error:  # the reader has its answer; only the copy failed
             kind, at = type(error).__name__, places(error)
-            self._repeated_lines.say(
+            self._repeated_lines.write(
                 logging.ERROR,
                 f"{kind} {at}",
                 "a copy was not kept: %(kind)s at %(at)s",

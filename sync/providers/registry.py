@@ -177,7 +177,7 @@ class ProviderRow:
         return bool(self.only_calendar)
 
     @property
-    def takes_several(self) -> bool:
+    def accepts_several(self) -> bool:
         """Whether a person may connect several accounts, each at its own address."""
         return self.by_password is not None
 

@@ -97,7 +97,7 @@ def _names(account_ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
 
 def _siblings(account: Account) -> list[Account]:
     """All accounts of the same person with this provider, this one included."""
-    if not registry.row_of(account.kind).takes_several:
+    if not registry.row_of(account.kind).accepts_several:
         return [account]
     known = vars(account)
     if "siblings" not in known:

@@ -18,7 +18,7 @@ FURTHER = ("restart", "off", "disconnect")  # each goal ends more than the one b
 
 
 @transition
-def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> bool:
+def begin_departure(account: Account, actor: User | None, goal: str, removes: bool = True) -> bool:
     """Stop syncing, with one of these goals: "off" (no more sync, still connected), "disconnect"
     (the account is removed) or "restart" (a clean new start).
 

@@ -43,7 +43,7 @@ class Leased:
         return found
 
     @classmethod
-    def take(cls, account_id: int) -> str | None:
+    def acquire_lease(cls, account_id: int) -> str | None:
         """Take the lease; None while another worker has it. The database's row decides that, never
         Redis.
         """

@@ -77,7 +77,7 @@ class ToldChange(Base):
     etag = CharField(300)
 
     @classmethod
-    def take(cls, account: Account) -> bool:
+    def collect(cls, account: Account) -> bool:
         """Delete the account's messages, and return whether any of them is about a version that we
         do not know. Call it inside the lease.
         """

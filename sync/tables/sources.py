@@ -121,7 +121,7 @@ def set_rules(calendar: RemoteCalendar, actor: User, rules: dict[str, bool]) -> 
     )
 
 
-def take_name(calendar: RemoteCalendar, name: str) -> None:
+def update_name(calendar: RemoteCalendar, name: str) -> None:
     """Store the provider's name for a calendar. A name that its person gave stays."""
     if name in (calendar.name, calendar.told_name):
         return

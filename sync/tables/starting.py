@@ -14,7 +14,7 @@ from sync.providers import registry
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .mappings import MappingRow
 from .notices import Notice
-from .sources import take_name
+from .sources import update_name
 
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)  # generations are seconds since this instant
 
@@ -50,7 +50,7 @@ def connect(
     listed yet.
     """
     user.clinic.lock()
-    row = known if registry.row_of(kind).takes_several else Account.at(user, kind)
+    row = known if registry.row_of(kind).accepts_several else Account.at(user, kind)
     if row and (row.email.lower(), row.place) != (email.lower(), place):
         if not row.is_unused:
             raise OtherAccount(row.email)
@@ -174,7 +174,9 @@ def _read_again(account: Account) -> None:
 
 
 @transition
-def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name: str) -> None:
+def start_reading_published(
+    account: Account, actor: User, calendar_id: str, name: str, zone_name: str
+) -> None:
     """Begin to read the only calendar of an account to which nothing is sent. A calendar that is
     read already is read from the beginning, since its address may have changed.
     """
@@ -182,7 +184,7 @@ def follow(account: Account, actor: User, calendar_id: str, name: str, zone_name
     if not account.may_begin:
         RemoteCalendar.update(sync_token=None, due_at=None).where(mine).execute()
         for row in RemoteCalendar.select().where(mine, RemoteCalendar.role == "source"):
-            take_name(row, name)
+            update_name(row, name)
         return
     RemoteCalendar.delete().where(mine).execute()
     facts = {"clinic": account.clinic, "account": account, "zone_name": zone_name}

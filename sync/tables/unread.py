@@ -168,7 +168,7 @@ class CalendarTrouble(Base):
         return list(rows.order_by(RemoteCalendar.id, cls.kind))
 
     @classmethod
-    def to_tell(cls) -> list["CalendarTrouble"]:
+    def due_for_letter(cls) -> list["CalendarTrouble"]:
         """The troubles that need a letter to a person, once for each episode."""
         at = now()
         rows = (

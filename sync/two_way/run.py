@@ -120,15 +120,15 @@ class _Round:
         """Do what is due. Errors are stored; OutOfTime and LeaseLost are raised."""
         try:
             with self.context.writing():
-                self._take_requests()
-                self._take_up_or_close()
+                self._collect_requests()
+                self._resume_or_close()
             self.revision = local.revision(self.account)
             self.account.refresh()  # changes and requests from before `due_at` was cleared
             self.is_answered = self.account.approved is not None
             if self.account.user.left_at and self.account.phase != "leaving":
-                ending.leave(self.account, None, "disconnect")
+                ending.begin_departure(self.account, None, "disconnect")
             if self.account.phase == "leaving":
-                leaving.leave(self.context, self.reader.pages)
+                leaving.carry_out_departure(self.context, self.reader.pages)
             else:
                 self._sync()
             self._end()
@@ -147,7 +147,7 @@ class _Round:
             log.error("account %s: %s at %s", self.account.id, type(error).__name__, places(error))
             consequences.write_down(self.context, ProviderError("fault"))
 
-    def _take_requests(self) -> None:
+    def _collect_requests(self) -> None:
         """Move a request to read our calendar from the account to the calendar, where it stays
         until it is read. A webhook about this account's own write is no request.
         """
@@ -156,7 +156,7 @@ class _Round:
             .where(Account.id == self.account.id)
             .get()
         )
-        is_news, at = ToldChange.take(self.account), scheduling.utc_now()
+        is_news, at = ToldChange.collect(self.account), scheduling.utc_now()
         is_asked = row.due_at is not None and row.due_at <= at
         if is_news or (is_asked and row.because != channel_upkeep.TOLD):
             mine = RemoteCalendar.account == self.account, RemoteCalendar.role == "destination"
@@ -168,7 +168,7 @@ class _Round:
         again = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
         Account.update(because=because, **again).where(Account.id == self.account.id).execute()
 
-    def _take_up_or_close(self) -> None:
+    def _resume_or_close(self) -> None:
         """Continue a run that ended with its time slice. Close any other run without an end, since
         it was interrupted.
         """
@@ -178,7 +178,7 @@ class _Round:
             .order_by(SyncRun.id)
         ):
             if row.word == GOES_ON and self.context.run is None:
-                self.context.take_up(row)
+                self.context.resume(row)
                 self.goes_on = True
             else:
                 SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(
@@ -203,7 +203,7 @@ class _Round:
             self._send(destination)
         self._note_excess(rules)
         text_removal.remove(self.context)
-        guests.tell(self.context)
+        guests.give_guest_notices(self.context)
         mirror.read_due(self.reader)
         channel_upkeep.keep_open(self.context)
         with self.context.writing():

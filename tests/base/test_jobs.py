@@ -156,8 +156,8 @@ def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, m
 
 @pytest.mark.parametrize("name", ["rq.worker", "rq.cron"])
 def test_a_fault_inside_rq_is_told_by_its_type_and_place(caplog, name):
-    workers.tell_plainly()
-    workers.tell_plainly()
+    workers.log_without_tracebacks()
+    workers.log_without_tracebacks()
     try:
         raise ConnectionError("redis://user:secret@host")
     except ConnectionError:
@@ -317,7 +317,7 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     }
     assert {
         "operate.chores.sweep",
-        "letters.trouble.tell",
+        "letters.trouble.write_about_accounts",
         "operate.chores.clean_up_hourly",
     } <= names
     assert "Traceback" not in queue.output.read_text()
@@ -535,7 +535,7 @@ def test_a_job_expires_while_it_waits_and_not_while_it_runs(queue):
 
 
 def test_a_traceback_that_rq_puts_into_its_message_is_left_out(caplog):
-    workers.tell_plainly()
+    workers.log_without_tracebacks()
     lines = "Traceback (most recent call last):\n  File x\nValueError: Anna Kowalska\n"
     logging.getLogger("rq.worker").error("Worker %s: raised\n%s", "w1", lines)
     assert caplog.messages == ["Worker w1: raised ValueError"]

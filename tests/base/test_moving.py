@@ -57,12 +57,12 @@ def test_a_move_is_taken_back_once_and_by_its_own_entry_alone(linden, clock):
     row = Booking.book(linden.calendar, [span], linden.pat, patient=linden.patient)[0]
     moved = row.change(linden.pat, Span(NINE + HOUR, NINE + 2 * HOUR))
     assert moved.entry == AuditEntry.about(row).first().id
-    assert moving.take_back(row, linden.pat, moved.entry + 1) is None
-    back = moving.take_back(Booking.get_by_id(row.id), linden.pat, moved.entry)
+    assert moving.undo_move(row, linden.pat, moved.entry + 1) is None
+    back = moving.undo_move(Booking.get_by_id(row.id), linden.pat, moved.entry)
     assert [one.id for one in back] == [row.id]
     fresh = Booking.get_by_id(row.id)
     assert (fresh.span, fresh.sequence) == (span, 2)
-    assert moving.take_back(fresh, linden.pat, moved.entry) is None
+    assert moving.undo_move(fresh, linden.pat, moved.entry) is None
 
 
 WEEK = timedelta(days=7)
@@ -93,10 +93,10 @@ def test_a_moved_series_goes_back_as_one(linden, series):
     later = Span(second.starts_at + 2 * HOUR, second.ends_at + 2 * HOUR)
     moved = second.change(linden.pat, later, which="following")
     assert starts(series) == [0, 2, 2, 2]
-    back = moving.take_back(second, linden.pat, moved.entry)
+    back = moving.undo_move(second, linden.pat, moved.entry)
     assert (len(back), starts(series)) == (3, [0, 0, 0, 0])
     assert [AuditEntry.about(row).first().action for row in series[1:]] == ["booking.moved"] * 3
-    assert moving.take_back(second, linden.pat, moved.entry) is None
+    assert moving.undo_move(second, linden.pat, moved.entry) is None
 
 
 def test_undoing_a_move_leaves_bookings_moved_since_or_whose_time_is_taken(linden, series):
@@ -105,7 +105,7 @@ def test_undoing_a_move_leaves_bookings_moved_since_or_whose_time_is_taken(linde
     second.change(linden.pat, Span(NINE + WEEK + 5 * HOUR, NINE + WEEK + 6 * HOUR))
     Booking.get_by_id(series[3].id).set_status("cancelled", linden.pat)
     Booking.book(linden.calendar, [Span(NINE + 2 * WEEK, NINE + 2 * WEEK + HOUR)], linden.pat)
-    back = moving.take_back(series[0], linden.pat, moved.entry)
+    back = moving.undo_move(series[0], linden.pat, moved.entry)
     assert starts(series) == [0, 5, 2, 2]
     assert (len(back), back.kept, len(back.skipped)) == (1, {"since": 2}, 1)
 
@@ -114,7 +114,7 @@ def test_undoing_a_move_leaves_a_colleagues_booking_unless_one_may_change_it(lin
     series[2].change(linden.maya, series[2].span, practitioner=linden.colleague_calendar)
     moved = series[0].change(linden.maya, Span(NINE + HOUR, NINE + 2 * HOUR), which="all")
     assert starts(series) == [1, 1, 1, 1]
-    back = moving.take_back(series[0], linden.pat, moved.entry)
+    back = moving.undo_move(series[0], linden.pat, moved.entry)
     assert (starts(series), back.kept) == ([0, 0, 1, 0], {"colleague": 1})
 
 
@@ -123,9 +123,9 @@ def test_a_series_goes_back_to_its_calendar_while_that_is_open(linden, series):
     moved = series[0].change(linden.maya, series[0].span, which="all", practitioner=there)
     linden.calendar.set_archived(True, linden.maya)
     with pytest.raises(ClosedCalendar):
-        moving.take_back(series[0], linden.maya, moved.entry)
+        moving.undo_move(series[0], linden.maya, moved.entry)
     linden.calendar.set_archived(False, linden.maya)
-    assert len(moving.take_back(Booking.get_by_id(series[0].id), linden.maya, moved.entry)) == 4
+    assert len(moving.undo_move(Booking.get_by_id(series[0].id), linden.maya, moved.entry)) == 4
     rows = Booking.select().where(Booking.practitioner == linden.calendar)
     assert rows.count() == 4
 
@@ -137,7 +137,7 @@ def test_whole_days_go_back_to_whole_days(linden, clock, to):
     row = Booking.book(linden.calendar, [was], linden.pat)[0]
     later = scheduling.whole_days(date(2026, 12, 1), date(2026, 12, 1), linden.street.zone)
     moved = row.change(linden.pat, later if to == "days" else Span(NINE, NINE + HOUR))
-    moving.take_back(row, linden.pat, moved.entry)
+    moving.undo_move(row, linden.pat, moved.entry)
     assert Booking.get_by_id(row.id).span == was
 
 

@@ -11,7 +11,7 @@ def test_one_line_a_minute_with_the_number_of_the_others(caplog):
 
     def say(fault):
         line = "unavailable %(reference)s: %(why)s"
-        return repeated_lines.say(logging.ERROR, fault, line, why=fault)
+        return repeated_lines.write(logging.ERROR, fault, line, why=fault)
 
     first = [say("away") for _ in range(5)]
     full = say("full")  # another fault has its own line

@@ -31,7 +31,7 @@ def test_a_zone_is_found_by_what_people_call_it(said, zone):
 
 
 def test_each_zone_that_is_offered_is_found_by_what_it_is_called():
-    offered = zones.offered()
+    offered = zones.choices()
     assert len(offered) == len(scheduling.zone_names())
     doubtful = [name for zone, name in offered if zones.find_zone(name) not in (zone, None)]
     same = [name for name in doubtful if "," in name]

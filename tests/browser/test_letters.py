@@ -128,7 +128,7 @@ def test_a_visitor_lives_by_letters(app, chromium, address, linden, clock, lette
     page.get_by_role("heading", name="Book an appointment").first.wait_for()
     clock.now += timedelta(minutes=1)
     with app.app_context():
-        news.offer()
+        news.offer_freed_times()
     offer = ben_takes_the_freed_time(page, press, letters, waits, Booking.get().starts_at)
     assert letters.send() == [] and context.cookies() == []
 

@@ -62,7 +62,7 @@ def waits(linden, booking, actor="olive", **wanted):
 
 def look(clock, minutes=0):
     clock.now += minutes * MINUTE
-    news.offer()
+    news.offer_freed_times()
     return list(EarlierOffer.select().order_by(EarlierOffer.id))
 
 
@@ -310,8 +310,8 @@ def test_merged_clients_get_one_letter_at_the_address_that_stands(
 def test_leaving_the_list_ends_the_offer(linden, clock, letters, freed_for_two):
     first, *_ = freed_for_two
     (offer,) = look(clock)
-    accepting.leave(first)
-    accepting.leave(first)
+    accepting.end_wait(first)
+    accepting.end_wait(first)
     with pytest.raises(OfferGone):
         accepting.book_offered(offer)
     assert [one.phase for one in look(clock, 1)] == ["gone", "open"]
@@ -320,7 +320,7 @@ def test_leaving_the_list_ends_the_offer(linden, clock, letters, freed_for_two):
 def test_entries_are_forgotten_a_month_after_they_ended(linden, clock, letters, freed_for_two):
     first, *_ = freed_for_two
     look(clock)
-    accepting.leave(first)
+    accepting.end_wait(first)
     entries.clean_up(clock.now + timedelta(days=29))
     assert WaitingEntry.select().count() == 2
     entries.clean_up(clock.now + timedelta(days=31))
@@ -364,9 +364,9 @@ def test_the_desk_books_for_somebody_on_the_phone(linden, clock, letters, freed_
     look(clock)
     chance = Chance(linden.calendar, freed.starts_at, 50)
     with pytest.raises(OfferGone):
-        accepting.give(second, chance, linden.olive)
-    took = accepting.give(first, chance, linden.olive)
-    assert accepting.give(first, chance, linden.olive).id == took.id == first.booking_id
+        accepting.book_for_entry(second, chance, linden.olive)
+    took = accepting.book_for_entry(first, chance, linden.olive)
+    assert accepting.book_for_entry(first, chance, linden.olive).id == took.id == first.booking_id
     assert took.starts_at == freed.starts_at and EarlierOffer.get().phase == "taken"
     assert Letter.select().where(Letter.kind == "visitor").count() == 0
 
@@ -451,11 +451,11 @@ def test_a_look_asks_the_database_as_often_however_many_wait(
         look(clock)
         freed.cancel(linden.olive)
         clock.now += MINUTE
-        for ask in (news.offer, lambda: browser.get("/waiting-list/")):
+        for ask in (news.offer_freed_times, lambda: browser.get("/waiting-list/")):
             with caplog.at_level("DEBUG", "peewee"):
                 caplog.clear()
                 ask()
             asked.append(sum(record.name == "peewee" for record in caplog.records))
         for entry in entries.waiting(linden.clinic):
-            accepting.leave(entry)
+            accepting.end_wait(entry)
     assert asked[:2] == asked[2:], asked

@@ -35,7 +35,7 @@ def test_one_of_several_simultaneous_presses_gets_the_time(linden, clock, letter
         joining.ask_for(one, Wanted([linden.calendar.id]), linden.olive)
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
-    news.offer()
+    news.offer_freed_times()
     offers = list(offering.full_offers())
     assert len(offers) == WAITING and {one.starts_at for one in offers} == {freed.starts_at}
     outcomes = []

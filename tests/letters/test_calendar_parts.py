@@ -77,7 +77,7 @@ class World:
     def offer(self):
         made, now = self.asked(), self.clock.now
         free = next(requests.other_times(made, now, now + timedelta(days=3)))
-        requests.offer(made, free.starts_at, self.linden.olive)
+        requests.propose_time(made, free.starts_at, self.linden.olive)
         return free.starts_at
 
     def approve(self):

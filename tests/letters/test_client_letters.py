@@ -118,7 +118,7 @@ def test_a_request_is_told_and_so_is_its_answer(visitor, page, letters, linden, 
     clock.now += timedelta(minutes=1)
     made = OnlineBooking.get()
     free = next(requests.other_times(made, clock.now, clock.now + timedelta(days=3)))
-    requests.offer(made, free.starts_at, linden.olive)
+    requests.propose_time(made, free.starts_at, linden.olive)
     (offered,) = letters.send()
     assert "We offer you another time" in event(offered)[0].text
     assert "kept for you until" in event(offered)[0].text

@@ -29,8 +29,8 @@ def tell(app, clock):
     def run(**length):
         clock.now += timedelta(**length)
         with app.app_context():
-            trouble.tell()
-            trouble.tell()
+            trouble.write_about_accounts()
+            trouble.write_about_accounts()
 
     return run
 
@@ -228,14 +228,14 @@ def remind(app, clock):
     def run(**length):
         clock.now += timedelta(**length)
         with app.app_context():
-            trouble.tell_of_removals()
-            trouble.tell_of_removals()
+            trouble.write_about_removals()
+            trouble.write_about_removals()
 
     return run
 
 
 def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, linden, letters):
-    ending.leave(account, linden.pat, "disconnect")
+    ending.begin_departure(account, linden.pat, "disconnect")
     remind(hours=23)
     assert letters.send() == []
     remind(hours=2)
@@ -252,7 +252,7 @@ def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, li
 
 def test_the_owner_gets_the_letter_about_a_person_who_left(remind, account, linden, letters):
     linden.pat.leave(linden.olive)
-    ending.leave(Account.get_by_id(account.id), None, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), None, "disconnect")
     remind(hours=25)
     (letter,) = letters.send()
     assert letter["To"] == "olive@linden.test"
@@ -271,7 +271,7 @@ def test_letters_tell_the_day_where_their_reader_works(
     tell(minutes=2)
     (letter,) = letters.send()
     assert "Since 21 November" in letter.get_content()
-    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), linden.pat, "disconnect")
     remind(hours=25)
     (letter,) = letters.send()
     assert "On 21 November you stopped sync" in letter.get_content()
@@ -279,7 +279,7 @@ def test_letters_tell_the_day_where_their_reader_works(
 
 @pytest.mark.parametrize("removes", [True, False])
 def test_a_removal_that_is_over_is_not_told(remind, account, linden, letters, removes):
-    ending.leave(account, linden.pat, "disconnect", removes)
+    ending.begin_departure(account, linden.pat, "disconnect", removes)
     if removes:
         ending.end_now(Account.get_by_id(account.id), linden.pat)
     remind(hours=25)

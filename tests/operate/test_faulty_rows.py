@@ -260,8 +260,8 @@ CASES = {
     checked_overlaps: overlap_check.check_clinics,
     reminded: reminders.write_due,
     morning_lists: to_team.write_due,
-    in_trouble: trouble.tell,
-    long_removals: trouble.tell_of_removals,
+    in_trouble: trouble.write_about_accounts,
+    long_removals: trouble.write_about_removals,
     forgotten_passwords: ResetRequest.answer_all,
     consents: revoking.retry,
 }

@@ -8,7 +8,7 @@ PROGRAM = """
 import logging
 from operate import logs
 logs.set_up(as_json={as_json})
-logs.say("\\nKalends is ready: http://localhost\\nStop it with Ctrl-C.")
+logs.print_line("\\nKalends is ready: http://localhost\\nStop it with Ctrl-C.")
 try:
     raise ValueError("Małgorzata")
 except ValueError:

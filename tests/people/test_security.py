@@ -188,7 +188,7 @@ def test_a_new_address_of_a_person_counts_like_an_invitation(signed_in, linden, 
 def test_tries_at_once_are_counted_before_they_are_judged(db):
     assert [Throttle.admit({"a": 3, "b": 5}) for _ in range(5)] == [0, 0, 0, 60, 60]
     assert (Throttle.get_by_id("a").failures, Throttle.get_by_id("b").failures) == (3, 3)
-    Throttle.take_back({"a": 3})
+    Throttle.count_one_less({"a": 3})
     assert Throttle.admit({"a": 3}) == 0
 
 

@@ -216,7 +216,7 @@ def say_undone(
     flash(message_about(booking, came, one if is_one else many))
     if left := booking_remarks.left_alone(undone, _("Not taken back")):
         flash(" ".join(left), "warning")
-    held_times.say(undone)
+    held_times.warn_of_held_times(undone)
 
 
 def when(booking: Booking) -> str:
@@ -275,7 +275,9 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
         sentence = (
             _("Given from {start} to {end}", start=start, end=end)
             if verb == "given"
-            else _("{said}, given from {start} to {end}", said=sentence, start=start, end=end)
+            else _(
+                "{sentence}, given from {start} to {end}", sentence=sentence, start=start, end=end
+            )
         )
     if fields := history_words.field_words(detail):
         sentence += f" ({fields})" if verb == "changed" else _(", changed {fields}", fields=fields)

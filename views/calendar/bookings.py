@@ -144,7 +144,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     time.
     """
     before = form.seen.data
-    form.take_added_client(booking)
+    form.choose_added_client(booking)
     is_merged = form.merge(filled_form(booking), booking)
     if meanwhile.must_ask(form, booking, before) or not is_merged:
         return None
@@ -177,7 +177,7 @@ def clients():
     be in an address, which is logged.
     """
     form = BookingForm(form_page.calendar())
-    form.take_text()
+    form.choose_by_text()
     return htmx.show(
         "bookings/new.html", "bookings/_client_results.html", **form_page.context(form)
     )

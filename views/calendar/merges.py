@@ -44,7 +44,7 @@ class MergeForm(Form):
     email = BooleanField()
 
     @property
-    def take(self) -> list[str]:
+    def chosen(self) -> list[str]:
         return [name for name in merges.CHOICES if self[name].data]
 
 
@@ -88,7 +88,7 @@ def merge(patient_id: int):
         return _compare(client, other, form, 422, changed=True)
     try:
         with alone(client):
-            done = merges.merge(client, other, current_user, form.take)
+            done = merges.merge(client, other, current_user, form.chosen)
             done.keep(checked=newcomers.mark_checked(client, current_user))
     except merges.CannotMerge:
         flash(_("These two are one record already."))

@@ -50,11 +50,11 @@ def move(booking_id: int):
     try:
         moved = _moved(booking, there, shift, seen)
     except ClosedCalendar:
-        return _leave(booking, _("This calendar is closed, so the booking was not moved."))
+        return _not_changed(booking, _("This calendar is closed, so the booking was not moved."))
     except BadTime as error:
-        return _leave(booking, _("{why}. The booking was not changed.", why=_why(error)))
+        return _not_changed(booking, _("{why}. The booking was not changed.", why=_why(error)))
     if moved is None:
-        return _leave(
+        return _not_changed(
             booking, _("Someone else changed this booking, so it was not moved. Look at it again.")
         )
     if moved.ask:
@@ -122,15 +122,15 @@ def undo(booking_id: int):
     booking = access.booking_to_change(booking_id)
     entry = arg_int(request.form.get("change"), 0)
     try:
-        undone = moving.take_back(booking, current_user, entry)
+        undone = moving.undo_move(booking, current_user, entry)
     except SlotTaken:
         why = _("The time before has been taken since, so the booking stays where it is.")
-        return _leave(booking, why)
+        return _not_changed(booking, why)
     except ClosedCalendar:
         why = _("The calendar before was closed since, so the booking stays where it is.")
-        return _leave(booking, why)
+        return _not_changed(booking, why)
     if undone is None:
-        return _leave(booking, _("The booking was changed since, so it stays where it is."))
+        return _not_changed(booking, _("The booking was changed since, so it stays where it is."))
     many = ngettext(
         "Taken back: {count} booking is where it was.",
         "Taken back: {count} bookings are where they were.",
@@ -197,6 +197,6 @@ def _why(error: BadTime) -> str:
     return FACTS[error.fact][1]
 
 
-def _leave(booking: Booking, sentence: str):
+def _not_changed(booking: Booking, sentence: str):
     flash(sentence, "warning")
     return htmx.done(booking_card.back(booking, places.came_from()))

@@ -114,7 +114,7 @@ def decline(booking_id: int):
     if not made or not changed:
         return _gone(booking_id)
     sentence = _("Declined: {when}. The time is free again.", when=booking_card.when(made.booking))
-    _say(made, sentence, "booking_status.undo", changed)
+    _flash(made, sentence, "booking_status.undo", changed)
     return htmx.done(_back(made))
 
 
@@ -134,7 +134,7 @@ def offer(booking_id: int):
         return _gone(booking_id)
     at = button_times.instant(request.form.get("time", ""))
     try:
-        changed = requests.offer(made, at, current_user, _seen()) if at else abort(404)
+        changed = requests.propose_time(made, at, current_user, _seen()) if at else abort(404)
     except ChangedMeanwhile:
         return _moved(booking_id)
     except (SlotTaken, ClosedCalendar):
@@ -145,12 +145,12 @@ def offer(booking_id: int):
         "Offered: {when}. The client sees it on the page of the booking.",
         when=booking_card.when(made.booking),
     )
-    _say(made, sentence, "moves.undo", changed)
-    held_times.say(changed)
+    _flash(made, sentence, "moves.undo", changed)
+    held_times.warn_of_held_times(changed)
     return htmx.done(_back(made))
 
 
-def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
+def _flash(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
     """Say a sentence on the next page, with a button for the endpoint `undo` if the change can be
     undone.
     """

@@ -44,7 +44,7 @@ def saved(form: BookingForm, rows: Changed, done: str, are_placed: bool) -> None
     if remark := own and booking_remarks.outside_hours(form.practitioner, own, at):
         flash(remark, "warning")
     if are_placed:
-        held_times.say(rows)
+        held_times.warn_of_held_times(rows)
 
 
 def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
@@ -52,4 +52,4 @@ def undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     undo = url_for("booking_status.undo", booking_id=booking.id)
     came = places.came_from()
     flash(booking_card.message_about(booking, came, sentence, undo=undo, change=changed.entry))
-    held_times.say(changed)
+    held_times.warn_of_held_times(changed)

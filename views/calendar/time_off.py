@@ -72,14 +72,17 @@ def create():
         return _show(form, 422)
     if gone := [row for row in rows if row.removed_at]:  # the form was sent once more
         spans = "; ".join(words(row) for row in gone)
-        again = _("{said} was saved with this form before, and deleted since.", said=spans)
+        again = _("{times} was saved with this form before, and deleted since.", times=spans)
         flash(paragraph(again, _("To block it again, open a new form.")), "warning")
         return htmx.done(_back(form.practitioner, rows[0].first_on))
     spans = "; ".join(words(row) for row in rows)
     flash(
-        {"text": _("Blocked: {said}.", said=spans), "undo": _undo(rows[0], "delete", also=rows[1:])}
+        {
+            "text": _("Blocked: {times}.", times=spans),
+            "undo": _undo(rows[0], "delete", also=rows[1:]),
+        }
     )
-    held_times.say_of_time_off(form.practitioner)
+    held_times.warn_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, rows[0].first_on))
 
 
@@ -116,7 +119,7 @@ def update(off_id: int):
     if not saved or form.errors:
         return _show(form, 422)
     flash(_("Changed: {words}.", words=words(row)))
-    held_times.say_of_time_off(form.practitioner)
+    held_times.warn_of_time_off(form.practitioner)
     return htmx.done(_back(form.practitioner, _on(row) or row.first_on))
 
 
@@ -137,7 +140,7 @@ def delete(off_id: int):
     )
     flash(
         {
-            "text": _("Deleted: {said}.", said=sentence),
+            "text": _("Deleted: {times}.", times=sentence),
             "undo": _undo(row, "bring_back", one, _also()),
         }
     )
@@ -155,7 +158,7 @@ def bring_back(off_id: int):
     row.bring_back(current_user, day)
     calendar = _calendar(row)
     flash(_("Blocked again: {words}.", words=words(row)))
-    held_times.say_of_time_off(calendar)
+    held_times.warn_of_time_off(calendar)
     return htmx.done(_back(calendar, day or row.first_on))
 
 

@@ -80,7 +80,7 @@ def index():
         settings=settings,
         freed=freed and display.from_to(freed, freed.practitioner.zone),
         is_set_up=outbox.is_set_up(),
-        said=_how(settings),
+        mode=_how(settings),
     )
 
 
@@ -213,7 +213,7 @@ def book(entry_id: int):
     """
     entry = access.entry_to_change(entry_id)
     try:
-        booking = accepting.give(entry, _chance(entry), current_user)
+        booking = accepting.book_for_entry(entry, _chance(entry), current_user)
     except OfferGone:
         flash(_("This time was just taken. Nothing was changed."), "warning")
         return htmx.done(url_for("waiting_list.index"))
@@ -230,7 +230,7 @@ def book(entry_id: int):
 @blueprint.post("/<int:entry_id>/remove")
 @login_required
 def remove(entry_id: int):
-    accepting.leave(access.entry_to_change(entry_id), current_user)
+    accepting.end_wait(access.entry_to_change(entry_id), current_user)
     flash(_("Removed from the waiting list. Appointments stay as they are."))
     return htmx.done(url_for("waiting_list.index"))
 

@@ -96,10 +96,10 @@ def _answers(form: WhyForm) -> dict:
         }
         for wish, reason in zip(asked, reasons[: len(asked)], strict=True):
             own = theirs.get(wish.calendar.id)
-            said_online = why_words.online(
+            for_clients = why_words.online(
                 own, reason, wish, form.day.data, bool(online), held[wish.calendar.user_id]
             )
-            found[wish.calendar.id] = _answer(wish, at, odd, reason, said_online, form)
+            found[wish.calendar.id] = _answer(wish, at, odd, reason, for_clients, form)
     return {
         "answers": [found[wish.calendar.id] for wish in wishes[:MOST]],
         "nobody": not wishes,

@@ -89,7 +89,7 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
             form.fault("day", _("This date has other hours already. Change or remove those below"))
         else:
             flash(_("Saved: {words}.", words=words(row)))
-            _say_outside(owner, {row.day})
+            _warn_of_outside(owner, {row.day})
             return htmx.done(_address(owner))
     return _show(owner, 422, form=form)
 
@@ -131,7 +131,7 @@ def update(row_id: int):
         else:
             if saved:
                 flash(_("Saved: {words}.", words=words(row)))
-                _say_outside(owner, {was, row.day})
+                _warn_of_outside(owner, {was, row.day})
                 return htmx.done(_address(owner))
     return htmx.show(
         "dates/edit.html", "dates/_date.html", 422, row=row, form=form, back=_address(owner)
@@ -147,7 +147,7 @@ def remove(row_id: int):
     owner, day = _owner_of(entry), date.fromisoformat(entry.detail["day"])
     sentence = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
     flash({"text": sentence, "undo": url_for("dates.bring_back", entry_id=entry.id)})
-    _say_outside(owner, {day})
+    _warn_of_outside(owner, {day})
     return htmx.done(_address(owner))
 
 
@@ -163,7 +163,7 @@ def bring_back(entry_id: int):
         flash(_("This date has other hours by now, so nothing was changed."), "warning")
     else:
         flash(_("Back again: {words}.", words=words(row)))
-        _say_outside(owner, {row.day})
+        _warn_of_outside(owner, {row.day})
     return htmx.done(_address(owner))
 
 
@@ -186,7 +186,7 @@ def choose_country(venue_id: int):
         if form.country.data
         else _("{venue} keeps no public holidays.", venue=venue.name)
     )
-    _say_outside(venue, {row.day for row in holidays.coming_holidays(venue) if row.counts})
+    _warn_of_outside(venue, {row.day for row in holidays.coming_holidays(venue) if row.counts})
     return htmx.done(_address(venue))
 
 
@@ -213,12 +213,12 @@ def tick(venue_id: int):
             venue=venue.name,
         )
     )
-    _say_outside(venue, days)
+    _warn_of_outside(venue, days)
     return htmx.done(_address(venue))
 
 
-def _say_outside(owner: Practitioner | Venue, days: Collection[date]) -> None:
-    outside_messages.say(owner, outside_hours.bookings(owner, days))
+def _warn_of_outside(owner: Practitioner | Venue, days: Collection[date]) -> None:
+    outside_messages.warn_of_outside(owner, outside_hours.bookings(owner, days))
 
 
 @blueprint.get("/calendars/<int:calendar_id>/outside")

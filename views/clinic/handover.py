@@ -56,7 +56,7 @@ def _hand_over(
     except ClosedCalendar:
         fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
-    held_times.say(result.done)
+    held_times.warn_of_held_times(result.done)
     if result.stayed or result.changed:
         return _page(
             calendar,
@@ -96,7 +96,7 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
         "{count} booking cancelled.", "{count} bookings cancelled.", done, count=done
     )
     if done < len(rows):
-        return _page(calendar, 409, said=sentence if done else "", changed=len(rows) - done)
+        return _page(calendar, 409, sentence=sentence if done else "", changed=len(rows) - done)
     flash(sentence)
     return _done(calendar)
 

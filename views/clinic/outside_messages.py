@@ -19,10 +19,10 @@ def counting_outside(owner: Practitioner | Venue) -> Iterator[None]:
     """
     before = {row.id for row in outside_hours.to_come(owner)}
     yield
-    say(owner, [row for row in outside_hours.to_come(owner) if row.id not in before])
+    warn_of_outside(owner, [row for row in outside_hours.to_come(owner) if row.id not in before])
 
 
-def say(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
+def warn_of_outside(owner: Practitioner | Venue, found: Sequence[Booking]) -> None:
     """Say how many bookings these are, with a link to the booking or to the list of them."""
     if not found:
         return

@@ -118,7 +118,7 @@ def invite():
             lambda: _invited(clinic, venues, values),
         )
     except AlreadyUsed:
-        _say_in_use(form)
+        _fault_in_use(form)
         return _show_invite(form, 422)
     _keep_token(OneTimeToken.newest(person, "invite"), is_new)
     return htmx.done(url_for("team.show", user_id=person.id))
@@ -209,7 +209,7 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
                         venue = access.venue_to_change(opening.venue.data)
                         Practitioner.open(person, venue, current_user)
         except AlreadyUsed:
-            _say_in_use(form)
+            _fault_in_use(form)
         except LastOwner:
             form.fault("role", _("A clinic needs an owner. Make someone else an owner first"))
         else:
@@ -371,5 +371,5 @@ def come_back(user_id: int):
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
-def _say_in_use(form: PersonForm) -> None:
+def _fault_in_use(form: PersonForm) -> None:
     form.fault("email", _("This address cannot be used. Use another"))

@@ -78,7 +78,7 @@ class SignInBrake:
         Other people's tries stay counted.
         """
         Throttle.forget(*self._own)
-        Throttle.take_back(self._shared)
+        Throttle.count_one_less(self._shared)
 
 
 def slow_down(door: str, who: str, free: int) -> None:
@@ -86,7 +86,7 @@ def slow_down(door: str, who: str, free: int) -> None:
     if wait := Throttle.admit({key(door, who): free}):
         sentence = _("Wait {minutes}, then try again.", minutes=display.minutes(wait))
         if htmx.is_partial():
-            abort(htmx.say(_("Too many tries. {sentence}", sentence=sentence), 429))
+            abort(htmx.warn_on_page(_("Too many tries. {sentence}", sentence=sentence), 429))
         page = render_template(
             "error.html", status=429, heading=_("Too many tries"), advice=sentence
         )

@@ -14,7 +14,7 @@ def note_labels(labels: Iterable[str]) -> None:
     g.setdefault("theirs", []).extend(labels)
 
 
-def say() -> None:
+def name_kept_values() -> None:
     """Name the values kept from a colleague on the next page, if there are any. Call it after the
     form was saved.
     """

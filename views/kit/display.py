@@ -194,8 +194,8 @@ def when(booking: Booking) -> str:
     zone = booking.practitioner.zone
     if not booking.all_day:
         start = booking.starts_at.astimezone(zone)
-        day_said = day_names.short(start, year=True)
-        return f"{day_said}, {region.between_in(booking.starts_at, booking.ends_at, zone)}"
+        day_name = day_names.short(start, year=True)
+        return f"{day_name}, {region.between_in(booking.starts_at, booking.ends_at, zone)}"
     first, last = _days(booking)
     days = day_names.short(last, year=True)
     if last != first:

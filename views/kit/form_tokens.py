@@ -130,7 +130,7 @@ def _refuse() -> Response:
         _("Nothing was saved. Go back, reload the page and send it again."),
     )
     if htmx.is_partial():
-        return htmx.say(
+        return htmx.warn_on_page(
             _("{heading}. Nothing was saved: reload it and send it again.", heading=heading), 401
         )
     page = render_template("error.html", heading=heading, advice=advice, status=400)

@@ -171,7 +171,7 @@ class Zone(Line):
     its words) in a datalist with the id "zones".
     """
 
-    names = staticmethod(zones.offered)
+    names = staticmethod(zones.choices)
 
     def __init__(self, label: str, guess: bool = False, **kwargs: Any) -> None:
         more = {"list": "zones", "autocomplete": "off"} | ({"data-guess": True} if guess else {})

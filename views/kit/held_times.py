@@ -17,7 +17,7 @@ from models import Booking, Practitioner
 from . import display
 
 
-def say(rows: Iterable[Booking]) -> None:
+def warn_of_held_times(rows: Iterable[Booking]) -> None:
     """Say on the next page that clients were booking the times of these bookings online. One query,
     and those for the calendars of the bookings.
     """
@@ -27,7 +27,7 @@ def say(rows: Iterable[Booking]) -> None:
     people = {row.practitioner.user_id for row in busy}
     bounds = min(row.starts_at for row in busy), max(row.ends_at for row in busy)
     found = holds.touching(people, *bounds)
-    _say(
+    _warn(
         hold
         for row in busy
         for hold in found.get(row.practitioner.user_id, ())
@@ -35,16 +35,16 @@ def say(rows: Iterable[Booking]) -> None:
     )
 
 
-def say_of_time_off(calendar: Practitioner) -> None:
+def warn_of_time_off(calendar: Practitioner) -> None:
     """Say on the next page that clients were booking times at which the calendar's person is away
     now.
     """
     person, ends = calendar.user_id, scheduling.midnight(LAST_DAY, calendar.zone)
     found = holds.touching({person}, scheduling.utc_now(), ends)[person]
-    _say(one for one in found if TimeOff.blocking(person, [one.span], one.practitioner.zone))
+    _warn(one for one in found if TimeOff.blocking(person, [one.span], one.practitioner.zone))
 
 
-def _say(found: Iterable[Hold]) -> None:
+def _warn(found: Iterable[Hold]) -> None:
     rows = list({hold.id: hold for hold in found}.values())
     if not rows:
         return

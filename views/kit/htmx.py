@@ -24,7 +24,7 @@ def is_partial() -> bool:
 def show(page: str, partial: str, status: int = 200, **context: Any) -> Response:
     """The page; for htmx only the part (with any messages), from the same context."""
     if status == 200:
-        colleagues_values.say()
+        colleagues_values.name_kept_values()
     if not is_partial():
         return make_response(render_template(page, **context), status)
     return make_response(
@@ -43,13 +43,13 @@ def show_instead(target: str, partial: str, **context: Any) -> Response:
 
 def done(url: str) -> Response:
     """After a change: continue at `url`. 303 for a browser; htmx loads the whole page."""
-    colleagues_values.say()
+    colleagues_values.name_kept_values()
     if not is_partial():
         return make_response(redirect(url, 303))
     return Response(status=204, headers={"HX-Redirect": url})
 
 
-def say(sentence: str, status: int) -> Response:
+def warn_on_page(sentence: str, status: int) -> Response:
     """A warning at the top of the page, which stays as it is; it is scrolled into view."""
     flash(sentence, "warning")
     return make_response(

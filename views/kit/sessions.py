@@ -169,7 +169,7 @@ def _keep(session: PageSession, own: Session) -> None:
     except PeeweeException as error:
         kind = type(error).__name__
         lines: RepeatedLines = current_app.extensions["repeated_lines"]
-        lines.say(logging.WARNING, f"session {kind}", "session not kept: %(kind)s", kind=kind)
+        lines.write(logging.WARNING, f"session {kind}", "session not kept: %(kind)s", kind=kind)
 
 
 def page_session() -> PageSession:

@@ -64,7 +64,7 @@ def ask_again(user_id: int | None, why: str) -> Response:
     heading, sentence = _WHY[why]
     if htmx.is_partial():
         page = url_for("auth.sign_in")
-        return htmx.say(
+        return htmx.warn_on_page(
             Markup(  # noqa: S704 — the sentence is ours, and what fills it is escaped
                 _(
                     '{why} <a href="{page}" target="_blank">Sign in in another tab</a>,'

@@ -88,7 +88,7 @@ def _calendars() -> Iterator[App]:
         if mine:
             continue
         if not row.by_password or row.kind in gateway.kinds():
-            yield _offered(row)
+            yield _app_of(row)
 
 
 def _one_of_several(app: App, account: Account, whose: str) -> App:
@@ -122,7 +122,7 @@ def _connected(row: ProviderRow, account: Account, note: str) -> App:
     return _app(row, True, note, settings, AppButton(_("Deactivate"), off, "quiet"))
 
 
-def _offered(row: ProviderRow) -> App:
+def _app_of(row: ProviderRow) -> App:
     if row.kind not in gateway.kinds():
         how = url_for("help.page", name=f"{row.kind}-setup")
         note = _("Not set up on this server.")

@@ -43,7 +43,7 @@ def connect_address(kind: str, known: Account | None) -> Response:
     if not form.validate():
         return show(kind, known, form, 422)
     try:
-        account = arrival.follow(current_user, kind, form.address.data, known)
+        account = arrival.connect_published(current_user, kind, form.address.data, known)
     except ValueError as error:
         form.fault("address", str(error))
         return show(kind, known, form, 422)

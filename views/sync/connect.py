@@ -100,7 +100,7 @@ def arrive(kind: str):
 
 def _meant(kind: str) -> Account | None:
     """The account that is to be connected again; None for another one."""
-    if kind not in registry.PROVIDERS or not registry.row_of(kind).takes_several:
+    if kind not in registry.PROVIDERS or not registry.row_of(kind).accepts_several:
         return Account.at(current_user, kind)
     account_id = request.args.get("account", type=int)
     if account_id is None:

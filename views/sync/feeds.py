@@ -95,7 +95,7 @@ def _changed(sentence: str, anchor: str | None = None) -> Response:
     page.
     """
     if anchor and htmx.is_partial():
-        return _show(said={"at": anchor, "sentence": sentence})
+        return _show(message={"at": anchor, "sentence": sentence})
     flash(sentence)
     return _show() if htmx.is_partial() else htmx.done(url_for("feeds.index", _anchor=anchor))
 

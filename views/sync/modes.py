@@ -52,7 +52,7 @@ def context(accounts: Sequence[Account], wanted: str | None) -> dict:
     """The values for the choice of a mode. `accounts`: the person's, the oldest first. `wanted`:
     the mode that the person selected on the page, if any.
     """
-    beyond, offered = _out_of_reach(), _offered()
+    beyond, offered = _out_of_reach(), _connectable()
     takes_password = any(
         row.by_password for kind, row in registry.PROVIDERS.items() if kind not in beyond
     )
@@ -103,7 +103,7 @@ def _out_of_reach() -> dict[str, str]:
     return {kind: why for kind, why in found.items() if why}
 
 
-def _offered() -> list[tuple[str, ProviderRow]]:
+def _connectable() -> list[tuple[str, ProviderRow]]:
     """The providers to choose from for both ways, also those that an administrator must set up
     first. Those whose accounts name their own server are offered where that is allowed.
     """
@@ -135,7 +135,7 @@ def _selected(
         way_on = "" if key == first else "stop"
     else:
         way_on = _way_on(provider, account, key in beyond)
-    takes_another = bool(provider and account and provider.takes_several and key not in beyond)
+    takes_another = bool(provider and account and provider.accepts_several and key not in beyond)
     return Mode(key, provider, account, way_on, takes_another, missing)
 
 

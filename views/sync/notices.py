@@ -25,7 +25,7 @@ from . import sync_page
 blueprint = Blueprint("notices", __name__)
 
 _HOW = {  # decision → its function, the message afterwards
-    "leave": (lambda notice: decisions.leave(notice), lazy("It stays as it is.")),
+    "leave": (lambda notice: decisions.close_without_change(notice), lazy("It stays as it is.")),
     "move": (
         lambda notice: decisions.move_booking(notice, current_user),
         lazy("The booking is moved, and its event outside with it."),
@@ -133,7 +133,7 @@ def leave_changes(account_id: int):
     for notice in [row for row in Notice.open_of(account) if open_notices.is_put_back(row)]:
         if notice.id in seen:
             with suppress(decisions.Settled):
-                decisions.leave(notice)
+                decisions.close_without_change(notice)
                 is_done = True
     sentence = _("The bookings stay as they are.") if is_done else _("That is decided already.")
     return sync_page.changed(sentence, "notices")
@@ -185,6 +185,6 @@ def _refused(why: str):
     """
     sentence = _("Not moved: {why}.", why=why)
     if htmx.is_partial():
-        return htmx.say(sentence, 422)
+        return htmx.warn_on_page(sentence, 422)
     flash(sentence, "warning")
     return htmx.done(url_for("sync_settings.show", _anchor="notices"))

@@ -284,14 +284,14 @@ def _syncing() -> list[Account]:
 @blueprint.post("/<any('one-way', disconnection, 'new-start'):goal>")
 @blueprint.post("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
 @login_required
-def leave(goal: str, account_id: int | None = None):
+def departure(goal: str, account_id: int | None = None):
     """End sync of one account, or of all. `opt_out`: bookings may also no longer go outside."""
     removes = goal == "new-start" or "removes" in request.form
     accounts = [sync_access.account_of_mine(account_id)] if account_id else _syncing()
     # the removal would be all that happens
     if goal == "new-start" and any(state.barred(account) for account in accounts):
         return sync_page.changed(NO_NEW_START)
-    is_ending = [_leave(account, GOALS[goal], removes) for account in accounts]
+    is_ending = [_begin_departure(account, GOALS[goal], removes) for account in accounts]
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
         return sync_page.changed(OPTED_OUT)
@@ -310,9 +310,9 @@ def leave(goal: str, account_id: int | None = None):
     return sync_page.changed(LEFT[goal])
 
 
-def _leave(account: Account, goal: str, removes: bool) -> bool:
+def _begin_departure(account: Account, goal: str, removes: bool) -> bool:
     """Whether the account is now on its way to this goal."""
-    goes = ending.leave(account, current_user, goal, removes)
+    goes = ending.begin_departure(account, current_user, goal, removes)
     if goes and not removes:
         ending.end_now(account, current_user)  # also if it was deleting our events before
     return goes

@@ -58,7 +58,7 @@ def answered(place: Place) -> Response:
     entry = entries.of_booking(place.booking)
     if request.form.get("leave"):
         if entry is not None:
-            accepting.leave(entry)
+            accepting.end_wait(entry)
         return redirect(place.back, 303)
     form = _form(place, entry, request.form)
     if not form.validate():

@@ -86,7 +86,7 @@ def ask_leave(booking: Booking):
 
 @blueprint.post("/reminders")
 @_opened
-def leave(booking: Booking):
+def no_reminders(booking: Booking):
     """End the reminders. Mail programs send this request themselves when somebody unsubscribes (RFC
     8058).
     """
@@ -117,7 +117,7 @@ def _place(booking: Booking) -> asking.Place:
     way = _way(booking)
     return asking.Place(
         booking,
-        by_letter.offered(booking),
+        by_letter.bookable_terms(booking),
         by_letter.may_move(booking, OnlineSettings.of(booking.clinic)),
         lambda message, status: _page("appointment.html", booking, status, message),
         lambda template, status, **more: _page(template, booking, status, **more),

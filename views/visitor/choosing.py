@@ -120,7 +120,7 @@ def _lines(page: OnlinePage, venue: Venue, person: User | None) -> list[ServiceL
         picked = Picked(page, service, venue, person, zone)
         needs_choice = service.online_choice == "person" and not person and len(terms) > 1
         endpoint = "choosing.people" if needs_choice else "choosing.free"
-        url = url_for(endpoint, name=page.name, **picked.said())
+        url = url_for(endpoint, name=page.name, **picked.query())
         found.append(ServiceLine(service.name, facts(page, terms), url))
     return found
 
@@ -154,11 +154,11 @@ def people_page(picked: Picked, status: int = 200, **shown: object):
     """The page to choose one of several people of a service."""
     page = picked.page
     choices = [
-        (one.name, url_for("choosing.free", name=page.name, **replace(picked, person=one).said()))
+        (one.name, url_for("choosing.free", name=page.name, **replace(picked, person=one).query()))
         for one in picked.people
     ]
     anyone = (
-        url_for("choosing.free", name=page.name, **replace(picked, person=None).said())
+        url_for("choosing.free", name=page.name, **replace(picked, person=None).query())
         if making.is_choice(picked.service, anyone=True)
         else ""
     )
@@ -193,7 +193,7 @@ def free(page: OnlinePage):
         return gone(page)
     if picked.lacks_person:
         if len(picked.people) > 1:
-            return redirect(url_for("choosing.people", name=page.name, **picked.said()))
+            return redirect(url_for("choosing.people", name=page.name, **picked.query()))
         picked = replace(picked, person=picked.people[0])
     return times_page(picked, since=request.values.get("from", ""))
 
@@ -202,7 +202,7 @@ def where_page(picked: Picked, status: int = 200, **shown: object):
     """The page to choose one of several venues of a service."""
     page = picked.page
     choices = [
-        (one, url_for("choosing.free", name=page.name, **replace(picked, venue=one).said()))
+        (one, url_for("choosing.free", name=page.name, **replace(picked, venue=one).query()))
         for one in picked.venues
     ]
     return pages.show("where.html", page, status, picked=picked, choices=choices, **shown)
@@ -242,9 +242,9 @@ def times_page(picked: Picked, since: str = "", message: str = "", status: int =
         venue=terms[0].calendar.venue,
         days=days,
         is_first=is_first,
-        soonest=url_for("choosing.free", name=page.name, **picked.said()),
+        soonest=url_for("choosing.free", name=page.name, **picked.query()),
         later=later
-        and url_for("choosing.free", name=page.name, **picked.said(**{"from": str(later)})),
+        and url_for("choosing.free", name=page.name, **picked.query(**{"from": str(later)})),
         change=_change(picked),
         message=message,
         others=[] if days else _elsewhere(picked, last),
@@ -258,7 +258,7 @@ def _listing(picked: Picked) -> str:
     """The address of the waiting list's form; "" if the clinic does not let clients ask."""
     page = picked.page
     is_open = EarlierSettings.of(page.clinic).visitors_ask
-    return url_for("joining.show", name=page.name, **picked.said(form="")) if is_open else ""
+    return url_for("joining.show", name=page.name, **picked.query(form="")) if is_open else ""
 
 
 def days_from(
@@ -335,7 +335,7 @@ def _change(picked: Picked) -> str:
     """The address to choose another person; "" if there is nobody else, or no choice."""
     if len(picked.people) < 2 or not making.is_choice(picked.service, anyone=False):
         return ""
-    return url_for("choosing.people", name=picked.page.name, **replace(picked, person=None).said())
+    return url_for("choosing.people", name=picked.page.name, **replace(picked, person=None).query())
 
 
 def _elsewhere(picked: Picked, last: datetime) -> list[tuple[str, str, str]]:
@@ -355,7 +355,7 @@ def _elsewhere(picked: Picked, last: datetime) -> list[tuple[str, str, str]]:
             day = scheduling.local_day(free.starts_at, calendar.zone)
             person = calendar.user if making.is_choice(service, anyone=False) else None
             way = Picked(page, service, calendar.venue, person, picked.zone)
-            url = url_for("choosing.free", name=page.name, **way.said())
+            url = url_for("choosing.free", name=page.name, **way.query())
             at = f"{display.day(day)}, {display.clock(free.starts_at, calendar.zone)}"
             found.append((name, at, url))
     return found

@@ -43,7 +43,7 @@ def choose(page: OnlinePage):
     if picked.service is None or not picked.terms:
         return choosing.gone(page)
     if picked.lacks_person:
-        return redirect(url_for("choosing.people", name=page.name, **picked.said()), 303)
+        return redirect(url_for("choosing.people", name=page.name, **picked.query()), 303)
     at = button_times.instant(request.form.get("time", ""))
     nonce = _nonce(page, ticket_of(page, picked.form))
     free = at and _free_at(page, picked, at, nonce)

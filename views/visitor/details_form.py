@@ -58,13 +58,13 @@ class DetailsForm(Form):
         first, rest = [*(self.name.data or "").split(" ", 1), ""][:2]
         if max(len(first), len(rest)) > 80 and not self.name.errors:
             self.fault("name", _("Write a shorter name"))
-        if self._said("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
+        if self._typed("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
             self.fault("phone", _("Write a phone number, such as +44 7700 900123"))
         wants_texts = "texts" in self and self.texts.data
-        if wants_texts and not self.phone.errors and not number(self.clinic, self._said("phone")):
+        if wants_texts and not self.phone.errors and not number(self.clinic, self._typed("phone")):
             self.fault("phone", NO_NUMBER)
         if not self.errors.keys() & {"email", "phone"} and not (
-            self._said("email") or self._said("phone")
+            self._typed("email") or self._typed("phone")
         ):
             if self.asks == "either":
                 self.fault("email", _("Write an e-mail address or a phone number"))
@@ -78,14 +78,14 @@ class DetailsForm(Form):
             self.fault("agrees", _("Tick the box to go on"))
         return not self.errors
 
-    def _said(self, name: str) -> str:
+    def _typed(self, name: str) -> str:
         return (self[name].data or "") if name in self else ""
 
     def details(self, zone: str) -> Details:
         """The typed details, cleaned."""
         agrees = bool("agrees" in self and self.agrees.data)
         texts = bool("texts" in self and self.texts.data)
-        typed_values = {name: self._said(name) for name in ("name", "email", "phone", "note")}
+        typed_values = {name: self._typed(name) for name in ("name", "email", "phone", "note")}
         return Details(**typed_values, agrees=agrees, texts=texts, zone_name=zone)
 
 

@@ -140,7 +140,7 @@ def _summary(page: OnlinePage, ticket: Ticket, service: Service, free: FreeTime)
         "price": pages.price(ticket.price_cents, page),
         "hold": hold,
         "hold_minutes": hold and -(-(hold.expires_at - scheduling.utc_now()) // _MINUTE),
-        "other_time": url_for("choosing.free", name=page.name, **picked.said()),
+        "other_time": url_for("choosing.free", name=page.name, **picked.query()),
     }
 
 

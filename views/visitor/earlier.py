@@ -169,6 +169,6 @@ def leave(entry: WaitingEntry):
     """Leave the waiting list. Mail programs send this request themselves when somebody unsubscribes
     (RFC 8058).
     """
-    accepting.leave(entry)
+    accepting.end_wait(entry)
     way = {"uuid": entry.uuid, "token": entries.token(entry)}
     return redirect(url_for(".ask_leave", **way), 303)

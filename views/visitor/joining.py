@@ -77,7 +77,7 @@ def _page(
         kept=[],
         challenge=proofs.challenge(_form_use(page, seed)),
         by_mail=gate.may_mail(details.details("")),
-        back=url_for("choosing.free", name=page.name, **picked.said()),
+        back=url_for("choosing.free", name=page.name, **picked.query()),
         target=url_for("joining.add", name=page.name),
     )
 

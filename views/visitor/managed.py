@@ -171,7 +171,7 @@ def accept(page: OnlinePage, made: OnlineBooking):
         return _not_offered(page, made)
     if outcome == Certainty.ASKING:
         return _to("managed.wait_offered", page, made)
-    return _take_offered(page, made, at, outcome)
+    return _accept_offered(page, made, at, outcome)
 
 
 @blueprint.get(f"{_WAY}/accept/wait")
@@ -185,10 +185,10 @@ def wait_offered(page: OnlinePage, made: OnlineBooking):
         return booking_page(page, made)
     if outcome == Certainty.ASKING:
         return pages.show("still_asking.html", page, again=request.path)
-    return _take_offered(page, made, made.booking.starts_at, outcome)
+    return _accept_offered(page, made, made.booking.starts_at, outcome)
 
 
-def _take_offered(page: OnlinePage, made: OnlineBooking, at: datetime | None, outcome: Certainty):
+def _accept_offered(page: OnlinePage, made: OnlineBooking, at: datetime | None, outcome: Certainty):
     try:
         answering.accept(made, at, outcome)
     except NotOffered:
@@ -269,7 +269,7 @@ def move(page: OnlinePage, made: OnlineBooking, is_old: bool):
     except TooLate:
         return booking_page(page, made, _too_late(), 409)
     except JustTaken:
-        return _taken(page, made)
+        return _time_taken(page, made)
     if outcome == Certainty.ASKING:
         return _to("managed.wait", page, made)
     return _carry_out(page, made, at, outcome)
@@ -312,10 +312,10 @@ def _carry_out(page: OnlinePage, made: OnlineBooking, at: datetime, outcome: Cer
     except TooLate:
         return booking_page(page, made, _too_late(), 409)
     except JustTaken:
-        return _taken(page, made)
+        return _time_taken(page, made)
 
 
-def _taken(page: OnlinePage, made: OnlineBooking):
+def _time_taken(page: OnlinePage, made: OnlineBooking):
     message = _("This time was just taken. Your booking is unchanged. Choose another time.")
     return _move_page(page, made, message, 409)
 

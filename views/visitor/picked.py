@@ -77,7 +77,7 @@ class Picked:
         """Whether the visitor must choose one of several people."""
         return self.lacks_person and len(self.people) > 1
 
-    def said(self, **changed: object) -> dict[str, str]:
+    def query(self, **changed: object) -> dict[str, str]:
         """The words for an address, without choices that were not made."""
         words = {
             "service": _slug(self.page.services_by_slug, self.service),

@@ -107,7 +107,7 @@ class CalDav(Polled):
         if kept is None:
             return self._read(calendar_id, None)
         news = reading.changes(self._dav, calendar_id, kept.token, self._clock())
-        kept.take({**news.resources, **news.unread, **dict.fromkeys(news.removed)})
+        kept.add({**news.resources, **news.unread, **dict.fromkeys(news.removed)})
         kept.removed.clear()
         kept.token = news.token
         return kept

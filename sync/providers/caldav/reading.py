@@ -43,7 +43,7 @@ class Read:
     removed: set[str] = field(default_factory=set)
     unread: dict[str, Unread] = field(default_factory=dict)
 
-    def take(self, fetched: Mapping[str, Fetched]) -> None:
+    def add(self, fetched: Mapping[str, Fetched]) -> None:
         """Add fetched events. Missing ones count as removed."""
         for name, one in fetched.items():
             for kept in (self.resources, self.unread):
@@ -62,7 +62,7 @@ def whole(dav: Dav, calendar_id: str, at: datetime) -> Read:
     place = sync_tokens.place_of(dav.login.origin, calendar_id)
     names, state = _names(dav, calendar_id)
     read = Read(replace(state, place=place, whole_at=at, ctag_at=at if state.ctag else None))
-    read.take(fetch(dav, calendar_id, names))
+    read.add(fetch(dav, calendar_id, names))
     read.removed.clear()  # deleted between the list and the fetch
     return read
 
@@ -82,7 +82,7 @@ def changes(dav: Dav, calendar_id: str, token: CalDavToken, at: datetime) -> Rea
     names, state = _listed(dav, calendar_id)
     read = Read(token.listed(state.ctag, state.known, at))
     fresh = [name for name in names if state.known[name] != token.known.get(name)]
-    read.take(fetch(dav, calendar_id, fresh))
+    read.add(fetch(dav, calendar_id, fresh))
     read.removed |= token.known.keys() - names.keys()
     return read
 
@@ -120,7 +120,7 @@ def _since(dav: Dav, calendar_id: str, token: CalDavToken) -> Read:
     read, untold = Read(token), dict[str, str]()
     for portion in _portions(dav, calendar_id, token.told, with_data=True):
         _refused(calendar_id, portion)
-        read.take(fetched_by_id(calendar_id, portion))
+        read.add(fetched_by_id(calendar_id, portion))
         for item in portion.items:
             name = hrefs.event_name(calendar_id, item.href)
             if not name or name in read.resources:
@@ -128,12 +128,12 @@ def _since(dav: Dav, calendar_id: str, token: CalDavToken) -> Read:
             if item.status >= 500:
                 raise Unavailable("", item.status)
             if item.status in REMOVED:
-                read.take({name: None})
+                read.add({name: None})
             else:
                 untold[name] = ""
         read.token = token.moved_on(portion.sync_token or token.told)
     asked = [name for name in untold if name not in read.resources and name not in read.removed]
-    read.take(fetch(dav, calendar_id, asked) if asked else {})
+    read.add(fetch(dav, calendar_id, asked) if asked else {})
     return read
 
 

@@ -208,7 +208,7 @@ class Microsoft:
             contents = GraphContents(self._graph, calendar_id)
             changed, unread = (
                 contents.view(
-                    bounds(window), lambda listed: bool(stood - listed) or self._tells(token)
+                    bounds(window), lambda listed: bool(stood - listed) or self._has_news(token)
                 )
                 if unrolled
                 else contents.everything()
@@ -217,7 +217,7 @@ class Microsoft:
             tuple(changed), frozenset(), token, True, window if unrolled else None, tuple(unread)
         )
 
-    def _tells(self, place: str | None) -> bool:
+    def _has_news(self, place: str | None) -> bool:
         """Whether the history has any change since this token. True also if the history is not
         available.
         """

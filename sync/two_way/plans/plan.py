@@ -244,11 +244,11 @@ def _edited(
     if terms.edits == "ask" and unchanged_here:
         return [Ask(news, event, seen, change)]
     if terms.edits == "follow" and unchanged_here and change == "moved":
-        return _follow(event, mapping, seen)
+        return _steps_to_follow(event, mapping, seen)
     return [PutBack(replace(news, wanted=""), event, seen, change)]
 
 
-def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step]:
+def _steps_to_follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step]:
     """The steps for a booking that gets the new times from outside; the text stays ours (law 9)."""
     there = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
     moved, news = replace(event, sequence=event.sequence + 1, **there), _as_seen(mapping, seen)

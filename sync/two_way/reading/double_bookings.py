@@ -67,7 +67,9 @@ def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
     }
 
 
-def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool) -> None:
+def give_double_notices(
+    account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool
+) -> None:
     """Give notices of double bookings; one notice for many, or for a calendar's first read.
 
     A double booking that the person accepted is not reported again, however often the calendar is

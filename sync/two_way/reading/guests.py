@@ -9,7 +9,7 @@ from sync.tables.notices import Notice
 from sync.two_way.worker.context import RunContext
 
 
-def tell(context: RunContext) -> None:
+def give_guest_notices(context: RunContext) -> None:
     """Give one notice about new guests of an event of ours. It is settled when they are gone."""
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen"))

@@ -65,7 +65,7 @@ def read_one(reader: CalendarReading, source: RemoteCalendar) -> bool:
         if not (reader.is_urgent and error.status == 0):
             _cannot_read(reader, source, error)
         return False
-    if take_in(reader, source, delta):
+    if mirror_events(reader, source, delta):
         reader.read_up_to(source, delta.sync_token, window)
         return True
     reader.plan_next(source)
@@ -105,7 +105,7 @@ def _is_listed(reader: CalendarReading, source: RemoteCalendar) -> bool:
         return True
 
 
-def take_in(
+def mirror_events(
     reader: CalendarReading, calendar: RemoteCalendar, delta: Delta, mapped: Set[str] = frozenset()
 ) -> bool:
     """Write a pull to the mirror, by the present rules, in short transactions. False: a person must
@@ -162,7 +162,9 @@ def _write(
             Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
             stray_events.note_strays(reader.account, calendar, delta)
-        double_bookings.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
+        double_bookings.give_double_notices(
+            reader.account, calendar, near, calendar.read_at is None
+        )
         incoming.remember_unread(calendar, delta)
         change.store_doubts()
     return True

@@ -14,7 +14,7 @@ from sync.tables.notices import Notice
 from sync.two_way.plans import doubts, local, marks
 
 from . import missing, second_reading
-from .mirror import take_in
+from .mirror import mirror_events
 from .pull import CalendarReading
 
 log = logging.getLogger("kalends.pull")
@@ -140,7 +140,7 @@ def mirror_external(reader: CalendarReading, destination: RemoteCalendar, delta:
             ),
         )
     return (
-        take_in(reader, destination, delta, mapped)
+        mirror_events(reader, destination, delta, mapped)
         if external or delta.complete or delta.tombstones or delta.unread
         else True
     )

@@ -20,7 +20,7 @@ from sync.providers.errors import (
     Unavailable,
 )
 from sync.tables.accounts import RemoteCalendar
-from sync.tables.sources import take_name
+from sync.tables.sources import update_name
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.plans import doubts, local
 from sync.two_way.worker.context import RunContext
@@ -69,7 +69,7 @@ class CalendarReading:
             is_whole |= doubted.is_due and not self.is_urgent
             delta, window = self._pull(calendar, unrolled, is_whole)
         if delta.called:
-            take_name(calendar, delta.called)
+            update_name(calendar, delta.called)
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
     def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:

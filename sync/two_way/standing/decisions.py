@@ -74,7 +74,7 @@ def _deciding(notice: Notice, decision: str) -> Iterator[Account]:
         yield notice.account
 
 
-def leave(notice: Notice) -> None:
+def close_without_change(notice: Notice) -> None:
     """Close the notice; change nothing. A double booking is accepted: no later reading reports
     it again.
     """

@@ -67,7 +67,7 @@ class RunContext:
         """The pace of the account's provider."""
         return Pace.of(self.account)
 
-    def was_said(self, reason: str) -> bool:
+    def was_reported(self, reason: str) -> bool:
         """Whether the last several tries ended with this word of the provider."""
         return self.account.failures >= SURE and self.account.health_word == word_of(reason)
 
@@ -107,7 +107,7 @@ class RunContext:
             raise OutOfTime
         self.has_begun = True
 
-    def take_up(self, row: SyncRun) -> None:
+    def resume(self, row: SyncRun) -> None:
         """Continue a run that ended with its time slice."""
         self.run, self.counts = row, Counter(row.counts)
         row.total, row.word = row.done, ""

@@ -23,7 +23,7 @@ def leased(account_id: int) -> Iterator[str | None]:
     A thread renews it, so that it outlasts a slow call. The thread ends with the process: after a
     kill the account is free within LEASE_SECONDS.
     """
-    holder = Account.take(account_id)
+    holder = Account.acquire_lease(account_id)
     if holder is None:
         yield None
         return

@@ -45,7 +45,7 @@ from sync.two_way.plans import doubts, local, marks
 from sync.two_way.plans.plan import agreed
 from sync.two_way.worker.context import RunContext
 
-from .outcome import Outcome, tell
+from .outcome import Outcome, give_notice
 
 # errors that end the run
 STOPPING = (
@@ -180,7 +180,7 @@ class Batch:
             MappingRow.update(**undone).where(MappingRow.id == row.id).execute()
             return None
         local.store(self.account, mapping, writes=writes + 1, counted_at=counted_at)
-        tell(self.context, step)
+        give_notice(self.context, step)
         return replace(step, mapping=mapping)
 
     def _operation(self, step: SentStep) -> Operation:

@@ -47,7 +47,7 @@ def _left_there(context: RunContext) -> ListedCalendar | None:
     try:
         return context.provider.calendar(calendar_id) if calendar_id else None
     except (Forbidden, Gone, ScopeMissing) as error:
-        if not context.was_said(error.reason):
+        if not context.was_reported(error.reason):
             raise Unavailable(error.reason, error.status) from None
         return None
 
@@ -72,7 +72,7 @@ def missing(context: RunContext, destination: RemoteCalendar, error: Gone) -> Pr
     agree.
     """
     listed = {calendar.calendar_id for calendar in context.provider.calendars()}
-    is_gone = destination.calendar_id not in listed and context.was_said(error.reason)
+    is_gone = destination.calendar_id not in listed and context.was_reported(error.reason)
     return (
         CalendarGone(error.reason, error.status)
         if is_gone

@@ -53,7 +53,7 @@ STANDING = (
 BEGUN = ("creating",)  # the answer may have been lost
 
 
-def leave(context: RunContext, pages: KeptPages) -> None:
+def carry_out_departure(context: RunContext, pages: KeptPages) -> None:
     """Carry out a person's request: close channels, delete our events if asked, and let the account
     reach its goal.
 
@@ -150,7 +150,7 @@ class _Removal:
 
     def _raise_until_repeated(self, error: ProviderError) -> None:
         """Raise this error until several runs in a row have met it."""
-        if not self.context.was_said(error.reason or "not found"):
+        if not self.context.was_reported(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: ListedCalendar) -> bool:

@@ -39,7 +39,7 @@ class Outcome:
         return Delta(tuple(self.changed.values()), frozenset(self.gone), None, False)
 
 
-def tell(context: RunContext, step: Step, refused: str = "") -> None:
+def give_notice(context: RunContext, step: Step, refused: str = "") -> None:
     """Give a notice of a change outside and of our answer to it. `refused`: a change that the
     booking could not follow.
     """

@@ -33,7 +33,7 @@ from sync.two_way.plans import local
 from sync.two_way.worker.context import RunContext
 
 from .batch import Batch
-from .outcome import Outcome, tell
+from .outcome import Outcome, give_notice
 
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
 
@@ -127,7 +127,7 @@ def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> Non
             if not is_done:
                 mapping, outcome.plan_again = replace(mapping, wanted=""), True
             local.store(context.account, mapping)
-            tell(context, step, "" if is_done else "moved")
+            give_notice(context, step, "" if is_done else "moved")
             done.update([NOTED[type(step)]] if is_done and type(step) in NOTED else [])
         if done:
             context.note(**done)

@@ -482,7 +482,7 @@ def offered(visitor, page, jobs, world, linden):
     made = OnlineBooking.get()
     start = made.booking.starts_at + timedelta(days=1)
     free = next(requests.other_times(made, start, start + timedelta(days=7)))
-    requests.offer(made, free.starts_at, linden.olive)
+    requests.propose_time(made, free.starts_at, linden.olive)
     world.later(minutes=10)
     return SimpleNamespace(way=way, at=free.starts_at, form=only_form(visitor.get(way), "/accept"))
 
@@ -521,7 +521,7 @@ def test_what_becomes_of_a_time_that_was_offered(visitor, offered, jobs, world, 
     if came == "busy":
         world.robin.add("Dentist", offered.at, offered.at + timedelta(minutes=30))
     if came == "other":
-        requests.offer(made, offered.at + timedelta(days=1), linden.olive)
+        requests.propose_time(made, offered.at + timedelta(days=1), linden.olive)
     if came == "declined":
         requests.decline(made, linden.olive)
     if came not in WHEN_STALE:

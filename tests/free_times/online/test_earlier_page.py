@@ -59,7 +59,7 @@ def offered(linden, page, visitor, letters, clock):
     letters.send()
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
-    news.offer()
+    news.offer_freed_times()
     (letter,) = letters.send()
     text = letter.get_body(("plain",)).get_content()
     way = next(line for line in text.splitlines() if "/earlier/" in line)
@@ -104,7 +104,7 @@ def test_the_second_who_presses_reads_a_soft_sentence(visitor, linden, clock, of
     said = text_of(answer)
     assert "This time is not free any more" in said and "You stay on the waiting list" in said
     assert "Your appointment is unchanged" in said
-    news.offer()
+    news.offer_freed_times()
     assert WaitingEntry.get().is_waiting and EarlierOffer.get().phase == "gone"
 
 
@@ -292,7 +292,7 @@ def test_no_time_suits_and_the_first_that_becomes_free_is_booked(
     assert Patient.select().where(Patient.first_name == "Nora").count() == 0
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
-    news.offer()
+    news.offer_freed_times()
     (letter,) = letters.send()
     assert letter["To"] == "nora@visitor.test"
     text = letter.get_body(("plain",)).get_content()
@@ -317,7 +317,7 @@ def test_a_clinic_that_confirms_by_hand_gets_a_request(visitor, page, linden, le
     form.put(proof=proof).send(visitor)
     freed.cancel(linden.olive)
     clock.now += timedelta(minutes=1)
-    news.offer()
+    news.offer_freed_times()
     accepting.book_offered(EarlierOffer.get())
     assert Booking.get(Booking.online).status == "pending"
 
@@ -385,7 +385,7 @@ def test_a_client_whom_the_team_booked_asks_from_the_link_in_a_letter(
     assert (entry.booking, entry.by_team, entry.weekdays) == (booking, False, [2])
     freed.cancel(linden.olive)
     clock.now += MINUTE
-    news.offer()
+    news.offer_freed_times()
     assert accepting.book_offered(EarlierOffer.get()).starts_at == freed.starts_at
     joining.ask_for(Booking.get_by_id(booking.id), Wanted(), linden.olive)
     assert "Leave the waiting list" in text_of(visitor.get(f"{way}earlier"))

@@ -128,7 +128,7 @@ def cancelled_while_another_time_is_offered(world):
     made = requests.request_of(the_booking())
     later = made.booking.starts_at + timedelta(days=1)
     at = next(requests.other_times(made, later, later + timedelta(days=7))).starts_at
-    requests.offer(made, at, world.linden.maya)
+    requests.propose_time(made, at, world.linden.maya)
     cancelled_by_the_client(world)
 
 

@@ -224,7 +224,7 @@ restores.restore(settings, backups.Path(file))
     return restore_until
 
 
-@pytest.mark.parametrize("step", ["the database", "_take_back", "age_faces"])
+@pytest.mark.parametrize("step", ["the database", "_end_what_must_not_return", "age_faces"])
 def test_a_restore_that_is_killed_brings_no_session_back(server, tmp_path, killed, step):
     if step == "the database":
         step = "_replace_sqlite" if is_sqlite() else "replace"
@@ -442,7 +442,7 @@ def unfinished(server, tmp_path, killed):
     backups.write(server, tmp_path / "kalends.tar.gz")
     models.database.close()
     models.database.obj.close_all()
-    killed(server, tmp_path / "kalends.tar.gz", "_take_back")
+    killed(server, tmp_path / "kalends.tar.gz", "_end_what_must_not_return")
     return server
 
 

@@ -133,7 +133,7 @@ def test_a_restore_after_one_that_was_cut_off_keeps_what_goes_together(founded, 
     place = next(
         (name, number)
         for name, number in lines_of(lambda: restores.restore(founded, file))
-        if "_take_back()" in Path(name).read_text().splitlines()[number - 1]
+        if "_end_what_must_not_return()" in Path(name).read_text().splitlines()[number - 1]
     )
     killed_at(place, lambda: restores.restore(founded, file))
     (founded.instance / "secret_key").write_text(OTHER)  # as if it had not come so far

@@ -303,7 +303,7 @@ def test_another_account_during_a_removal_is_told_what_to_do(pat, world):
     account = world.start()
     world.book()
     world.run(account)
-    ending.leave(Account.get_by_id(account.id), account.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), account.user, "disconnect")
     world.revoke()
     world.run(account)
     assert "End now" in page(pat)
@@ -517,7 +517,7 @@ def test_a_taken_name_can_be_changed_though_a_calendar_of_ours_was_there_before(
     """It was left there, deleted in Outlook, and another calendar has its name by now."""
     account = microsoft.start()
     ours = microsoft.destination(account)
-    ending.leave(Account.get_by_id(account.id), account.user, "disconnect", False)
+    ending.begin_departure(Account.get_by_id(account.id), account.user, "disconnect", False)
     microsoft.run(account)
     account = microsoft.connect()
     microsoft.robin.delete_calendar(ours)

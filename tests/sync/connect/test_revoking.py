@@ -39,7 +39,7 @@ def refuse(world, **choice):
 
 def test_what_could_not_be_given_back_is_given_back_later(world, account):
     refuse(world, times=2)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     run(account.id)
     assert not Account.select().exists()
     row = Revocation.get()
@@ -58,7 +58,7 @@ def test_what_could_not_be_given_back_is_given_back_later(world, account):
 
 def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
     refuse(world)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     run(account.id)
     world.later(minutes=6)
     work.sweep()
@@ -67,7 +67,7 @@ def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
 
 def test_revoking_is_given_up_after_a_week(world, account):
     refuse(world, times=None)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     run(account.id)
     world.later(days=7, minutes=1)
     revoking.retry()
@@ -76,7 +76,7 @@ def test_revoking_is_given_up_after_a_week(world, account):
 
 def test_connecting_again_keeps_the_access(world, account):
     refuse(world)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     run(account.id)
     again = world.connect()
     world.later(minutes=6)
@@ -89,7 +89,7 @@ def test_connecting_again_keeps_the_access(world, account):
 
 def test_credentials_that_no_key_opens_are_let_go(world, account):
     refuse(world, times=None)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     run(account.id)
     of_another_server = Fernet(Fernet.generate_key()).encrypt(b"{}").decode()
     Revocation.update(sealed=of_another_server).execute()
@@ -108,7 +108,7 @@ def test_a_dead_refresh_token_is_tried_once_on_the_way_out(linden, clock, kind, 
     world.later(hours=2)
     world.revoke()
     world.sandbox.requests.clear()
-    ending.leave(account, world.user, "disconnect", removes)
+    ending.begin_departure(account, world.user, "disconnect", removes)
     run(account.id)
     assert sum(record.path.endswith("/token") for record in world.sandbox.requests) == 1
 

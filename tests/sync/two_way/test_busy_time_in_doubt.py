@@ -183,7 +183,7 @@ def test_a_first_reading_that_lacks_events_is_noticed_soon(
             RemoteCalendar.get(RemoteCalendar.calendar_id == world.source()), world.user
         )
     else:
-        ending.leave(Account.get(), world.user, "restart", False)
+        ending.begin_departure(Account.get(), world.user, "restart", False)
     with monkeypatch.context() as told:
         lie(told, None, LIES[shorten], VIEWS)
         world.run(account, times=2)
@@ -199,7 +199,7 @@ def test_two_lists_in_a_row_that_lack_the_same_are_noticed_within_the_hour(
 ):
     calendar = {"source": world.source(), "destination": world.destination(account)}[where]
     at = world.clock.now + timedelta(days=2)
-    ending.leave(Account.get(), world.user, "restart", False)
+    ending.begin_departure(Account.get(), world.user, "restart", False)
     late = world.robin.add("Late", at, at + timedelta(hours=1), calendar)
     lacks_it = {"lists": "/(events|calendarView|instances)(/delta)?$", "times": None}
     with monkeypatch.context() as told:

@@ -168,7 +168,7 @@ def test_busy_times_of_other_calendars_block_here_and_go_again(world):
 def test_starting_over_and_disconnecting_leave_what_they_should(world, account):
     account = world.poll(account)
     before = world.listed(account)
-    ending.leave(account, world.user, "restart", True)
+    ending.begin_departure(account, world.user, "restart", True)
     account = world.run(account, 3)
     account = world.poll(account)
     after = world.listed(account)
@@ -176,7 +176,7 @@ def test_starting_over_and_disconnecting_leave_what_they_should(world, account):
         one.rpartition("/")[2] for one in before
     }
     path = account.destination.calendar_id
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     for _ in range(3):
         world.run(account)
         world.clock.now += timedelta(minutes=2)
@@ -191,7 +191,7 @@ def test_starting_over_and_disconnecting_leave_what_they_should(world, account):
 
 def test_a_reconnection_finds_our_calendar_and_doubles_nothing(world, account):
     account = world.poll(account)
-    ending.leave(account, world.user, "disconnect", False)
+    ending.begin_departure(account, world.user, "disconnect", False)
     ending.end_now(account, world.user)
     for _ in range(2):
         world.run(account)
@@ -252,11 +252,11 @@ def test_the_whole_story_at_another_server(other):
     assert other.listed(account) == [] if account.destination.calendar_id else True
     controls.change(account, other.user, direction="both")
     account = other.assert_in_step(other.settle(account))
-    ending.leave(account, other.user, "restart", True)
+    ending.begin_departure(account, other.user, "restart", True)
     account = other.assert_in_step(other.settle(account))
     assert account.phase == "active"
     ours = account.destination.calendar_id
-    ending.leave(account, other.user, "disconnect", True)
+    ending.begin_departure(account, other.user, "disconnect", True)
     assert other.settle(account) is None
     answer = other.http.request("PROPFIND", other.server.origin + ours, headers={"Depth": "0"})
     assert answer.status_code >= 400 or b"404" in answer.content
@@ -283,7 +283,7 @@ def test_both_sides_agree_after_any_changes(other):
         elif what == "delete" and there:
             other.http.delete(other.server.origin + draw.choice(there))
         elif what == "restart" and account.phase == "active":
-            ending.leave(account, other.user, "restart", True)
+            ending.begin_departure(account, other.user, "restart", True)
         if draw.random() < 0.5:
             account = other.poll(account)
     account = other.assert_in_step(other.settle(account, 5))

@@ -104,7 +104,7 @@ def test_who_leaves_keeps_or_removes_ours_and_never_others(
     account, there = place(world, with_others)
     before = there.others()
     assert (len(there.ours()), len(before)) == (3, 2 if with_others else 0)
-    ending.leave(account, world.user, goal, removes)
+    ending.begin_departure(account, world.user, goal, removes)
     account = world.settle(account)
     assert (account is None) == (goal == "disconnect")
     assert there.others() == before  # byte for byte
@@ -126,7 +126,7 @@ def test_who_leaves_keeps_or_removes_ours_and_never_others(
     there = There(world, account.destination.calendar_id)
     assert (len(there.ours()), there.others()) == (3, before if again else [])
     assert account.health == "ok"
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     world.settle(account)
     assert not Account.select().exists() and there.ours() == []
 
@@ -140,7 +140,7 @@ def test_a_calendar_that_may_not_be_deleted_is_emptied(world, status):
     world.server.faults.append(
         lambda method, path: refused if (method, path) == ("DELETE", there.path) else None
     )
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     account = world.settle(account)
     world.server.faults.clear()
     assert account is None and there.stands and there.ours() == []
@@ -152,7 +152,7 @@ def test_starting_over_and_one_way_and_back_leave_each_once(world, place):
         world.book(days=day)
     account, there = place(world, True)
     before, uids = there.others(), there.uids()
-    ending.leave(account, world.user, "restart", True)
+    ending.begin_departure(account, world.user, "restart", True)
     account = world.settle(account)
     assert account.phase == "active" and there.others() == before
     fresh = There(world, account.destination.calendar_id)

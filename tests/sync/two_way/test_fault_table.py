@@ -255,7 +255,7 @@ class Departure:
         else:
             made = (faults.reset if fault == "cut before" else faults.time_out)(**choice)
         made.until = world.clock.now + timedelta(hours=1)
-        ending.leave(Account.get(), world.user, "disconnect")
+        ending.begin_departure(Account.get(), world.user, "disconnect")
         for minutes in (0, *MINUTES):
             world.later(minutes=minutes)
             world.run()

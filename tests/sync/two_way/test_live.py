@@ -209,7 +209,7 @@ def test_a_run_that_has_the_lease_reads_it(world, account, monkeypatch):
     """The look waits for the other worker, and asks nothing itself."""
     add(world)
     world.later(seconds=130)
-    holder = Account.take(account.id)
+    holder = Account.acquire_lease(account.id)
 
     def other_worker(seconds):
         asked_for = RemoteCalendar.get(RemoteCalendar.role == "source")
@@ -229,7 +229,7 @@ def test_a_run_that_has_the_lease_reads_it(world, account, monkeypatch):
 @ONE
 def test_a_lease_that_never_comes_free_is_no_answer(world, account, monkeypatch):
     world.later(seconds=130)
-    Account.take(account.id)
+    Account.acquire_lease(account.id)
     monkeypatch.setattr(live, "SECONDS", 0.05)
     since = world.clock.now
     live.read_calendars(world.user.id)

@@ -211,7 +211,7 @@ class TestTwoPeople:
         pat, quinn, shared = both
         if marks_are_old:
             forget_accounts(world, shared)
-        ending.leave(pat, world.linden.pat, goal, True)
+        ending.begin_departure(pat, world.linden.pat, goal, True)
         world.run(pat)
         world.poll(quinn)
         assert by_person(world, shared) == {"Quinn": 4} and world.notices(quinn) == []
@@ -236,7 +236,7 @@ def test_a_colleagues_bookings_in_a_shared_calendar_block_nobody(world, both):
 
 def test_another_installations_events_are_external_and_stay(world, both):
     pat, quinn, shared = both
-    ending.leave(quinn, world.linden.quinn, "disconnect", False)
+    ending.begin_departure(quinn, world.linden.quinn, "disconnect", False)
     world.run(quinn)
     for event in world.robin.calendar(shared)[
         "events"
@@ -254,7 +254,7 @@ def test_another_installations_events_are_external_and_stay(world, both):
     controls.ask_for_run(pat, "resync")
     world.poll()
     assert len(world.mirrored(pat)) == 4
-    ending.leave(pat, world.linden.pat, "disconnect", True)
+    ending.begin_departure(pat, world.linden.pat, "disconnect", True)
     world.run(pat)
     assert by_person(world, shared) == {"Quinn": 4}
 
@@ -277,7 +277,7 @@ def test_a_calendar_of_ours_that_a_colleague_writes_to_is_not_taken_away(world, 
     world.book(
         days=2, calendar=linden.colleague_calendar
     )  # not written yet: the calendar holds Pat's event alone
-    ending.leave(pat, linden.pat, "disconnect", True)
+    ending.begin_departure(pat, linden.pat, "disconnect", True)
     world.run(pat)
     world.run(quinn)
     assert by_person(world, made) == {"Quinn": 1}
@@ -294,7 +294,7 @@ def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(
             "timeZone": "Nowhere/Land",
             "dateTime": "2026-11-20T22:00:00",
         }
-    ending.leave(pat, linden.pat, "disconnect", True)
+    ending.begin_departure(pat, linden.pat, "disconnect", True)
     world.sandbox.strict = False
     world.run(pat)
     assert [event["id"] for event in world.robin.events(made)] == [key]

@@ -51,7 +51,7 @@ def outside(linden, clock):
 
 
 def follow(linden, outside):
-    account = arrival.follow(linden.pat, KIND, outside.address)
+    account = arrival.connect_published(linden.pat, KIND, outside.address)
     run.run(account.id)
     return Account.get_by_id(account.id)
 
@@ -134,7 +134,7 @@ def test_its_person_gets_one_letter_when_it_goes_stale(linden, clock, outside, l
     outside.publish(REFUSED[how][0])
     for _ in range(26):
         outside.look(60)
-        trouble.tell_of_calendars()
+        trouble.write_about_calendars()
     (letter,) = letters.send()
     assert letter["To"] == linden.pat.email and "cannot be read" in letter["Subject"]
     text = letter.get_content()
@@ -156,7 +156,7 @@ def test_another_address_takes_its_place(linden, clock, outside):
     outside.publish(answer(calendar(event("a"), event("b", "20261128T100000Z"))))
     account = follow(linden, outside)
     outside.publish(answer(calendar(event("c", "20261129T100000Z", "20261129T110000Z"))))
-    again = arrival.follow(linden.pat, KIND, f"{outside.address}?other", account)
+    again = arrival.connect_published(linden.pat, KIND, f"{outside.address}?other", account)
     assert again.id == account.id and Account.select().count() == 1
     for _ in range(3):
         outside.look()
@@ -166,13 +166,13 @@ def test_another_address_takes_its_place(linden, clock, outside):
 def test_several_addresses_are_read_each_once(linden, clock, outside):
     outside.publish(answer(calendar(event("a"))))
     first = follow(linden, outside)
-    second = arrival.follow(linden.pat, KIND, f"{outside.address}?other")
-    assert arrival.follow(linden.pat, KIND, outside.address).id == first.id
+    second = arrival.connect_published(linden.pat, KIND, f"{outside.address}?other")
+    assert arrival.connect_published(linden.pat, KIND, outside.address).id == first.id
     run.run(second.id)
     assert ExternalEvent.select().count() == Account.select().count() == 2
     with pytest.raises(ValueError, match="already"):
-        arrival.follow(linden.pat, KIND, outside.address, second)
-    ending.leave(second, linden.pat, "disconnect")
+        arrival.connect_published(linden.pat, KIND, outside.address, second)
+    ending.begin_departure(second, linden.pat, "disconnect")
     run.run(second.id)
     assert [row.calendar.account_id for row in ExternalEvent.select()] == [first.id]
 
@@ -185,7 +185,7 @@ def test_disconnecting_asks_nobody_and_leaves_nothing(linden, clock, outside, si
     assert "We forget the address." in asked and "1 event that came from" in asked
     assert not any(word in asked for word in ("password", "of ours", "we created"))
     outside.publish(answer(b"", "410 Gone"))
-    ending.leave(account, linden.pat, "disconnect")
+    ending.begin_departure(account, linden.pat, "disconnect")
     run.run(account.id)
     assert not Account.select().exists() and not ExternalEvent.select().exists()
     assert outside.server.seen == []

@@ -122,7 +122,7 @@ def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, accoun
         ideas,
         world.destination(account),
     )
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     lie(
         monkeypatch,
         1,
@@ -166,7 +166,7 @@ def test_a_departure_continues_where_its_slice_ended(
     world.sandbox.page_cap = 2
     there = world.destination(account)
     asked = searches(world, monkeypatch, there)
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     assert in_slices(account) > COPIES // 2
     assert left(world) == (["Mine"] if removes == "events alone" else [])
     assert (there in world.robin.calendars) == (removes == "events alone")
@@ -182,7 +182,7 @@ def test_a_calendar_in_which_somebody_puts_something_between_two_slices_stays(wo
     """Not before both lists, but while the second is read."""
     world.sandbox.page_cap = 2
     there, at = world.destination(account), world.clock.now + timedelta(days=1)
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     while not ReadPage.select().where(ReadPage.purpose == "leave, again").exists():
         assert run(account.id, 1e-9)
     world.robin.add("Mine", at - timedelta(hours=20), at - timedelta(hours=19), there)

@@ -264,7 +264,9 @@ def feed(linden, clock):
     there = Feed()
     reader = Reader(linden, clock, there)
     there.text = f"{HEAD}{GOOD}END:VCALENDAR\r\n"
-    reader.account = arrival.follow(reader.user, "published", "https://dav.test/secret.ics", None)
+    reader.account = arrival.connect_published(
+        reader.user, "published", "https://dav.test/secret.ics", None
+    )
     reader.there = there
     reader.later(minutes=1)
     return reader
@@ -363,7 +365,7 @@ def test_a_password_in_the_address_goes_to_no_other_host(linden, clock):
         if request.url.host == HOST
         else streamed(there.text)
     )
-    reader.account = arrival.follow(reader.user, "published", address, None)
+    reader.account = arrival.connect_published(reader.user, "published", address, None)
     reader.later(minutes=1)
     assert teams() == 1
     assert [bool(login) for _, login in there.requests] == [True, False]

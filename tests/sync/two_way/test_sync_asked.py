@@ -170,7 +170,7 @@ def test_what_is_asked_between_finding_an_account_and_reading_it_counts(world, a
     world.later(seconds=400)
     found = Account.due(world.clock.now).where(Account.id == account.id).get()
     controls.change(Account.get_by_id(account.id), world.user, future_days=600)
-    holder = Account.take(account.id)
+    holder = Account.acquire_lease(account.id)
     run._Round(found, holder, None).work()
     Account.let_go(account.id, holder)
     assert str(far.uuid) in world.standing(account)

@@ -281,7 +281,7 @@ def test_a_departure_takes_it_away(world, account):
     leave(world)
     lunch(world)
     world.run(account)
-    ending.leave(account, world.user, "disconnect", removes=True)
+    ending.begin_departure(account, world.user, "disconnect", removes=True)
     world.run(account, times=3)
     world.later(hours=1)
     world.run(account, times=2)

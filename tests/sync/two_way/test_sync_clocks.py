@@ -54,7 +54,7 @@ def test_after_a_clock_was_ahead_everything_goes_on(world, account, ahead):
 
 def test_a_worker_that_died_under_a_wrong_clock_holds_its_lease_no_longer(world, account):
     world.clock.now += timedelta(days=9)
-    Account.take(account.id)
+    Account.acquire_lease(account.id)
     world.clock.now -= timedelta(days=9)
     world.book(days=2)
     work(world)

@@ -133,7 +133,7 @@ def test_another_account_chosen_at_the_provider_changes_nothing(world, account):
 def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(world, account):
     world.revoke()
     world.poll(account)
-    ending.leave(Account.get(), world.user, "disconnect")
+    ending.begin_departure(Account.get(), world.user, "disconnect")
     world.run()
     assert not ExternalEvent.select().exists()
     account = Account.get()
@@ -155,7 +155,7 @@ def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(
 def test_disconnecting_continues_after_reconnecting(world, account):
     world.revoke()
     world.poll(account)
-    ending.leave(Account.get(), world.user, "disconnect")
+    ending.begin_departure(Account.get(), world.user, "disconnect")
     world.run()
     world.connect()
     world.run()
@@ -264,7 +264,7 @@ def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(
 ):
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path="calendar|[Ee]vents|batch", times=times)
-    ending.leave(Account.get_by_id(account.id), world.user, goal)
+    ending.begin_departure(Account.get_by_id(account.id), world.user, goal)
     for _ in range(6):
         world.run()
         world.later(minutes=40)
@@ -297,7 +297,7 @@ def test_a_departure_that_finds_a_calendar_empty_looks_again(world, account, mon
         is_list = request.method == "GET" and re.search(lists, unquote(request.url.path))
         return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
 
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
     for _ in range(5):
         world.run()
@@ -597,7 +597,7 @@ def test_a_person_who_presses_while_a_run_is_under_way_is_heard_first(world, acc
             and not pressed
         ):
             pressed.append(True)
-            ending.leave(Account.get_by_id(account.id), world.user, "off")
+            ending.begin_departure(Account.get_by_id(account.id), world.user, "off")
 
     world.watch(press)
     world.poll(account)

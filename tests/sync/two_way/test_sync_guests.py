@@ -127,7 +127,7 @@ def test_who_comes_after_the_press_stays_and_is_told(world, account, invited):
 
 def test_kept_ones_are_not_told_again_but_another_is(world, account, invited):
     world.poll(account)
-    decisions.leave(open_notice())
+    decisions.close_without_change(open_notice())
     invited.set_status("pending", world.user)
     world.poll(account)
     world.poll(account)

@@ -40,7 +40,7 @@ def begin(world, is_existing: bool, bookings=4) -> Account:
 
 def leave(world, account):
     """Disconnect, and let a few hours go by."""
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     for minutes in (0, 1, 5, 20, 40, 60, 180):
         world.later(minutes=minutes)
         world.run()
@@ -202,7 +202,7 @@ def test_a_departure_at_a_small_quota_takes_little_longer_than_it_must(world):
     """Forty events, of which each minute takes four, and nobody says how long to wait."""
     account = begin(world, is_existing=True, bookings=40)
     random.seed(40)  # waits are spread at random: the same ones each time
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     begun, taken = world.clock.now, []
     refuse = world.sandbox.faults.fail
 
@@ -235,7 +235,7 @@ def test_a_departure_at_a_small_quota_takes_little_longer_than_it_must(world):
 def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, monkeypatch):
     account = begin(world, is_existing=False)
     there = world.destination(account)
-    ending.leave(account, world.user, goal, False)
+    ending.begin_departure(account, world.user, goal, False)
     world.run()
     if goal == "disconnect":
         account = world.connect()
@@ -259,7 +259,7 @@ def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, mo
 )  # Outlook's ids are its own, and its names of calendars must differ
 def test_what_stands_in_two_calendars_under_one_id_is_left_in_one(world):
     account = begin(world, is_existing=False)
-    ending.leave(account, world.user, "disconnect", False)
+    ending.begin_departure(account, world.user, "disconnect", False)
     world.run()
     starting.start(
         world.connect(),

@@ -386,7 +386,7 @@ class TwoWaySync(RuleBasedStateMachine):
     def off_and_on(self, removes, runs):
         account = Account.get_by_id(self.account.id)
         if account.phase == "active":
-            ending.leave(account, self.world.user, "off", removes)
+            ending.begin_departure(account, self.world.user, "off", removes)
             if runs:
                 self.settle_leaving()
 
@@ -394,7 +394,7 @@ class TwoWaySync(RuleBasedStateMachine):
     def start_over(self):
         account = Account.get_by_id(self.account.id)
         if account.phase == "active":
-            ending.leave(account, self.world.user, "restart")
+            ending.begin_departure(account, self.world.user, "restart")
 
     @rule()
     def resync(self):

@@ -24,7 +24,7 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.reading import incoming
-from sync.two_way.reading.mirror import take_in
+from sync.two_way.reading.mirror import mirror_events
 from sync.two_way.reading.pull import CalendarReading
 from sync.two_way.worker.context import RunContext
 
@@ -292,7 +292,7 @@ def test_a_person_is_written_to_once_an_episode(world, account, letters, how):
     for _ in range(10):
         world.later(hours=1)
         world.run(account)
-        trouble.tell_of_calendars()
+        trouble.write_about_calendars()
     assert Letter.select().where(Letter.kind == "calendar_trouble").count() == 1
     (letter,) = letters.send()
     assert "Bad" not in str(letter) and "cannot be read" in letter["Subject"]
@@ -316,7 +316,7 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
     calendar = RemoteCalendar.get_by_id(calendar.id)
     with caplog.at_level(logging.DEBUG, "peewee"):
         caplog.clear()
-        assert take_in(reader, calendar, Delta(told, frozenset(), None, True, window))
+        assert mirror_events(reader, calendar, Delta(told, frozenset(), None, True, window))
         statements = [record.msg[0] for record in caplog.records if record.name == "peewee"]
     Account.let_go(account.id, holder)
     assert len(statements) <= 30, "\n".join(statement[:90] for statement in statements)
@@ -330,7 +330,7 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
 
 
 def reader_of(world, account):
-    holder = Account.take(account.id)
+    holder = Account.acquire_lease(account.id)
     row = Account.get_by_id(account.id)
     row.refresh()
     return CalendarReading(

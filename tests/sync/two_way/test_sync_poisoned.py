@@ -102,7 +102,7 @@ def test_a_departure_takes_the_others_away_though_one_is_poisoned(world, monkeyp
     first = min(world.standing(account).values(), key=lambda events: events[0]["id"])[0]
     poison = Poison(world, monkeypatch, 400, "DELETE")
     poison.words = [first["id"]]
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     world.run(account)
     assert len(rows) == 60
     assert list(world.standing(account).values()) == [[first]]
@@ -200,7 +200,7 @@ def test_a_departure_that_is_refused_as_a_whole_does_not_try_each_batch(world, m
     world.run(account)
     poison = Poison(world, monkeypatch, 403, "DELETE")
     poison.words = [""]
-    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), world.user, "disconnect")
     world.run(account)
     assert poison.refused == 1
     assert len(world.standing(account)) == 60

@@ -168,7 +168,7 @@ def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(
     world.book(days=20)
     run.run(account.id)
     assert Account.get().health == "ok" and Account.get().failures == 0
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     run.run(account.id)
     assert (Account.get().phase, Account.get().health_word) == ("leaving", "not set up")
     ending.end_now(Account.get(), world.user)
@@ -320,7 +320,7 @@ def test_leaving_ends_where_the_calendar_may_not_be_deleted(world, account):
     world.sandbox.faults.fail(
         403, world.refusal(403), method="DELETE", path="calendars/[^/]+$", times=None
     )
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     world.run()
     assert not Account.select().exists() and world.standing(account) == {}
 
@@ -410,7 +410,7 @@ def test_a_refusal_leaves_no_words_on_what_has_left_the_window(world, status):
 def test_old_events_of_ones_own_in_our_calendar_keep_it_there(world, account):
     add(world, "Memory", -3 * 365, world.destination(account))
     there = world.destination(account)
-    ending.leave(account, world.user, "disconnect", True)
+    ending.begin_departure(account, world.user, "disconnect", True)
     world.run()
     assert [world.title_of(event) for event in world.robin.events(there)] == ["Memory"]
 
@@ -420,7 +420,7 @@ def test_a_hidden_calendar_of_ours_is_found_again(world, account):
     world.sandbox.store.accounts[account.email]["entries"][world.destination(account)]["hidden"] = (
         True
     )
-    ending.leave(account, world.user, "off", False)
+    ending.begin_departure(account, world.user, "off", False)
     world.run(account)
     starting.start(Account.get(), world.user, "Kalends", "Europe/London")
     world.run(account)
@@ -488,7 +488,7 @@ def test_a_refresh_under_way_does_not_overwrite_a_new_consent(world, account):
 def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world, account):
     channel = Channel.get(Channel.calendar == source(account))
     Channel.update(secret_hash=vault.hash_of("abc")).where(Channel.id == channel.id).execute()
-    holder, faults = Account.take(account.id), []
+    holder, faults = Account.acquire_lease(account.id), []
     row, read = Account.get_by_id(account.id), source(account)
 
     writes, is_called = threading.Event(), threading.Event()

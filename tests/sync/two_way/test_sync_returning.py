@@ -33,7 +33,7 @@ def begin(world):
 
 def go(world, account, goal):
     """Stop, and let everything stand outside."""
-    ending.leave(Account.get_by_id(account.id), world.user, goal, False)
+    ending.begin_departure(Account.get_by_id(account.id), world.user, goal, False)
     world.run()
     return Account.get() if goal == "off" else world.connect()
 
@@ -137,7 +137,7 @@ def test_under_another_address_the_events_of_the_same_person_are_theirs(world):
     starting.start(account, world.user, "Practice", "Europe/London", shared)
     world.run()
     before = ids(world, account)
-    ending.leave(account, world.user, "disconnect", False)
+    ending.begin_departure(account, world.user, "disconnect", False)
     world.run()
     Booking.select().order_by(Booking.id).first().cancel(world.user)
     account = world.connect(email=world.other_email)
@@ -149,7 +149,7 @@ def test_under_another_address_the_events_of_the_same_person_are_theirs(world):
         world.later(hours=1)
         world.run()
     world.assert_in_step(account)
-    ending.leave(Account.get(), world.user, "disconnect")
+    ending.begin_departure(Account.get(), world.user, "disconnect")
     settle(world)
     assert world.standing(account) == {} and not Account.select().exists()
 
@@ -164,13 +164,13 @@ def test_what_a_colleague_left_there_stays_theirs(world):
     starting.start(account, world.linden.quinn, "Practice", "Europe/London", shared)
     world.run()
     theirs = set(ids(world, account))
-    ending.leave(account, world.linden.quinn, "disconnect", False)
+    ending.begin_departure(account, world.linden.quinn, "disconnect", False)
     world.run()
     account = world.connect()
     starting.start(account, world.user, "Practice", "Europe/London", shared)
     settle(world)
     assert len(ids(world, account)) == 4 and theirs < set(ids(world, account))
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     settle(world)
     assert set(ids(world, account)) == theirs
 
@@ -187,7 +187,7 @@ def test_after_a_removal_no_name_of_a_deleted_event_is_used_again(world):
         settle(world)
         assert world.event_of(Account.get(), booking)
         refused += [record for record in world.sandbox.requests if record.status == 409]
-        ending.leave(Account.get(), world.user, "disconnect")
+        ending.begin_departure(Account.get(), world.user, "disconnect")
         settle(world)
         account = world.connect()
     assert refused == []
@@ -215,7 +215,7 @@ def test_our_calendar_stays_ours_under_another_description(world, goal):
     world.assert_in_step(account)
     world.later(days=1)
     world.run()
-    ending.leave(Account.get(), world.user, "disconnect")
+    ending.begin_departure(Account.get(), world.user, "disconnect")
     settle(world)
     assert there not in world.robin.calendars and not Account.select().exists()
 
@@ -281,7 +281,7 @@ def test_who_stops_sync_after_a_restore_leaves_nothing_behind(world):
     world.poll(account)
     restored(world, account, before)
     world.poll(account)
-    ending.leave(Account.get(), world.user, "disconnect")
+    ending.begin_departure(Account.get(), world.user, "disconnect")
     settle(world)
     assert world.standing(account) == {}
 

@@ -377,7 +377,7 @@ def test_a_busy_time_that_lands_on_a_booking_is_told_and_the_notice_ends_with_it
 
 def test_toggling_ten_times_leaves_exactly_one_copy_of_everything(world, account):
     for number in range(10):
-        ending.leave(account, world.user, "off", removes=bool(number % 2))
+        ending.begin_departure(account, world.user, "off", removes=bool(number % 2))
         account = world.run(account)
         assert account.phase == "off" and world.mirrored(account) == []
         assert (number % 2 == 1) == (world.standing(account) == {})
@@ -389,7 +389,7 @@ def test_toggling_ten_times_leaves_exactly_one_copy_of_everything(world, account
 
 def test_a_fresh_start_makes_every_event_once(world, account):
     first = world.destination(account)
-    ending.leave(account, world.user, "restart")
+    ending.begin_departure(account, world.user, "restart")
     account = world.run(account)
     assert account.phase == "active" and world.destination(account) != first
     world.assert_in_step(account)
@@ -403,7 +403,7 @@ def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
         world.destination(account),
     )
     there = world.destination(account)
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     world.run()
     assert not Account.select().exists()
     assert [world.title_of(event) for event in world.robin.events(there)] == ["Mine"]
@@ -414,13 +414,13 @@ def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
 def test_disconnecting_finds_what_we_made_without_our_records(world, account):
     MappingRow.delete().execute()
     RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
-    ending.leave(account, world.user, "disconnect")
+    ending.begin_departure(account, world.user, "disconnect")
     world.run()
     assert world.calendars_of_ours(account) == [] and not Account.select().exists()
 
 
 def test_reconnecting_after_leaving_events_outside_doubles_nothing(world, account):
-    ending.leave(account, world.user, "disconnect", removes=False)
+    ending.begin_departure(account, world.user, "disconnect", removes=False)
     world.run()
     assert len(world.standing(account)) == 5
     again = world.start()
@@ -462,7 +462,7 @@ def test_two_people_in_one_account_keep_apart(world, account):
         row.calendar_id for row in other.calendars if row.calendar_id == world.destination(account)
     ] == []
     assert len(world.standing(account)[str(theirs.uuid)]) == 1
-    ending.leave(other, world.linden.quinn, "disconnect")
+    ending.begin_departure(other, world.linden.quinn, "disconnect")
     world.run()
     world.assert_in_step(account)
 

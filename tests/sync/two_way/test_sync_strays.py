@@ -181,7 +181,7 @@ def test_removing_everything_removes_it_as_well(world, account, other, goal):
     drag(world, account, other)
     world.poll(account)
     drag(world, account, other, 2)
-    ending.leave(account, world.user, goal, True)
+    ending.begin_departure(account, world.user, goal, True)
     world.run(account)
     if goal == "restart":
         world.assert_in_step(account)
@@ -271,7 +271,7 @@ def test_a_refused_removal_is_told_once_and_tried_again(world, account, other):
     world.poll(account)
     a_day_passes(world, account)
     assert "stray" in world.notices(account) and Account.get().health == "ok"
-    decisions.leave(Notice.get(Notice.kind == "stray"))
+    decisions.close_without_change(Notice.get(Notice.kind == "stray"))
     a_day_passes(world, account)
     assert "stray" not in world.notices(account)
     world.sandbox.faults.clear()

@@ -210,7 +210,7 @@ def test_what_a_person_asks_of_an_account_wakes_it(world, queue, started):
     for ask in (
         lambda: controls.ask_for_run(started, "check"),
         lambda: controls.change(started, world.user, lock_sign=True),
-        lambda: ending.leave(started, world.user, "off"),
+        lambda: ending.begin_departure(started, world.user, "off"),
         lambda: ending.end_now(started, world.user),
     ):
         queue.flushall()

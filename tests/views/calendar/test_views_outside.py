@@ -316,7 +316,7 @@ def test_what_a_person_does_away_with_is_gone_from_open_pages(pat, linden, sourc
     sources.turn_on(source, linden.pat)
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     clock.now += timedelta(seconds=1)
-    ending.leave(source.account, linden.pat, "disconnect")
+    ending.begin_departure(source.account, linden.pat, "disconnect")
     left = pat.get(looks(answer), headers=PARTIAL).get_data(as_text=True)
     assert 'id="week"' in left and "Dentist" not in left
 

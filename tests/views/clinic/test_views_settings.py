@@ -361,7 +361,7 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
             AuditEntry.note(linden.clinic, None, f"{kind}.{deed}", names[kind])
     account = starting.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
     starting.start(account, linden.pat, "Kalends", "Europe/London")
-    ending.leave(account, linden.pat, "restart")
+    ending.begin_departure(account, linden.pat, "restart")
     secret = RemoteCalendar.create(
         clinic=linden.clinic, account=account, role="listed", name="Chemotherapy", calendar_id="c1"
     )

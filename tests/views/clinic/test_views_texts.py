@@ -81,8 +81,8 @@ def test_a_trial_message_says_what_became_of_it(owner, linden, clock):
     (row,) = Letter.select()
     assert row.to == "+447700900123" and row.queue == texts.queue_of(linden.clinic.id)
     for phase, word, said in [
-        ("sent", "", "took your trial message"),
-        ("failed", "422", "does not take this message"),
+        ("sent", "", "accepted your trial message"),
+        ("failed", "422", "does not accept this message"),
         ("failed", "private", "ask the person who runs this server to allow it"),
         ("failed", "404", "is not there any more"),
         ("failed", "418", "The service answered 418."),
@@ -146,7 +146,7 @@ def test_system_status_and_the_booking_say_what_went_out(owner, linden, clock):
     ended = {"phase": "failed", "word": "422", "ended_at": clock.now, "detail": {"said": "booked"}}
     Letter.update(ended).execute()
     status = owner.get("/health/")
-    assert "1 not taken within the last week" in text_of(status) and b"Send again" in status.data
+    assert "1 not accepted within the last week" in text_of(status) and b"Send again" in status.data
     again = owner.post("/settings/letters/again", follow_redirects=True)
     assert "1 message is sent again" in text_of(again)
     assert Letter.get().phase == "waiting"

@@ -447,7 +447,7 @@ NO_EDITS = {
         STEPS,
     ),
     **dict.fromkeys(("team.come_back", "two_way.act", "sync_together.act", "two_way.start"), STEPS),
-    **dict.fromkeys(("two_way.leave", "two_way.end", "sources.start", "sources.stop"), STEPS),
+    **dict.fromkeys(("two_way.departure", "two_way.end", "sources.start", "sources.stop"), STEPS),
     "sources.rename": "one field, and theirs alone: tried in test_own_names",
     **dict.fromkeys(("two_way.put_right", "two_way.list_anew"), STEPS),
     **dict.fromkeys(("notices.decide", "notices.leave_all", "notices.leave_changes"), STEPS),

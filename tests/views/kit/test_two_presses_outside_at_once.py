@@ -93,14 +93,14 @@ def start(world, n, browser):
 
 def end(world, n, browser):
     row = account(world, n)
-    ending.leave(row, world.maya, "disconnect")
+    ending.begin_departure(row, world.maya, "disconnect")
     return f"/sync/accounts/{row.id}/end", {}
 
 
 def end_for_another(world, n, browser):
     forget_accounts()
     row = external.source(world.olive).account
-    ending.leave(row, world.olive, "disconnect")
+    ending.begin_departure(row, world.olive, "disconnect")
     return f"/health/accounts/{row.id}/end", {}
 
 

@@ -22,7 +22,7 @@ def row(linden, clock):
     linden.pat.change_sync(sync_allowed=True, identifier="none")
     facts = {"kind": "published", "email": "cal.test", "place": "a" * 32, "phase": "active"}
     made = external.source(linden.pat, **facts)
-    sources.take_name(made, TOLD)
+    sources.update_name(made, TOLD)
     return made
 
 
@@ -67,7 +67,7 @@ def test_the_file_may_call_itself_anew_and_its_name_comes_back_when_asked(pat, r
     stale = RemoteCalendar.get_by_id(row.id)
     stale.told_name = None  # loaded before the name was given
     stale.name = TOLD
-    sources.take_name(stale, "Other")
+    sources.update_name(stale, "Other")
     assert names(row) == (OWN, "Other")
     calendar_list._keep(
         Account.get_by_id(row.account_id),
@@ -83,11 +83,13 @@ def test_the_file_may_call_itself_anew_and_its_name_comes_back_when_asked(pat, r
         "?",
     )
     assert names(row) == (OWN, "Third")
-    starting.follow(Account.get_by_id(row.account_id), row.account.user, "home", "b.test", "UTC")
+    starting.start_reading_published(
+        Account.get_by_id(row.account_id), row.account.user, "home", "b.test", "UTC"
+    )
     assert names(row) == (OWN, "b.test")
     give(pat, row, "")
     assert names(row) == ("b.test", None)
-    sources.take_name(fresh(row), "Fourth")
+    sources.update_name(fresh(row), "Fourth")
     assert names(row) == ("Fourth", None)
 
 

@@ -391,14 +391,14 @@ def test_what_agrees_is_not_listed(how, account, clock):
 def test_letters_are_written_of_what_the_page_says(case, app, letters, linden, clock):
     _, expected, *_ = case
     with app.app_context():
-        trouble.tell()
+        trouble.write_about_accounts()
         assert bool(letters.send()) is (expected in LETTERS)
 
 
 def test_a_letter_on_its_way_is_dropped_once_it_is_no_more_true(app, account, letters, clock):
     rows(health="reconnect", **TROUBLE)(account, clock.now)
     with app.app_context():
-        trouble.tell()
+        trouble.write_about_accounts()
         letter = Letter.get()
         assert kinds.render(letter) is not None
         taken_out(account, clock.now)
@@ -414,7 +414,7 @@ def test_nobody_is_written_to_about_a_calendar_of_an_account_at_rest(
     if paused:
         taken_out(account, clock.now)
     with app.app_context():
-        trouble.tell_of_calendars()
+        trouble.write_about_calendars()
         assert bool(letters.send()) is not paused
 
 

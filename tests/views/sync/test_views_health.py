@@ -425,7 +425,7 @@ def test_a_removal_that_is_not_finished_says_why_and_can_be_ended(
 ):
     if has_left:
         linden.pat.leave(linden.olive)
-    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), linden.pat, "disconnect")
     set_to(account, health="waiting", failures=1, wait_until=clock.now + timedelta(minutes=5))
     assert "Removal is not finished" in board(
         olive
@@ -438,7 +438,7 @@ def test_a_removal_that_is_not_finished_says_why_and_can_be_ended(
 
 
 def test_only_managers_end_the_removal_of_somebody_else(signed_in, account, linden, clock):
-    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
+    ending.begin_departure(Account.get_by_id(account.id), linden.pat, "disconnect")
     set_to(account, failures=1)
     signed_in(linden.quinn).post(f"/health/accounts/{account.id}/end")
     signed_in(linden.quinn).post(f"/sync/accounts/{account.id}/end")

@@ -138,7 +138,7 @@ class TestConnecting:
     def test_nobody_connects_while_the_last_connection_is_still_being_taken_away(
         self, pat, world, account
     ):
-        ending.leave(account, world.user, "disconnect")
+        ending.begin_departure(account, world.user, "disconnect")
         assert pat.get("/connect/google/departure").status_code == 303 and "still removing" in page(
             pat
         )
@@ -267,7 +267,7 @@ class TestStarting:
         )
         world.run(connected)
         assert world.destination(connected) == family.calendar_id
-        ending.leave(row(connected), world.user, "disconnect")
+        ending.begin_departure(row(connected), world.user, "disconnect")
         world.run()
         assert [event["summary"] for event in world.robin.events(family.calendar_id)] == [
             "School run"
@@ -301,7 +301,7 @@ class TestStarting:
                 in html.unescape(answer.get_data(as_text=True))
             )
         assert row(other).phase == "naming" and row(connected).phase == "active"
-        ending.leave(
+        ending.begin_departure(
             row(connected), linden.pat, "disconnect"
         )  # until all is taken away there, it is Pat's
         assert (
@@ -416,7 +416,7 @@ class TestPanel:
 
     @pytest.mark.parametrize("goal", ["off", "disconnect", "restart"])
     def test_an_open_page_sees_a_departure_to_its_end(self, pat, world, account, goal):
-        ending.leave(account, world.user, goal)
+        ending.begin_departure(account, world.user, goal)
         for _ in range(2):
             answer = pat.get("/sync/accounts/status?key=old", headers=HTMX)
             assert answer.status_code == 200 and answer.headers["HX-Retarget"] == "#two-way"
@@ -1166,7 +1166,7 @@ class TestChannels:
             channel.uuid for channel in Channel.select()
         }
         assert len(world.sandbox.channels.live()) == 2
-        ending.leave(account, world.user, "off")
+        ending.begin_departure(account, world.user, "off")
         world.run(account)
         assert not Channel.select().exists() and world.sandbox.channels.live() == []
 

@@ -299,7 +299,7 @@ def test_the_main_calendar_has_one_name_for_its_owner_wherever_it_shows(
 
 
 def test_one_way_again_is_a_quiet_line_beside_the_private_links(pat, world, account):
-    ending.leave(account, world.user, "off")
+    ending.begin_departure(account, world.user, "off")
     world.run(account)
     text = page(pat)
     assert (

@@ -24,7 +24,7 @@ from . import next_time
 from .fields import BookingForm
 from .next_time import Together
 
-MOST_SAID = 3  # conflicts of one time, at most
+MOST_SHOWN = 3  # conflicts of one time, at most
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     words = [_booked(row, form.practitioner, day) for row in taken.conflicts]
     words += [_external(event, form.practitioner, day) for event in taken.outside]
     words += [_off(stretch, form.practitioner, day) for stretch in taken.away]
-    if len(words) > MOST_SAID:
-        words[MOST_SAID:] = [_("And {count} more.", count=len(words) - MOST_SAID)]
+    if len(words) > MOST_SHOWN:
+        words[MOST_SHOWN:] = [_("And {count} more.", count=len(words) - MOST_SHOWN)]
     asked = Together.of(form, spans).count
     dates = (
         [(_date(clash, form), " ".join(_what(clash))) for clash in taken.clashes]
         if asked > 1
         else []
     )
-    offer = next_time.next_free_time(form, spans) if words and not first.all_day else None
+    next_free = next_time.next_free_time(form, spans) if words and not first.all_day else None
     keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
     return Obstacle(
         _heading(taken, form) if words else "",
@@ -79,7 +79,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         dates,
         asked,
         keys,
-        offer,
+        next_free,
         booking_remarks.outside_hours(form.practitioner, _own_spans(form, spans)),
         [*remarks, *_gaps(form, spans), *_held(form, spans)],
         _why_url(form, first) if words else "",

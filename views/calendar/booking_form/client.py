@@ -69,7 +69,7 @@ class ClientFields(Merging):
         doubles.ask_whether_known(access.clinic(), self.told.data or "", **self.new_client)
         return Patient.named(access.clinic(), current_user, **self.new_client)
 
-    def take_added_client(self, booking: Booking | None) -> bool:
+    def choose_added_client(self, booking: Booking | None) -> bool:
         """Choose the booking's client in place of the new one if another press of this form has
         added them.
         """
@@ -124,7 +124,7 @@ class ClientFields(Merging):
         if self.matched.data and self.matched.data == self.patient.data:
             self.patient.data = self.matched.data = ""
 
-    def take_text(self) -> None:
+    def choose_by_text(self) -> None:
         """Choose the client by the typed text: a new client if it finds none."""
         self.let_go()
         if self.q.data and not self.patient.data and not self.found:
@@ -142,11 +142,13 @@ class ClientFields(Merging):
         if self.patient.data == "new" and not self.q.data:
             self.fault("q", _("Write the name of the new client"))
         elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
-            if not self.take_added_client(self.booking and access.booking_to_read(self.booking.id)):
+            if not self.choose_added_client(
+                self.booking and access.booking_to_read(self.booking.id)
+            ):
                 self.fault("q", PERHAPS_LISTED)
         elif self.q.data and not self.patient.data:
             self.fault("q", _("Choose a client, or add a new one"))
-            self.take_text()
+            self.choose_by_text()
         elif self.chosen_patient and self.chosen_patient.archived and not self._keeps_patient():
             self.fault(
                 "q", _("This client is archived. Bring the record back first, or choose another")

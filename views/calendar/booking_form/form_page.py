@@ -50,10 +50,12 @@ def asked_day(practitioner: Practitioner, like: Booking | None) -> date:
         return today
     last = booking_card.first_day(like)
     weeks = max((today - last).days // 7 + 1, 1)
-    return min(last + timedelta(weeks=weeks + _taken_weeks(like, weeks)), scheduling.LAST_DAY)
+    return min(
+        last + timedelta(weeks=weeks + _weeks_with_time_taken(like, weeks)), scheduling.LAST_DAY
+    )
 
 
-def _taken_weeks(like: Booking, weeks: int) -> int:
+def _weeks_with_time_taken(like: Booking, weeks: int) -> int:
     """In how many of these weeks after the booking its time of day is taken, before the first week
     in which it is free; 0 if it is taken in all of them.
     """
@@ -106,7 +108,7 @@ def wish(form: BookingForm) -> None:
 def with_time(form: BookingForm) -> BookingForm:
     """The form with the free time that was pressed ("2026-11-20T15:20 50")."""
     if "find" in request.form:
-        form.take_text()
+        form.choose_by_text()
     start, __, minutes = request.form.get("take", "").partition(" ")
     try:
         start = datetime.fromisoformat(start)

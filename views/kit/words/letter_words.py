@@ -137,9 +137,9 @@ def _named(clinic: Clinic, count: int) -> str:
         if readers[row.id] in names
     ]
     return _(
-        "{count} could not be delivered within the last week. {said}",
+        "{count} could not be delivered within the last week. {reasons}",
         count=sync_words.count(count, "e-mail"),
-        said=" ".join(sentences),
+        reasons=" ".join(sentences),
     )
 
 

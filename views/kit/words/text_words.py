@@ -19,7 +19,7 @@ _WHY = {
     "301": lazy("The service has moved. Write its new address in Settings."),
     "401": lazy("The service refuses our signature. Make a new secret and give it to the service."),
     "404": lazy("The service is not there any more. Check its address in Settings."),
-    "400": lazy("The service does not take this message."),
+    "400": lazy("The service does not accept this message."),
     "429": lazy("The service wants fewer messages. The rest goes later."),
 }
 _LIKE = {"403": "401", "410": "404", "413": "400", "422": "400"} | dict.fromkeys(
@@ -41,12 +41,12 @@ def last_trial(clinic: Clinic) -> tuple[str, str] | None:
     if row is None:
         return None
     if row.phase == "sent":
-        return "good", _("The service took your trial message {ago}.", ago=ago(row))
+        return "good", _("The service accepted your trial message {ago}.", ago=ago(row))
     if row.phase == "waiting" and not row.failing_since:
         return "info", _("Your trial message is on its way. Reload this page in a moment.")
     if row.phase == "waiting":
-        return "warning", _("Your trial message is not taken yet. {why}", why=why(row.word))
-    return "warning", _("Your trial message was not taken. {why}", why=why(row.word))
+        return "warning", _("Your trial message is not accepted yet. {why}", why=why(row.word))
+    return "warning", _("Your trial message was not accepted. {why}", why=why(row.word))
 
 
 def ago(row: Letter) -> str:
@@ -72,10 +72,10 @@ def state(queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
         return "trouble", _("Not working"), sentence
     if queue.failed:
         sentence = _(
-            "{number} not taken within the last week. {why} {counted}",
+            "{number} not accepted within the last week. {why} {counted}",
             number=f"{queue.failed:,}",
             why=why(queue.failed_word),
             counted=counted,
         )
-        return "waiting", _("Not all taken"), sentence
+        return "waiting", _("Not all accepted"), sentence
     return "ok", _("Set up"), counted

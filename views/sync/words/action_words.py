@@ -45,18 +45,20 @@ def _in_menu(account: Account, action: AccountAction) -> Button:
         case AccountAction.RESUME:
             return Button(_("Go on"), _act(account, "resumption"), "sync", "swap")
         case AccountAction.START_OVER:
-            return Button(_("Start over"), _leave(account, "new-start"), "undo")
+            return Button(_("Start over"), _departure(account, "new-start"), "undo")
         case AccountAction.SETTINGS:
             url = url_for("two_way.edit", account_id=account.id)
             return Button(_("Settings"), url, "settings")
         case AccountAction.ONE_WAY:
-            return Button(_("Go one way"), _leave(account, "one-way"), "link")
+            return Button(_("Go one way"), _departure(account, "one-way"), "link")
         case AccountAction.CHANGE_ACCOUNT:
-            return Button(_("Change account"), _leave(account, "disconnection", change=1), "person")
+            return Button(
+                _("Change account"), _departure(account, "disconnection", change=1), "person"
+            )
         case AccountAction.RECONNECT:
             return Button(_("Change the address"), _connect(account))
         case AccountAction.DISCONNECT:
-            return Button(_("Disconnect"), _leave(account, "disconnection"), "cross")
+            return Button(_("Disconnect"), _departure(account, "disconnection"), "cross")
     raise ValueError(action)
 
 
@@ -104,5 +106,5 @@ def _act(account: Account, what: str) -> str:
     return url_for("two_way.act", account_id=account.id, what=what)
 
 
-def _leave(account: Account, goal: str, **more: int) -> str:
+def _departure(account: Account, goal: str, **more: int) -> str:
     return url_for("two_way.ask_to_leave", account_id=account.id, goal=goal, **more)

@@ -48,7 +48,7 @@ class ListedDifference:
 
     one: Difference
     booking: Booking | None
-    said: str
+    sentence: str
     button: str
 
 

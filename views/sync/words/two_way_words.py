@@ -79,7 +79,7 @@ WHAT = (
     ("put_back", lazy("put back")),
     ("adopted", lazy("already there")),
     ("followed", lazy("followed")),
-    ("failed", lazy("not taken")),
+    ("failed", lazy("refused")),
     ("stopped", lazy("stopped")),
     ("held", lazy("stopped")),
 )
