@@ -10,7 +10,7 @@ from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextF
 from base import scheduling
 from base.database import JSONText
 from base.tables.traits import ClinicSettings
-from models import Booking, Clinic, Practitioner, Service
+from models import Clinic, Practitioner, Service
 
 # What happens if calendars outside were last read too long ago: book, take as a request, or do not
 # book.
@@ -55,6 +55,10 @@ class OnlineSettings(ClinicSettings):
     def last_change(self, starts_at: datetime) -> datetime:
         """The last instant at which clients may move or cancel a booking with this start."""
         return starts_at - timedelta(hours=self.change_hours)
+
+    def is_changeable(self, starts_at: datetime) -> bool:
+        """Whether clients may move or cancel a booking with this start now."""
+        return scheduling.utc_now() < self.last_change(starts_at)
 
     def blocks_outside(self, somebody_syncs: bool) -> bool:
         """Whether external events block online booking: as set, else once somebody in the clinic
@@ -101,10 +105,3 @@ def needs_approval(settings: OnlineSettings, service: Service) -> bool:
     if service.online_approval == "clinic":
         return settings.needs_approval
     return service.online_approval == "always"
-
-
-def may_change(booking: Booking, until: datetime) -> bool:
-    """Whether a client may move or cancel the booking now: it is expected, and `until` has not
-    come.
-    """
-    return booking.is_expected and scheduling.utc_now() < until

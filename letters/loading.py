@@ -3,6 +3,8 @@ recipient still works there. A one-time token, a proof of an address and a code 
 and salt instead: only their own letter has both.
 """
 
+from typing import TypeVar
+
 from base import scheduling
 from base.tables.outbox import Letter
 from free_times.earlier import offering
@@ -14,6 +16,8 @@ from people.guide_notes import GuideNote
 from people.mailed_codes import MailedCode
 from sync.tables.accounts import Account
 from sync.tables.unread import CalendarTrouble
+
+Secret = TypeVar("Secret", AddressProof, MailedCode)
 
 
 def person(letter: Letter, number: int) -> User | None:
@@ -102,19 +106,19 @@ def one_time_token(letter: Letter) -> OneTimeToken | None:
 
 def proof(letter: Letter) -> AddressProof | None:
     """The proof of an address that a letter carries, while it is valid."""
-    found: AddressProof | None = AddressProof.get_or_none(
-        AddressProof.id == letter.about,
-        AddressProof.salt == letter.sequence,
-        AddressProof.expires_at > scheduling.utc_now(),
-    )
-    return found
+    return _valid(AddressProof, letter)
 
 
 def code(letter: Letter) -> MailedCode | None:
     """The code that a letter carries, while it is valid."""
-    found: MailedCode | None = MailedCode.get_or_none(
-        MailedCode.id == letter.about,
-        MailedCode.salt == letter.sequence,
-        MailedCode.expires_at > scheduling.utc_now(),
+    return _valid(MailedCode, letter)
+
+
+def _valid(table: type[Secret], letter: Letter) -> Secret | None:
+    """The row of the table that a letter carries by its salt; None once it has ended."""
+    found: Secret | None = table.get_or_none(
+        table.id == letter.about,
+        table.salt == letter.sequence,
+        table.expires_at > scheduling.utc_now(),
     )
     return found

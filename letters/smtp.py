@@ -224,7 +224,10 @@ def _meaning(error: Exception) -> LetterRefused:
         return LetterRefused("address", is_final=True)
     if isinstance(error, smtplib.SMTPResponseException):
         return _answered(error.smtp_code, error.smtp_error, is_server=True)
-    return LetterRefused(str(error) if isinstance(error, _Unfit) else _name(error), is_server=True)
+    # TLS errors have one name, whatever OpenSSL calls them
+    is_tls = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
+    word = "SSLError" if is_tls else type(error).__name__
+    return LetterRefused(str(error) if isinstance(error, _Unfit) else word, is_server=True)
 
 
 def _of_one(code: int, text: bytes | str) -> LetterRefused:
@@ -236,12 +239,6 @@ def _of_one(code: int, text: bytes | str) -> LetterRefused:
     refused = _answered(code, text, is_server=code == 421)
     refused.is_final = 500 <= code < 600 and not _OF_THE_SENDER.match(refused.word)
     return refused
-
-
-def _name(error: Exception) -> str:
-    """The kind of an error. TLS errors have one name, whatever OpenSSL calls them."""
-    is_tls = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError)
-    return "SSLError" if is_tls else type(error).__name__
 
 
 def _answered(

@@ -118,7 +118,7 @@ def _text(
         if made and kind == "offered"
         else "",
         "manage_url": manage_url(rows[0][0], made) if is_theirs and len(rows) == 1 else "",
-        "again_url": _again(clinic, online) if kind in visits.OVER else "",
+        "again_url": again_url(clinic, online) if kind in visits.OVER else "",
     }
     return written(letter, settings, client.email, "client", facts, [row[0] for row in rows])
 
@@ -239,8 +239,9 @@ def words(settings: LetterSettings, kind: str) -> str:
 
 def until(online: OnlineSettings, booking: Booking) -> str:
     """The last time for changing the booking online, in words; "" if that time is over."""
-    last = by_letter.until(booking, online)
-    return visits.moment(last, booking) if last > scheduling.utc_now() else ""
+    if not online.is_changeable(booking.starts_at):
+        return ""
+    return visits.moment(online.last_change(booking.starts_at), booking)
 
 
 def manage_url(booking: Booking, made: OnlineBooking | None) -> str:
@@ -265,7 +266,7 @@ def _managed(endpoint: str, booking: Booking, made: OnlineBooking) -> str:
     return address(endpoint, name=name, uuid=str(booking.uuid), token=managing.token(made))
 
 
-def _again(clinic: Clinic, online: OnlineSettings) -> str:
+def again_url(clinic: Clinic, online: OnlineSettings) -> str:
     """The address to book another time; "" if nobody can book online."""
     name = names.in_force(clinic) if online.is_on else None
     return address("choosing.start", name=name) if name else ""

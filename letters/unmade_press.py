@@ -9,14 +9,13 @@ from flask import current_app
 from base import region, scheduling
 from base.bookings.client_letters import LetterSettings
 from base.tables.outbox import Letter
-from free_times.online import made_online, names
+from free_times.online import made_online
 from free_times.online.made_online import made_of
 from free_times.rules import OnlineSettings
-from models import Booking
 from sync.events import visit
 
 from . import loading, to_clients, visits
-from .mail_text import Text, address, one_line
+from .mail_text import Text, one_line
 
 
 def unmade(letter: Letter) -> Text | None:
@@ -34,13 +33,15 @@ def unmade(letter: Letter) -> Text | None:
     if stays is not None and not waits and (stays.starts_at == starts_at or not stays.is_busy):
         return None
     settings, online = LetterSettings.of(clinic), OnlineSettings.of(clinic)
-    zone, name = calendar.zone, names.in_force(clinic)
+    zone = calendar.zone
     facts = {
         "clinic": one_line(clinic.name),
         "when": f"{visits.day(starts_at, zone)}, {region.clock(starts_at.astimezone(zone))}",
         "waits": waits,
         "now": visits.moment(stays.starts_at, stays) if stays else "",
-        "url": _url(stays, name if online.is_on else None),
+        "url": to_clients.manage_url(stays, made_of(stays))
+        if stays
+        else to_clients.again_url(clinic, online),
         "phone": one_line(online.phone),
     }
     return Text(
@@ -50,9 +51,3 @@ def unmade(letter: Letter) -> Text | None:
         sender=one_line(clinic.name),
         reply_to=settings.reply_to,
     )
-
-
-def _url(stays: Booking | None, name: str | None) -> str:
-    if stays is not None:
-        return to_clients.manage_url(stays, made_of(stays))
-    return address("choosing.start", name=name) if name else ""

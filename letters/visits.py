@@ -84,10 +84,11 @@ def visit_of(
     name = visit.title(one_line(clinic.name), service)
     entry = name, booking.starts_at, booking.ends_at, venue.address, days
     place = one_line(venue.address)
+    city = str(zone).rpartition("/")[2].replace("_", " ")
     return Visit(
         day=day(booking.starts_at, zone),
         clock=_clock(booking),
-        zone="" if booking.all_day else _zone(zone),
+        zone="" if booking.all_day else _("{city} time", city=city),
         where=", ".join(part for part in (one_line(venue.name), place) if part),
         map_url=f"https://www.openstreetmap.org/search?{urlencode({'query': place})}"
         if place
@@ -121,12 +122,6 @@ def _clock(booking: Booking) -> str:
         days = (booking.ends_on - booking.starts_on).days
         return ngettext("all day", "{count} whole days", days)
     return region.between_in(booking.starts_at, booking.ends_at, booking.practitioner.zone)
-
-
-def _zone(zone: ZoneInfo) -> str:
-    """A zone in words: London time."""
-    city = str(zone).rpartition("/")[2].replace("_", " ")
-    return _("{city} time", city=city)
 
 
 def day(at: datetime, zone: ZoneInfo) -> str:

@@ -261,9 +261,8 @@ def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
         weekday = sorted(opening_hours.WEEKDAYS.index(day) for day in calendar.hours)[n % 2]
         first = scheduling.week_of(today)[weekday] - timedelta(weeks=6 * every // (n + 1) + 2)
         start = time(9 + n % 3, 30)
-        span, _ = scheduling.timed(
-            first, start, _later(start, service.duration_minutes), calendar.zone
-        )
+        end = datetime.combine(first, start) + timedelta(minutes=service.duration_minutes)
+        span, _ = scheduling.timed(first, start, end.time(), calendar.zone)
         who = None if service.name == "Pilates class" else diary.patients[n * 11].id
         joined = diary.uuid()
         for repeat in scheduling.repeats(span, calendar.zone, every, count):
@@ -340,11 +339,6 @@ def _feeds(diary: _Diary, user: User) -> None:
             count=count,
             interval_seconds=seconds,
         )
-
-
-def _later(start: time, minutes: int) -> time:
-    total = start.hour * 60 + start.minute + minutes
-    return time(total // 60, total % 60)
 
 
 def _waiting(clinic: Clinic, now: datetime) -> None:

@@ -330,7 +330,7 @@ ROOMS = {  # the same, inside the rooms
     "views.clinic": (
         {
             "earlier_settings",
-            "feeds_of",
+            "stop_feeds",
             "handover",
             "imports",
             "letters",
@@ -364,7 +364,7 @@ ROOMS = {  # the same, inside the rooms
         {"earlier", "faults", "picked"},
         {"choosing"},
         {"details_pages", "joining", "managed"},
-        {"asking", "details"},
+        {"ask_earlier", "details"},
         {"still_asking"},
         {"by_letter"},
     ),

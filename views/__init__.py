@@ -20,7 +20,6 @@ from .calendar import (
 from .clinic import (
     dates,
     earlier_settings,
-    feeds_of,
     handover,
     imports,
     letters,
@@ -28,6 +27,7 @@ from .clinic import (
     page_name,
     services,
     settings,
+    stop_feeds,
     sync_together,
     team,
     text_messages,
@@ -48,7 +48,16 @@ from .doors import (
 from .kit import display, form_tokens, htmx, identity, menu
 from .sync import apps, booking_address, connect, feeds, notices, sources, sync_settings, two_way
 from .sync.health import board
-from .visitor import asking, by_letter, choosing, details, earlier, joining, managed, still_asking
+from .visitor import (
+    ask_earlier,
+    by_letter,
+    choosing,
+    details,
+    earlier,
+    joining,
+    managed,
+    still_asking,
+)
 
 
 def register(app: Flask) -> None:
@@ -69,7 +78,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(merges.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
     app.register_blueprint(team.blueprint, url_prefix="/team")
-    app.register_blueprint(feeds_of.blueprint, url_prefix="/team")
+    app.register_blueprint(stop_feeds.blueprint, url_prefix="/team")
     app.register_blueprint(sync_together.blueprint, url_prefix="/team/sync")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
@@ -126,6 +135,6 @@ def _for_clients(app: Flask) -> None:
     app.register_blueprint(still_asking.blueprint)
     app.register_blueprint(managed.blueprint)
     app.register_blueprint(joining.blueprint)
-    app.register_blueprint(asking.blueprint)
+    app.register_blueprint(ask_earlier.blueprint)
     app.register_blueprint(by_letter.blueprint)  # /appointment/<uuid>/<token>
     app.register_blueprint(earlier.blueprint)  # /earlier/<uuid>/<token>

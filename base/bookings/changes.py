@@ -1,7 +1,7 @@
 """The result of changing bookings, and the rules that other rooms add to a change."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from base.database import Base
 from base.scheduling import Span
@@ -13,43 +13,44 @@ class ChangedMeanwhile(Exception):
     """The row was changed after a page showed it; the page's own change is refused."""
 
 
-StatusListener = Callable[[Sequence[tuple[Any, str]]], object]
-GivenAwayListener = Callable[[Any, Sequence[tuple[Any, Any, Span]]], object]
-
-_status_listeners: list[StatusListener] = []
-_given_away_listeners: list[GivenAwayListener] = []
+Listener = TypeVar("Listener", bound=Callable[..., object])
 
 
-def when_status_changes(listener: StatusListener) -> StatusListener:
-    """Register a rule for bookings whose status changes.
-
-    `listener` is called in the transaction of the change, with each booking and its former status.
-    So rooms above the bookings can have rules for them.
+class Listeners:
+    """Rules that rooms above the bookings have for a kind of change. They are called in its
+    transaction.
     """
-    _status_listeners.append(listener)
-    return listener
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[..., object]] = []
+
+    def register(self, listener: Listener) -> Listener:
+        """Call this function from now on."""
+        self._listeners.append(listener)
+        return listener
+
+    def call(self, rows: Sequence[object], *facts: object) -> None:
+        """Call each rule with the facts and the changed rows, if there are any."""
+        for listener in self._listeners if rows else ():
+            listener(*facts, rows)
+
+
+_of_status, _of_giving_away = Listeners(), Listeners()
+# with each booking and its former status
+when_status_changes = _of_status.register
+# with the person who moves bookings to another person's calendar, and with each booking, its former
+# calendar and its former time
+when_given_away = _of_giving_away.register
 
 
 def have_other_status(rows: Sequence[tuple[Any, str]]) -> None:
     """Call the rules for bookings whose status changed; each is paired with the status it had."""
-    for listener in _status_listeners if rows else ():
-        listener(rows)
-
-
-def when_given_away(listener: GivenAwayListener) -> GivenAwayListener:
-    """Register a rule for bookings that move to another person's calendar.
-
-    `listener` is called in the transaction of the change, with the person who made it, and with
-    each booking, its former calendar and its former time.
-    """
-    _given_away_listeners.append(listener)
-    return listener
+    _of_status.call(rows)
 
 
 def are_given_away(actor: Any, rows: Sequence[tuple[Any, Any, Span]]) -> None:
     """Call the rules for bookings that moved away from these calendars and times."""
-    for listener in _given_away_listeners if rows else ():
-        listener(actor, rows)
+    _of_giving_away.call(rows, actor)
 
 
 class Changed(list[Any]):

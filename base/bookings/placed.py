@@ -50,6 +50,12 @@ class Placed:
         return bool(self.ends_at < scheduling.utc_now())
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the time of the booking has begun, whatever its status."""
+        begun: bool = self.starts_at <= scheduling.utc_now()
+        return begun
+
+    @property
     def is_ahead(self) -> bool:
         """Whether the appointment takes place, and is not over."""
         return self.status != "cancelled" and not self.is_over

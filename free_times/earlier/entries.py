@@ -210,7 +210,7 @@ class WaitingEntry(Base):
         """
         if self.booking is None or self.by_team:
             return True
-        return scheduling.utc_now() < online.last_change(self.booking.starts_at)
+        return online.is_changeable(self.booking.starts_at)
 
     def end(self, because: str) -> None:
         """End the entry, in the transaction of the change that ends it."""
@@ -288,7 +288,7 @@ def may_wait(booking: Booking) -> bool:
     """
     return (
         booking.is_expected
-        and booking.starts_at > scheduling.utc_now()
+        and not booking.has_begun
         and booking.patient_id is not None
         and booking.service_id is not None
         and not booking.all_day

@@ -158,7 +158,7 @@ class Sight:
     def fits(self, entry: WaitingEntry, booking: Booking) -> bool:
         """Whether the time of a cancelled booking lies ahead and would suit somebody who waits."""
         terms = [one for one in self.terms(entry) if one.calendar.id == booking.practitioner_id]
-        return booking.starts_at > scheduling.utc_now() and any(
+        return not booking.has_begun and any(
             timedelta(minutes=one.minutes) <= booking.span.duration
             and entry.wants(booking.starts_at, one.minutes, one.calendar)
             for one in terms

@@ -144,7 +144,7 @@ def _report_unmade(made: OnlineBooking) -> None:
 def _is_offered(made: OnlineBooking, starts_at: datetime | None) -> bool:
     booking = made.booking
     is_there = made.answer == "offered" and booking.starts_at == starts_at
-    return is_there and not is_closed(booking) and booking.starts_at > scheduling.utc_now()
+    return is_there and not is_closed(booking) and not booking.has_begun
 
 
 def _is_done(made: OnlineBooking, starts_at: datetime | None) -> bool:

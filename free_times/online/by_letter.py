@@ -8,15 +8,12 @@ the appointment.
 from datetime import datetime
 
 from base import scheduling, vault
-from base.bookings import client_letters
-from base.bookings.changes import ChangedMeanwhile
-from free_times import rules
 from free_times.own_terms import ServiceTerms, online_terms
 from free_times.rules import OnlineSettings
 from models import Booking, Patient
 
-from . import present_client, team_letters
-from .managing import ENDS_AFTER, TooLate, is_good, uuid_of
+from . import present_client
+from .managing import ENDS_AFTER, cancel_for_client, is_good, uuid_of
 
 _PURPOSE = "an appointment in a letter"
 
@@ -36,14 +33,9 @@ def find_by_letter(uuid: str, given: str) -> Booking | None:
     return row
 
 
-def until(booking: Booking, settings: OnlineSettings) -> datetime:
-    """The last instant at which the client may cancel it."""
-    return settings.last_change(booking.starts_at)
-
-
 def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
     """Whether the client may cancel it now."""
-    return rules.may_change(booking, until(booking, settings))
+    return booking.is_expected and settings.is_changeable(booking.starts_at)
 
 
 def bookable_terms(booking: Booking) -> list[ServiceTerms]:
@@ -67,16 +59,9 @@ def cancel(booking: Booking, shown: datetime | None = None) -> None:
     of an earlier version), and AnotherClient.
     """
     with present_client.alone_with(booking) as row:
-        if row.status == "cancelled":
-            return
-        if shown not in (None, row.starts_at):
-            raise ChangedMeanwhile
-        if not may_cancel(row, OnlineSettings.of(row.clinic)):
-            raise TooLate
-        row.will_change_online()
-        row.cancel(None)
-        client_letters.by_client(row)
-        team_letters.visitor_did(row, "cancelled")
+        if row.status != "cancelled":
+            row.will_change_online()
+            cancel_for_client(row, shown, may_cancel(row, OnlineSettings.of(row.clinic)))
 
 
 def client(booking: Booking) -> Patient | None:

@@ -117,7 +117,7 @@ def until(page: OnlinePage, made: OnlineBooking) -> datetime:
 
 def may_change(page: OnlinePage, made: OnlineBooking) -> bool:
     """Whether the visitor may move or cancel it now."""
-    return rules.may_change(made.booking, until(page, made))
+    return made.booking.is_expected and scheduling.utc_now() < until(page, made)
 
 
 def may_move(page: OnlinePage, made: OnlineBooking) -> bool:
@@ -133,14 +133,20 @@ def cancel(page: OnlinePage, made: OnlineBooking, shown: datetime | None = None)
     with database.atomic():
         page.clinic.lock()
         made = _read_again(made)
-        if made.booking.status == "cancelled":
-            return
-        _check_shown(made, shown)
-        if not may_change(page, made):
-            raise TooLate
-        made.booking.cancel(None)
-        client_letters.by_client(made.booking)
-        team_letters.visitor_did(made.booking, "cancelled")
+        if made.booking.status != "cancelled":
+            cancel_for_client(made.booking, shown, may_change(page, made))
+
+
+def cancel_for_client(booking: Booking, shown: datetime | None, may: bool) -> None:
+    """Cancel a booking that its client cancels online, in the transaction that found whether they
+    may. Raises ChangedMeanwhile if it is not at the time that the page `shown`, and else TooLate.
+    """
+    _check_shown(booking, shown)
+    if not may:
+        raise TooLate
+    booking.cancel(None)
+    client_letters.by_client(booking)
+    team_letters.visitor_did(booking, "cancelled")
 
 
 def _read_again(made: OnlineBooking) -> OnlineBooking:
@@ -158,8 +164,8 @@ def price_cents(page: OnlinePage, made: OnlineBooking) -> int:
     return next((one.price_cents for one in _terms(page, made)), 0)
 
 
-def _check_shown(made: OnlineBooking, shown: datetime | None) -> None:
-    if shown not in (None, made.booking.starts_at):
+def _check_shown(booking: Booking, shown: datetime | None) -> None:
+    if shown not in (None, booking.starts_at):
         raise ChangedMeanwhile
 
 
@@ -214,7 +220,7 @@ def ask_about_move(
     """
     if made.booking.starts_at == starts_at:
         return Certainty.FRESH
-    _check_shown(made, shown)
+    _check_shown(made.booking, shown)
     if not may_change(page, made):
         raise TooLate
     if next(other_times(page, made, starts_at, starts_at), None) is None:
@@ -278,7 +284,7 @@ def move(
         booking = made.booking
         if booking.starts_at == starts_at:
             return made
-        _check_shown(made, shown)
+        _check_shown(made.booking, shown)
         if not may_change(page, made):
             raise TooLate
         page = current(page)

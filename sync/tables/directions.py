@@ -7,6 +7,16 @@ from base.database import Base
 DIRECTIONS = ("both", "out", "in")
 
 
+def sends(direction: str) -> bool:
+    """Whether bookings and time off are sent with this direction."""
+    return direction != "in"
+
+
+def reads(direction: str) -> bool:
+    """Whether busy times are read with this direction."""
+    return direction != "out"
+
+
 class Directed(Base):
     """`direction`: "both", "out" (only bookings are sent) or "in" (only busy times are read).
     `hide_sensitive`: only "Busy" is sent.
@@ -18,9 +28,9 @@ class Directed(Base):
     @property
     def sends(self) -> bool:
         """Whether bookings and time off are sent."""
-        return self.direction != "in"
+        return sends(self.direction)
 
     @property
     def reads(self) -> bool:
         """Whether busy times are read."""
-        return self.direction != "out"
+        return reads(self.direction)

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
-from base import region, scheduling
+from base import region
 from base.catalogue import _, lazy, ngettext
 from base.tables import outbox
 from free_times.earlier import accepting, entries, matching, offering
@@ -237,7 +237,7 @@ def remove(entry_id: int):
 
 def waiting_for(booking: Booking) -> str:
     """The number of clients on the list whom the time of this booking would suit."""
-    if booking.status != "cancelled" or booking.starts_at <= scheduling.utc_now():
+    if booking.status != "cancelled" or booking.has_begun:
         return ""
     rows = list(entries.waiting(booking.clinic))
     sight = Sight(booking.clinic, OnlineSettings.of(booking.clinic), rows)

@@ -104,11 +104,6 @@ def answer(import_id: int):
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 
-def _number(text: str) -> int:
-    """A typed number; 0 if it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-
-
 def _answers(row: Import) -> dict:
     """The answers that were sent, as in `Import.choices`; what was not offered is left out."""
     asked = row.problems["ask"]
@@ -121,11 +116,12 @@ def _answers(row: Import) -> dict:
     orders = {order for order, __ in intake.orders(asked["dates"])}
     dates, calendar = request.form.get("dates"), arg_int(request.form.get("calendar"))
     minutes = request.form.get("minutes", "").strip()
+    is_number = minutes.isascii() and minutes.isdecimal() and len(minutes) < 10
     return {
         "columns": columns,
         "dates": dates if dates in orders else None,
         "calendar": calendar if calendar in {one["id"] for one in asked["calendars"]} else None,
-        "minutes": _number(minutes) if minutes else None,
+        "minutes": (int(minutes) if is_number else 0) if minutes else None,
     }
 
 

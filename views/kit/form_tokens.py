@@ -26,7 +26,10 @@ FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # Blueprints whose callers have a secret of their own, and those for visitors: visitors
 # are not signed in, and their forms carry a signed ticket.
-EXEMPT = {"webhooks", "choosing", "details", "managed", "by_letter", "asking", "earlier", "joining"}
+EXEMPT = {
+    *("webhooks", "choosing", "details", "managed", "by_letter", "ask_earlier", "earlier"),
+    "joining",
+}
 # For people who are not signed in yet.
 DOORS = {
     "auth.sign_in",

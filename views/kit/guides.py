@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 TOP = Path(__file__).resolve().parent.parent.parent
 
 _ITEM = re.compile(r"(\d+\.|-) +")
+_BLOCK = re.compile(rf"```|## |\||{_ITEM.pattern}")  # the beginning of what is no paragraph
 _INLINE = re.compile(
     r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^*]+)\*"
     r"|\[(?P<text>[^]]+)\]\((?P<url>[^)]+)\)|<(?P<bare>https://[^>]+)>"
@@ -47,15 +48,11 @@ def _blocks(lines: list[str]) -> Markup:
             end = _end_of_list(lines, place)
             found.append(_list(lines[place:end]))
         elif line.strip():
-            while end < len(lines) and lines[end].strip() and not _begins(lines[end]):
+            while end < len(lines) and lines[end].strip() and not _BLOCK.match(lines[end]):
                 end += 1
             found.append(Markup("<p>{}</p>").format(_inline(" ".join(lines[place:end]))))
         place = end
     return Markup("\n").join(found)
-
-
-def _begins(line: str) -> bool:
-    return bool(line.startswith(("```", "## ", "|")) or _ITEM.match(line))
 
 
 def _end_of_list(lines: list[str], place: int) -> int:

@@ -11,7 +11,7 @@ from wtforms import BooleanField
 
 from base.catalogue import _, lazy, ngettext
 from models import Practitioner, User
-from sync.tables import account_names, listed, mappings
+from sync.tables import account_names, directions, listed, mappings
 from sync.tables.accounts import Account
 from views.kit import access
 from views.kit.choices import Choice, Several
@@ -90,7 +90,9 @@ class AccountSettingsForm(Merging):
         others = self.others and self.others.data
         if others and not self.chosen():
             self.fault("covers", _("Choose at least one calendar, or untick the box above them"))
-        elif not others and self.own and not self.own.data and self.direction.data != "in":
+        elif (
+            not others and self.own and not self.own.data and directions.sends(self.direction.data)
+        ):
             self.fault(
                 "own", _("Choose at least one calendar, or let only busy times come from there")
             )
@@ -149,7 +151,7 @@ def _losses(account: Account, columns: dict) -> list[str]:
     """Sentences about the events and busy times that this change removes, outside or here."""
     name = account_names.name_of(account)
     losses = []
-    leaves = columns["direction"] == "in" and account.sends
+    leaves = account.sends and not directions.sends(columns["direction"])
     gone = 0
     if leaves:
         gone = mappings.left_outside(account)
@@ -164,7 +166,7 @@ def _losses(account: Account, columns: dict) -> list[str]:
                 name=name,
             )
         )
-    stops_reading = columns["direction"] == "out" and account.reads
+    stops_reading = account.reads and not directions.reads(columns["direction"])
     if stops_reading and (count := listed.count_events(account)):
         losses.append(
             ngettext(

@@ -85,10 +85,7 @@ def ask_to_cancel(notice_id: int):
     return sync_page.show(partial="sync/_cancelling.html", cancelling=_own(notice_id, "cancel"))
 
 
-@blueprint.post(
-    "/<int:notice_id>/<any(leave, move, cancel, 'put-back', 'remove-guests', approve, keep,"
-    " 'remove-stray', 'keep-stray', wait, believe, again):what>"
-)
+@blueprint.post(f"/<int:notice_id>/<any({', '.join(map(repr, _HOW))}):what>")
 @login_required
 def decide(notice_id: int, what: str):
     notice = _own(notice_id, what)

@@ -13,7 +13,7 @@ from free_times.rules import OnlineSettings
 from people import calendars
 from sync.connect import calendar_list
 from sync.providers import registry
-from sync.tables import account_names, controls, starting
+from sync.tables import account_names, controls, directions, starting
 from sync.tables import listed as tables
 from sync.tables import sources as blocked
 from sync.tables.accounts import Account, RemoteCalendar
@@ -61,7 +61,7 @@ class Naming(Form):
             one.id = one.label.field_id = f"{one.name}-{account.id}"
 
     def validate_own(self, field):
-        if "asked" in request.form and not field.data and self.direction.data != "in":
+        if "asked" in request.form and not field.data and directions.sends(self.direction.data):
             raise ValidationError(_("Choose at least one calendar"))
 
     def covers(self) -> list[int] | None:

@@ -15,7 +15,8 @@ from free_times.rules import OnlineSettings
 from models import Booking
 from views.kit import button_times, display, waiting_wishes
 
-from . import asking, pages
+from . import pages
+from .ask_earlier import Place, answered, shown
 
 blueprint = Blueprint("by_letter", __name__, url_prefix="/appointment/<uuid>/<token>")
 _opened = pages.by_signed_address(by_letter.find_by_letter)
@@ -37,7 +38,7 @@ def _page(template: str, booking: Booking, status: int = 200, message: str = "",
         day=display.near_day(scheduling.local_day(booking.starts_at, zone), today),
         times=region.between_in(booking.starts_at, booking.ends_at, zone),
         zone=zone,
-        until=by_letter.until(booking, settings),
+        until=settings.last_change(booking.starts_at),
         may_cancel=by_letter.may_cancel(booking, settings),
         is_over=booking.is_over,
         is_ahead=booking.is_ahead,
@@ -104,18 +105,18 @@ def come_back(booking: Booking):
 @blueprint.get("/earlier")
 @_opened
 def ask_earlier(booking: Booking):
-    return asking.shown(_place(booking))
+    return shown(_place(booking))
 
 
 @blueprint.post("/earlier")
 @_opened
 def wait(booking: Booking):
-    return asking.answered(_place(booking))
+    return answered(_place(booking))
 
 
-def _place(booking: Booking) -> asking.Place:
+def _place(booking: Booking) -> Place:
     way = _way(booking)
-    return asking.Place(
+    return Place(
         booking,
         by_letter.bookable_terms(booking),
         by_letter.may_move(booking, OnlineSettings.of(booking.clinic)),

@@ -89,7 +89,7 @@ def summary_page(
         challenge=proofs.challenge(ticket.form_use),
         by_mail=gate.may_mail(form.details("")),
         is_request=making.is_request(page, service, free),
-        is_final=page.settings.last_change(free.starts_at) <= scheduling.utc_now(),
+        is_final=not page.settings.is_changeable(free.starts_at),
         **_summary(page, ticket, service, free),
     )
 

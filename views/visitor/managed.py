@@ -80,7 +80,7 @@ def facts(page: OnlinePage, made: OnlineBooking) -> dict:
         "outlook_url": visit.outlook_url(*entry),
         "letter": _letter(made),
         "earlier": waiting_wishes.card(booking, managing.may_move(page, made)),
-        "earlier_url": url_for("asking.show", **way),
+        "earlier_url": url_for("ask_earlier.show", **way),
     }
 
 

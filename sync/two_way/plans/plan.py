@@ -113,7 +113,9 @@ def _decide(
     seen, is_gone = (reading.seen(mapping), reading.is_gone(mapping)) if mapping else (None, False)
     copies = reading.copies.get(uid, [])
     found = _adoptable(mapping, seen, is_gone, copies) if event else None
-    stale = [DeleteRemote(_mapping_of(copy, "stale")) for copy in copies if copy is not found]
+    stale: list[Step] = [
+        DeleteRemote(_mapping_of(copy, "stale")) for copy in copies if copy is not found
+    ]
     if event is None:
         return stale + (_withdraw(mapping, seen, is_gone) if mapping else [])
     if found:
@@ -123,9 +125,12 @@ def _decide(
             else _mapping_of(found, "synced")
         )
         return stale + _adopt(event, adopted, terms)
-    return stale + (
-        _settle(event, mapping, seen, is_gone, terms) if mapping else _create(event, terms)
-    )
+    if mapping:
+        return stale + _settle(event, mapping, seen, is_gone, terms)
+    if _then(event, terms) != "synced":
+        return stale
+    mapping = EventMapping(event.uid, "", "", 0, "", "creating", generation=terms.generation)
+    return [*stale, CreateRemote(mapping, event)]
 
 
 def _adoptable(
@@ -149,11 +154,6 @@ def _adopt(event: Event, adopted: EventMapping, terms: PlanTerms) -> list[Step]:
             AdoptRemote(replace(adopted, phase=then, wanted=wanted(event), sequence=event.sequence))
         ]
     return [AdoptRemote(adopted), UpdateRemote(adopted, event, then)]
-
-
-def _create(event: Event, terms: PlanTerms) -> list[Step]:
-    mapping = EventMapping(event.uid, "", "", 0, "", "creating", generation=terms.generation)
-    return [CreateRemote(mapping, event)] if _then(event, terms) == "synced" else []
 
 
 def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:

@@ -391,7 +391,7 @@ APART = {
     "details": "a visitor's form makes one booking, whoever else changes what",
     "managed": "a visitor's own booking: each press says the time it wants",
     "joining": "a visitor's form makes one entry",
-    "asking": "what suits one client: theirs alone, the newest wish counts",
+    "ask_earlier": "what suits one client: theirs alone, the newest wish counts",
     "earlier": "a client with the link of an offer: each press sets one thing",
     "waiting_list": "each press names a time or an end",
     "waiting_entry": "the newest wish of one client counts",
@@ -439,7 +439,7 @@ NO_EDITS = {
     **dict.fromkeys(
         (
             "feeds.rotate_all",
-            "feeds_of.stop",
+            "stop_feeds.stop",
             "settings.bring_back_venue",
             "team.close_calendar",
             "team.leave",

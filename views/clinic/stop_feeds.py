@@ -10,7 +10,7 @@ from sync.feeds import owned
 from views.kit import access, htmx
 from views.kit.access import owner_required
 
-blueprint = Blueprint("feeds_of", __name__)
+blueprint = Blueprint("stop_feeds", __name__)
 
 
 @blueprint.get("/<int:user_id>/links")
