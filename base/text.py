@@ -119,6 +119,11 @@ def line(value: str | None, limit: int) -> str:
     return value
 
 
+def is_address(contact: str) -> bool:
+    """Whether a contact in free text is an e-mail address alone."""
+    return "@" in contact and " " not in contact
+
+
 def mended(value: str | None, limit: int) -> str:
     """One line from text that other programs wrote.
 

@@ -207,9 +207,12 @@ def _months(first: date, last: date) -> str:
 
 
 def switcher() -> list[tuple[str, list[Practitioner]]]:
-    """The calendars of the menu in groups: one's own, then those of each venue."""
+    """The calendars of the menu in groups: one's own, then those of each venue. Empty where there
+    is none to choose.
+    """
     groups: dict[str, list[Practitioner]] = {}
-    for one in menu.menu_calendars()[0]:
+    every = menu.menu_calendars()[0]
+    for one in every if len(every) > 1 else ():
         groups.setdefault(
             _("Your calendars") if one.user_id == current_user.id else one.venue.name, []
         ).append(one)

@@ -21,6 +21,7 @@ from base.catalogue import _, lazy, listed, ngettext
 from base.config.version import VERSION
 from base.scheduling import Span
 from base.tables.outside import ExternalEvent
+from base.text import is_address
 from models import Booking
 from people import calendars
 from sync.events.face import STATUS_WORDS
@@ -119,8 +120,8 @@ def init_app(app: Flask) -> None:
         ngettext=ngettext,
         provider_words=provider_words,
     )
-    app.jinja_env.filters.update(called=called, listed=listed, provider=registry.name)
-    app.jinja_env.filters["account_name"] = account_names.name_of
+    app.jinja_env.filters.update(called=called, listed=listed, dial=dial, is_address=is_address)
+    app.jinja_env.filters.update(account_name=account_names.name_of, provider=registry.name)
     app.jinja_env.filters.update(
         day=day,
         weekday=day_names.weekday,
@@ -134,7 +135,6 @@ def init_app(app: Flask) -> None:
         length_in_words=region.length,
         time_of_day=region.clock,
         money=money,
-        dial=dial,
         ago=ago,
         zone_name=zone_name,
         zone_city=zone_city,

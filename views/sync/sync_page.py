@@ -38,8 +38,13 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     subject = preview.sample(user, now)
     feeds, panes = owned.feeds_of(user), previews.panes(user, chosen, now)
     working = [feed for feed in feeds if not feed.is_stopped]
+    form, limited = form or identifier_form(user, formdata=None), sync_words.limited(user)
+    is_refused = bool(form.errors or form.differences)
+    is_to_choose = user.missing_consent == "identifier" or chosen != user.identifier
     return panels.context(**more) | {
-        "form": form or identifier_form(user, formdata=None),
+        "form": form,
+        "opens_identifier": is_to_choose or limited or is_refused,
+        "asks_identifier": not user.identifier and not is_refused,
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
         "chosen": chosen,
         "panes": panes,
@@ -50,7 +55,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         },
         "allowed": user.clinic.allowed_identifiers(),
         "identifying": ["internal_id"] if user.clinic.internal_ids else [],
-        "limited": sync_words.limited(user),
+        "limited": limited,
         "feeds": working,
         "feeds_state": feed_words.feeds_state(user, working),
         "stopped": [feed for feed in feeds if feed.is_stopped],

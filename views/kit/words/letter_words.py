@@ -75,11 +75,7 @@ def of_person(person: User) -> tuple[str, str] | None:
 
 def mail(clinic: Clinic, queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
     """(badge, state, more) about the clinic's letters, the most serious first."""
-    counted = _(
-        "{sent} sent within a day, {count} waiting.",
-        sent=f"{queue.sent:,}",
-        count=f"{queue.waiting:,}",
-    )
+    counted = text_words.sent_and_waiting(queue)
     if queue.stuck_since:
         return (
             "trouble",

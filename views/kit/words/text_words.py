@@ -54,13 +54,18 @@ def ago(row: Letter) -> str:
     return display.ago(row.ended_at or row.created_at)
 
 
-def state(queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
-    """(badge, state, more) about the clinic's text messages."""
-    counted = _(
+def sent_and_waiting(queue: Queue) -> str:
+    """How many letters of a queue were sent, and how many wait."""
+    return _(
         "{sent} sent within a day, {count} waiting.",
         sent=f"{queue.sent:,}",
         count=f"{queue.waiting:,}",
     )
+
+
+def state(queue: Queue, zone: ZoneInfo) -> tuple[str, str, str]:
+    """(badge, state, more) about the clinic's text messages."""
+    counted = sent_and_waiting(queue)
     if queue.stuck_since:
         since = display.moment(queue.stuck_since, zone)
         sentence = _(

@@ -35,9 +35,9 @@ NEW = timedelta(days=2)
 @dataclass(frozen=True)
 class PersonRow:
     """One line of the board. `helps`: "resync", "ask" (the person must act), "review" (the reader
-    must act), "end" (a departure), "guide" (of Help) or "" (nothing to do).
-    `asked_at`: when the person was last asked. `left_outside`: how many of our events the account
-    may leave outside if its departure is ended now.
+    must act), "end" (a departure), "guide" (of Help) or "nothing"; each has a file in
+    `templates/health/deeds`. `asked_at`: when the person was last asked. `left_outside`: how many
+    of our events the account may leave outside if its departure is ended now.
     """
 
     user: User
@@ -47,7 +47,7 @@ class PersonRow:
     why: str
     facts: list[str] = field(default_factory=list)
     account: Account | None = None
-    helps: str = ""
+    helps: str = "nothing"
     asked_at: datetime | None = None
     is_testing: bool = False
     left_outside: int = 0
@@ -184,7 +184,7 @@ HELPS = {  # what the reader of the board can do, if anything
 def of_account(one: Overview, zone: ZoneInfo) -> PersonRow:
     """The account's state, in words for people who look after the clinic."""
     standing, account = one.standing, one.standing.account
-    helps = HELPS.get(standing.state, "")
+    helps = HELPS.get(standing.state, "nothing")
     if helps == "ask" and account.user_id == current_user.id:
         helps = "review"
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
@@ -248,7 +248,9 @@ def _of_feeds(user: User, feeds: list[Feed]) -> PersonRow:
         return PersonRow(user, what, "off", _("Not answering"), why)
     found = [_of_feed(feed) for feed in feeds]
     badge, state, why = min(found, key=lambda one: WEIGHT[one[0]])
-    return PersonRow(user, what, badge, state, why, helps="guide" if badge == "waiting" else "")
+    return PersonRow(
+        user, what, badge, state, why, helps="guide" if badge == "waiting" else "nothing"
+    )
 
 
 def _of_feed(feed: Feed) -> tuple[str, str, str]:
