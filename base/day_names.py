@@ -61,7 +61,7 @@ def weekday(on: date) -> str:
 
 
 def short_weekday(on: date) -> str:
-    """Fri."""
+    """A weekday in short: Fri."""
     return str(SHORT_WEEKDAYS[on.weekday()])
 
 

@@ -132,7 +132,9 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which a local day begins: its first one if midnight is skipped."""
+    """The instant at which a local day begins. Where clocks skip midnight, it is the first instant
+    of that day.
+    """
     if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=1):
         raise BadTime("year")
     return datetime.combine(day, time(), zone).astimezone(UTC)

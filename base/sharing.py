@@ -217,10 +217,10 @@ class Turns:
     def _rank(self, at: int) -> list[tuple[bool, float]]:
         """For each calendar: whether it has its full share of the week, and how much it is booked.
 
-        The full share is twice an equal share of the week's visits. A newcomer's share is one of
-        all calendars. Any other share is one of the calendars that are open in the week, or goes by
-        open hours if that gives more: otherwise many people with few hours would leave hardly any
-        visits for one with many.
+        The full share is twice an equal share of the week's visits. For a newcomer, the visits are
+        divided by the number of all calendars; for anybody else, by the number of those that are
+        open in the week, or in proportion to the open hours if that gives more. Otherwise one
+        person with many hours would get hardly any visits beside many people with few.
         """
         this = week(at)
         parts = self._parts.get(this)
@@ -276,9 +276,9 @@ def _by_week(counts: Iterable[tuple[int, int]]) -> dict[int, int]:
 def _by_day(
     stretches: Collection[Sequence[int]], limit: int = FAR
 ) -> tuple[dict[int, int], list[Sequence[int]]]:
-    """Two values: minutes by the day on which a stretch begins; and the stretches that are at least
-    as long as `limit`, whose minutes are in no sum. Written without a call for each stretch, since
-    there may be thousands.
+    """Two values: the minutes of the stretches that are shorter than `limit`, by the day on which
+    each begins; and the other stretches. No function is called for a stretch, since there may be
+    thousands.
     """
     days: defaultdict[int, int] = defaultdict(int)
     longer = []

@@ -26,7 +26,7 @@ SIZES = (*(2, 3, 4, 5, 6) * 3, 8, 8, 8, 12, 25, MOST)
 
 
 def run() -> None:
-    """The long run. A test makes the short one."""
+    """Run the long series of random histories. A test runs a short one."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     count = int(os.environ.get("BENCH_HISTORIES", HISTORIES))
     memory = Path("/dev/shm")

@@ -111,8 +111,8 @@ def agree_to_new(
     how: str,
     within: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Store, in the same transaction, that the person who made the bookings after the id `since`
-    chose to allow overlaps `within` two instants.
+    """Store that a person allowed the overlaps of bookings that they made just now: those with an
+    id above `since`, `within` two instants. Call it in the transaction that made them.
     """
     found = [pair for pair in pairs(clinic, since, within) if not pair.is_agreed]
     Agreement.keep([(pair.second, pair.keys[0]) for pair in found], by, how)

@@ -185,8 +185,8 @@ async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
-    """Wait after the parent was killed: go on while `start` (`above`) starts other processes, and
-    end if `start` is gone too.
+    """Wait after the parent process was killed. Go on while `start` (the process `above`) still
+    starts other processes; end if `start` is gone as well.
     """
     while os.getppid() == parent:
         await asyncio.sleep(0.5)

@@ -40,8 +40,8 @@ def _has(word: str) -> Expression:
 
 
 def suggested(clinic: Clinic, query: str, most: int | None = None) -> "ModelSelect[Patient]":
-    """Matching clients, at most so many. Clients with a word that begins with the query come first:
-    "ma" means Maya sooner than someone at a .mail address.
+    """Clients that match the query, at most `most`. Those with a word that begins with the query
+    come first: "ma" finds Maya sooner than someone at a .mail address.
     """
     key = search_key(query)
     begins = Patient.search.startswith(key) | Patient.search.contains(f" {key}")

@@ -171,7 +171,7 @@ class Record(NamedTuple):
 
 
 class Requests(deque):
-    """The latest requests, oldest first."""
+    """The latest requests to the imitation, the oldest first."""
 
     def __init__(self):
         super().__init__(maxlen=KEPT_RECORDS)

@@ -23,11 +23,11 @@ def shifted(
     by: int = 0,
     longer: int = 0,
 ) -> tuple[Span, str | None]:
-    """Two values: the span on another day, begun `by` minutes later on the clock and `longer` by
-    minutes; and what is odd about the new start: None, "gap" or "twice".
+    """Move a span to another `day`, to start `by` minutes later on the clock and to last `longer`
+    minutes more. Returns the new span, and what is odd about its start: None, "gap" or "twice".
 
-    The old times are read on the clock of `zone`, and the new ones are on the clock of `there`. The
-    length is kept as time that passes, also over a clock change; so is the start if nothing moves
+    The old times are read on the clock of `zone`; the new ones are on the clock of `there`. The
+    length is kept in elapsed time, also over a clock change, and so is the start if nothing moves
     it. Raises BadTime, for whole days as well.
     """
     if span.all_day:

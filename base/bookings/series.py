@@ -196,8 +196,8 @@ class InSeries(_Booking):
     ) -> Changed:
         """Move to `span` and set columns.
 
-        `which` names the bookings of the series that change too, by the rules of `plan`; `shown` as
-        there.
+        `which` names the bookings of the series that change too, by the rules of `plan`. `shown`:
+        what the page showed, as for `plan`.
 
         Raises SlotTaken, and then changes none; with `skip_taken` only the bookings whose time is
         taken stay. Raises ChangedMeanwhile if `seen_sequence` is no longer the booking's, and

@@ -23,7 +23,7 @@ class CannotWait(Exception):
 
 
 def may_ask(booking: Booking, may_move: bool) -> bool:
-    """Whether the client of an appointment may go on the list without the team. `may_move`:
+    """Whether the client of an appointment may put themselves on the waiting list. `may_move`:
     whether they may go to another time at all.
     """
     is_open = may_move and EarlierSettings.of(booking.clinic).visitors_ask

@@ -34,7 +34,7 @@ def find_by_letter(uuid: str, given: str) -> Booking | None:
 
 
 def may_cancel(booking: Booking, settings: OnlineSettings) -> bool:
-    """Whether the client may cancel it now."""
+    """Whether the client may cancel the appointment now."""
     return booking.is_expected and settings.is_changeable(booking.starts_at)
 
 

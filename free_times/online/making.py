@@ -134,9 +134,9 @@ def book(
     judged: FreeTime | None = None,
 ) -> OnlineBooking:
     """Book the time of a ticket that has booked nothing yet. Call it inside a transaction that
-    locks the clinic. `judged`: the answer of `judge`. While its terms and rules still hold, only
-    rows that take time are read again. Otherwise, and if another calendar may do, every rule is
-    checked once more.
+    locks the clinic. `judged`: the answer of `judge`. If terms and rules are still as they were
+    then, only the rows that take time are read again. If they changed, or if another calendar may
+    be used instead, every rule is checked again.
     """
     page = _current_for(page, ticket)
     stands = _stands(page, ticket, judged) if judged else None

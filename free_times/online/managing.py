@@ -116,7 +116,7 @@ def until(page: OnlinePage, made: OnlineBooking) -> datetime:
 
 
 def may_change(page: OnlinePage, made: OnlineBooking) -> bool:
-    """Whether the visitor may move or cancel it now."""
+    """Whether the visitor may move or cancel the booking now."""
     return made.booking.is_expected and scheduling.utc_now() < until(page, made)
 
 

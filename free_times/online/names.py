@@ -46,7 +46,9 @@ def is_name(name: str) -> bool:
 
 
 def suggested(text: str, fallback: str = "clinic") -> str:
-    """A name made of any text, such as that of a clinic, a venue or a person."""
+    """A name for the page's address, made of any text, such as the name of a clinic, a venue or a
+    person.
+    """
     plain = search_key(text).encode("ascii", "ignore").decode()
     joined = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).strip("-")[:40].strip("-")
     return joined if len(joined) > 1 else fallback

@@ -54,8 +54,8 @@ def add_in_portions(
 ) -> bool:
     """Import rows in portions, in the order of their lines.
 
-    Each portion's transaction calls `may_go_on`, and `settle` with whether the portion is the last.
-    False: another worker continues the import, or `seconds` are over.
+    The transaction of each portion calls `may_go_on()`, and then `settle(is_last)`. Returns False
+    if another worker continues the import, or if `seconds` are over.
     """
     size, tries, ends_at = FIRST, 0, time.monotonic() + seconds
     while True:

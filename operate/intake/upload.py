@@ -68,7 +68,7 @@ _FORMER_PHASES = {"taking": "importing", "taken": "imported"}
 
 class _PhaseField(CharField):
     def python_value(self, value: str | None) -> str | None:
-        """The phase by its word of today."""
+        """The phase in the word of this version; earlier versions stored other words."""
         return _FORMER_PHASES.get(value or "", value)
 
 

@@ -196,8 +196,8 @@ def _changes(app, calendar: dict, place: Round) -> Iterator[dict]:
 
 
 def _single(app, event: dict, place: Round, since: int) -> Iterator[dict]:
-    """The report of an event outside the window: as removed, whether or not the caller knows it.
-    The switch may say that it is left out.
+    """The report of a single event. One outside the window is reported as removed, whether or not
+    the caller knows it, unless `tells_outside_window` is off.
     """
     if not _vanished(event, place):
         yield event

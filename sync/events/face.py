@@ -21,9 +21,9 @@ BUSY = Face("Busy")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one calendar outside shows bookings. `title` contains the blocks {organisation} {service}
-    {client} {practitioner}, parted by spaces; `details` "status", "rate", "notes", for the parts
-    of the description.
+    """How one calendar outside shows bookings. `title` is made of the blocks {organisation}
+    {service} {client} {practitioner}, with spaces between them. `details`: which of "status",
+    "rate" and "notes" stand in the description, with spaces between them.
     """
 
     identifier: str = "none"

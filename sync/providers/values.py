@@ -42,7 +42,7 @@ def digest(mark: Mark, secret: bytes) -> bytes:
 
 
 def written(at: datetime) -> str:
-    """RFC 3339 in UTC, without fractions."""
+    """The instant in the form of RFC 3339: in UTC, without fractions of a second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -234,8 +234,8 @@ class Account(Phased, Leased, Directed):
 
     @property
     def is_unused(self) -> bool:
-        """Whether the account was connected and nothing more happened: no calendar was made and no
-        event written there.
+        """Whether nothing was done with the account since it was connected: no calendar was made
+        there, and no event written.
         """
         made = RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)
         return self.is_naming and not self.calendars.where(*made).exists()

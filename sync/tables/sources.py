@@ -134,7 +134,7 @@ def update_name(calendar: RemoteCalendar, name: str) -> None:
 
 @transition
 def give_name(calendar: RemoteCalendar, actor: User, name: str) -> None:
-    """Call the calendar by a name that its person chose; "": again by the provider's name."""
+    """Store the person's own name for the calendar. "": it has the provider's name again."""
     providers_name = calendar.name if calendar.told_name is None else calendar.told_name
     calendar.name, calendar.told_name = (name, providers_name) if name else (providers_name, None)
     calendar.save(only=[RemoteCalendar.name, RemoteCalendar.told_name])

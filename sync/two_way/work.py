@@ -67,7 +67,7 @@ def sweep() -> None:
 
 
 def _due() -> "ModelSelect[Account]":
-    """The ids of due accounts whose provider is set up, and of those that can finish leaving
+    """The ids of accounts that are due: their provider is set up, or they can finish leaving
     without one.
     """
     known = Account.kind.in_(gateway.kinds()) | (Account.phase == "leaving")

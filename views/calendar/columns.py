@@ -204,7 +204,7 @@ def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
 
 
 def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
-    """The gap, cut at the start and end of each cancelled booking, so that the cancelled time can
+    """The parts of a gap, cut at the start and end of each cancelled booking, so that its time can
     be booked alone. Each part comes with whether it is a cancelled time. No part gets too short to
     be pressed.
     """
@@ -327,8 +327,8 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
 def _slots(
     gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
 ) -> Iterator[FreePiece]:
-    """Free stretches in pieces. The first piece without a block over it (such as an offered
-    booking) leads; a piece of cancelled time leads as well.
+    """The free stretches of a column, cut into pieces. In each stretch, the first piece that no
+    block covers (such as an offered booking) leads. A piece of cancelled time always leads.
     """
     for parts in gaps:
         cut = [(list(grid.pieces(part, zone)), is_freed) for part, is_freed in parts]

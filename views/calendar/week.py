@@ -179,7 +179,7 @@ def headings(day: date, today: date) -> dict:
 
 
 def _clock(days: list[columns.DayColumn], local: datetime, is_shown: bool) -> dict:
-    """The hours of the grid, and the place of the line of the present time."""
+    """The hours of the grid, and where the line of the present time stands."""
     first, last = columns.bounds(days)
     columns.cut_to(days, first, last)
     line = grid.now_line(local, first, last) if is_shown else None

@@ -175,7 +175,7 @@ def near_day(on: date, today: date) -> str:
 
 
 def short_day(value: date) -> str:
-    """Fri 20 Nov."""
+    """A day in short: Fri 20 Nov."""
     return day_names.short(value)
 
 
@@ -251,8 +251,8 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
 
 
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
-    """14:30–15:20, after its day unless that day is `among`. A time longer than a day has both its
-    days.
+    """Times in short: 14:30–15:20. Their day comes first, unless it is `among`. A time longer than
+    a day has both its days.
     """
     if item.ends_at - item.starts_at > timedelta(
         hours=25

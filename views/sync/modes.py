@@ -116,7 +116,9 @@ def _connectable() -> list[tuple[str, ProviderRow]]:
 
 
 def _by_address(beyond: dict[str, str]) -> list[str]:
-    """The kinds that only read at an address, if the person may connect one now."""
+    """The providers that only read a calendar at a typed address, if the person may connect one
+    now.
+    """
     if current_user.missing_consent:
         return []
     rows = registry.PROVIDERS.values()

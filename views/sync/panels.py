@@ -273,7 +273,9 @@ def _first_to_block(panel: dict) -> RemoteCalendar | None:
 
 
 def whose(account: Account) -> str:
-    """Which calendars are sent there, unless it is simply all of one's own."""
+    """The names or the number of the calendars that are sent there; "" if they are simply all of
+    one's own.
+    """
     if account.covers is None:
         return ""
     rows = account.practitioners()

@@ -102,8 +102,8 @@ def condition(content: bytes) -> str:
 
 
 def _joined(references: str) -> str:
-    """The text with halves of a character in numeric references joined, and without characters that
-    XML forbids.
+    """The text for the parser: where a character was written as two numeric references, they are
+    joined, and characters that XML forbids are removed.
     """
     codes = [int(digits, 16 if is_hex else 10) for is_hex, digits in _REFERENCE.findall(references)]
     units = "".join(chr(code) for code in codes if code < 0x110000)

@@ -216,7 +216,7 @@ class Google:
             return all_apart(self._all(calendar_id, EVENT_FIELDS, **ours), living)[0]
 
     def _all(self, calendar_id: str, fields: str, **choice: str) -> Iterator[dict[str, Any]]:
-        """Every event, a repeat as one; `choice`: further parameters."""
+        """Every event, a series as one. `choice`: further parameters of the request."""
         query = {
             "maxResults": PAGE_SIZE,
             "singleEvents": "false",

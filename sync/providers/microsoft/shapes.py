@@ -170,9 +170,9 @@ def _from_mark(mark: Mark) -> list[dict[str, str]]:
 
 
 def _span(event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Start and end on the clock of the venue. In UTC if Windows has no name for the zone, or other
-    times for it, and in the hour that comes twice, which such a clock cannot tell apart. Whole
-    days begin at the venue's midnight, as Outlook shows them.
+    """Start and end of an event on the clock of the venue. They are in UTC instead if Windows has
+    no name for the zone or other rules for it, and in the hour that comes twice when clocks go
+    back. Whole days begin at the venue's midnight, as Outlook shows them.
     """
     latest = tz_win.get(event.zone_name, "")
     name, place = BEFORE.get(latest, latest), zone(event.zone_name)

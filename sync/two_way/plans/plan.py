@@ -225,8 +225,8 @@ def _lost(event: Event, mapping: EventMapping, then: str, terms: PlanTerms) -> l
 def _edited(
     event: Event, mapping: EventMapping, seen: RemoteEvent, then: str, terms: PlanTerms
 ) -> list[Step]:
-    """The steps for an event that changed outside (law 1). While our own write is under way the
-    change may be ours: ours is written again.
+    """The steps for an event that changed outside (law 1). If our own write is not confirmed yet,
+    the change may be that write: then the event is written again.
     """
     news = _as_seen(mapping, seen)
     unchanged_here = mapping.wanted == wanted(event)

@@ -42,8 +42,8 @@ def rules(account: Account) -> str:
 
 
 def _of_colleagues(account: Account) -> str:
-    """The choices of the colleagues whose bookings are sent there: "7.5 9.0h" for the ids of two
-    people; the second hides everything.
+    """How the colleagues whose bookings are sent there chose to be shown, as a short text: "7.5
+    9.0h" for the ids of two people, of whom the second hides everything.
     """
     people = (
         User.select(User.id, User.identifier, User.hide_sensitive)

@@ -67,8 +67,8 @@ def made_sure(
 
 
 def _ahead(delta: Delta, change: Change) -> list[ExternalEvent]:
-    """The lacking rows in the future and in the window of the pull: those that block time first,
-    then the soonest.
+    """The lacking rows that lie in the future and in the window of the pull. Those that block time
+    come first, and the soonest of them.
     """
     at, window = scheduling.utc_now(), delta.window
     rows = [

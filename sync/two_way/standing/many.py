@@ -254,8 +254,9 @@ def _calendars_of(clinic_id: int, windows: list[Window]) -> list[_Calendar]:
 def with_notices(
     clinic: Clinic, reader_id: int, of_one: int | None = None
 ) -> tuple[list[Account], list[Notice]]:
-    """The clinic's accounts (`of_one`: of this person only), each with its person and what
-    `state.in_short` asks, and the open notices of the reader's own, the newest last: one query.
+    """The clinic's accounts, and the reader's own open notices, the newest last. One query.
+    `of_one`: only the accounts of this person. Each account comes with its person and with the
+    columns that `state.in_short` needs.
     """
     notice = Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
     is_own = Account.user == reader_id

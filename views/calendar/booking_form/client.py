@@ -131,7 +131,9 @@ class ClientFields(Merging):
             self.patient.data = self.matched.data = "new"
 
     def prepare_client(self) -> None:
-        """Before the fields are checked: ignore what concerns a client who is not added."""
+        """Ignore the fields of a new client if none is added. Call it before the fields are
+        checked.
+        """
         if self.is_new_by_text and self.found:
             self.let_go()  # saved before the page had searched for the latest text
         if self.patient.data != "new":

@@ -86,8 +86,8 @@ _FEED_DEEDS = {
 
 
 def in_effect(user: User, feed: Feed | None = None) -> str:
-    """The identifier used for the person, or for one of the feeds: the choice, limited by what the
-    clinic allows and uses.
+    """The identifier that is used for the person, or for one of their feeds: their choice, limited
+    by the ceiling of the clinic and by what it uses.
     """
     return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
 
