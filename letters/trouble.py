@@ -1,4 +1,4 @@
-"""Letters about accounts that need a person: one for each step of an episode of trouble."""
+"""Letters about accounts that need a person: in each episode of trouble up to three."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from sync.tables.unread import CalendarTrouble
 from sync.two_way.standing.state import at_rest
 from sync.two_way.standing.state_list import LETTER, STOPPED
 
-STEPS = (
+LETTERS_AFTER = (
     timedelta(seconds=60),
     timedelta(days=3),
     timedelta(days=7),
@@ -74,13 +74,14 @@ def write_about_accounts() -> None:
     """Write about accounts that need a person: at once, after three days and after a week; from the
     second time on also to the owners.
 
-    The step and its letters are written in one transaction, and a letter's key contains episode,
-    step and recipient. So no letter is written twice, even if several clocks run.
+    How many times somebody was written to is stored in the transaction of the letters, and a
+    letter's key contains episode, number and recipient. So no letter is written twice, even if
+    several clocks run.
     """
     if not outbox.is_set_up():
         return
     now = scheduling.utc_now()
-    untold = episodes.untold(now - STEPS[0], len(STEPS))
+    untold = episodes.untold(now - LETTERS_AFTER[0], len(LETTERS_AFTER))
     faulty.each("sync_trouble", untold, lambda account: _write_about_account(account, now))
 
 
@@ -88,26 +89,26 @@ def _write_about_account(account: Account, now: datetime) -> None:
     if at_rest(account) not in LETTER:
         return
     since = account.failing_since or now
-    step = sum(since <= now - after for after in STEPS)
+    number = sum(since <= now - after for after in LETTERS_AFTER)
     with database.atomic():
-        if episodes.claim(account, step):
-            for person in _recipients(account, step):
-                _write(account, since, step, person)
+        if episodes.claim(account, number):
+            for person in _recipients(account, number):
+                _write(account, since, number, person)
 
 
-def _write(account: Account, since: datetime, step: int, person: User) -> None:
+def _write(account: Account, since: datetime, number: int, person: User) -> None:
     Letter.write(
         account.clinic_id,
         "sync_trouble",
         account,
-        f"{since.isoformat()} {step} {person.id}",
+        f"{since.isoformat()} {number} {person.id}",
         person.email,
         since=since.isoformat(),
         reader=person.id,
     )
 
 
-def _recipients(account: Account, step: int) -> list[User]:
+def _recipients(account: Account, number: int) -> list[User]:
     """The recipients: the account's person if they can act; also the clinic's owners if nobody else
     can, or nobody has for days.
     """
@@ -115,6 +116,6 @@ def _recipients(account: Account, step: int) -> list[User]:
     people = [account.user] if account.health in PERSONAL else []
     return (
         people + [owner for owner in owners if owner.id != account.user_id or not people]
-        if step > 1 or not people
+        if number > 1 or not people
         else people
     )

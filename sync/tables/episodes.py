@@ -14,9 +14,9 @@ from .phases import PERSONAL
 STUCK = (*PERSONAL, "operator")  # healths that do not pass by themselves
 
 
-def untold(since: datetime, steps: int) -> "ModelSelect[Account]":
+def untold(since: datetime, most: int) -> "ModelSelect[Account]":
     """Accounts that somebody must look after, each with its person: stuck since this instant or
-    longer, with fewer letters than `steps` about it.
+    longer, with fewer letters than `most` about it.
     """
     return (
         Account.select(Account, User)
@@ -25,20 +25,20 @@ def untold(since: datetime, steps: int) -> "ModelSelect[Account]":
             Account.phase == "active",
             Account.health.in_(STUCK),
             Account.failing_since <= since,
-            Account.told < steps,
+            Account.told < most,
             User.sync_allowed,
             User.left_at.is_null(),
         )
     )
 
 
-def claim(account: Account, step: int) -> bool:
-    """Whether this process writes the letters of this step; of two processes only one does. False,
-    too, if the trouble passed or changed.
+def claim(account: Account, number: int) -> bool:
+    """Whether this process writes the first, second or third letters (`number`) of the trouble: of
+    two processes only one does. False also if the trouble passed or changed.
     """
     same = Account.health == account.health, Account.failing_since == account.failing_since
-    mine = Account.id == account.id, Account.told < step
-    return bool(Account.update(told=step).where(*mine, *same).execute())
+    mine = Account.id == account.id, Account.told < number
+    return bool(Account.update(told=number).where(*mine, *same).execute())
 
 
 def removals() -> "ModelSelect[Account]":

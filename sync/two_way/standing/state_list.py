@@ -85,4 +85,4 @@ STOPPED = (  # nothing is sent or read
     State.CALENDAR_GONE,
 )
 STAYS = tuple(one for one in STOPPED if one != State.CALENDAR_GONE)  # with events of ours outside
-LETTER = (State.RECONNECT, State.CALENDAR_GONE, State.OPERATOR)  # written about, step by step
+LETTER = (State.RECONNECT, State.CALENDAR_GONE, State.OPERATOR)  # the person gets letters
