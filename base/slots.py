@@ -39,11 +39,11 @@ class Need(NamedTuple):
 class SlotRules(NamedTuple):
     """Which starts are offered.
 
-    They are every `step` (the grid step) from the opening hour, at least `notice` after now, at
+    They are every `grid_step` from the opening hour, at least `notice` after now, at
     most `horizon` after now (None: no limit), and in none of the stretches that are `full`.
     """
 
-    step: int
+    grid_step: int
     notice: int = 0
     horizon: int | None = None
     full: Sequence[FromTo] = ()
@@ -65,9 +65,9 @@ def slots(
 
     A visit lies in one opening; its gaps may reach past the opening, since nobody else comes then.
     """
-    if need.length <= 0 or rules.step <= 0:
+    if need.length <= 0 or rules.grid_step <= 0:
         raise ValueError("a visit lasts, and starts lie apart")
-    step, earliest = rules.step, now + rules.notice
+    grid_step, earliest = rules.grid_step, now + rules.notice
     latest = None if rules.horizon is None else now + rules.horizon
     left = _left(taken, need, rules.full)
     ends = [last for _, last in left]
@@ -81,8 +81,8 @@ def slots(
                 break
             # Written without calls: there may be hundreds.
             ahead = (start if start > first else first) - opens
-            soonest = opens - (-ahead // step) * step
-            found.update(range(soonest, (stop if stop < last else last) + 1, step))
+            soonest = opens - (-ahead // grid_step) * grid_step
+            found.update(range(soonest, (stop if stop < last else last) + 1, grid_step))
     return sorted(found)
 
 
@@ -118,7 +118,7 @@ def hindrances(
     around = [opens for opens, closes in openings if opens <= at and end <= closes]
     if not around:
         found.append(Hindrance("hours"))
-    elif all((at - opens) % rules.step for opens in around):
+    elif all((at - opens) % rules.grid_step for opens in around):
         found.append(Hindrance("step"))
     for place, one in enumerate(taken):
         low, high = barred(one, need)

@@ -68,15 +68,15 @@ def free_times(
     wishes: Sequence[Wish],
     start: datetime,
     end: datetime,
-    step: int,
+    grid_step: int,
     *,
     but: Collection[int] = (),
     suits: Callable[[datetime, Practitioner], bool] | None = None,
     now: datetime | None = None,
     proposes: bool = True,
 ) -> Iterator[FreeTime]:
-    """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
-    hour.
+    """Free times that begin in [start, end], soonest first, every `grid_step` minutes from each
+    opening hour.
 
     `suits`: a test of the time of day, which leaves out some. Gaps are kept. Wishes with rules also
     keep to the rules' booking notice and horizon, counted from `now` (None: the present). If
@@ -98,7 +98,7 @@ def free_times(
         with_shares=with_shares,
         with_weeks=takes_turns,
     )
-    by_zone = _by_zone(wishes, working, (start, end), step, now or scheduling.utc_now())
+    by_zone = _by_zone(wishes, working, (start, end), grid_step, now or scheduling.utc_now())
     turns = Turns([one.share for one in working if one.share]) if with_shares else None
     for at, zone in sorted((at, zone) for zone, starts in by_zone.items() for at in starts):
         begins, there = of_number(at), by_zone[zone][at]  # indexes of wishes
@@ -117,7 +117,7 @@ def _by_zone(
     wishes: Sequence[Wish],
     working: Sequence[Working],
     between: tuple[datetime, datetime],
-    step: int,
+    grid_step: int,
     now: datetime,
 ) -> dict[str, dict[int, list[int]]]:
     """The indexes of the wishes that fit at each start, by zone."""
@@ -128,7 +128,7 @@ def _by_zone(
         if wish.rules:
             soonest = max(soonest, now + wish.rules.notice)
             latest = min(latest, now + wish.rules.horizon)
-        rules = SlotRules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
+        rules = SlotRules(grid_step * MINUTE, 0, number(latest) - number(soonest), one.full)
         for at in slots(one.openings, one.taken, wish.need, rules, number(soonest)):
             by_start[at].append(n)
     return by_zone
@@ -164,11 +164,11 @@ def _widest(wishes: Sequence[Wish]) -> Need:
 
 
 def next_free(
-    wish: Wish, after: datetime, days: int, step: int, but: Collection[int] = ()
+    wish: Wish, after: datetime, days: int, grid_step: int, but: Collection[int] = ()
 ) -> datetime | None:
     """The first free start after `after`, within so many days. Bookings in `but` do not count."""
     end = after + timedelta(days=days)
-    found = next(free_times([wish], after, end, step, but=but), None)
+    found = next(free_times([wish], after, end, grid_step, but=but), None)
     return found.starts_at if found else None
 
 

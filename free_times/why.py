@@ -45,7 +45,7 @@ class Reason:
 def reasons(
     wishes: Sequence[Wish],
     at: datetime,
-    step: int,
+    grid_step: int,
     *,
     earliest: datetime | None = None,
     but: Collection[int] = (),
@@ -69,7 +69,7 @@ def reasons(
             there.openings,
             there.taken,
             wish.need,
-            _rules(wish, step, there, since),
+            _rules(wish, grid_step, there, since),
             number(since if wish.rules or earliest else at),
             number(at),
         )
@@ -78,23 +78,23 @@ def reasons(
     rows = _rows(working, found)
     return [
         [
-            _of_rules(one, wish, at, since) or _reason(one, wish, at, step, there, rows)
+            _of_rules(one, wish, at, since) or _reason(one, wish, at, grid_step, there, rows)
             for one in hindering
         ]
         for wish, there, hindering in zip(wishes, working, found, strict=True)
     ]
 
 
-def _rules(wish: Wish, step: int, there: Working, since: datetime) -> SlotRules:
+def _rules(wish: Wish, grid_step: int, there: Working, since: datetime) -> SlotRules:
     """The rules of the wish as whole numbers, in microseconds; a wish of the team has no booking
     notice and no horizon.
     """
     if wish.rules is None:
-        return SlotRules(step * MINUTE)
+        return SlotRules(grid_step * MINUTE)
     notice, horizon = (
         number(since + ahead) - number(since) for ahead in (wish.rules.notice, wish.rules.horizon)
     )
-    return SlotRules(step * MINUTE, notice, horizon, there.full)
+    return SlotRules(grid_step * MINUTE, notice, horizon, there.full)
 
 
 def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:
@@ -113,12 +113,12 @@ def _reason(
     one: Hindrance,
     wish: Wish,
     at: datetime,
-    step: int,
+    grid_step: int,
     there: Working,
     rows: dict[tuple[str, Any], Any],
 ) -> Reason:
     if one.why == "step":
-        return Reason("step", minutes=step)
+        return Reason("step", minutes=grid_step)
     if one.which is None:
         return _hours(at, there)
     kind, key = there.sources[one.which]

@@ -213,17 +213,17 @@ def minute(at: datetime) -> int:
     return number(at) // MINUTE
 
 
-def runs(starts: Starts, step: int) -> KnownRuns:
+def runs(starts: Starts, grid_step: int) -> KnownRuns:
     """Starts as an entry stores them: as runs, pairs of the first and the last start, a grid step
     apart.
     """
-    return {str(calendar): _runs(every, step) for calendar, every in starts.items()}
+    return {str(calendar): _runs(every, grid_step) for calendar, every in starts.items()}
 
 
-def _runs(every: Sequence[int], step: int) -> list[list[int]]:
+def _runs(every: Sequence[int], grid_step: int) -> list[list[int]]:
     kept: list[list[int]] = []
     for at in every:
-        if kept and at - kept[-1][1] <= step:
+        if kept and at - kept[-1][1] <= grid_step:
             kept[-1][1] = at
         else:
             kept.append([at, at])
@@ -231,7 +231,7 @@ def _runs(every: Sequence[int], step: int) -> list[list[int]]:
 
 
 def still_known(
-    known: KnownRuns, starts: Starts, step: int, beyond: datetime | None = None
+    known: KnownRuns, starts: Starts, grid_step: int, beyond: datetime | None = None
 ) -> KnownRuns:
     """The known starts that are still free. A start that was taken is forgotten, so that it counts
     as new when it is free again. A calendar that is closed for now keeps its known starts. Starts
@@ -243,40 +243,44 @@ def still_known(
         cut = len(every) if edge is None else bisect_right(every, edge)
         kept = within(every[:cut], known.get(str(calendar), ())) + every[cut:]
         if kept:
-            left[str(calendar)] = _runs(kept, step)
+            left[str(calendar)] = _runs(kept, grid_step)
     return left
 
 
-def is_kept(known: KnownRuns, left: KnownRuns, since: datetime, step: int) -> bool:
+def is_kept(known: KnownRuns, left: KnownRuns, since: datetime, grid_step: int) -> bool:
     """Whether `known` may stay stored although `left` differs: only starts before `since` are
     different.
     """
     return left == {
-        its: kept for its, every in known.items() if (kept := _from(every, since, step))
+        its: kept for its, every in known.items() if (kept := _from(every, since, grid_step))
     }
 
 
-def _from(every: Sequence[Run], since: datetime, step: int) -> list[list[int]]:
-    """The runs cut to the starts at or after `since`; runs that end before it are left out. `step`
-    and the runs are in minutes.
+def _from(every: Sequence[Run], since: datetime, grid_step: int) -> list[list[int]]:
+    """The runs cut to the starts at or after `since`; runs that end before it are left out.
+    `grid_step` and the runs are in minutes.
     """
     edge = minute(since + timedelta(minutes=1) - timedelta(microseconds=1))
-    cut = [(first + max(0, -(-(edge - first) // step) * step), last) for first, last in every]
+    cut = [
+        (first + max(0, -(-(edge - first) // grid_step) * grid_step), last) for first, last in every
+    ]
     return [[first, last] for first, last in cut if first <= last]
 
 
-def in_order(chances: Sequence[Chance], fresh: Starts, known: KnownRuns, step: int) -> list[Chance]:
+def in_order(
+    chances: Sequence[Chance], fresh: Starts, known: KnownRuns, grid_step: int
+) -> list[Chance]:
     """Sort chances that are new to a client: the soonest free gap first. `fresh`: all new starts.
     If the time just before a gap was free already, the start that uses only the gap's own time
     comes first, so that the time before it stays whole.
     """
-    gaps = {its: _runs(every, step) for its, every in fresh.items()}
+    gaps = {its: _runs(every, grid_step) for its, every in fresh.items()}
 
     def place(one: Chance) -> tuple[int, bool, int, int]:
         at = minute(one.starts_at)
         first = next(low for low, high in gaps[one.calendar.id] if low <= at <= high)
-        follows = bool(within([first - step], known.get(str(one.calendar.id), ())))
-        best = first + (step * ((one.minutes - 1) // step) if follows else 0)
+        follows = bool(within([first - grid_step], known.get(str(one.calendar.id), ())))
+        best = first + (grid_step * ((one.minutes - 1) // grid_step) if follows else 0)
         return first, at != best, at, one.calendar.id
 
     return sorted(chances, key=place)

@@ -139,7 +139,7 @@ def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, l
     """
     found: dict[int, list[Chance]] = {}
     changed: list[tuple[WaitingEntry, KnownRuns, int | None]] = []
-    step = clinic.step_minutes
+    grid_step = clinic.step_minutes
     at = scheduling.utc_now()
 
     def compare(entry: WaitingEntry) -> None:
@@ -148,11 +148,11 @@ def _new(clinic: Clinic, sight: Sight, settings: EarlierSettings) -> dict[int, l
         beyond = None
         if entry.booking is not None and settings.looked_at is not None:
             beyond = settings.looked_at + matching.horizon(entry, sight.settings)
-        left = matching.still_known(entry.known, starts, step, beyond)
+        left = matching.still_known(entry.known, starts, grid_step, beyond)
         if sequence != entry.sequence:
-            left = matching.runs(starts, step)
+            left = matching.runs(starts, grid_step)
         since = at + matching.booking_notice(entry, sight.settings)
-        if sequence != entry.sequence or not matching.is_kept(entry.known, left, since, step):
+        if sequence != entry.sequence or not matching.is_kept(entry.known, left, since, grid_step):
             changed.append((entry, left, sequence))
         if new := sight.new(entry, starts, left):
             found[entry.id] = new

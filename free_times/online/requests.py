@@ -88,8 +88,8 @@ def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator
     wish = Wish(calendar, minutes)
     if service is not None:
         wish = Wish.of(terms(calendar, service), service, minutes)
-    step = booking.clinic.step_minutes
-    for free in finding.free_times([wish], start, end, step, but=[booking.id]):
+    grid_step = booking.clinic.step_minutes
+    for free in finding.free_times([wish], start, end, grid_step, but=[booking.id]):
         if free.starts_at != booking.starts_at:
             yield free
 

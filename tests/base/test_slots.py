@@ -49,7 +49,7 @@ def fits(start: int, openings, taken, need, rules, now) -> bool:
     """The definition, written as one would say it."""
     end = start + need.length
     in_step = any(
-        opens <= start and end <= closes and (start - opens) % rules.step == 0
+        opens <= start and end <= closes and (start - opens) % rules.grid_step == 0
         for opens, closes in openings
     )
     in_time = now + rules.notice <= start and (
@@ -70,7 +70,7 @@ def test_exactly_the_starts_that_fit_are_found(asked):
     opens = {
         start
         for first, last in asked["openings"]
-        for start in range(first, last, asked["rules"].step)
+        for start in range(first, last, asked["rules"].grid_step)
     }
     assert slots(**asked) == sorted(start for start in opens if fits(start, **asked))
 
@@ -86,7 +86,7 @@ def test_a_time_is_a_slot_exactly_where_nothing_hinders_it(asked, at):
 def test_every_step_of_the_openings_is_a_slot_or_hindered(asked):
     found = set(slots(**asked))
     for opens, closes in asked["openings"]:
-        for start in range(opens, closes + 1, asked["rules"].step):
+        for start in range(opens, closes + 1, asked["rules"].grid_step):
             assert (start in found) == (not hindrances(**asked, at=start)), start
 
 

@@ -202,10 +202,10 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     wishes, now = form.wishes(), scheduling.utc_now()
     zone = sync_words.zone([wish.calendar for wish in wishes] or form.calendars, current_user)
     start, end = form.window(now, zone)
-    suits, step = finding.in_part(form.part.data), access.clinic().step_minutes
+    suits, grid_step = finding.in_part(form.part.data), access.clinic().step_minutes
     days: dict[date, list[FreeTime]] = {}
     later = None
-    for free in finding.free_times(wishes, start, end - MOMENT, step, suits=suits):
+    for free in finding.free_times(wishes, start, end - MOMENT, grid_step, suits=suits):
         day = scheduling.local_day(free.starts_at, free.wish.calendar.zone)
         if day not in days and len(days) == MOST_DAYS:
             later = scheduling.local_day(free.starts_at, zone)  # the next page counts by this zone
@@ -213,7 +213,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
         days.setdefault(day, []).append(free)
     beyond = None
     if not days and end > start:
-        beyond = next(finding.free_times(wishes, end, end + FURTHER, step, suits=suits), None)
+        beyond = next(finding.free_times(wishes, end, end + FURTHER, grid_step, suits=suits), None)
     first = next(iter(days.values()))[0] if days else beyond
     today = scheduling.local_day(now, zone)
     return {

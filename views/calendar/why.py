@@ -84,10 +84,10 @@ def _answers(form: WhyForm) -> dict:
     by_time: dict[tuple[datetime, str | None], list[Wish]] = defaultdict(list)
     for wish in wishes[:MOST]:
         by_time[scheduling.instant(form.day.data, form.at.data, wish.calendar.zone)].append(wish)
-    found, step, now = {}, access.clinic().step_minutes, scheduling.utc_now()
+    found, grid_step, now = {}, access.clinic().step_minutes, scheduling.utc_now()
     for (at, odd), asked in by_time.items():
         by_clients = [online[one.calendar.id] for one in asked if one.calendar.id in online]
-        reasons = why.reasons([*asked, *by_clients], at, step, earliest=now)
+        reasons = why.reasons([*asked, *by_clients], at, grid_step, earliest=now)
         ends = at + timedelta(minutes=max(one.minutes for one in asked))
         held = holds.touching({one.calendar.user_id for one in asked}, at, ends)
         theirs = {

@@ -107,7 +107,7 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
         return []
     wish, moving = next_time.wish_of(form, first), Together.of(form, spans).moving
-    (found,) = why.reasons([wish], first.starts_at, next_time.step(), but=moving)
+    (found,) = why.reasons([wish], first.starts_at, next_time.grid_step(), but=moving)
     day = scheduling.local_day(first.starts_at, form.practitioner.zone)
     return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
 

@@ -79,7 +79,9 @@ def next_free_time(form: BookingForm, spans: list[Span]) -> tuple[str, str] | No
     if together.count > 1:
         start = _free_for_all(together, wanted, after)
     else:
-        start = finding.next_free(wish_of(form, wanted), after, DAYS_AHEAD, step(), together.moving)
+        start = finding.next_free(
+            wish_of(form, wanted), after, DAYS_AHEAD, grid_step(), together.moving
+        )
     if start is None:
         return None
     span = Span(start, start + wanted.duration)
@@ -138,10 +140,10 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
     until = after + timedelta(days=DAYS_AHEAD)
     hours = openings.openings_of(time_off.rota(practitioner, after, until), after, until)
     need = slots.Need(length // timedelta(microseconds=1))
-    rules = slots.SlotRules(step() * slots.MINUTE)
+    rules = slots.SlotRules(grid_step() * slots.MINUTE)
     return map(scheduling.of_number, slots.slots(hours, [], need, rules, scheduling.number(after)))
 
 
-def step() -> int:
+def grid_step() -> int:
     """Minutes between offered times."""
     return access.clinic().step_minutes
