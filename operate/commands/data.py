@@ -10,7 +10,9 @@ from base import region
 from base.catalogue import _, lazy
 from operate import intake
 from operate import sample as sample_clinic
+from operate.intake.encoding import NAMES
 from operate.intake.moments import ORDERS
+from operate.intake.questions import MOST_MINUTES
 
 from .kit import find_clinic, line_of, opened_database, own_settings, with_key
 
@@ -72,6 +74,16 @@ def sample() -> None:
     metavar="EMAIL",
     help=lazy("Whose bookings they are, where the file does not say."),
 )
+@click.option(
+    "--encoding",
+    type=click.Choice(list(NAMES)),
+    help=lazy("How a file that is not in UTF-8 is read, where the guess is wrong."),
+)
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, MOST_MINUTES),
+    help=lazy("How long a booking lasts, where the file does not tell."),
+)
 @click.option("--overlaps", is_flag=True, help=lazy("Take overlapping bookings as they are."))
 @click.option(
     "--clinic",
@@ -88,6 +100,8 @@ def imports(
     dates: str | None,
     meanings: tuple[str, ...],
     whose: str | None,
+    encoding: str | None,
+    minutes: int | None,
     overlaps: bool,
     clinic_name: str | None,
 ) -> None:
@@ -96,10 +110,11 @@ def imports(
         there = find_clinic(clinic_name)
         calendar = _calendar_of(whose, there) if whose else None
         try:
-            text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
+            text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1), encoding)
             choices = {
                 "dates": dates,
                 "calendar": calendar,
+                "minutes": minutes,
                 "overlaps": overlaps,
                 "columns": intake.meanings(kind, there, text, meanings),
             }
@@ -110,7 +125,10 @@ def imports(
                 )
         except intake.UnreadableFile as error:
             raise click.ClickException(
-                _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
+                _(
+                    "{error} Options that answer it: --dates, --map, --calendar, --minutes.",
+                    error=error,
+                )
             ) from None
     _print_result(report, sheet.total, kind)
     sys.exit(1 if report.bad else 0)

@@ -19,7 +19,7 @@ from base.database import alone
 from base.text import places
 from models import Clinic, User
 
-from . import checking, questions, written
+from . import checking, encoding, questions, written
 from .begun import Begun
 from .check_report import Report
 from .checking import report_on, store
@@ -44,6 +44,7 @@ __all__ = [
     "import_good_lines",
     "meanings",
     "open_sheet",
+    "read_as",
     "report_on",
     "store",
     "sweep",
@@ -113,7 +114,7 @@ def _ask(row: Import, sheet: Sheet) -> bool:
         ASKED,
         None,
         total=sheet.total,
-        problems={"guessed": sheet.guessed, "ask": asked},
+        problems={**checking.about_letters(sheet), "ask": asked},
     )
 
 
@@ -130,8 +131,26 @@ def ask_again(row: Import) -> bool:
         may_ask,
         ASKED,
         None,
-        problems={"guessed": sheet.guessed, "ask": asked},
+        problems={**checking.about_letters(sheet), "ask": asked},
     )
+
+
+def read_as(row: Import, actor: User, name: str) -> bool:
+    """Read the letters of a file in another encoding (one of `encoding.NAMES`), and check it again.
+    `row` must have its content. False if the file cannot be in that encoding, if its encoding is
+    known, or while it is being imported or after that.
+    """
+    guessed, may = row.problems.get("guessed"), ("checked", ASKED, "failed")
+    if not guessed or row.begun or row.phase not in may:
+        return False
+    text = encoding.read_as(encoding.as_bytes(row.content, guessed), name)
+    if text is None:
+        return False
+    named = {"guessed": encoding.NAMES[name]}
+    again = row.advance(may, "checking", actor, content=text, problems=named, done=0, good=0)
+    if again:
+        jobs.enqueue(_QUEUE, check_file, row.id)
+    return again
 
 
 def answer(row: Import, actor: User, answers: dict) -> bool:

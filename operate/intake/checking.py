@@ -87,13 +87,19 @@ def importer(
     return _IMPORTING[sheet.kind](clinic, begun, takes_overlaps)
 
 
+def about_letters(sheet: Sheet) -> dict:
+    """The part of `Import.problems` about the encoding of a file."""
+    letters = encoding.readings(sheet.text, sheet.guessed)
+    return {"guessed": sheet.guessed, **({"letters": letters} if letters else {})}
+
+
 def result_of(sheet: Sheet, report: Report) -> dict:
     """The columns of `Import` with the result of a check."""
     problems = {
         "entries": report.entries(),
         "bad": sorted(report.bad),
         "notes": report.noted,
-        "guessed": sheet.guessed,
+        **about_letters(sheet),
         "overlaps": report.overlaps,
         "over": report.overlap_digest,
     }

@@ -147,8 +147,10 @@ class Sheet:
         return None
 
 
-def decode(raw: bytes) -> tuple[str, str | None]:
-    """The file as text, and its encoding if it was guessed. Raises UnreadableFile."""
+def decode(raw: bytes, chosen: str | None = None) -> tuple[str, str | None]:
+    """The file as text, and its encoding if it was guessed, or `chosen` (one of `encoding.NAMES`).
+    A file in UTF-8 or UTF-16 is read so whatever was chosen. Raises UnreadableFile.
+    """
     if not raw.strip():
         raise UnreadableFile(_("The file is empty. Choose the one that you exported."))
     if len(raw) > MOST_BYTES:
@@ -173,10 +175,19 @@ def decode(raw: bytes) -> tuple[str, str | None]:
                     " it once more."
                 )
             ) from None
-        text, guessed = encoding.guess(raw)
+        text, guessed = _as_chosen(raw, chosen) if chosen else encoding.guess(raw)
     if "\0" in text:
         raise UnreadableFile(_("This is not a text file. Export the list as CSV and choose that."))
     return text, guessed
+
+
+def _as_chosen(raw: bytes, chosen: str) -> tuple[str, str]:
+    text = encoding.read_as(raw, chosen)
+    if text is None:
+        raise UnreadableFile(
+            _("The file cannot be in {name}: it has other letters.", name=encoding.NAMES[chosen])
+        )
+    return text, encoding.NAMES[chosen]
 
 
 def open_sheet(

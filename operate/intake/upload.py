@@ -87,7 +87,8 @@ class Import(Base):
     the rows.
 
     `problems` has the result of the check: {"entries": lines and reasons, "bad": the numbers of all
-    bad lines, "notes": the number of notes, "guessed": the encoding if it was guessed}. After the
+    bad lines, "notes": the number of notes, "guessed": the encoding if it was guessed, and then
+    "letters": `encoding.readings`}. After the
     import: {"calendar", "day"}: where the first booking can be seen; {"left", "lefts"}: the first
     lines that were good in the check and left out later, with reasons, and their number.
     """

@@ -134,6 +134,15 @@ def ask(import_id: int):
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 
+@blueprint.post("/<int:import_id>/letters")
+@manager_required
+def read_as(import_id: int):
+    """Read the letters of the file in the chosen encoding, and check it again."""
+    row = access.import_to_decide(import_id)
+    intake.read_as(row, current_user, request.form.get("encoding", ""))
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
 def accept(import_id: int):

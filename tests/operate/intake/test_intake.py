@@ -15,6 +15,7 @@ from base.scheduling import Span
 from base.tables.time_off import TimeOff
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
 from operate import intake, migrate
+from operate.intake import encoding
 from operate.intake.sheet import MOST_BYTES, MOST_LINES
 from operate.intake.upload import Import
 from people import clients
@@ -116,6 +117,60 @@ def test_words_of_a_guessed_file_are_shown_before_they_are_in(linden):
     raw = "first_name,last_name\nИван,Петров\nAda,Иван\nОльга,Сидорова\n".encode("cp1251")
     (note,) = look("clients", raw, linden.clinic).notes
     assert "Windows-1252: Èâàí, Ïåòðîâ, Îëüãà. If" in note["sentence"]
+
+
+NAMES_OF_CLIENTS = {
+    "cp1251": "Иван Петров",
+    "cp866": "Ольга Сидорова",
+    "koi8-r": "Пётр Чехов",
+    "cp1253": "Ελένη Παπαδοπούλου",
+    "cp1254": "Işık Gündoğdu",
+    "cp1257": "Šarūnas Žukauskas",
+    "cp850": "Zoë Müller",
+    "cp1250": "Małgorzata Źrebiec",
+    "mac_roman": "Renée Núñez",
+}
+
+
+@pytest.mark.parametrize(("name", "client"), NAMES_OF_CLIENTS.items())
+def test_a_person_chooses_the_letters_by_their_own_words(linden, name, client):
+    raw = "\n".join(["Name,Email", *[f"{client},c{n}@x.test" for n in range(3)]]).encode(name)
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", raw)
+    intake.check_file(row.id)
+    row = Import.get_by_id(row.id)
+    offered = {one["name"]: one["words"] for one in row.problems["letters"]["of"]}
+    words = " ".join(word for word in client.split() if not word.isascii())
+    right = next(key for key, shown in offered.items() if shown == words)
+    assert intake.read_as(row, linden.maya, right)
+    intake.check_file(row.id)
+    row = Import.get_by_id(row.id)
+    assert client in row.content and row.phase == "checked"
+    assert row.problems["guessed"] == encoding.NAMES[right]
+    assert intake.accept(row, linden.maya)
+    intake.import_good_lines(row.id)
+    assert Patient.get(Patient.email == "c2@x.test").name == client
+    assert not intake.read_as(Import.get_by_id(row.id), linden.maya, "cp1252")
+
+
+def test_a_guess_is_weak_where_most_letters_have_accents(linden):
+    for name, client in NAMES_OF_CLIENTS.items():
+        text, guessed = intake.decode(f"Name\n{client}\n".encode(name))
+        weak = encoding.readings(text, guessed)["is_weak"]
+        assert weak == (name in ("cp1251", "cp866", "koi8-r", "cp1253")), name
+    assert encoding.readings("Name\nИван\n", None) == {}
+
+
+def test_no_other_letters_for_a_file_that_cannot_have_them(linden):
+    raw = "Name\nJürgen Groß\n".encode("cp1252")
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", raw)
+    intake.check_file(row.id)
+    row = Import.get_by_id(row.id)
+    for name in ("utf-8", "utf-7", "rot13", "", "nonsense"):
+        assert not intake.read_as(row, linden.maya, name)
+    utf8 = intake.begin_import(linden.clinic, linden.maya, "clients", "Name\nИван\n".encode())
+    intake.check_file(utf8.id)
+    utf8 = Import.get_by_id(utf8.id)
+    assert "letters" not in utf8.problems and not intake.read_as(utf8, linden.maya, "cp1252")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,26 @@ def phase(row: Import) -> str:
     return Import.get_by_id(row.id).phase
 
 
+def test_letters_that_look_wrong_are_read_otherwise(manager, linden):
+    raw = "Name,Email\nИван Петров,i@x.test\n".encode("cp1251")
+    where = send(manager, raw).location
+    row = Import.get()
+    intake.check_file(row.id)
+    shown = text_of(manager.get(where))
+    assert "Èâàí Ïåòðîâ" in shown and "<span>Иван Петров</span>" in shown
+    assert "<details open>" in shown, "the guess is weak"
+    answer = manager.post(f"{where}/letters", data={"encoding": "cp1251"})
+    assert answer.location == where
+    intake.check_file(row.id)
+    shown = text_of(manager.get(where))
+    assert "read it as Windows-1251: Иван, Петров" in shown and "The line is right" in shown
+    manager.post(f"{where}/taking")
+    assert manager.post(f"{where}/letters", data={"encoding": "cp1252"}).location == where
+    intake.import_good_lines(row.id)
+    assert Patient.get(Patient.email == "i@x.test").name == "Иван Петров"
+    assert manager.post(f"{where}/letters", data={"encoding": "cp1252"}).location == where
+
+
 # ---- sending in ----
 
 
