@@ -44,6 +44,7 @@ FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
 LOST = timedelta(minutes=1)  # so long after it was queued a job in no queue is lost
 TIMEOUT_SECONDS = 1  # seconds to wait for a Redis that does not answer
+_AWAY = "kalends:database-away"  # in Redis while no job can reach the database
 PAUSE_SECONDS = 5  # seconds for which this process does not ask it again
 
 # Jobs wait in Redis under the name of their function, also during an update. This maps names of
@@ -229,12 +230,20 @@ def carry_out(name: str, *ids: int) -> None:
 
     An error ends here and is logged by its place: RQ would log the message and keep it in Redis,
     and it could tell a client's name. The work stays due in the database, and the next sweep finds
-    it.
+    it. While the database is away no job can do anything: one line says so, and one that it answers
+    again.
     """
     try:
         with database.connection_context():
             _function(name)(*ids)
+        if _forget_away():
+            log.warning("the database answers again: jobs go on")
     except Exception as error:
+        if trouble(error) == "away" and (is_first := _note_away()) is not None:
+            if is_first:
+                where = type(error).__name__, places(error)
+                log.error("the database is away, jobs wait: %s at %s", *where)
+            return
         log.error(
             "job %s(%s): %s at %s",
             name,
@@ -242,3 +251,21 @@ def carry_out(name: str, *ids: int) -> None:
             type(error).__name__,
             places(error),
         )
+
+
+def _note_away() -> bool | None:
+    """Note for the jobs of all processes that the database is away. Returns whether this is the
+    first to say so; None if Redis cannot tell.
+    """
+    try:
+        return None if _redis is None else bool(_redis.set(_AWAY, 1, nx=True))
+    except (RedisError, OSError):
+        return None
+
+
+def _forget_away() -> bool:
+    """Whether a job noted that the database is away, and none has done anything since."""
+    try:
+        return bool(_redis and _redis.delete(_AWAY))
+    except (RedisError, OSError):
+        return False

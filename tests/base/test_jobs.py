@@ -14,13 +14,14 @@ import peewee
 import program
 import psutil
 import pytest
-from program import until
+from program import free_port, until
 from queued import Queued
 from rq import Queue, get_current_job
 
 import models
 from app import Settings
 from base import jobs, scheduling
+from base.database import open_database
 from base.scheduling import Span
 from base.tables.time_off import DatedHours
 from models import Booking, Venue
@@ -180,6 +181,19 @@ def test_a_redis_that_stays_away_is_written_once_a_minute():
     assert passes("Worker %s: something else")
     at[0] += 60
     assert [passes(away), passes(away)] == [True, False]
+
+
+def test_a_database_that_is_away_is_told_once_by_all_jobs_and_so_is_its_return(
+    queue, linden, caplog, pool
+):
+    open_database(f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    for name in ("operate.chores.sweep", "letters.reminders.write_due") * 3:
+        jobs.carry_out(name)
+    models.database.initialize(pool)
+    for _ in range(3):
+        jobs.carry_out("operate.chores.sweep")
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert said == ["the database is away, jobs wait", "the database answers again"]
 
 
 def test_a_job_closes_the_database_it_opened(db):
