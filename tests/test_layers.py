@@ -67,7 +67,7 @@ ROOMS = {  # the same, inside the rooms
         {"bounded_postgresql"},
     ),
     "base.tables": (
-        {"faulty", "list_page", "bulk", "notes", "outside", "past_values", "rows"},
+        {"faulty", "list_page", "bulk", "notes", "outside", "past_values", "prepared", "rows"},
         {"audit"},
         {"outbox"},
         {"bookable", "texts", "time_off", "traits"},
@@ -121,6 +121,7 @@ ROOMS = {  # the same, inside the rooms
         {
             "account_names",
             "channels",
+            "due",
             "earlier_accounts",
             "episodes",
             "excess",

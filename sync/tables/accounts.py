@@ -8,6 +8,7 @@ calls a provider; `sync.two_way.run` does.
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from peewee import (
     SQL,
@@ -32,7 +33,7 @@ from sync.events.event import Window
 from sync.providers import registry
 
 from .directions import Directed
-from .leases import Leased
+from .leases import Leased, latest_end
 from .phases import HEALTHS, PERSONAL, PHASES, Phased
 
 EDITS = ("put_back", "ask", "follow")  # the possible answers to a change that somebody made outside
@@ -124,14 +125,7 @@ class Account(Phased, Leased, Directed):
 
     def refresh(self) -> None:
         """Read the row again, with its person and its clinic. Raises DoesNotExist."""
-        fresh = (
-            Account.select(Account, User, Clinic)
-            .join(User)
-            .switch(Account)
-            .join(Clinic)
-            .where(Account.id == self.id)
-            .get()
-        )
+        fresh = Account.with_owner().where(Account.id == self.id).get()
         fresh.user.clinic = fresh.clinic
         self.__data__, self.__rel__ = fresh.__data__, fresh.__rel__
 
@@ -159,6 +153,24 @@ class Account(Phased, Leased, Directed):
         """Accounts with something to do that are not waiting, whether or not a worker has their
         lease.
         """
+        return cls.with_owner().where(*cls.are_due(at, at.date()))
+
+    @classmethod
+    def free(cls, at: datetime) -> "ModelSelect[Account]":
+        """The due accounts whose lease nobody has."""
+        return cls.due(at).where(cls.is_unleased(at, latest_end(at)))
+
+    @classmethod
+    def with_owner(cls) -> "ModelSelect[Account]":
+        """Accounts with their people and clinics."""
+        return cls.select(cls, User, Clinic).join(User).switch(cls).join(Clinic)
+
+    @classmethod
+    def are_due(cls, at: Any, today: Any) -> tuple[Expression, Expression]:
+        """The conditions of `due`, where the person and the clinic are joined.
+
+        `at`, `today`: the present and its date in UTC, or places for them in a statement.
+        """
         newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
             (Practitioner.user == cls.user)
             | (cls.covers.is_null(False) & (Practitioner.clinic == cls.clinic))
@@ -180,7 +192,7 @@ class Account(Phased, Leased, Directed):
             | (cls.time_off & (User.away_rev > cls.synced_rev))
             | cls.covers.is_null(False) & (colleagues > cls.synced_rev)
             | cls.synced_on.is_null()
-            | (cls.synced_on < at.date())
+            | (cls.synced_on < today)
         )
         allowed = User.sync_allowed & reduce(
             or_,
@@ -193,20 +205,9 @@ class Account(Phased, Leased, Directed):
         stopped = cls.health.in_(PERSONAL) & cls.wait_until.is_null()
         working = (cls.phase == "active") & allowed & ~stopped & (asked | behind | fn.EXISTS(pulls))
         return (
-            cls.select(cls, User, Clinic)
-            .join(User)
-            .switch(cls)
-            .join(Clinic)
-            .where(
-                working | (cls.phase == "leaving") | left,
-                cls.wait_until.is_null() | (cls.wait_until <= at),
-            )
+            working | (cls.phase == "leaving") | left,
+            cls.wait_until.is_null() | (cls.wait_until <= at),
         )
-
-    @classmethod
-    def free(cls, at: datetime) -> "ModelSelect[Account]":
-        """The due accounts whose lease nobody has."""
-        return cls.due(at).where(cls.is_unleased(at))
 
     @classmethod
     def wake(cls, account_id: int, because: str) -> None:
@@ -343,9 +344,10 @@ class RemoteCalendar(Base):
         indexes = ((("account", "calendar_id"), True),)
 
     @classmethod
-    def is_due(cls, at: datetime) -> "Expression":
-        """The condition that its regular read is due, or asked for."""
-        return cls.due_at.is_null() | (cls.due_at <= at)
+    def is_due(cls, at: Any) -> "Expression":
+        """The condition that its regular read is due at this time, or asked for."""
+        found: Expression = cls.due_at.is_null() | (cls.due_at <= at)
+        return found
 
     @property
     def is_source(self) -> bool:

@@ -13,6 +13,11 @@ from base.database import now
 LEASE_SECONDS = 20
 
 
+def latest_end(at: datetime) -> datetime:
+    """The latest end of a lease that was taken by now, also by a clock that is a little ahead."""
+    return at + timedelta(seconds=LEASE_SECONDS) + scheduling.SKEW
+
+
 class LeaseLost(Exception):
     """Another worker has the lease now, so nothing may be written."""
 
@@ -33,12 +38,13 @@ class Leased:
     leased_until: Any
 
     @classmethod
-    def is_unleased(cls, at: datetime) -> Expression:
+    def is_unleased(cls, at: Any, latest: Any) -> Expression:
         """The condition that nobody has the lease. A lease that ends later than any lasts was taken
         before the clock was set back; its holder, if it lives, finds that it lost it.
+
+        `at`, `latest`: the present and `latest_end` of it, or places for them in a statement.
         """
-        longest = at + timedelta(seconds=LEASE_SECONDS) + scheduling.SKEW
-        is_over = (cls.leased_until <= at) | (cls.leased_until > longest)
+        is_over = (cls.leased_until <= at) | (cls.leased_until > latest)
         found: Expression = cls.leased_until.is_null() | is_over
         return found
 
@@ -51,7 +57,7 @@ class Leased:
         holder, at = secrets.token_hex(16), now()
         got = (
             table.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS))
-            .where(cls.id == account_id, cls.is_unleased(at))
+            .where(cls.id == account_id, cls.is_unleased(at, latest_end(at)))
             .execute()
         )
         return holder if got else None

@@ -15,7 +15,7 @@ from base import jobs, scheduling
 from base.text import places
 from sync.connect import calendar_list, gateway
 from sync.providers.errors import Endless, ProviderError
-from sync.tables import ending
+from sync.tables import due, ending
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.leases import LeaseLost, Overtaken
 from sync.tables.notices import Notice
@@ -58,9 +58,8 @@ def run(account_id: int, seconds: float | None = None) -> bool:
                 return False
             except OutOfTime:
                 return True
-        again = Account.free(scheduling.utc_now()).select(Account.id)
-        again = again.where(Account.id == account_id, Account.kind.in_(gateway.kinds()))
-        if is_over or not again.exists():  # somebody may have asked just before
+        again = due.of_id(account_id)  # somebody may have asked just before
+        if is_over or not (again and again.is_free and again.kind in gateway.kinds()):
             return is_over
     return False
 
@@ -70,8 +69,9 @@ def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
     LeaseLost, OutOfTime.
     """
     for number in range(MOST_ROUNDS):
-        account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
-        if account is None or not _is_set_up(account):
+        is_due = due.of_id(account_id) is not None
+        account = is_due and Account.with_owner().where(Account.id == account_id).first()
+        if not account or not _is_set_up(account):
             return False
         if number and ends_at and time.monotonic() > ends_at:
             return True
@@ -166,7 +166,8 @@ class _Round:
         because = "live" if because == channel_upkeep.TOLD else because
         # this round is too early for doubts that are checked later
         again = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
-        Account.update(because=because, **again).where(Account.id == self.account.id).execute()
+        if again or because != row.because:
+            Account.update(because=because, **again).where(Account.id == self.account.id).execute()
 
     def _resume_or_close(self) -> None:
         """Continue a run that ended with its time slice. Close any other run without an end, since
@@ -230,10 +231,11 @@ class _Round:
         """If less may be shown than before: note the events that no plan writes, to have their text
         removed.
         """
-        before, destination = self.account.shown_as, self.account.destination
-        is_less = before not in ("", rules) and showing.shows_less(before, rules)
-        if is_less and destination is not None and destination.calendar_id is not None:
-            text_removal.note_all(self.context, destination)
+        before = self.account.shown_as
+        if before not in ("", rules) and showing.shows_less(before, rules):
+            destination = self.account.destination
+            if destination is not None and destination.calendar_id is not None:
+                text_removal.note_all(self.context, destination)
 
     def _list_calendars(self) -> None:
         """Renew the list of calendars. A list without an end is left out until the next time: the

@@ -2,12 +2,11 @@
 in the database what is due.
 """
 
-from peewee import ModelSelect
-
-from base import jobs, scheduling
+from base import jobs
 from base.sql.after_commit import Due
 from base.tables.bulk import tuples
 from sync.connect import gateway, revoking
+from sync.tables import due
 from sync.tables.accounts import Account
 
 from . import first_list, run
@@ -25,12 +24,12 @@ def wake(account_id: int) -> bool:
     return jobs.enqueue("now", woken, account_id)
 
 
-def wake_due(due: Due) -> None:
+def wake_due(noted: Due) -> None:
     """After a change: wake the accounts that were asked for ("account"), and those of a clinic with
     something new to send ("clinic").
     """
-    asked, changed = due.get("account", ()), due.get("clinic", ())
-    ids = {row.id for row in _due().where(Account.clinic.in_(list(changed)))} if changed else set()
+    asked, changed = noted.get("account", ()), noted.get("clinic", ())
+    ids = {row.id for clinic_id in changed for row in due.in_clinic(clinic_id) if _can_run(row)}
     phases = Account.select(Account.id, Account.phase).where(Account.id.in_(list(asked)))
     for account_id, phase in tuples(phases) if asked else ():
         if phase in first_list.PHASES:
@@ -59,16 +58,16 @@ def sweep() -> None:
     """Enqueue a job for each account that is due: a job may be lost with Redis, or its worker may
     have died.
     """
-    for row in _due():
-        jobs.enqueue("sync", polled, row.id)
+    for row in due.everywhere():
+        if _can_run(row):
+            jobs.enqueue("sync", polled, row.id)
     if revoking.is_due():
         jobs.enqueue("sync", revoking.retry)
     first_list.sweep()
 
 
-def _due() -> "ModelSelect[Account]":
-    """The ids of accounts that are due: their provider is set up, or they can finish leaving
+def _can_run(row: due.DueAccount) -> bool:
+    """Whether no worker has the account, and its provider is set up or it can finish leaving
     without one.
     """
-    known = Account.kind.in_(gateway.kinds()) | (Account.phase == "leaving")
-    return Account.free(scheduling.utc_now()).select(Account.id).where(known)
+    return row.is_free and (row.kind in gateway.kinds() or row.phase == "leaving")

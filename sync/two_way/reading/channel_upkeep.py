@@ -4,6 +4,7 @@ longer needed. Polling goes on in any case.
 
 import hmac
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -33,12 +34,13 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
     again for a while: polling goes on.
     """
     base, pace = gateway.setup().webhook_url, context.pace
-    for channel in (
-        Channel.select(Channel)
-        .join(RemoteCalendar)
-        .where(Channel.account == context.account, RemoteCalendar.role == "listed")
-    ):
-        close(context.provider, channel)
+    opened: dict[int, list[Channel]] = defaultdict(list)  # by calendar, newest first
+    rows = Channel.select(Channel, RemoteCalendar).join(RemoteCalendar)
+    for channel in rows.where(Channel.account == context.account).order_by(Channel.id.desc()):
+        if channel.calendar.role == "listed":
+            close(context.provider, channel)
+        else:
+            opened[channel.calendar_id].append(channel)
     if (
         not base
         or context.provider.channels is None
@@ -48,8 +50,7 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
     for calendar in context.account.calendars.where(
         RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)
     ):
-        rows = Channel.select().where(Channel.calendar == calendar)
-        channels = list(rows.order_by(Channel.id.desc()))
+        channels = opened[calendar.id]
         if not any(_is_well(channel) for channel in channels):
             try:
                 _renew(context, context.provider.channels, calendar, channels, base)

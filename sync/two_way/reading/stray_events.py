@@ -151,20 +151,19 @@ def clear(context: RunContext, is_searched: bool) -> None:
     deleted before.
     """
     account = context.account
-    rows = list(
-        Stray.select()
-        .where(Stray.account == account, *([] if is_searched else [Stray.problem == ""]))
-        .order_by(Stray.calendar_id)
-    )
-    if rows:
+    strays = list(Stray.select().where(Stray.account == account).order_by(Stray.calendar_id))
+    if rows := [row for row in strays if is_searched or not row.problem]:
         known = _KnownBookings.of(context, rows)
         for _, group in groupby(rows, key=attrgetter("calendar_id")):
             some = list(group)
             if any(not known.lets_stay(row) for row in some):
                 context.check_time()
                 _clear(context, some, known)
-    _settle(account)
-    _ask(account)
+        strays = list(Stray.select().where(Stray.account == account))
+    about = "stray", "stray_unknown"
+    notices = list(Notice.open_of(account).where(Notice.kind.in_(about)))
+    _settle([notice for notice in notices if notice.kind == "stray"], strays)
+    _ask(account, [notice for notice in notices if notice.kind == "stray_unknown"], strays)
 
 
 @dataclass(frozen=True)
@@ -290,12 +289,13 @@ def _refused(account: Account, row: Stray, error: ProviderError) -> None:
         )
 
 
-def _ask(account: Account) -> None:
-    """Ask the person about each stray of an unknown booking, a few at a time."""
-    rows = list(Stray.select().where(Stray.account == account).order_by(Stray.id))
+def _ask(account: Account, still_open: list[Notice], strays: list[Stray]) -> None:
+    """Ask the person about each stray of an unknown booking, a few at a time. `still_open`: the
+    notices that ask about some.
+    """
+    rows = sorted(strays, key=attrgetter("id"))
     unknown = local.unknown(account, {row.uid for row in rows}) if rows else set()
     asked = [row for row in rows if row.uid in unknown and not row.decided][:MOST_ASKED]
-    still_open = list(Notice.open_of(account).where(Notice.kind == "stray_unknown"))
     topics = {
         row.id: f"stray {vault.hash_of(f'{row.calendar_id} {row.remote_id}')[:24]}" for row in asked
     }
@@ -316,15 +316,9 @@ def _topic(calendar_id: str) -> str:
     return f"stray {vault.hash_of(calendar_id)[:12]}"
 
 
-def _settle(account: Account) -> None:
+def _settle(still_open: list[Notice], strays: list[Stray]) -> None:
     """Settle notices about strays that are gone."""
-    notices = list(
-        Notice.select().where(
-            Notice.account == account, Notice.kind == "stray", Notice.settled_at.is_null()
-        )
-    )
-    kept = Stray.select().where(Stray.account == account, Stray.problem != "")
-    left = {_topic(row.calendar_id) for row in kept} if notices else set()
-    for notice in notices:
+    left = {_topic(row.calendar_id) for row in strays if row.problem}
+    for notice in still_open:
         if notice.topic not in left:
             notice.close("over")
