@@ -103,6 +103,27 @@ def test_a_block_stands_where_its_time_is(visit):
     )
 
 
+@pytest.mark.parametrize(("width", "is_shown"), [(390, True), (1280, False)])
+def test_half_an_hour_shows_its_time_where_all_of_it_fits_beside_the_name(
+    visit, linden, width, is_shown
+):
+    at = NINE + timedelta(hours=2)
+    linden.patient.last_name = "Wójcik of the Seven Bridges"
+    linden.patient.save()
+    Booking.book(
+        linden.calendar, [Span(at, at + timedelta(minutes=30))], linden.pat, patient=linden.patient
+    )
+    page = visit(WEEK, width=width)
+    block = page.locator(".week [data-shown] .booking" if width == 390 else ".week .booking")
+    block = block.filter(has_text="11:00–11:30")
+    around, time = block.bounding_box(), block.locator("span").first.bounding_box()
+    is_inside = around["y"] <= time["y"] and (
+        time["y"] + time["height"] <= around["y"] + around["height"]
+    )
+    is_beyond = time["y"] >= around["y"] + around["height"]
+    assert is_inside if is_shown else is_beyond, (around, time)
+
+
 def test_a_card_opens_over_the_week_by_keyboard_and_closes_with_escape(visit):
     page = visit(WEEK)
     page.locator("#week .booking").first.focus()
