@@ -67,7 +67,7 @@ ROOMS = {  # the same, inside the rooms
         {"bounded_postgresql"},
     ),
     "base.tables": (
-        {"faulty", "list_page", "bulk", "notes", "outside", "past_values", "prepared", "rows"},
+        {"faulty", "list_page", "bulk", "notes", "outside", "kept_query", "past_values", "rows"},
         {"audit"},
         {"outbox"},
         {"bookable", "texts", "time_off", "traits"},

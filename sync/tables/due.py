@@ -7,7 +7,7 @@ whole rows.
 from typing import Any, NamedTuple
 
 from base import scheduling
-from base.tables.prepared import Prepared
+from base.tables.kept_query import KeptQuery
 
 from .accounts import Account
 from .leases import latest_end
@@ -50,11 +50,11 @@ def _of_id(account: Any, at: Any, today: Any, latest: Any) -> Any:
     return _due(at, today, latest).where(Account.id == account)
 
 
-_EVERYWHERE, _IN_CLINIC, _OF_ID = Prepared(_due), Prepared(_in_clinic), Prepared(_of_id)
+_EVERYWHERE, _IN_CLINIC, _OF_ID = KeptQuery(_due), KeptQuery(_in_clinic), KeptQuery(_of_id)
 
 
-def _found(prepared: Prepared, **which: int) -> list[DueAccount]:
+def _found(query: KeptQuery, **which: int) -> list[DueAccount]:
     at = scheduling.utc_now()
     latest = scheduling.number(latest_end(at))
-    rows = prepared.rows(at=scheduling.number(at), today=at.date(), latest=latest, **which)
+    rows = query.rows(at=scheduling.number(at), today=at.date(), latest=latest, **which)
     return [DueAccount(row_id, kind, phase, bool(free)) for row_id, kind, phase, free in rows]

@@ -1,4 +1,4 @@
-"""What is due by statements that are written once, and by those that Peewee writes anew."""
+"""What is due by statements that are written once, and by those that Peewee writes again."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
 """Queries whose SQL is written once.
 
-Peewee writes the SQL of a query anew each time. For most queries that takes as long as the
+Peewee writes the SQL of a query again each time. For most queries that takes as long as the
 database's answer. For a long one that is asked all the time it takes fifty times as long.
 """
 
@@ -19,7 +19,7 @@ class _Place(NamedTuple):
     name: str
 
 
-class Prepared:
+class KeptQuery:
     """One query for any values. `query` makes it of places for them: it may compare them with
     columns, and must not look at them.
     """
