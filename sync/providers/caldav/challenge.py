@@ -19,6 +19,12 @@ def is_digest_alone(answer: httpx.Response) -> bool:
     return answer.status_code == 401 and "digest " in offered and "basic" not in offered
 
 
+def is_basic_alone(answer: httpx.Response) -> bool:
+    """Whether a refusal offers Basic, and no Digest."""
+    offered = answer.headers.get("WWW-Authenticate", "").lower()
+    return answer.status_code == 401 and "basic" in offered and "digest " not in offered
+
+
 class Digest:
     """Answers to the challenges of one server, in a run. Several threads may use it."""
 
@@ -30,7 +36,8 @@ class Digest:
         self, method: str, url: str, send: Send, refusal: httpx.Response | None = None
     ) -> httpx.Response:
         """The answer to one request, whatever its status. `send` sends it with further headers.
-        `refusal`: the answer that has the challenge, if there is none yet.
+        `refusal`: the answer that has the challenge, if there is one already; without one the
+        first request is unsigned and asks for it.
 
         A refusal may only mean that the challenge is old: then the new one is answered, once. A
         password that never worked is tried once.
@@ -39,8 +46,9 @@ class Digest:
         with self._counting:
             request = next(flow)
         answer = self._sent(request, send) if refusal is None else refusal
+        is_new = refusal is not None or "Authorization" not in request.headers
         is_old = self._has_worked or "stale=true" in answer.headers.get("WWW-Authenticate", "")
-        if answer.status_code != 401 or not (is_old or refusal is not None):
+        if answer.status_code != 401 or not (is_old or is_new):
             return answer
         try:
             with self._counting:

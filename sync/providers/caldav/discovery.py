@@ -82,7 +82,7 @@ def _at(http: HttpClient, login: Login) -> Login | None:
     if answer is None:
         return None
     item = answer.items[0] if answer.items else xml.DavItem("")
-    login = replace(login, url=url)
+    login = replace(login, url=url, takes_digest=dav.takes_digest)
     if item.has(f"{xml.DAV}resourcetype", f"{xml.CAL}calendar"):
         return _completed(login, url, (url,), ())
     if item.has(f"{xml.DAV}current-user-principal", f"{xml.DAV}unauthenticated"):

@@ -17,7 +17,7 @@ from sync.providers.errors import AuthExpired, ProviderError, Unanswered, Unavai
 from sync.providers.wire import AccessToken
 
 from . import hrefs, login, xml
-from .challenge import Digest, is_digest_alone
+from .challenge import Digest, is_basic_alone, is_digest_alone
 from .login import Login
 from .refusals import error_of
 from .spacing import TURNS, AccountTurns
@@ -46,6 +46,11 @@ class Dav:
             except ValueError:
                 raise AuthExpired("no login") from None
         return self._login
+
+    @property
+    def takes_digest(self) -> bool:
+        """Whether the server takes answers to a challenge, and no Basic."""
+        return self._digest is not None
 
     def url(self, place: str) -> str:
         """The address of a path, or of a whole address on a host that may get the password. Raises
@@ -125,6 +130,8 @@ class Dav:
         if content is not None:
             sent["Content-Type"] = content_type
         refusal = None
+        if self._digest is None and self.login.takes_digest:
+            self._digest = Digest(self.login.user, self.login.secret)
         if self._digest is None:
             answer = self._exchanged(method, url, content, sent, is_basic=True)
             if not is_digest_alone(answer):
@@ -134,7 +141,10 @@ class Dav:
         def send(signed: dict[str, str]) -> httpx.Response:
             return self._exchanged(method, url, content, sent | signed)
 
-        return self._digest.ask(method, url, send, refusal)
+        answer = self._digest.ask(method, url, send, refusal)
+        if is_basic_alone(answer):  # it was set up otherwise since discovery
+            return self._exchanged(method, url, content, sent, is_basic=True)
+        return answer
 
     def _exchanged(
         self,

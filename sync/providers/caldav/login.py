@@ -30,6 +30,8 @@ class Login:
     is_hosted: bool = True
     halvings: int = 0
     typed: str = ""  # the address that a person typed, until discovery finds more
+    takes_digest: bool = False  # and no Basic, as discovery found: such a server never gets the
+    # password itself, and each try with Basic would count there as a wrong one
 
     @property
     def origin(self) -> str:

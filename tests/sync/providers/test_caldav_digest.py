@@ -37,6 +37,7 @@ class Gate(httpx.WSGITransport):
         self.secret, self.lasts, self.says_stale = secret, lasts, says_stale
         self.numbers, self.nonce, self.left = itertools.count(1), "n0", 0
         self.challenge, self.requests, self.counted = challenge, [], set()
+        self.schemes, self.is_basic = [], False
 
     def handle_request(self, request):
         why = self._refused(request)
@@ -52,15 +53,25 @@ class Gate(httpx.WSGITransport):
         self.requests.append(answer.status_code)
         return answer
 
+    def _basic(self):
+        request = httpx.Request("GET", "https://dav.test/")
+        return next(httpx.BasicAuth(ROBIN, self.secret).auth_flow(request)).headers["Authorization"]
+
     def _asked(self, why):
         if self.challenge is not None:
             return self.challenge
+        if self.is_basic:
+            return 'Basic realm="dav"'
         self.nonce, self.left, self.counted = f"n{next(self.numbers)}", self.lasts, set()
         stale = ", stale=true" if why == "old" and self.says_stale else ""
         return f'Digest realm="dav", qop="auth", nonce="{self.nonce}", opaque="o"{stale}'
 
     def _refused(self, request):
         scheme, _, told = request.headers.get("Authorization", "").partition(" ")
+        self.schemes.append(scheme)
+        if self.is_basic:
+            is_right = told and request.headers["Authorization"] == self._basic()
+            return None if is_right else "wrong"
         if scheme != "Digest":
             return "no answer"
         parts = {name: quoted or bare for name, quoted, bare in PART.findall(told)}
@@ -93,13 +104,34 @@ def test_an_account_is_found_read_and_written():
     gate = Gate()
     provider = opened(gate)
     made = provider.create_calendar("Linden", "Europe/London", "Ours").calendar_id
-    assert gate.requests.count(401) == 1  # of Basic, which brings the challenge
+    assert gate.requests.count(401) == 1  # of an unsigned one, which brings the challenge
     gate.requests.clear()
     marks = [mark(f"b{number}") for number in range(12)]
     creates = [Create(new_name(one, OUR_SECRET), event(), one) for one in marks]
     assert all(result.error is None for result in provider.write(made, creates))
     assert (len(gate.requests), 401 in gate.requests) == (12, False)
     assert len(provider.find_marked(made, INSTALLATION)) == 12
+
+
+def test_the_password_itself_is_sent_once_before_the_server_is_known():
+    gate = Gate()
+    http, login = found(gate)
+    assert gate.schemes.count("Basic") == 1 and gate.schemes[0] == "Basic"
+    gate.schemes.clear()
+    for _run in range(3):
+        provider = CalDav(http, lambda stale: login.written(), clock=lambda: NOW)
+        assert [one.name for one in provider.calendars()] == ["Robin"]
+    assert set(gate.schemes) == {"", "Digest"}
+
+
+def test_a_server_that_goes_over_to_basic_is_followed():
+    gate = Gate()
+    provider = opened(gate)
+    gate.is_basic = True
+    assert [one.name for one in provider.calendars()] == ["Robin"]
+    gate.secret = "another"
+    with pytest.raises(AuthExpired):
+        provider.calendars()
 
 
 @pytest.mark.parametrize("says_stale", [True, False])
