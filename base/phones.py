@@ -7,6 +7,19 @@ from base.text import is_phone
 
 _COSTLY = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
 
+# set aside for films and examples: nobody has them
+_NOBODYS = {
+    "AU": "+61 491 570 006",
+    "CA": "+1 613 555 0143",
+    "GB": "+44 7700 900001",
+    "US": "+1 202 555 0143",
+}
+
+
+def example(country: str) -> str:
+    """A number that nobody has, as it is written in this country (ISO 3166-1)."""
+    return _NOBODYS.get(country, _NOBODYS["GB"])
+
 
 def e164(number: str, *countries: str) -> str | None:
     """The number as +447700900123; None if no message could be sent to it.

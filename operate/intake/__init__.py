@@ -108,7 +108,7 @@ def _ask(row: Import, sheet: Sheet) -> bool:
     """Whether a person must first answer a question about the file; the file then waits for the
     answer.
     """
-    asked = questions.questions(sheet, row.clinic)
+    asked = _questions(row, sheet)
     return bool(asked) and row.advance(
         ("checking",),
         ASKED,
@@ -116,6 +116,12 @@ def _ask(row: Import, sheet: Sheet) -> bool:
         total=sheet.total,
         problems={**checking.about_letters(sheet), "ask": asked},
     )
+
+
+def _questions(row: Import, sheet: Sheet, always: bool = False) -> dict:
+    """The questions for the page, with "usual": the length of a booking that was answered last."""
+    asked = questions.questions(sheet, row.clinic, always)
+    return asked and asked | {"usual": Import.usual_minutes(row.clinic)}
 
 
 def ask_again(row: Import) -> bool:
@@ -126,7 +132,7 @@ def ask_again(row: Import) -> bool:
     if row.phase not in may_ask:  # a deleted file has no content
         return False
     sheet = _sheet(row)
-    asked = questions.questions(sheet, row.clinic, always=True)
+    asked = _questions(row, sheet, always=True)
     return row.advance(
         may_ask,
         ASKED,

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 
+from base import phones, region
 from base.catalogue import _
 from base.database import AlreadyUsed
 from base.text import NoAddress, email, search_key
-from models import Clinic, Patient, User
+from models import Clinic, Patient, User, Venue
 
 from . import cell_values
 from .begun import Begun
@@ -240,14 +241,16 @@ def _latest_id() -> int:
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:
-    """Rows of an example file."""
+    """Rows of an example file, with a phone number of the clinic's country."""
+    venue = Venue.listed(clinic).first()
+    country = region.country_of(venue.zone_name) if venue else ""
     return [
         {
             "first_name": "Ada",
             "last_name": "Example",
             "internal_id": "C-1",
             "email": "ada@mail.example",
-            "phone": "+44 7700 900001",
+            "phone": phones.example(country),
             "notes": "Prefers mornings",
         },
         {"first_name": "Björk", "notes": "One name is enough"},

@@ -172,6 +172,13 @@ class Import(Base):
             .limit(count)
         )
 
+    @classmethod
+    def usual_minutes(cls, clinic: Clinic) -> int | None:
+        """How long a booking lasts by the last answer about a file of this clinic's."""
+        rows = cls.select(cls.choices).where(cls.clinic == clinic, cls.kind == "bookings")
+        given = (row.choices.get("minutes") for row in rows.order_by(cls.id.desc()).limit(20))
+        return next(filter(None, given), None)
+
     @property
     def has_question(self) -> bool:
         """Whether the file waits for a person to explain its columns."""

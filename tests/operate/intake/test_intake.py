@@ -11,6 +11,7 @@ import pytest
 import models
 from base import jobs
 from base.database import open_database
+from base.phones import e164
 from base.scheduling import Span
 from base.tables.time_off import TimeOff
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
@@ -532,6 +533,17 @@ def test_bookings_that_come_in_move_their_calendar_and_no_other(linden):
 def test_the_example_could_be_imported_as_it_is(linden, clock, kind):
     report = look(kind, intake.example(kind, linden.clinic), linden.clinic)
     assert (len(report.rows), report.entries()) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "begins"),
+    [("America/Chicago", "+1 202"), ("Europe/London", "+44 "), ("Asia/Tokyo", "+44 ")],
+)
+def test_the_example_has_a_phone_number_of_the_country(linden, zone_name, begins):
+    Venue.update(zone_name=zone_name).execute()
+    report = look("clients", intake.example("clients", linden.clinic), linden.clinic)
+    phone = report.rows[0]["phone"]
+    assert phone.startswith(begins) and e164(phone)
 
 
 # ---- checking, then taking ----

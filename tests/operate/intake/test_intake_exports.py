@@ -246,6 +246,10 @@ def test_a_file_that_tells_no_length_asks_for_it_before_the_check(read, linden, 
     intake.check_file(row.id)
     row = Import.get_by_id(row.id)
     assert (row.phase, row.good, row.bad) == ("checked", 2, 0)
+    again = intake.begin_import(linden.clinic, linden.maya, "bookings", raw + b"\n")
+    assert again.has_question, "another file may have another length"
+    page = manager.get(f"/settings/imports/{again.id}").text
+    assert 'value="45"' in page[page.index('id="import-minutes"') :].partition(">")[0]
     with_ends = f"Practitioner,Start,End\nPat Linden,{_TIMES}\n".encode()
     assert not intake.begin_import(linden.clinic, linden.maya, "bookings", with_ends).has_question
 
