@@ -217,7 +217,7 @@ class Ready:
             return False
 
 
-def say_ready(theirs: socket.socket | None) -> None:
+def signal_ready(theirs: socket.socket | None) -> None:
     """Report that the child can work. The child calls this once it can, and then each second.
     `theirs` None: no process waits for it.
     """
@@ -233,11 +233,11 @@ def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda
 
     def go_on() -> None:
         while True:
-            say_ready(theirs)
+            signal_ready(theirs)
             also()
             time.sleep(SIGN_SECONDS)
 
-    say_ready(theirs)
+    signal_ready(theirs)
     threading.Thread(target=go_on, daemon=True, name="signs of life").start()
 
 

@@ -195,8 +195,8 @@ def guard() -> None:
     models.database.obj.guard = compare
 
 
-def wait_until_open(say: Callable[[str], object]) -> None:
-    """Return once `guard` lets this process open the database. No connection is left open. `say`
+def wait_until_open(report: Callable[[str], object]) -> None:
+    """Return once `guard` lets this process open the database. No connection is left open. `report`
     is called once with a sentence if the database is away.
 
     A part that takes jobs waits here. If it took a job that it cannot do yet, the processes of the
@@ -211,7 +211,7 @@ def wait_until_open(say: Callable[[str], object]) -> None:
             pass
         except PeeweeException as error:
             if not is_warned:
-                say(str(unusable(error)))
+                report(str(unusable(error)))
             is_warned = True
         finally:
             models.database.obj.close_all()

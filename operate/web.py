@@ -29,7 +29,7 @@ from .keeper import (
     Stop,
     Supervisor,
     print_line,
-    say_ready,
+    signal_ready,
 )
 from .on_socket import BACKLOG, MOST_CONNECTIONS, OnSocket
 
@@ -77,7 +77,7 @@ def serve(
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> int:
     """Answer with so many processes until SIGINT or SIGTERM. Returns the exit status. `ready`: see
-    `keeper.say_ready`; `frozen_seconds`: see `Supervisor`.
+    `keeper.signal_ready`; `frozen_seconds`: see `Supervisor`.
     """
     stop = Stop(signal.SIGINT, signal.SIGTERM)
     _allow_files()
@@ -95,7 +95,7 @@ def serve(
         while not stop.wait(0.05):
             keeper.check()
             if any(part.was_ready for part in keeper.parts.values()):
-                say_ready(ready)
+                signal_ready(ready)
         return 0
     except GivenUp as fault:
         print_line(str(fault))
@@ -180,7 +180,7 @@ async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
     """Give signs of life from the loop itself: if the loop stops, no request is answered."""
     await begun.wait()
     while True:
-        say_ready(ready)
+        signal_ready(ready)
         await asyncio.sleep(SIGN_SECONDS)
 
 

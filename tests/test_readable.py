@@ -219,7 +219,7 @@ GIVEN_UP = {
         ("held", "hold", "holds"),
         ("free_times", "views/visitor", "views/kit/held_times.py", "views/calendar"),
     ),
-    **dict.fromkeys(("said", "tell", "tells"), ()),  # written, reported, queued, typed …
+    **dict.fromkeys(("say", "said", "tell", "tells"), ()),  # written, reported, queued, typed …
     "take": ("views/visitor/earlier.py",),  # the address of a visitor's button
     # time that a booking, an external event or time off takes; not names, letters, leases or files
     "taken": (

@@ -325,8 +325,8 @@ class Letter(Base):
 
     @classmethod
     def stop_after_restore(cls) -> None:
-        """Do not send letters again that were waiting when a backup was made. They were probably
-        sent since then; pages show them as not delivered.
+        """Mark letters as not delivered that were waiting when the backup was made. They were
+        probably sent since then, and must not be sent twice.
         """
         cls.update(phase="failed", word="restored", ended_at=now()).where(
             cls.phase == "waiting", cls.due_at <= now()

@@ -25,9 +25,10 @@ def report_unmade(
     stays: Booking | None = None,
 ) -> None:
     """Note in the clinic's history that a client could not finish a booking online, and write to
-    the client (`to`, "": no address is known), in the transaction that gives the press up.
-    `about`: the row of the press. `form_use`: the form use of a booking. `stays`: the booking that
-    stays as it was.
+    the client. Call it in the transaction that gives the press up.
+
+    `about`: the row of the press. `to`: the client's address ("": none is known). `form_use`: the
+    form use of a booking. `stays`: the booking that stays as it was.
     """
     AuditEntry.note(clinic, None, "online.unmade", calendar)
     if not to or LetterSettings.of(clinic).to_clients == "none":

@@ -12,7 +12,15 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 
 from operate import keeper
-from operate.keeper import CannotStart, GivenUp, ProcessPart, Ready, Silence, Supervisor, say_ready
+from operate.keeper import (
+    CannotStart,
+    GivenUp,
+    ProcessPart,
+    Ready,
+    Silence,
+    Supervisor,
+    signal_ready,
+)
 
 
 def child(code: str) -> subprocess.Popen:
@@ -177,9 +185,9 @@ def test_signs_that_nobody_takes_keep_nobody_waiting():
     said = Ready()
     with closing(said), said.theirs() as theirs:
         for _ in range(5000):  # more than the socket holds
-            say_ready(theirs)
+            signal_ready(theirs)
         assert said()
-    say_ready(theirs)  # closed: no fault either
+    signal_ready(theirs)  # closed: no fault either
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(keep, monkeypatch):

@@ -206,7 +206,7 @@ def message_about(
     return {"text": text, **({} if is_there else {"show": back(booking, came)}), **more}
 
 
-def say_undone(
+def flash_undone(
     booking: Booking, undone: Changed, came: dict[str, str], one: str, many: str
 ) -> None:
     """Say on the next page that a change was undone: `one` if it was this booking only, `many` for
@@ -224,7 +224,7 @@ def when(booking: Booking) -> str:
     return display.from_to(booking, booking.practitioner.zone)
 
 
-def say_made_before(rows: Sequence[Booking]) -> None:
+def flash_made_before(rows: Sequence[Booking]) -> None:
     """Say on the next page, for a form that was sent twice, the booking's present time and whether
     the booking still exists.
     """
@@ -236,13 +236,13 @@ def say_made_before(rows: Sequence[Booking]) -> None:
         flash(paragraph(sentence, _("To book the time again, open a new form.")), "warning")
 
 
-def say_moved(booking: Booking) -> None:
+def flash_moved(booking: Booking) -> None:
     """Say on the next page that the client or the team changed the booking's time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
     flash(message_about(booking, places.came_from(), sentence), "warning")
 
 
-def say_answered(booking: Booking) -> None:
+def flash_answered(booking: Booking) -> None:
     """Say on the next page that the client or the team answered the request meanwhile."""
     sentence = _(
         "This request was answered meanwhile. It is {status} now.",

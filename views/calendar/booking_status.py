@@ -108,7 +108,7 @@ def _changed_meanwhile(booking: Booking, form: StatusForm):
         return None
     is_stale = form.is_stale(booking)
     if form.seen.data and (is_stale or form.seen.data != str(booking.sequence)):
-        (booking_card.say_answered if is_stale else booking_card.say_moved)(booking)
+        (booking_card.flash_answered if is_stale else booking_card.flash_moved)(booking)
         return htmx.done(_stay(booking))
     changed = form.change_since(booking)
     return show_card(booking, 422, changed_meanwhile=changed) if changed else None
@@ -175,7 +175,7 @@ def undo(booking_id: int):
                 len(undone),
             )
             one = _("Taken back: {status} again.", status=status)
-            booking_card.say_undone(booking, undone, places.came_from(), one, many)
+            booking_card.flash_undone(booking, undone, places.came_from(), one, many)
         else:
             flash(_("There is nothing to take back any more."))
     return htmx.done(_stay(booking))

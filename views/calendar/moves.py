@@ -60,7 +60,7 @@ def move(booking_id: int):
     if moved.ask:
         return _ask(booking, there, moved.span, moved.ask)
     if moved.changed:
-        _say_moved(booking, moved)
+        _flash_moved(booking, moved)
     return htmx.done(booking_card.back(booking, places.came_from()))
 
 
@@ -105,7 +105,7 @@ def _moved(
     return _Moved(was, span, changed=changed)
 
 
-def _say_moved(booking: Booking, moved: _Moved) -> None:
+def _flash_moved(booking: Booking, moved: _Moved) -> None:
     """Say what was done, with a button that undoes it."""
     was, span = moved.was, moved.span
     is_moved = span.starts_at != was.starts_at or span.duration == was.duration
@@ -137,7 +137,7 @@ def undo(booking_id: int):
         len(undone),
     )
     one, came = _("Taken back: {when} again.", when=booking_card.when(booking)), places.came_from()
-    booking_card.say_undone(booking, undone, came, one, many)
+    booking_card.flash_undone(booking, undone, came, one, many)
     return htmx.done(booking_card.stay(booking, came))
 
 

@@ -190,14 +190,14 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
 def _gone(booking_id: int):
     """The answer if somebody answered the request meanwhile, or the client changed it."""
     booking = access.booking_to_change(booking_id)
-    booking_card.say_answered(booking)
+    booking_card.flash_answered(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))
 
 
 def _moved(booking_id: int):
     """The answer if the client or the team changed the request's time meanwhile."""
     booking = access.booking_to_change(booking_id)
-    booking_card.say_moved(booking)
+    booking_card.flash_moved(booking)
     return htmx.done(booking_card.stay(booking, places.came_from()))
 
 

@@ -146,7 +146,7 @@ class Merging(Form):
                 if may:
                     save()
         except AlreadyUsed as error:
-            self._say_in_use(error)
+            self._fault_in_use(error)
             return False
         return may
 
@@ -157,7 +157,7 @@ class Merging(Form):
         try:
             return make()
         except AlreadyUsed as error:
-            self._say_in_use(error)
+            self._fault_in_use(error)
             return None
 
     def add_once(
@@ -177,7 +177,7 @@ class Merging(Form):
             )[0]
         )
 
-    def _say_in_use(self, error: AlreadyUsed) -> None:
+    def _fault_in_use(self, error: AlreadyUsed) -> None:
         if self.only_one is None:
             raise error
         name, sentence = self.only_one

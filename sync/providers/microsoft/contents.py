@@ -177,9 +177,9 @@ class GraphContents:
         return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
 
     def standing(self, events: Iterable[RemoteEvent]) -> dict[str, bool]:
-        """Whether each of these events of ours is in this calendar, by its own filter for their
-        marks: a look by id also finds deleted events. Events for which that stays unknown are
-        left out.
+        """Whether each of these events of ours is in this calendar. The calendar is asked by a
+        filter for their marks, since a look by id also finds deleted events. Events of which that
+        stays unknown are left out.
         """
         marks = {event.remote_id: event.mark for event in events if event.mark}
         queries = [

@@ -136,7 +136,7 @@ def refresh_frozen(account: Account, seen: Sequence[RemoteEvent]) -> None:
 
 
 def id_of(event: RemoteEvent) -> str:
-    """The id of the whole event, for an occurrence that of its series."""
+    """The id of an event outside. For an occurrence, it is the id of its series."""
     return event.series_id or event.remote_id
 
 

@@ -180,7 +180,7 @@ def made_before(form: BookingForm):
     refusal: of two presses at once, the bookings of the first can make the second impossible.
     """
     if rows := form.made_before():
-        booking_card.say_made_before(rows)
+        booking_card.flash_made_before(rows)
         return htmx.done(booking_card.back(rows[0], places.came_from()))
     return None
 
