@@ -51,6 +51,7 @@ from base.scheduling import Span
 from base.tables.audit import AuditEntry
 from base.tables.bookable import OnlineCalendar, OnlineService
 from base.tables.bulk import insert_many_rows
+from base.tables.feed_scope import FeedScope
 from base.tables.notes import NoteVersion
 from base.tables.numbered import Numbered, NumberIndex
 from base.tables.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
@@ -823,7 +824,7 @@ class Booking(Placed, InFull, InSeries, client_letters.ChangedOnline):
 MOST_FEEDS = 30  # active feeds of one person, at most
 
 
-class Feed(Shown):
+class Feed(FeedScope, Shown):
     """One feed. Its token is never stored: it is derived from the server's secret, `uuid` and
     `salt`.
 
@@ -890,35 +891,6 @@ class Feed(Shown):
         feed.save(force_insert=True)
         AuditEntry.note(clinic, actor, "feed.generated", feed, kind=feed.kind, scope=feed.scope)
         return feed
-
-    @property
-    def shows_others(self) -> bool:
-        """Whether the feed shows calendars of people other than its owner."""
-        one_of_another = (
-            self.scope == "practitioner"
-            and self.practitioner
-            and self.practitioner.user_id != self.user_id
-        )
-        return self.scope == "clinic" or bool(one_of_another)
-
-    def lacks_role(self, owner: User) -> bool:
-        """Whether the feed shows calendars of others and its owner is no manager. Such a feed is
-        not answered; `sync/feeds/feed.py` finds that out by its one query.
-        """
-        return self.shows_others and not owner.is_manager
-
-    @property
-    def lacks_consent(self) -> bool:
-        """Whether the feed is empty because the colleague whose calendar it shows allows no
-        bookings outside.
-        """
-        is_of_another = self.scope == "practitioner" and self.shows_others
-        return is_of_another and not self.practitioner.user.sync_allowed
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the feed shows no bookings now, for good or for a while."""
-        return self.revoked_at is not None or self.suspended_at is not None
 
     @transition
     def change(self, actor: User | None, **settings) -> None:

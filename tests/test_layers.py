@@ -67,7 +67,17 @@ ROOMS = {  # the same, inside the rooms
         {"bounded_postgresql"},
     ),
     "base.tables": (
-        {"faulty", "list_page", "bulk", "notes", "outside", "kept_query", "past_values", "rows"},
+        {
+            "faulty",
+            "feed_scope",
+            "list_page",
+            "bulk",
+            "notes",
+            "outside",
+            "kept_query",
+            "past_values",
+            "rows",
+        },
         {"audit"},
         {"outbox"},
         {"bookable", "texts", "time_off", "traits"},
