@@ -680,7 +680,7 @@ def test_every_bound_in_a_template_is_seen(source):
 
 def rules_in(source: str) -> list[int]:
     """Lines of a template where a condition is a rule: it compares with a word and asks for
-    something else as well, or with a number above 1.
+    something else as well, or with a number above 1, or it asks for three things.
     """
     tree, found = Environment(extensions=[Wrapped]).parse(source), []
     for both in tree.find_all((jinja.And, jinja.Or)):
@@ -690,6 +690,8 @@ def rules_in(source: str) -> list[int]:
             named = [*given, *(one for many in lists for one in many.items)]
             if any(isinstance(getattr(one, "value", None), str) for one in named):
                 found.append(side.lineno)
+        if isinstance(both.left, jinja.And | jinja.Or) and isinstance(both, jinja.And):
+            found.append(both.lineno)
     for compared in tree.find_all(jinja.Compare):
         numbers = [getattr(one.expr, "value", 0) for one in compared.ops]
         if any(isinstance(number, int) and number > 1 for number in numbers):
@@ -712,6 +714,7 @@ def test_a_template_decides_nothing():
         ('<p>{{ "x" if one and row.kind == "own" }}</p>', [1]),
         ('{% if row.kind in ("own", "read") or row.is_late %}', [1]),
         ("{% if rows|length > 5 %}", [1]),
+        ("{% if one and other and third %}", [1]),
         ('{% if row.kind == "own" %}', []),
         ("{% if rows|length > 1 and row.is_open %}", []),
         ("{% if row.is_mine and row.is_open %}", []),

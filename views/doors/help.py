@@ -255,6 +255,7 @@ def page(name: str):
         for key, other in PAGES.items()
         if other.group == PAGES[name].group and key != name
     ]
+    providers, by_password = [name for name, __ in _ways()], gateway.setup().by_password
     return render_template(
         f"help/{name}.html",
         page=PAGES[name],
@@ -265,8 +266,9 @@ def page(name: str):
         statuses=_statuses(),
         zones=_zones(),
         ways=_ways(),
-        providers=[name for name, __ in _ways()],
-        by_password=gateway.setup().by_password,
+        providers=providers,
+        by_password=by_password,
+        only_provider=providers[0] if len(providers) == 1 and not by_password else "",
     )
 
 

@@ -124,13 +124,18 @@ def covers(feed: Feed) -> str:
     return _("{whose} at {venue}", whose=whose, venue=calendar.venue.name)
 
 
+def names_client(feed: Feed) -> bool:
+    """Whether the title of the feed's events has a place for the client."""
+    return "{client}" in feed.title
+
+
 def shows(feed: Feed, user: User) -> str:
     """The content of a feed in a few words, for a table: "Bookings with internal ID"."""
     if feed.kind == "availability":
         return _("Free and busy only")
     if feed.hide_sensitive or user.hide_sensitive:
         return _("Bookings as “Busy”")
-    identifier = in_effect(user, feed) if "{client}" in feed.title else "none"
+    identifier = in_effect(user, feed) if names_client(feed) else "none"
     return (
         _("Bookings without clients")
         if identifier == "none"

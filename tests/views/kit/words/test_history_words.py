@@ -17,7 +17,7 @@ from models import AuditEntry
 from sync.tables.accounts import Account
 from views.kit.words import history_words, sync_words
 
-TOP = Path(__file__).parents[3]
+TOP = Path(__file__).parents[4]
 PATTERNS = {  # what the actions are that are put together
     "user.{purpose}_link": ["user.invite_link", "user.reset_link"],
     "{self._meta.table_name}.{'archived' if archived else 'returned'}": [
