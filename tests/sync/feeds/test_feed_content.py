@@ -816,7 +816,7 @@ def test_a_series_is_separate_events(linden, link, shown):
 
 
 def test_an_etag_names_one_body_through_any_history(app, linden, link, book, clock):
-    """Ninety random changes.
+    """A hundred random changes.
 
     Whenever a body differs so does its ETag, and no validator ever goes back.
     """
@@ -842,7 +842,7 @@ def test_an_etag_names_one_body_through_any_history(app, linden, link, book, clo
         for what, change in {**CHANGES, **UNCHANGED}.items()
         if what != "a downgrade and a new start"
     ]
-    for n in range(90):
+    for n in range(100):
         clock.now += chance.choice(
             [
                 timedelta(),
