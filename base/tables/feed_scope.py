@@ -1,4 +1,4 @@
-"""Whose calendars a feed shows, and whether it may show them."""
+"""The calendars that a feed shows, by their people, and whether it may show them."""
 
 from typing import Any
 

@@ -255,7 +255,6 @@ def page(name: str):
         for key, other in PAGES.items()
         if other.group == PAGES[name].group and key != name
     ]
-    providers, by_password = [name for name, __ in _ways()], gateway.setup().by_password
     return render_template(
         f"help/{name}.html",
         page=PAGES[name],
@@ -265,10 +264,7 @@ def page(name: str):
         refresh=_refresh(),
         statuses=_statuses(),
         zones=_zones(),
-        ways=_ways(),
-        providers=providers,
-        by_password=by_password,
-        only_provider=providers[0] if len(providers) == 1 and not by_password else "",
+        **_both_ways(),
     )
 
 
@@ -282,6 +278,18 @@ def _for_clients() -> tuple[Clinic, str, list[Venue]] | None:
     if clinic is None or not (online := OnlineSettings.of(clinic)).is_on:
         return None
     return clinic, online.phone, [row for row in Venue.listed(clinic) if row.address]
+
+
+def _both_ways() -> dict:
+    """The ways of two-way sync on this server. `only_provider`: the one, if there is no other."""
+    ways, by_password = _ways(), gateway.setup().by_password
+    providers = [name for name, __ in ways]
+    return {
+        "ways": ways,
+        "providers": providers,
+        "by_password": by_password,
+        "only_provider": providers[0] if len(providers) == 1 and not by_password else "",
+    }
 
 
 def _ways() -> list[tuple[str, str]]:

@@ -178,8 +178,8 @@ class GraphContents:
 
     def standing(self, events: Iterable[RemoteEvent]) -> dict[str, bool]:
         """Whether each of these events of ours is in this calendar. The calendar is asked by a
-        filter for their marks, since a look by id also finds deleted events. Events of which that
-        stays unknown are left out.
+        filter for their marks, since a look by id also finds deleted events. Events that stay
+        uncertain are left out.
         """
         marks = {event.remote_id: event.mark for event in events if event.mark}
         queries = [
