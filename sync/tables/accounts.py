@@ -337,6 +337,8 @@ class RemoteCalendar(Base):
     search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
     # grows each time it is turned on or is to be read again: a reading that began before is void
     turn = IntegerField(default=0)
+    # when we asked for it to be made, until we know its id
+    asked_for_at = InstantField(null=True)
     # our calendar that we left there, since somebody keeps their own events in it
     has_others = BooleanField(column_name="has_repeats", default=False)
 

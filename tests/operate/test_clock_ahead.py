@@ -57,7 +57,7 @@ HARMLESS = {
     "page_name": {"since", "until"},
     "patient": {"created_at", "unreminded_at"},
     "read_page": {"read_at"},
-    "remote_calendar": {"gone_since", "unanswered_at", "window_from", "window_to"},
+    "remote_calendar": {"asked_for_at", "gone_since", "unanswered_at", "window_from", "window_to"},
     "revocation": {"given_up_at"},
     "server_key": {"since"},
     "spent_proof": {"expires_at"},

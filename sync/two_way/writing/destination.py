@@ -1,9 +1,19 @@
 """Our calendar outside: finding or making it, and the meaning of "not found" for it."""
 
+from datetime import datetime, timedelta
+
+from base import scheduling
 from base.tables.outside import ExternalEvent
 from sync.connect import calendar_list
 from sync.providers.base import ListedCalendar
-from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
+from sync.providers.errors import (
+    Forbidden,
+    Gone,
+    ProviderError,
+    ScopeMissing,
+    Unanswered,
+    Unavailable,
+)
 from sync.tables import earlier_accounts
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -11,18 +21,18 @@ from sync.two_way.plans import local
 from sync.two_way.worker.consequences import CalendarGone
 from sync.two_way.worker.context import RunContext
 
+# so long after it was asked for a calendar whose answer was lost may still appear
+MAY_BE_MADE = timedelta(minutes=3)
+
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:
     """Find or make our calendar: one of an earlier connection, one whose answer was lost, or a new
     one. A list may omit it, and a second calendar would contain every booking twice, so it is
     looked for twice.
     """
-    account, provider = context.account, context.provider
+    account = context.account
     mine = calendar_list.reference(account.clinic, account.user_id)
-    found = _left_there(context) or _listed(context, mine)
-    found = found or provider.create_calendar(
-        destination.name, destination.zone_name, calendar_list.description(mine)
-    )
+    found = _left_there(context) or _listed(context, mine) or _made(context, destination, mine)
     with context.writing():
         earlier_accounts.remember(account, None)
         others = (
@@ -34,9 +44,40 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
         destination.calendar_id = found.calendar_id
         destination.is_ours = True
         destination.name = found.name or destination.name
+        destination.asked_for_at = None
         destination.save(
-            only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name]
+            only=[
+                RemoteCalendar.calendar_id,
+                RemoteCalendar.is_ours,
+                RemoteCalendar.name,
+                RemoteCalendar.asked_for_at,
+            ]
         )
+
+
+def _made(context: RunContext, destination: RemoteCalendar, mine: str) -> ListedCalendar:
+    """A new calendar. If one was asked for lately, its answer was lost, and it may be made any
+    moment: raises Unavailable, and a later run looks for it again.
+    """
+    at, asked = scheduling.utc_now(), destination.asked_for_at
+    if asked is not None and at - MAY_BE_MADE < asked <= at:
+        raise Unavailable("")
+    _note_asked(context, destination, at)
+    try:
+        return context.provider.create_calendar(
+            destination.name, destination.zone_name, calendar_list.description(mine)
+        )
+    except Unanswered:
+        raise
+    except ProviderError:  # none is made
+        _note_asked(context, destination, None)
+        raise
+
+
+def _note_asked(context: RunContext, destination: RemoteCalendar, at: datetime | None) -> None:
+    with context.writing():
+        destination.asked_for_at = at
+        destination.save(only=[RemoteCalendar.asked_for_at])
 
 
 def _left_there(context: RunContext) -> ListedCalendar | None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from caldav_sync_world import ROW, CalDavSyncWorld
 
-from sync.tables import starting
+from sync.tables import controls, starting
 from sync.tables.accounts import Account
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -43,6 +43,54 @@ class LateWorld(CalDavSyncWorld):
     def transport(self, kind):
         self.late = getattr(self, "late", None) or Late(self.sandbox, self.clock)
         return self.late
+
+
+class Slow(httpx.WSGITransport):
+    """The imitation; the answer to the first creation is lost, and it is carried out later."""
+
+    def __init__(self, sandbox, clock):
+        super().__init__(app=sandbox)
+        self.clock, self.waiting, self.made = clock, None, []
+
+    def handle_request(self, request):
+        if self.waiting and self.clock.now >= self.waiting[0] + timedelta(seconds=LATE_SECONDS):
+            asked, self.waiting = self.waiting[1], None
+            assert super().handle_request(asked).status_code == 201
+        if request.method == "MKCALENDAR":
+            self.made.append(request.url.path)
+            if len(self.made) == 1:
+                request.read()
+                self.waiting = self.clock.now, request
+                raise httpx.ReadTimeout("late", request=request)
+        return super().handle_request(request)
+
+
+class SlowWorld(CalDavSyncWorld):
+    def transport(self, kind):
+        self.slow = getattr(self, "slow", None) or Slow(self.sandbox, self.clock)
+        return self.slow
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 19, 50])
+def test_a_creation_that_is_carried_out_later_is_not_asked_for_again(linden, clock, seconds):
+    """Somebody presses “Check now” meanwhile."""
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world = SlowWorld(linden, clock)
+    world.book(days=2)
+    account = world.connect()
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    world.run(account)
+    for _ in range(5):
+        clock.now += timedelta(seconds=seconds)
+        controls.ask_for_run(account, "check", world.user)
+        world.run(account)
+    for _ in range(3):
+        clock.now += timedelta(minutes=10)
+        world.run(account)
+    account = Account.get_by_id(account.id)
+    assert (account.health, len(world.slow.made)) == ("ok", 1)
+    assert world.robin.count(account.destination.calendar_id) == 1
+    assert account.destination.asked_for_at is None
 
 
 @pytest.mark.parametrize("every_seconds", [1, 4, 9, 60])
