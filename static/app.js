@@ -147,5 +147,11 @@
       .forEach((fault) => typed.add(fault.closest("form")));
   });
 
+  // The way to sync that is chosen, and not begun, stays chosen whichever part of its page comes.
+  document.addEventListener("htmx:configRequest", ({ detail: { elt, boosted, parameters } }) => {
+    const chosen = !boosted && elt.closest("#sync") && document.querySelector("#mode > form :checked");
+    if (chosen) parameters.mode = chosen.value;
+  });
+
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
 })();

@@ -46,6 +46,42 @@ def test_a_notice_that_goes_leaves_the_focus_on_what_was_said(enter, account):
     expect(page.locator("#flash > *")).to_be_focused()
 
 
+def test_a_way_to_sync_that_is_chosen_outlasts_what_is_saved_elsewhere(enter, linden):
+    """The answer to a press replaces the whole page of Calendar sync, or a part of it."""
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    page = enter()
+    page.goto("/sync/")
+    link = page.get_by_role("radio", name="One way, by private link")
+    other = page.locator("#mode input[name=mode]:enabled:not(:checked)").first
+    chosen = other.get_attribute("value")
+    other.check()
+    expect(page.locator(f"#mode input[value={chosen}]")).to_be_checked()
+
+    page.get_by_text("How clients appear").first.click()
+    page.get_by_role("radio", name="Initials", exact=False).first.check()
+    page.locator("#identifier").get_by_role("button", name="Save").click()
+    expect(page.locator("#flash > *")).to_contain_text("Saved")
+    expect(page.locator(f"#mode input[value={chosen}]")).to_be_checked()
+    expect(link).not_to_be_checked()
+
+    page.get_by_label("Let my bookings appear").uncheck()
+    expect(page.get_by_label("Let my bookings appear")).not_to_be_checked()
+    expect(page.locator(f"#mode input[value={chosen}]")).to_be_checked()
+
+
+def test_no_way_to_sync_can_be_chosen_while_something_is_saved(enter, linden):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    page, waiting = enter(), []
+    page.goto("/sync/")
+    page.route("**/sync/identifier", lambda route: waiting.append(route))
+    page.get_by_text("How clients appear").first.click()
+    page.locator("#identifier").get_by_role("button", name="Save").click()
+    expect(page.locator("#mode input").first).to_be_disabled()
+    waiting[0].continue_()
+    expect(page.locator("#flash > *")).to_contain_text("Saved")
+    expect(page.locator("#mode input").first).to_be_enabled()
+
+
 def test_on_paper_nothing_stands_where_the_menu_was(enter, account):
     page = enter(viewport={"width": 1280, "height": 900})
     page.goto("/calendar")

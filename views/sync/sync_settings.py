@@ -21,7 +21,7 @@ blueprint = Blueprint("sync_settings", __name__)
 @blueprint.get("/")
 @login_required
 def show():
-    return sync_page.show(partial=sync_page.WHOLE, mode=request.args.get("mode"))
+    return sync_page.show(partial=sync_page.WHOLE)
 
 
 @blueprint.post("/opt-in")

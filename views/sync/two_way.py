@@ -58,16 +58,14 @@ OPTED_OUT = lazy(
 @login_required
 def status():
     """The answer to polls of an open page: only the sentences, or everything if more changed."""
-    now = panels.context(is_poll=True, mode=request.args.get("mode"))
+    now = panels.context(is_poll=True)
     if request.args.get("key") == now["key"]:
         shown = [panel for panel in now["panels"] if not panel["account"].may_begin]
         return "".join(
             render_template("sync/_status.html", panel=panel, is_update=True, **now)
             for panel in shown
         )
-    return htmx.show_instead(
-        "#two-way", "sync/_two_way.html", **sync_page.context(mode=request.args.get("mode"))
-    )
+    return htmx.show_instead("#two-way", "sync/_two_way.html", **sync_page.context())
 
 
 @blueprint.post("/lists")
