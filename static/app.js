@@ -149,8 +149,9 @@
 
   // The way to sync that is chosen, and not begun, stays chosen whichever part of its page comes.
   document.addEventListener("htmx:configRequest", ({ detail: { elt, boosted, parameters } }) => {
-    const chosen = !boosted && elt.closest("#sync") && document.querySelector("#mode > form :checked");
-    if (chosen) parameters.mode = chosen.value;
+    const marked = document.querySelector("#mode > form :checked");
+    const isChosen = marked?.closest("[data-wanted]") || marked?.defaultChecked === false;
+    if (isChosen && !boosted && elt.closest("#sync")) parameters.mode = marked.value;
   });
 
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);

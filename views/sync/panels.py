@@ -79,7 +79,7 @@ def context(is_poll: bool = False, **more) -> dict:
     """
     zone = sync_words.zone(access.calendars(), current_user)
     known = _known()
-    accounts = [one.account for one in known]
+    accounts, wanted = [one.account for one in known], request.values.get("mode")
     panels = [panel(one, zone, more.get("naming_form"), is_poll) for one in known]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     return {
@@ -107,7 +107,8 @@ def context(is_poll: bool = False, **more) -> dict:
         "account_count": len(accounts),
         "key": key(panels, notices),
         "providers": registry.PROVIDERS,
-        **modes.context(accounts, request.values.get("mode")),
+        "mode": wanted,
+        **modes.context(accounts, wanted),
         "swap": htmx.is_partial(),
         "has_old_list": any(controls.is_list_old(account) for account in accounts),
         "words": sync_words,
