@@ -64,11 +64,11 @@ def test_a_worker_that_died_under_a_wrong_clock_holds_its_lease_no_longer(world,
 def test_a_lease_of_an_hour_ahead_is_free_at_once(world, account):
     right = world.clock.now
     world.clock.now += HOUR
-    holder = Account.take(account.id)
-    assert holder and Account.take(account.id) is None
+    holder = Account.acquire_lease(account.id)
+    assert holder and Account.acquire_lease(account.id) is None
     world.clock.now = right
-    other = Account.take(account.id)
-    assert other and Account.take(account.id) is None
+    other = Account.acquire_lease(account.id)
+    assert other and Account.acquire_lease(account.id) is None
     with pytest.raises(LeaseLost):
         Account.get().keep(holder)
 
