@@ -30,7 +30,7 @@ _OF_THE_SENDER = re.compile(
 
 
 class LetterRefused(Exception):
-    """The server did not take the letter.
+    """The server did not accept the letter.
 
     `word`: the server's code or the kind of fault, never its text, which may contain addresses.
     `is_final`: no server will take this letter. `is_server`: the fault is not in this letter, so

@@ -14,7 +14,7 @@ LEASE_SECONDS = 20
 
 
 def latest_end(at: datetime) -> datetime:
-    """The latest end of a lease that was taken by now, also by a clock that is a little ahead."""
+    """The latest end of a lease acquired up to now, also by a clock that is a little ahead."""
     return at + timedelta(seconds=LEASE_SECONDS) + scheduling.SKEW
 
 
@@ -50,8 +50,8 @@ class Leased:
 
     @classmethod
     def acquire_lease(cls, account_id: int) -> str | None:
-        """Take the lease; None while another worker has it. The database's row decides that, never
-        Redis.
+        """Acquire the lease; None while another worker has it. The row in the database decides
+        that, never Redis.
         """
         table: Any = cls
         holder, at = secrets.token_hex(16), now()

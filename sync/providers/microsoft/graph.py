@@ -33,7 +33,7 @@ from .shapes import target
 
 # Ids that stay the same after a move, plain text, UTC: on every request, since each needs them.
 # https://learn.microsoft.com/graph/outlook-immutable-id
-NAMING = "POST", "/me/calendars"  # the only call that may be refused because a name is taken
+NAMING = "POST", "/me/calendars"  # the only call that may be refused because a name is in use
 PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
 
 
