@@ -33,7 +33,7 @@ class LetterRefused(Exception):
     """The server did not accept the letter.
 
     `word`: the server's code or the kind of fault, never its text, which may contain addresses.
-    `is_final`: no server will take this letter. `is_server`: the fault is not in this letter, so
+    `is_final`: no server will accept this letter. `is_server`: the fault is not in this letter, so
     that other letters would meet it too. `wait`: how long the server asks us to wait. `answer`: its
     text, for a trial letter; never stored or logged.
     """
