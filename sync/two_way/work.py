@@ -58,9 +58,8 @@ def sweep() -> None:
     """Enqueue a job for each account that is due: a job may be lost with Redis, or its worker may
     have died.
     """
-    for row in due.everywhere():
-        if _can_run(row):
-            jobs.enqueue("sync", polled, row.id)
+    for row in filter(_can_run, due.everywhere()):
+        jobs.enqueue("sync", polled, row.id)
     if revoking.is_due():
         jobs.enqueue("sync", revoking.retry)
     first_list.sweep()
