@@ -7,6 +7,7 @@ from base.tables.outside import ExternalEvent
 from sync.connect import calendar_list
 from sync.providers.base import ListedCalendar
 from sync.providers.errors import (
+    CannotMake,
     Forbidden,
     Gone,
     ProviderError,
@@ -57,7 +58,8 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
 
 def _made(context: RunContext, destination: RemoteCalendar, mine: str) -> ListedCalendar:
     """A new calendar. If one was asked for lately, its answer was lost, and it may be made any
-    moment: raises Unavailable, and a later run looks for it again.
+    moment: raises Unavailable, and a later run looks for it again. That the provider makes none
+    for us is believed once it was said several times.
     """
     at, asked = scheduling.utc_now(), destination.asked_for_at
     if asked is not None and at - MAY_BE_MADE < asked <= at:
@@ -69,8 +71,10 @@ def _made(context: RunContext, destination: RemoteCalendar, mine: str) -> Listed
         )
     except Unanswered:
         raise
-    except ProviderError:  # none is made
+    except ProviderError as error:  # none is made
         _note_asked(context, destination, None)
+        if isinstance(error, CannotMake) and not context.was_reported(error.reason):
+            raise Unavailable(error.reason, error.status) from None
         raise
 
 

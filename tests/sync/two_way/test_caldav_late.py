@@ -93,6 +93,44 @@ def test_a_creation_that_is_carried_out_later_is_not_asked_for_again(linden, clo
     assert account.destination.asked_for_at is None
 
 
+class Refusing(httpx.WSGITransport):
+    """The imitation; it refuses the first `times` creations of a calendar."""
+
+    def __init__(self, sandbox, times):
+        super().__init__(app=sandbox)
+        self.times, self.asked = times, 0
+
+    def handle_request(self, request):
+        if request.method == "MKCALENDAR":
+            self.asked += 1
+            if self.asked <= self.times:
+                return httpx.Response(403, stream=httpx.ByteStream(b""))
+        return super().handle_request(request)
+
+
+class RefusingWorld(CalDavSyncWorld):
+    times = 1
+
+    def transport(self, kind):
+        self.refusing = getattr(self, "refusing", None) or Refusing(self.sandbox, self.times)
+        return self.refusing
+
+
+@pytest.mark.parametrize(("times", "phase", "asked"), [(1, "active", 2), (99, "naming", 3)])
+def test_that_a_server_makes_no_calendars_is_believed_the_third_time(
+    linden, clock, times, phase, asked
+):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    RefusingWorld.times = times
+    world = RefusingWorld(linden, clock)
+    account = world.connect()
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    for _ in range(5):
+        world.run(account)
+        clock.now += timedelta(minutes=1)
+    assert (Account.get_by_id(account.id).phase, world.refusing.asked) == (phase, asked)
+
+
 @pytest.mark.parametrize("every_seconds", [1, 4, 9, 60])
 def test_a_calendar_that_appears_late_is_made_once(linden, clock, every_seconds):
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
