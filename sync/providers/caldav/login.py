@@ -4,11 +4,12 @@ discovery. It is encrypted as a whole; never shown or logged.
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from urllib.parse import urlsplit
 
 OWN_CONNECTIONS, HOSTED_CONNECTIONS = 4, 2
 HOSTED_SECONDS = 0.5  # seconds between two requests to a hosted server
+_ALWAYS = ("homes", "addresses")  # written also where they are empty
 OWN_SECONDS = 0.125  # seconds, for the person's own server that still refused with one connection
 
 
@@ -65,16 +66,21 @@ class Login:
         return replace(self, url=url, homes=tuple(homes), addresses=tuple(addresses), email=email)
 
     def written(self) -> str:
-        """The login as JSON, to be sealed."""
-        return json.dumps(asdict(self))
+        """The login as JSON, to be sealed. What has its usual value is left out, so that an earlier
+        version, which still runs during an update, can read it.
+        """
+        usual = {one.name: one.default for one in fields(self) if one.name not in _ALWAYS}
+        return json.dumps(
+            {name: value for name, value in asdict(self).items() if value != usual.get(name)}
+        )
 
 
 def read_login(text: str) -> Login:
     """The login that `written` made. Raises ValueError for anything else."""
     try:
         stored = json.loads(text)
-        return Login(
-            **stored | {"homes": tuple(stored["homes"]), "addresses": tuple(stored["addresses"])}
-        )
+        lists = {name: tuple(stored[name]) for name in _ALWAYS}
+        known = {one.name for one in fields(Login)}  # a later version may write more
+        return Login(**{name: stored[name] for name in known & {*stored}} | lists)
     except (TypeError, KeyError) as error:
         raise ValueError("no login") from error

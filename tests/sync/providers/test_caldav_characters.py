@@ -1,6 +1,8 @@
 """The CalDAV adapter before servers that each differ from the standard in the ways of one kind."""
 
+import json
 import random
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -604,6 +606,23 @@ def test_each_time_that_a_server_says_too_much_it_is_asked_half_as_fast(is_hoste
     at_pace = CalDavSignIn(known_servers.SERVICES["other"]).at_pace
     found = [login.read_login(at_pace(told, halvings)) for halvings in range(5)]
     assert [(one.connections, one.seconds_between) for one in found] == paces
+
+
+def test_versions_that_run_side_by_side_read_each_others_logins():
+    plain = Login("https://dav.example/", ROBIN, SECRET, homes=("https://dav.example/home/",))
+    later = replace(plain, is_hosted=False, halvings=2, takes_digest=True)
+    for one in (plain, later, replace(plain, homes=(), addresses=("robin@mail.example",))):
+        assert login.read_login(one.written()) == one
+    first = {"url", "user", "secret", "homes", "addresses"}  # of the first version
+    assert {*json.loads(plain.written())} == first
+    assert {*json.loads(later.written())} - first == {"is_hosted", "halvings", "takes_digest"}
+    assert login.read_login(json.dumps(json.loads(plain.written()) | {"of_2030": [1]})) == plain
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"homes": 1, "addresses": []}', "null"])
+def test_what_is_no_login_is_refused_as_such(text):
+    with pytest.raises(ValueError, match=r"no login|Expecting"):
+        login.read_login(text)
 
 
 @pytest.mark.parametrize(
