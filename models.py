@@ -608,6 +608,13 @@ class Patient(Numbered):
         return {identifier: client_label(identifier, *facts) for identifier in IDENTIFIERS}
 
     @transition
+    def set_archived(self, archived: bool, actor: "User | None") -> None:
+        """Archive, or bring back. Raises DoesNotExist if the record was merged into another."""
+        if self.merged_into_id:
+            raise Patient.DoesNotExist
+        super().set_archived(archived, actor)
+
+    @transition
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns. If name or ID changes, every calendar with a booking of this client
         changes at once.

@@ -71,6 +71,16 @@ class ClientForm(Merging):
             self.fault("phone", NO_NUMBER)
         return not self.errors
 
+    def saved(self, client: Patient) -> bool:
+        """Whether the form is stored; otherwise it shows why not. Raises DoesNotExist if the
+        record was merged into another.
+        """
+        return self.store(
+            client,
+            lambda row: _form(row, formdata=None),
+            lambda: client.change(current_user, **self.values()),
+        )
+
     def added(self) -> Patient | None:
         """The client, in the list now. None: the form says why not, and lists `doubles`."""
         try:
@@ -212,17 +222,10 @@ def edit(patient_id: int):
 @blueprint.post("/<int:patient_id>")
 @login_required
 def update(patient_id: int):
-    client = access.client_to_change(patient_id)
-    form = _form(client)
-    if form.validate():
-        saved = form.store(
-            client,
-            lambda row: _form(row, formdata=None),
-            lambda: client.change(current_user, **form.values()),
-        )
-        if saved:
-            flash(_("The record is changed."))
-            return htmx.done(url_for("patients.show", patient_id=client.id))
+    form = _form(access.client_to_change(patient_id))
+    if form.validate() and access.on_client_in_use(patient_id, form.saved):
+        flash(_("The record is changed."))
+        return htmx.done(url_for("patients.show", patient_id=patient_id))
     return htmx.show(
         "patients/edit.html",
         "patients/_form.html",
@@ -235,19 +238,17 @@ def update(patient_id: int):
 @blueprint.post("/<int:patient_id>/archival")
 @login_required
 def archive(patient_id: int):
-    client = access.client_to_change(patient_id)
-    client.set_archived(True, current_user)
+    access.on_client_in_use(patient_id, lambda client: client.set_archived(True, current_user))
     flash(_("Archived. The record and its bookings stay; lists and search leave it out."))
-    return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.done(url_for("patients.show", patient_id=patient_id))
 
 
 @blueprint.post("/<int:patient_id>/return")
 @login_required
 def bring_back(patient_id: int):
-    client = access.client_to_change(patient_id)
-    client.set_archived(False, current_user)
+    access.on_client_in_use(patient_id, lambda client: client.set_archived(False, current_user))
     flash(_("The client is back in lists and search."))
-    return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.done(url_for("patients.show", patient_id=patient_id))
 
 
 @blueprint.post("/<int:patient_id>/checked")

@@ -4,7 +4,7 @@ Rows of private links and of calendars outside: `sync_access`.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import abort, g, url_for
 from flask_login import current_user, login_required
@@ -24,6 +24,7 @@ from people.sessions import Session
 from . import loading
 
 View = Callable[..., Any]
+Result = TypeVar("Result")
 
 
 def clinic() -> Clinic:
@@ -221,6 +222,16 @@ def client_to_read(client_id: int) -> Patient:
 def client_to_change(client_id: int) -> Patient:
     """A client for changing it: everyone who may see a client may do that."""
     return client_to_read(client_id)
+
+
+def on_client_in_use(client_id: int, act: Callable[[Patient], Result]) -> Result:
+    """The result of `act(client)` with a client for changing it. If the record is merged into
+    another before it is locked, and `act` raises DoesNotExist: of `act` with the kept one.
+    """
+    try:
+        return act(client_to_change(client_id))
+    except Patient.DoesNotExist:  # type: ignore[attr-defined]
+        return act(client_to_change(client_id))
 
 
 def service_to_read(service_id: int) -> Service:

@@ -1,8 +1,11 @@
 """The pages that make one of two records of a client."""
 
+import itertools
 import re
 
 import pytest
+from interrupted import Interruption
+from presses import filled as form_filled
 
 from models import Patient
 from people.merges import ClientMerge
@@ -85,3 +88,34 @@ def test_the_other_record_is_found_by_typing_and_never_in_another_clinic(
     assert pat.get(f"{record}/merge?other={theirs.id}").status_code == 404
     assert pat.post(f"{record}/merge", data={"other": theirs.id}).status_code == 404
     assert pat.post(f"{record}/merge", data={}).status_code == 404
+
+
+@pytest.mark.parametrize("action", ["edit", "archival"])
+@ON_SQLITE
+def test_a_change_that_meets_a_merge_reaches_the_record_in_use(
+    pat, signed_in, linden, monkeypatch, action
+):
+    olive, interruption = signed_in(linden.olive), Interruption(monkeypatch)
+    for moment in itertools.count():
+        double = Patient.add(linden.clinic, linden.pat, first_name="Bea", last_name=f"B{moment}")
+        kept = Patient.add(linden.clinic, linden.pat, first_name="Ada", last_name=f"A{moment}")
+        to_merge = filled(olive.get(f"/clients/{kept.id}/merge?other={double.id}").text)
+        if action == "edit":
+            page, typed = f"/clients/{double.id}", f"Prefers mornings, said {moment} times"
+            path, data = form_filled(pat, f"{page}/edit", page, notes=typed)
+        else:
+            path, data, typed = f"/clients/{double.id}/archival", {}, ""
+        answer, merged = interruption.within(
+            lambda path=path, data=data: pat.post(path, data=data),
+            lambda kept=kept, data=to_merge: olive.post(f"/clients/{kept.id}/merge", data=data),
+            moment,
+        )
+        if merged is None:
+            assert moment > 1, "the press had several moments"
+            return
+        used = double.record_in_use
+        assert used == kept or merged.status_code == 422  # the merge came later, and asks
+        assert answer.status_code == 303 and typed in used.notes
+        done = ClientMerge.get_or_none(ClientMerge.gone == double)
+        came_first = done is not None and done.facts["archived"]
+        assert used.archived == (action == "archival" and not came_first)
