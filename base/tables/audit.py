@@ -84,6 +84,14 @@ class AuditEntry(Base):
             cls.note(clinic, actor, action, row, **detail)
 
     @classmethod
+    def is_second_press(cls, row: Base, actor: Base | None, action: str) -> bool:
+        """Whether the newest entry with this action about the row is of the same person and of the
+        last SAME_PRESS.
+        """
+        last = cls.latest(row, action)
+        return last is not None and last.user == actor and now() - last.at <= SAME_PRESS
+
+    @classmethod
     def note_portion(
         cls, clinic: Base, actor: Base | None, action: str, count: int, entry_id: int | None
     ) -> int:

@@ -4,6 +4,7 @@ The messages themselves are rows of the outbox, in a queue for each clinic.
 """
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from peewee import BooleanField, DeferredForeignKey, TextField
@@ -68,12 +69,23 @@ class TextSettings(ClinicSettings):
 
     @transition
     def make_secret(self, actor: Base | None) -> str:
-        """Make a new secret in place of the one before. It is returned only this once."""
+        """Make a new secret in place of the one before, and return it. If this person made one
+        within SAME_PRESS: that one, since a button was pressed twice and either answer may be
+        shown.
+        """
+        if AuditEntry.is_second_press(self, actor, "texts.secret") and (same := self._readable()):
+            return same
         made = secrets.token_urlsafe(32)
         self.sealed_secret = vault.seal(made)
         self.save(only=["sealed_secret"])
         AuditEntry.note(self.clinic, actor, "texts.secret", self)
         return made
+
+    def _readable(self) -> str:
+        """The secret; "" if there is none that can be read."""
+        with suppress(vault.CannotOpen):
+            return self.secret if self.sealed_secret else ""
+        return ""
 
     @transition
     def forget(self, actor: Base | None) -> None:

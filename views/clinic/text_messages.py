@@ -105,7 +105,7 @@ def update():
 @blueprint.post("/secret")
 @owner_required
 def make_secret():
-    """The page with a new secret, which is shown only this once."""
+    """The page with a new secret. It is shown only now, and again to a second press."""
     with alone(access.clinic()) as clinic:
         made = TextSettings.stored(clinic).make_secret(current_user)
     return render_template("settings/texts.html", **_page(secret=made))

@@ -1,7 +1,11 @@
 """Settings → Text messages."""
 
+import itertools
+from datetime import timedelta
+
 import pytest
 from client_world import booked
+from interrupted import Interruption
 from online_world import text_of
 
 from base.outgoing import exchange
@@ -52,6 +56,31 @@ def test_an_owner_sets_it_up_step_by_step(owner, linden):
     assert "hunter2" not in stored and secret not in stored
     for one in (owner.get(ADDRESS), owner.get("/settings/history")):
         assert "hunter2" not in one.get_data(as_text=True)
+
+
+def test_a_secret_that_is_shown_is_the_one_that_counts(owner, linden, clock, monkeypatch):
+    interruption = Interruption(monkeypatch)
+    for moment in itertools.count():
+        answers = interruption.within(
+            *[lambda: owner.post(f"{ADDRESS}secret") for _ in range(2)], moment
+        )
+        if answers[1] is None:
+            break
+        shown = {secret_of(one) for one in answers}
+        assert shown == {TextSettings.get().secret}
+        clock.now += timedelta(minutes=2)
+    assert moment > 1
+    assert AuditEntry.select().where(AuditEntry.action == "texts.secret").count() == moment + 1
+
+
+def test_a_new_secret_replaces_one_that_was_made_before_or_by_another_person(linden, clock):
+    settings = TextSettings.stored(linden.clinic)
+    made = [settings.make_secret(linden.olive), settings.make_secret(linden.maya)]
+    clock.now += timedelta(minutes=2)
+    made.append(settings.make_secret(linden.maya))
+    settings.forget(linden.maya)
+    made.append(settings.make_secret(linden.maya))
+    assert len(set(made)) == 4 and settings.secret == made[-1]
 
 
 @pytest.mark.parametrize(
