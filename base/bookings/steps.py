@@ -16,7 +16,7 @@ from .statuses import CONFIRMED, FREE_STATUSES
 @dataclass(frozen=True)
 class Shift:
     """How a span changes, to be repeated for the others of a series. A part that is None stays as
-    it is.
+    it is. `old_wall`: the wall time before the change; None for whole days.
     """
 
     days: int
@@ -24,6 +24,7 @@ class Shift:
     length: timedelta | None
     whole: bool | None  # set if it changes between whole days and times
     was_whole: bool
+    old_wall: time | None = None
 
     @classmethod
     def between(cls, was: Span, zone: ZoneInfo, to: Span, there: ZoneInfo) -> "Shift":
@@ -37,25 +38,35 @@ class Shift:
             length if turned or length != old_length else None,
             to.all_day if turned else None,
             was.all_day,
+            old_wall,
         )
 
     def of(self, span: Span, zone: ZoneInfo, there: ZoneInfo) -> Span:
         """The span after this shift.
 
-        Wall time counts, so that a series keeps its hour over a clock change. Raises BadTime past
-        2099.
+        Wall time counts, so that a series keeps its hour over a clock change. A booking that was
+        moved on because the clocks skip that hour gets it again on another day. Raises BadTime
+        past 2099.
         """
         alike = self.whole is not None or span.all_day == self.was_whole
         wall, length = (self.wall, self.length) if alike else (None, None)
         if zone == there and not self.days and wall is None and length is None:
             return span
         day, own_wall, own_length = _on_the_clock(span, zone)
+        if own_wall is not None and self._was_skipped(day, span, zone):
+            own_wall = self.old_wall
         day += timedelta(days=self.days)
         length = own_length if length is None else length
         if span.all_day if self.whole is None else self.whole:
             return scheduling.whole_days(day, day + length - timedelta(days=1), there)
         starts_at, _ = scheduling.instant(day, wall or own_wall or time.min, there)
         return Span(starts_at, starts_at + length)
+
+    def _was_skipped(self, day: date, span: Span, zone: ZoneInfo) -> bool:
+        """Whether the span begins where the old hour would, which does not exist on that day."""
+        if self.old_wall is None:
+            return False
+        return scheduling.instant(day, self.old_wall, zone) == (span.starts_at, "gap")
 
 
 def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timedelta]:

@@ -2,7 +2,7 @@
 that nobody is booked twice without agreeing.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 
 import external
@@ -373,6 +373,29 @@ def test_a_shift_leads_from_the_one_span_to_the_other(days, half_hours, length, 
     local = [one.starts_at.astimezone(zone).replace(tzinfo=None) for one in (moved, to)]
     assert local[0] == local[1]
     assert moved.duration == to.duration
+
+
+@pytest.mark.parametrize(
+    ("zone", "gap", "wall"),
+    [
+        ("Europe/London", date(2027, 3, 28), time(1, 30)),
+        ("America/New_York", date(2027, 3, 14), time(2, 15)),
+        ("Australia/Lord_Howe", date(2027, 10, 3), time(2, 10)),
+        ("America/Santiago", date(2027, 9, 5), time(0, 20)),
+    ],
+)
+def test_a_series_moved_off_a_night_without_its_hour_has_its_hour_again(zone, gap, wall):
+    zone = models.ZoneInfo(zone)
+    first = gap - timedelta(days=14)
+    start = datetime.combine(first, wall, zone).astimezone(UTC)
+    dates = repeats(Span(start, start + HOUR), zone, 1, count=5)
+    assert dates[2].starts_at.astimezone(zone).time() > wall
+    for days in (1, -1, 3):
+        starts = datetime.combine(first + timedelta(days=days), wall, zone).astimezone(UTC)
+        shift = Shift.between(dates[0], zone, Span(starts, starts + HOUR), zone)
+        moved = [shift.of(one, zone, zone) for one in dates]
+        assert {one.starts_at.astimezone(zone).time() for one in moved} == {wall}
+        assert {one.duration for one in moved} == {HOUR}
 
 
 # ---- random histories ----
