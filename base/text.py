@@ -27,6 +27,7 @@ _MENDED = dict.fromkeys(
         0xFFFF,
     )
 ) | {0x2028: "\n", 0x2029: "\n"}
+_UNFIT = re.compile("[\r\ud800-\udfff" + "".join(map(chr, _MENDED)) + "]")
 # Letters that Unicode does not decompose, and how people type them.
 _LETTERS = str.maketrans(
     {
@@ -202,15 +203,22 @@ def clean(value: str | None, limit: int) -> str:
 
     Characters that override the direction of text are removed, too. Raises TooLong.
     """
-    value = value or ""
-    if not _is_plain(value):
-        value = value.replace("\r\n", "\n").replace("\r", "\n").translate(_MENDED)
-        # lone surrogates cannot be stored or sent
-        value = value.encode("utf-8", "ignore").decode("utf-8")
+    value = without_controls(value or "")
     value = value.strip()
     if len(value) > limit:
         raise TooLong(limit)
     return value
+
+
+def without_controls(value: str) -> str:
+    """The text without the characters that `clean` removes, as a row of an earlier version or of
+    another program may contain them. Lines end by "\\n".
+    """
+    if not _UNFIT.search(value):
+        return value
+    value = value.replace("\r\n", "\n").replace("\r", "\n").translate(_MENDED)
+    # lone surrogates cannot be stored or sent
+    return value.encode("utf-8", "ignore").decode("utf-8")
 
 
 def search_key(*values: str | None) -> str:

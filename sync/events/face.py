@@ -12,7 +12,7 @@ from typing import Protocol
 from base import catalogue
 from base.catalogue import _, lazy
 from base.tables.past_values import Before
-from base.text import client_label, cut
+from base.text import client_label, cut, without_controls
 
 from .event import Face
 
@@ -198,6 +198,7 @@ def _composed(subject: Subject, policy: Policy) -> Face:
         _("Rate: {amount}", amount=subject.rate) if "rate" in wanted and subject.rate else "",
         subject.notes if "notes" in wanted else "",
     ]
-    return Face(
-        title, "\n".join(line for line in lines if line), subject.address if policy.location else ""
-    )
+    one_line = " ".join(without_controls(title).splitlines())
+    description = without_controls("\n".join(line for line in lines if line))
+    address = without_controls(subject.address) if policy.location else ""
+    return Face(one_line or BUSY.title, description, address)

@@ -198,3 +198,24 @@ def test_the_readers_language_does_not_change_text_outside(status):
         assert catalogue._("Busy") == "BUSY"
         assert face(booked, policy) == expected
         assert catalogue._("Busy") == "BUSY"
+
+
+@pytest.mark.parametrize("name", ["first_name", "service", "practitioner", "organisation"])
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("A\u202eda\u2066", "Ada"),
+        ("A\x00d\x85a\ufeff", "Ada"),
+        ("A\r\nda\r", "A da"),
+        ("A\u2028da", "A da"),
+    ],
+)
+def test_a_row_of_another_program_shows_nothing_that_turns_or_ends_a_line(name, stored, shown):
+    texts = {"organisation": "", "service": "", "first_name": "", "practitioner": ""}
+    policy = Policy("first_name", "{organisation} {service} {client} {practitioner}", "notes")
+    found = face(
+        Subject(**texts | {name: stored}, status="confirmed", notes=stored, address=stored), policy
+    )
+    assert found.title == shown
+    for text in (found.description, found.location):
+        assert " ".join(text.split()) == shown and text.isprintable() == ("\n" not in text)
