@@ -6,6 +6,7 @@ pinned `tzdata` package alone, so that every machine writes the same bytes into 
 """
 
 import zoneinfo
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -129,6 +130,32 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
     ):
         return first, "gap"
     return second if wall.fold else first, "twice"
+
+
+def first_at(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """The first instant of a local time of day. Where the clocks skip it: the end of what they
+    skip. Raises BadTime.
+    """
+    at, odd = instant(day, wall.replace(fold=0), zone)
+    if odd != "gap":
+        return at
+    before = datetime.combine(day, wall.replace(fold=1), zone).astimezone(UTC)
+    after = at.astimezone(zone).utcoffset()
+    skipped = range(int((at - before).total_seconds()) + 1)
+
+    def is_past(seconds: int) -> bool:
+        there = (before + timedelta(seconds=seconds)).astimezone(zone)
+        return there.utcoffset() == after
+
+    return before + timedelta(seconds=bisect_left(skipped, True, key=is_past))
+
+
+def last_at(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """The last instant of a local time of day: the second where it comes twice. Where the clocks
+    skip it: the end of what they skip. Raises BadTime.
+    """
+    at, odd = instant(day, wall.replace(fold=1), zone)
+    return first_at(day, wall, zone) if odd == "gap" else at
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

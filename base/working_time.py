@@ -93,8 +93,14 @@ class Off:
         """Whether the time off is whole days rather than times of day."""
         return self.starts is None
 
+    @property
+    def takes_time(self) -> bool:
+        """Whether there is any time in it: the clocks may skip all of it."""
+        return self.weekly or self.zone is None or self.on(self.first_on, self.zone) is not None
+
     def on(self, day: date, zone: ZoneInfo) -> Stretch | None:
-        """The stretch that begins on the day; whole days are those of `zone`.
+        """The stretch that begins on the day, as long as the clock shows its times, both passes of
+        an hour that comes twice included. Whole days are those of `zone`.
 
         None where the clocks skip all of it.
         """
@@ -103,8 +109,8 @@ class Off:
             after = last + DAY
             ends = scheduling.midnight(after, zone)
             return Stretch(self.key, scheduling.midnight(day, zone), ends, day, after)
-        starts_at, _ = scheduling.instant(day, self.starts, self.zone)
-        ends_at, _ = scheduling.instant(last, self.ends, self.zone)
+        starts_at = scheduling.first_at(day, self.starts, self.zone)
+        ends_at = scheduling.last_at(last, self.ends, self.zone)
         return Stretch(self.key, starts_at, ends_at) if starts_at < ends_at else None
 
     def days(self, last: date) -> Iterator[date]:

@@ -126,6 +126,33 @@ def test_what_the_clocks_skip_is_not_there():
     assert closed(gone, "2027-03-20", "2027-04-05") == []
 
 
+@pytest.mark.parametrize(
+    ("day", "starts", "ends", "zone", "minutes"),
+    [
+        (date(2027, 3, 28), time(1, 30), time(2, 15), LONDON, [(60, 75)]),
+        (date(2027, 3, 28), time(0, 30), time(1, 30), LONDON, [(30, 60)]),
+        (date(2027, 3, 28), time(1, 15), time(1, 45), LONDON, []),
+        (date(2027, 10, 3), time(2, 10), time(4), ZoneInfo("Australia/Lord_Howe"), [(120, 210)]),
+        (date(2027, 9, 5), time(0, 20), time(2), ZoneInfo("America/Santiago"), [(0, 60)]),
+        (date(2027, 10, 31), time(0, 30), time(1, 30), LONDON, [(30, 150)]),
+        (date(2027, 10, 31), time(1, 30), time(2), LONDON, [(90, 180)]),
+        (date(2027, 11, 7), time(1), time(1, 15), ZoneInfo("America/New_York"), [(60, 135)]),
+    ],
+)
+def test_time_off_lasts_as_long_as_the_clock_shows_its_times(day, starts, ends, zone, minutes):
+    midnight = datetime.combine(day, time(), zone).astimezone(UTC)
+    found = [Off(1, day, day, starts, ends, zone).on(day, zone)]
+    assert [
+        tuple((one - midnight).total_seconds() / 60 for one in (off.starts_at, off.ends_at))
+        for off in found
+        if off
+    ] == minutes
+    for minute in range(0, 8 * 60, 5):
+        local = (midnight + timedelta(minutes=minute)).astimezone(zone)
+        if local.date() == day and starts <= local.time().replace(fold=0) < ends:
+            assert any(a <= minute < b for a, b in minutes), "off by the clock, yet free"
+
+
 def test_whole_days_are_those_of_the_venue_that_asks():
     leave = Off(1, date(2026, 12, 21), date(2027, 1, 3))
     assert closed(leave, "2026-12-01", "2027-02-01", LONDON) == [

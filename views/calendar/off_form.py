@@ -135,10 +135,13 @@ class OffForm(Merging):
         if self.errors:
             return None
         try:
-            return TimeOff(skipped=self.row.skipped if self.row else [], **self.columns()).off
+            off = TimeOff(skipped=self.row.skipped if self.row else [], **self.columns()).off
         except BadTime as error:
             self.fault(*FACTS[error.fact])
-        return None
+            return None
+        if not off.takes_time:
+            self.fault("starts", _("The clocks go forward over these times. Choose others"))
+        return off
 
     def find_bookings(self, *offs: Off) -> None:
         """Find the bookings during the time off."""

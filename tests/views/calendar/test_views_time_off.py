@@ -304,6 +304,14 @@ def test_what_is_no_time_off_is_said_beside_its_field(pat, linden, fields, sente
     assert TimeOff.select().count() == 0
 
 
+def test_times_that_the_clocks_skip_are_not_saved(pat, linden):
+    fields = {"starts": "01:15", "ends": "01:45", "first_on": "2027-03-28"}
+    answer = send(pat, linden.calendar, **fields)
+    assert answer.status_code == 422 and "The clocks go forward" in text(answer)
+    assert not TimeOff.select().exists()
+    assert send(pat, linden.calendar, **fields | {"ends": "02:15"}).status_code == 303
+
+
 def test_an_evening_may_end_at_midnight(pat, linden):
     assert send(pat, linden.calendar, starts="18:00", ends="00:00").status_code == 303
     assert TimeOff.get().last_on == date(2026, 11, 24)
