@@ -109,5 +109,7 @@ def short(on: date, year: bool = False) -> str:
 
 
 def moment(at: datetime) -> str:
-    """20 November 2026, 14:05, on the clock of its zone."""
-    return _("{day}, {clock}", day=plain(at), clock=region.clock(at))
+    """20 November 2026, 14:05, on the clock of its zone, which is named in the hour that comes
+    twice.
+    """
+    return _("{day}, {clock}", day=plain(at), clock=region.clear_clock(at))

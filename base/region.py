@@ -67,7 +67,11 @@ def clock_in(at: datetime, zone: ZoneInfo) -> str:
     """The time of day of an instant in a zone: 14:30; in the hour that comes twice, with the name
     of its time: 01:30 BST.
     """
-    local = at.astimezone(zone)
+    return clear_clock(at.astimezone(zone))
+
+
+def clear_clock(local: datetime) -> str:
+    """The time of day of a local time that knows its zone, as `clock_in` writes it."""
     return f"{clock(local)} {local:%Z}" if scheduling.comes_twice(local) else clock(local)
 
 

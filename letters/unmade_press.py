@@ -36,7 +36,7 @@ def unmade(letter: Letter) -> Text | None:
     zone = calendar.zone
     facts = {
         "clinic": one_line(clinic.name),
-        "when": f"{visits.day(starts_at, zone)}, {region.clock(starts_at.astimezone(zone))}",
+        "when": f"{visits.day(starts_at, zone)}, {region.clock_in(starts_at, zone)}",
         "waits": waits,
         "now": visits.moment(stays.starts_at, stays) if stays else "",
         "url": to_clients.manage_url(stays, made_of(stays))

@@ -167,3 +167,16 @@ def test_no_other_module_joins_two_times_or_counts_long_minutes():
                 assert not re.search(joined, said), path
                 is_few = str(path.relative_to(TOP)) in FEW_MINUTES
                 assert is_few or not re.search(counted, said), path
+
+
+def test_no_instant_is_written_by_the_clock_alone():
+    """The hour that comes twice needs its name: `clock_in`, `clear_clock`, `between_in`."""
+    rooms = ("views", "letters", "free_times", "people", "sync")
+    written = [
+        f"{path}: {line.strip()}"
+        for room in rooms
+        for path in (TOP / room).rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"region\.(clock|between)\(.*(astimezone|_at\b)", line)
+    ]
+    assert written == []

@@ -317,7 +317,7 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
     start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
     if item.starts_at >= window.starts_at:
         return (
-            region.between(item.starts_at.astimezone(zone), item.ends_at.astimezone(zone))
+            region.between_in(item.starts_at, item.ends_at, zone)
             if item.ends_at - item.starts_at <= timedelta(days=1)
             else _("from {start}", start=start)
         )

@@ -180,8 +180,10 @@ def short_day(value: date) -> str:
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
-    """14:05 in the zone, or 2:05 pm if the clinic writes times so."""
-    return region.clock(at.astimezone(zone))
+    """14:05 in the zone, or 2:05 pm if the clinic writes times so; 01:30 BST in the hour that comes
+    twice.
+    """
+    return region.clock_in(at, zone)
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:

@@ -328,7 +328,7 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
     if here.utcoffset() == there.utcoffset():
         return ""
     day = f"{display.short_day(there)}, " if here.date() != there.date() else ""
-    return f"{day}{region.clock(there)}"
+    return f"{day}{region.clear_clock(there)}"
 
 
 def _change(picked: Picked) -> str:

@@ -5,12 +5,15 @@ queries.
 import logging
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from base.scheduling import Span, timed, whole_days
 from models import Booking, Feed, Practitioner
+from views.kit import display
 from views.kit.words import sync_words
+from views.visitor import choosing
 
 MONDAY = date(2026, 11, 16)  # the week of the tests' Friday, 20 November 2026, 11:40 in London
 PARTIAL = {"HX-Request": "true"}
@@ -317,6 +320,17 @@ def test_the_repeated_hour_is_shown_with_both_its_bookings(pat, linden, clock):
     html = page(pat, day="2026-10-25")
     assert [place[1:3] for place in blocks(html)] == [("01:15", "01:45"), ("01:15", "01:45")]
     assert re.findall(r'data-lane="(\d/\d)"', html) == ["1/2", "2/2"]
+    assert "01:15 BST–01:45 BST" in html and "01:15 GMT–01:45 GMT" in html
+
+
+@pytest.mark.parametrize(("hour", "name"), [(0, "BST"), (1, "GMT")])
+def test_an_instant_in_the_hour_that_comes_twice_names_its_time(hour, name):
+    at, london = datetime(2027, 10, 31, hour, 30, tzinfo=UTC), ZoneInfo("Europe/London")
+    new_york = ZoneInfo("America/New_York")
+    assert display.clock(at, london) == f"01:30 {name}"
+    assert display.moment(at, london) == f"31 October 2027, 01:30 {name}"
+    assert choosing.in_zone(at, new_york, london) == f"{display.short_day(at)}, 01:30 {name}"
+    assert display.clock(at + timedelta(hours=2), london) == f"0{hour + 2}:30"
 
 
 def test_another_clinic_s_calendar_is_not_found(pat, stranger):
