@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from .scheduling import BadTime, Span, instant, midnight
+from .scheduling import BadTime, Span, first_at, midnight
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Walls = list[list[str]]  # the hours of a day: [["09:00", "12:30"], ["13:30", "00:00"]]
@@ -32,14 +32,15 @@ def _minutes(wall: str) -> int:
 def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
     """The stretches of a local day as instants.
 
-    A stretch inside the hour skipped in spring is left out.
+    The hour skipped in spring is left out, also as a part of a stretch. A stretch ends at the first
+    pass of an hour that comes twice.
     """
     ends = [
         (
-            instant(day, time.fromisoformat(opens), zone)[0],
+            first_at(day, time.fromisoformat(opens), zone),
             midnight(day + timedelta(days=1), zone)
             if closes == "00:00"
-            else instant(day, time.fromisoformat(closes), zone)[0],
+            else first_at(day, time.fromisoformat(closes), zone),
         )
         for opens, closes in walls
     ]

@@ -454,6 +454,22 @@ def test_a_stretch_inside_the_skipped_hour_is_not_there_and_breaks_nothing():
     )
 
 
+@pytest.mark.parametrize(
+    ("hours", "open_minutes"),
+    [
+        (["00:00", "01:30"], (0, 60)),
+        (["01:30", "04:00"], (60, 180)),
+        (["01:15", "01:45"], None),
+        (["01:30", "02:15"], (60, 75)),
+    ],
+)
+def test_nobody_works_at_times_beside_the_skipped_hour(hours, open_minutes):
+    day = date(2027, 3, 28)
+    found = opening_hours.open_spans({"sun": [hours]}, day, LONDON)
+    minutes = [tuple(at.hour * 60 + at.minute for at in (s.starts_at, s.ends_at)) for s in found]
+    assert minutes == ([open_minutes] if open_minutes else [])
+
+
 @given(st.lists(st.tuples(walls, walls), max_size=3), days, zones)
 def test_opening_hours_never_fail_on_any_day(pairs, day, zone):
     stretches = [[f"{a:%H:%M}", f"{b:%H:%M}"] for a, b in pairs]
