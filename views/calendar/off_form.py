@@ -195,7 +195,8 @@ def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
 
 def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
     """A new form: for an hour from `starts` on, or for whole days."""
-    ends = starts and (datetime.combine(day, starts) + timedelta(hours=1)).time()
+    until = datetime.combine(day, starts or time()) + timedelta(hours=1)
+    past_midnight = until.date() > day and until.time() > time()
     return OffForm(
         calendar,
         formdata=None,
@@ -204,9 +205,9 @@ def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
             "kind": "other" if starts else "leave",
             "whole": starts is None,
             "first_on": day,
-            "last_on": day,
+            "last_on": until.date() if past_midnight else day,
             "starts": starts,
-            "ends": ends,
+            "ends": starts and until.time(),
         },
     )
 

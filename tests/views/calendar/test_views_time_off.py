@@ -312,6 +312,15 @@ def test_times_that_the_clocks_skip_are_not_saved(pat, linden):
     assert send(pat, linden.calendar, **fields | {"ends": "02:15"}).status_code == 303
 
 
+@pytest.mark.parametrize("starts", ["22:30", "23:00", "23:30"])
+def test_an_hour_that_a_link_proposes_late_in_the_evening_can_be_saved(pat, linden, starts):
+    asked = {"calendar": linden.calendar.id, "day": "2026-11-23", "from": starts}
+    page = pat.get("/time-off/new", query_string=asked)
+    assert form_of(page, "off-form").send(pat).status_code == 303
+    stretch = TimeOff.get().off.on(date(2026, 11, 23), linden.calendar.zone)
+    assert stretch.ends_at - stretch.starts_at == timedelta(hours=1)
+
+
 def test_an_evening_may_end_at_midnight(pat, linden):
     assert send(pat, linden.calendar, starts="18:00", ends="00:00").status_code == 303
     assert TimeOff.get().last_on == date(2026, 11, 24)
