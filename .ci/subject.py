@@ -14,7 +14,20 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 LONGEST = 60
 # They name no change: “Fix lost update of booking notes” does.
-EMPTY = ("Prove", "Tell", "Let", "Keep", "Know", "Note", "Say", "Word")
+EMPTY = (
+    "Prove",
+    "Tell",
+    "Let",
+    "Keep",
+    "Know",
+    "Note",
+    "Say",
+    "Word",
+    "Believe",
+    "Hold",
+    "Speak",
+    "Go",
+)
 
 
 def faults(message: str) -> list[str]:

@@ -31,9 +31,8 @@ def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
 
 
 class AsOf:
-    """A row as it was right before a second: read only, by its columns' names.
-
-    Raises Unknown.
+    """A row as it was right before a second (since 1970, UTC). Its columns can be read by their
+    names, not set. Raises Unknown where a former value was not kept.
     """
 
     def __init__(self, row: Any, second: int):

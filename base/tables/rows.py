@@ -8,7 +8,7 @@ from base.scheduling import Span
 
 
 class Owned(Protocol):
-    """A practitioner's calendar, with its owner only."""
+    """A practitioner's calendar: its id and its owner, and nothing more."""
 
     @property
     def id(self) -> int:

@@ -149,7 +149,7 @@ def typed_with(ticket: Ticket) -> Mapping[str, str]:
 
 
 def kept_with(hold: Hold) -> dict[str, Any]:
-    """The encrypted data of a hold. Raises `vault.CannotOpen`."""
+    """The data of a hold, decrypted. Raises `vault.CannotOpen`."""
     kept: dict[str, Any] = json.loads(vault.unseal(hold.sealed))
     return kept
 

@@ -189,7 +189,7 @@ class ImportingClients:
         return True
 
     def fit_again(self, rows: list[dict], report: Report) -> list[dict]:
-        """All rows still fit: see `is_current`."""
+        """Return the rows as they are. `add` leaves out clients that somebody else added."""
         return rows
 
     def add(self, rows: list[dict], actor: User | None, report: Report) -> int:

@@ -76,7 +76,9 @@ def _number(value: object) -> int:
 
 
 def _end(value: object) -> datetime | None:
-    """A bound as an aware instant, late by a day at most; None for a day."""
+    """When a rule's bound has passed everywhere, as an aware instant: a day after it. None for a
+    date or a time without a zone, which have no instant of their own.
+    """
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value + timedelta(days=1)
     return None

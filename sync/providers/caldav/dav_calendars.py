@@ -216,7 +216,9 @@ def _make(dav: Dav, place: str, values: dict[str, str]) -> None:
 
 
 def _refused(answer: httpx.Response) -> set[str]:
-    """The properties with a status other than 424, in whatever element the answer has."""
+    """The properties that were refused. 200 is none, and 424 means only that another property was
+    refused (RFC 4918, 11.4). Servers put the statuses into different elements.
+    """
     root = xml.parsed(answer.content)
     return {
         prop.tag

@@ -61,8 +61,8 @@ class Graph:
             return dict(answer.json())
 
     def send(self, method: str, path: str, prefer: str = "", **parts: Any) -> httpx.Response:
-        """A good answer. `path` may be a complete address of Graph's. Raises the meaning of a
-        refusal.
+        """Send a request, and return the answer. `path`: below the base address, or a complete
+        address at Graph. Raises ProviderError for every status from 300 on.
         """
         address = path if self.is_ours(path) else f"{self._url}{path}"
         headers = {"Prefer": f"{PREFER}, {prefer}"} if prefer else {}

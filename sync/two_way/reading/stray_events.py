@@ -115,8 +115,8 @@ def remember(
     found: Mapping[str, RemoteEvent],
     reported: Set[str] | None = None,
 ) -> dict[str, Stray]:
-    """The rows of the strays in a calendar. Rows of checked events (`reported`; None: all) that
-    were not found are deleted.
+    """Store the strays that were found in a calendar, and return all its rows by the events' ids.
+    A row whose event was looked for (`reported`; None: all) and not found is deleted.
     """
     kept = {
         row.remote_id: row

@@ -190,8 +190,8 @@ def is_too_much(error: ProviderError) -> bool:
 
 
 def _is_final(error: ProviderError) -> bool:
-    """Whether access has certainly ended: the provider refuses a fresh access token. A refusal of a
-    token that it just gave, or "not allowed" or "not there", may pass: it must come again, and
-    is tried again.
+    """Whether access has certainly ended: the provider gives no access token any more. Every other
+    refusal may pass, and counts only when it comes again: 401 for a token that is minutes old, "not
+    allowed", "not there".
     """
     return isinstance(error, AuthExpired) and error.status != 401

@@ -203,7 +203,7 @@ class Batch:
         )
 
     def _event_now(self, result: Result) -> RemoteEvent | ProviderError | None:
-        """The event with somebody's change."""
+        """The event as it is now outside, or why it cannot be read."""
         try:
             return self.provider.get(self.destination.made_id, result.operation.remote_id)
         except ProviderError as error:
@@ -280,8 +280,10 @@ class Batch:
         seen: RemoteEvent,
         error: ProviderError,
     ) -> None:
-        """Note that the event changed, so that it is decided again. An event that is called changed
-        twice although it has the requested version is refused, and waits.
+        """Note that somebody changed the event, so that the plan decides about it again.
+
+        A provider may say "changed" although the event has the very version that we named. The
+        first time we decide again; the second time it counts as a refusal, and the event waits.
         """
         is_changed = isinstance(operation, Create) or seen.etag != operation.etag
         if is_changed or mapping.uid not in self.context.called_changed:

@@ -228,7 +228,9 @@ class _Removal:
         return self.pages.of(row, purpose, stays=stays) if row else nullcontext()
 
     def _known(self, calendar_id: str) -> set[str]:
-        """Ids of the events that we wrote to this calendar by our records: a list may omit some."""
+        """Ids outside of the events that our records say stand in this calendar. A list of the
+        provider's may omit some of them.
+        """
         destination = self.account.destination
         if destination is None or destination.calendar_id != calendar_id:
             return set()
