@@ -5,6 +5,7 @@ The identifier ladder runs from "none" to "full_name"; the clinic's ceiling cuts
 sensitive information leaves "Busy" and nothing else, whatever else is chosen.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -17,6 +18,7 @@ from base.text import client_label, cut, without_controls
 from .event import Face
 
 BUSY = Face("Busy")
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")  # a space in a title; "\n" is written escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def _composed(subject: Subject, policy: Policy) -> Face:
         _("Rate: {amount}", amount=subject.rate) if "rate" in wanted and subject.rate else "",
         subject.notes if "notes" in wanted else "",
     ]
-    one_line = " ".join(without_controls(title).splitlines())
+    one_line = without_controls(_LINE_ENDS.sub(" ", title)).strip()
     description = without_controls("\n".join(line for line in lines if line))
     address = without_controls(subject.address) if policy.location else ""
     return Face(one_line or BUSY.title, description, address)

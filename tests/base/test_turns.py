@@ -50,7 +50,7 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
     """Between the wish to write and the turn each other thread goes once at most."""
     queue, path = ThreadTurns(10), tmp_path / "some.db"
     _connection(path).execute("CREATE TABLE one (n)")
-    begun, waited, came = [], [], {}
+    begun, waited, came, rounds = [], [], {}, 0
 
     class Line(deque):
         """Where those stand who wait; each notes how many had begun when it came."""
@@ -70,12 +70,14 @@ def test_nobody_waits_while_others_begin_again_and_again(tmp_path):
             connection.execute("INSERT INTO one VALUES (?)", (number,))
             connection.execute("COMMIT")
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(begun) == THREADS * EACH and max(waited) > 0
+    while not any(waited):  # on a busy machine they may go one after the other
+        rounds += 1
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(begun) == THREADS * EACH * rounds and rounds < 50
     # One that has begun and one at the door may be counted besides.
     assert max(waited) <= THREADS + 2
 
