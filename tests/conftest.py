@@ -110,14 +110,20 @@ SLOW = {  # files that take long; `make quick` leaves them out
     "test_vtimezone",
 }
 
-LONG = {  # files whose tests take long one by one, and begin first: in the end no core waits
+LONG = {  # files whose tests take long one by one, or wait, begin first: in the end no core waits
+    "test_backups",
+    "test_crossing_presses",
+    "test_every_page",
     "test_front_door",
     "test_intake",
     "test_keeper",
     "test_no_network",
     "test_outages",
     "test_plan_machine",
+    "test_restores",
     "test_sync_machine",
+    "test_two_presses_at_once",
+    "test_two_presses_outside_at_once",
 }
 
 # The tables that hold rows, those first that refer to others: few after most tests, and to look
