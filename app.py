@@ -1,5 +1,9 @@
 """The application as a whole: it is made for its settings, and its error pages."""
 
+import gc
+
+gc.disable()  # until all is imported: none of it is garbage, and looking for some takes a sixth
+
 import logging
 import re
 import secrets
@@ -32,6 +36,9 @@ from sync.feeds import feed, wsgi
 from views.kit import signing_in
 from views.kit.access import CalendarClosed
 from views.visitor import faults
+
+gc.freeze()  # what is imported stays: no later collection walks through it again
+gc.enable()
 
 log = logging.getLogger("kalends")
 
