@@ -170,7 +170,7 @@ def _waits(job_id: str) -> bool:
         if Queue(job.origin, connection=_redis).get_job_position(job) is not None:
             return True
         queued_at = job.enqueued_at
-        if queued_at is None or scheduling.utc_now() - queued_at > LOST:
+        if queued_at is None or not scheduling.is_recent(queued_at, LOST):
             job.delete()
         return False
     except (InvalidJobOperation, NoSuchJobError):  # it ended meanwhile

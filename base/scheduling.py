@@ -49,6 +49,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def is_recent(at: datetime, within: timedelta) -> bool:
+    """Whether something happened at most so long ago. An instant in the future by more than SKEW
+    was stored by a clock that was ahead: nobody knows when it was, and it does not count.
+    """
+    return -SKEW <= utc_now() - at <= within
+
+
 def number(at: datetime) -> int:
     """An instant as microseconds since 1970, as in columns and for `slots`.
 

@@ -82,7 +82,8 @@ def _write_for(
         if client is None or its_rule is None:
             return
         rule, due_at = its_rule
-        if max(row.created_at, reminded.get(row.id, row.created_at)) >= due_at:
+        told_at = max(row.created_at, reminded.get(row.id, row.created_at))
+        if min(told_at, at) >= due_at:  # later than now: by a clock that was ahead
             return
         due_at = max(due_at, at)
         if by_mail and client.email and settings.writes_about(row):

@@ -20,6 +20,14 @@ class ChoreTurn(Base):
     name = CharField(120, unique=True)
     done_at = InstantField()
 
+    @classmethod
+    def keep(cls, name: str, at: datetime) -> None:
+        """Note that it was done at this time."""
+        kept = cls.insert({cls.name: name, cls.done_at: at}).on_conflict(
+            conflict_target=[cls.name], update={cls.done_at: at}
+        )
+        kept.execute()
+
 
 def in_turn(chore: Callable[[], int | None], every: timedelta) -> None:
     """Do the chore, unless it was done within this period. A chore that returns a number of failed
@@ -34,12 +42,4 @@ def in_turn(chore: Callable[[], int | None], every: timedelta) -> None:
     if last and timedelta() <= at - last.done_at < every:
         return
     if not chore():
-        _keep(name, at)
-
-
-def _keep(name: str, at: datetime) -> None:
-    row = {ChoreTurn.name: name, ChoreTurn.done_at: at}
-    kept = ChoreTurn.insert(row).on_conflict(
-        conflict_target=[ChoreTurn.name], update={ChoreTurn.done_at: at}
-    )
-    kept.execute()
+        ChoreTurn.keep(name, at)

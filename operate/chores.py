@@ -72,7 +72,14 @@ def check_overlaps() -> None:
     in_turn(overlap_check.check_clinics, timedelta(days=1))
 
 
-SWEPT = (intake.sweep, work.sweep, letters.sweep, Clinic.void_late, requests.lapse)
+SWEPT = (
+    clock_ahead.watch,
+    intake.sweep,
+    work.sweep,
+    letters.sweep,
+    Clinic.void_late,
+    requests.lapse,
+)
 OLD = (  # a statement or two each, in one transaction
     credentials.clean_up,
     proofs.clean_up,

@@ -2,25 +2,33 @@
 the time that it showed. `sync.tables.clocks` does the same for sync.
 
 Each column of an instant is named here, so that a new one is decided about (a test compares).
+The sweep notes the present, so a clock that was set back is noticed within seconds.
 """
 
+import logging
 from datetime import datetime, timedelta
 
-from base.database import Base
+from base import scheduling
+from base.database import Base, database
 from base.scheduling import SKEW
 from base.tables.faulty import FaultyRow
 from base.tables.outbox import Letter
 from free_times.earlier.entries import EarlierSettings
 from free_times.earlier.offering import EarlierOffer
-from free_times.online.holds import Hold
+from free_times.online.holds import LASTS, OF_OFFERS, Hold
 from free_times.online.made_online import OnlineBooking
 from people.credentials import ResetRequest, Throttle
 from people.email_addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session
+from sync.tables import clocks
 from sync.tables.excess import Excess
 from sync.tables.pace import Pace, Revocation
+
+from .chore_turns import ChoreTurn
+
+log = logging.getLogger("kalends.clock_ahead")
 
 # Of what has happened. In the future such an instant counts as recent until it comes: nobody is
 # mailed a code, no letter goes out, nothing is finished for a visitor.
@@ -50,6 +58,24 @@ WAITS: dict[type[Base], dict[str, timedelta]] = {
 }
 
 
+# Waits that end sooner by as much as the clock was set back, if they are longer than this and the
+# condition is met. A letter that was not tried yet waits for a wall time, and an offer lasts until
+# the time that the client was told: both stay.
+NO_TIME = timedelta()
+SHORTENED = (
+    (FaultyRow.retry_at, NO_TIME, None),
+    (Hold.expires_at, LASTS + SKEW, (Hold.origin != OF_OFFERS) & (Hold.sealed == "")),
+    (Letter.due_at, NO_TIME, (Letter.tries > 0) | Letter.waits_for_server),
+    (Letter.leased_until, NO_TIME, None),
+    (Revocation.retry_at, NO_TIME, None),
+    (Throttle.blocked_until, NO_TIME, None),
+    (Excess.retry_at, NO_TIME, None),
+    *((column, NO_TIME, which) for column, which in clocks.SHORTENED),
+)
+_NOTED = "operate.clock_ahead.watch"
+_EVERY = timedelta(minutes=1)  # precision of the noted instant
+
+
 _COLUMNS = tuple(
     (table, table._meta.fields[name], longest)
     for table, waits in (
@@ -64,3 +90,29 @@ def set_right(at: datetime) -> None:
     """Replace instants that only a clock that was ahead can have written by the instant `at`."""
     for table, column, longest in _COLUMNS:
         table.update({column: at}).where(column > at + longest).execute()
+
+
+def watch() -> None:
+    """Note the present once a minute. If it lies before the last noted instant, the clock was set
+    back: waits end sooner by as much, and instants in the future are replaced.
+    """
+    at = scheduling.utc_now()
+    last = ChoreTurn.get_or_none(ChoreTurn.name == _NOTED)
+    ahead = last.done_at - at if last else timedelta()
+    if last and -_EVERY < ahead <= SKEW:
+        return
+    with database.atomic():
+        if ahead > SKEW:
+            log.warning("the clock was set back by %s minutes", ahead // _EVERY)
+            _shorten_waits(at, ahead)
+            clocks.set_right(at)
+            set_right(at)
+        ChoreTurn.keep(_NOTED, at)
+
+
+def _shorten_waits(at: datetime, ahead: timedelta) -> None:
+    by = ahead // timedelta(microseconds=1)
+    for column, longest, which in SHORTENED:
+        waits = column > at + longest
+        shorter = column.model.update({column: column - by})
+        shorter.where(waits if which is None else waits & which).execute()

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from redis import ConnectionError, Redis, RedisError, ResponseError
 from rq import Queue, SimpleWorker, Worker, worker_registration
 from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
 
-from base import jobs
+from base import jobs, scheduling
 from base.catalogue import _
 from base.repeated_log_lines import SECONDS
 from base.text import places
@@ -31,6 +32,7 @@ from .keeper import (
 )
 
 NICE = 10  # the niceness of a chore's process
+TURN = timedelta(seconds=5)  # a clock that is corrected by less delays a job by no more than this
 
 
 class _LastingWorker:
@@ -224,7 +226,17 @@ def work(
 
 
 class _Clock(CronScheduler):
-    """RQ's cron scheduler. It can also be stopped while Redis is away or has lost it."""
+    """RQ's cron scheduler. It can also be stopped while Redis is away or has lost it. After the
+    computer's clock was set back, RQ would enqueue nothing until the time that it showed.
+    """
+
+    def enqueue_jobs(self):
+        """Enqueue the jobs that are due. A job that was last enqueued in the future is due now."""
+        at = scheduling.utc_now()
+        for job in self.get_jobs():
+            if job.latest_enqueue_time and job.latest_enqueue_time > at + TURN:
+                job.latest_enqueue_time = job.next_enqueue_time = None
+        return super().enqueue_jobs()
 
     def register_death(self, pipeline=None):
         with suppress(RedisError, SchedulerNotFound):

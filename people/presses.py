@@ -28,9 +28,10 @@ def once(
     """
     table = kind._meta.table_name
     with alone(clinic):
+        at = scheduling.utc_now()
         made = AuditEntry.select(AuditEntry.subject).where(
             AuditEntry.clinic == clinic,
-            AuditEntry.at > scheduling.utc_now() - SAME_PRESS,
+            AuditEntry.at.between(at - SAME_PRESS, at + scheduling.SKEW),
             AuditEntry.user == actor,
             AuditEntry.kind == table,
             AuditEntry.action.in_([f"{table}.{word}" for word in _MADE]),

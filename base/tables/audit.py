@@ -7,6 +7,7 @@ from typing import Any
 from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, fn
 
 from base.database import Base, InstantField, JSONText, now
+from base.scheduling import is_recent
 
 from .bulk import insert_many_rows, tuples
 
@@ -80,7 +81,7 @@ class AuditEntry(Base):
         """
         last = cls.latest(row)
         is_same = last is not None and last.action in (action, *after) and last.user == actor
-        if last is None or not is_same or now() - last.at > SAME_PRESS:
+        if last is None or not is_same or not is_recent(last.at, SAME_PRESS):
             cls.note(clinic, actor, action, row, **detail)
 
     @classmethod
@@ -89,7 +90,8 @@ class AuditEntry(Base):
         last SAME_PRESS.
         """
         last = cls.latest(row, action)
-        return last is not None and last.user == actor and now() - last.at <= SAME_PRESS
+        is_own = last is not None and last.user == actor
+        return last is not None and is_own and is_recent(last.at, SAME_PRESS)
 
     @classmethod
     def note_portion(

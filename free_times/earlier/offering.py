@@ -286,7 +286,7 @@ def _hold(offer: EarlierOffer, entry: WaitingEntry) -> None:
         offer.practitioner,
         entry.service,
         offer.form_use,
-        "waiting list",
+        holds.OF_OFFERS,
         (offer.starts_at, offer.ends_at),
         offer.expires_at,
     )

@@ -15,6 +15,7 @@ from models import Booking, Clinic, Practitioner, Service
 
 LASTS = timedelta(minutes=10)
 TYPED_KEPT = timedelta(hours=1)  # how long a form is kept that could not be booked
+OF_OFFERS = "waiting list"  # `origin` of holds that keep a time for an offer
 UNFINISHED_KEPT = timedelta(hours=25)  # for forms nobody finished: longer than one lasts
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
 
 from base.database import Base, InstantField, JSONText, database, now
+from base.scheduling import is_recent
 from base.tables.audit import AuditEntry
 from models import Clinic, User
 from people.presses import SAME_PRESS
@@ -135,8 +136,9 @@ class Import(Base):
         """
         clinic.lock()
         sent = cls.clinic == clinic, cls.user == user, cls.kind == kind, cls.content == content
-        recent = cls.phase.in_(("checking", ASKED)), cls.created_at > now() - SAME_PRESS
-        if same := cls.select(*cls.light()).where(*sent, *recent).first():
+        is_undecided = cls.phase.in_(("checking", ASKED))
+        same = cls.select(*cls.light()).where(*sent, is_undecided).order_by(cls.id.desc()).first()
+        if same and is_recent(same.created_at, SAME_PRESS):
             return same
         if (
             cls.select(cls.id).where(cls.clinic == clinic, cls.phase.in_(cls.OPEN)).count()

@@ -16,6 +16,16 @@ from .unread import CalendarTrouble
 # longer than any wait
 FAR = timedelta(days=2)
 VERY_FAR = timedelta(days=8)  # longer than the wait after a search of a calendar without an end
+# Waits that end sooner by as much as the clock was set back, where the condition is met.
+SHORTENED = (
+    (Account.due_at, None),
+    (Account.wait_until, None),
+    (CalendarTrouble.until, None),
+    (MappingRow.retry_at, MappingRow.problem != "kept"),
+    (Pace.channels_wait_until, None),
+    (RemoteCalendar.due_at, None),
+    (RemoteCalendar.search_at, None),
+)
 
 
 def set_right(at: datetime) -> None:

@@ -232,3 +232,17 @@ def test_a_visitor_is_reminded_with_the_link_to_the_booking(app, linden, clock, 
     (letter,) = at(f"{day:%Y-%m-%d} 10:00")
     text = letter.get_body(("plain",)).get_content()
     assert done.location in text and f"{done.location}/cancel" in text
+
+
+def test_an_appointment_booked_under_a_clock_that_was_ahead_is_reminded_of(
+    linden, clock, letters, to_all, at
+):
+    """It was ahead by a day and a half: the reminder's time seemed to be over."""
+    right = clock.now
+    clock.now += timedelta(hours=36)
+    booked(linden, clock, days=0.5)  # on 22 November, at 11:40
+    letters.send()
+    clock.now = right
+    assert at("2026-11-20 11:50") == []
+    assert at("2026-11-21 09:30") == []
+    assert len(at("2026-11-21 10:00")) == 1

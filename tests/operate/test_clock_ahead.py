@@ -7,11 +7,17 @@ from datetime import timedelta
 import pytest
 from client_world import booked
 
+from base import jobs
 from base.database import InstantField
+from base.tables.audit import AuditEntry
+from base.tables.faulty import FaultyRow
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
+from base.tables.texts import TextSettings
+from free_times.online import holds
 from models import Booking, Clinic, Feed, FeedRead, Patient, User
-from operate import chores, clock_ahead, migrate
+from operate import chores, clock_ahead, migrate, workers
+from people import presses
 from people.credentials import ResetRequest, Throttle
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
@@ -166,6 +172,113 @@ def test_sessions_end_in_their_time_and_events_are_told_apart(linden, clock, in_
     chores.clean_up()
     SecurityEvent.note("refused", linden.clinic.id, None, "", "")
     assert not Session.select().exists() and SecurityEvent.select().count() == 2
+
+
+@pytest.fixture
+def ahead_for_a_while(clock, app):
+    """`ahead_for_a_while(length, do)`: it happens while the clock is ahead by that much. The sweep
+    runs before, then and afterwards, and no other chore.
+    """
+
+    def go(length, *deeds):
+        right = clock.now
+        for clock.now in (right, right + length):
+            with app.app_context():
+                chores.sweep()
+        for do in deeds:
+            do()
+        clock.now = right + timedelta(seconds=30)
+        with app.app_context():
+            chores.sweep()
+
+    return go
+
+
+AHEAD = [timedelta(minutes=20), timedelta(hours=1), timedelta(days=1)]
+
+
+@pytest.mark.parametrize("length", AHEAD)
+def test_waits_that_began_then_end_as_if_the_clock_had_been_right(
+    linden, clock, letters, ahead_for_a_while, length
+):
+    def try_in_vain():
+        letters.server.plan = lambda stage, to: "451 later" if stage == "greeting" else None
+        ResetRequest.ask("pat", "here", True, "pat@linden.test")
+        letters.send()
+        FaultyRow.put_off("a chore", 1, 1)
+        for _try in range(9):
+            Throttle.admit({"pair": 5})
+
+    ahead_for_a_while(length, try_in_vain)
+    letters.server.plan = lambda stage, to: None
+    clock.now += timedelta(minutes=1)
+    assert [one["To"] for one in letters.send()] == ["pat@linden.test"]
+    assert FaultyRow.put_off_now() == {}
+    assert Throttle.wait_seconds(["pair"]) == 0
+
+
+@pytest.mark.parametrize("length", AHEAD)
+def test_a_visitor_keeps_a_time_no_longer_and_a_client_as_long_as_was_said(
+    linden, clock, ahead_for_a_while, length
+):
+    def hold(form_use, origin, lasts):
+        times = clock.now + timedelta(days=3), clock.now + timedelta(days=3, hours=1)
+        holds.keep(linden.calendar, linden.service, form_use, origin, times, clock.now + lasts)
+
+    right = clock.now
+    ahead_for_a_while(
+        length,
+        lambda: hold("a visitor", "somewhere", holds.LASTS),
+        lambda: hold("an offer", holds.OF_OFFERS, timedelta(hours=3)),
+    )
+    clock.now = right + holds.LASTS + timedelta(minutes=1)
+    assert holds.alive("a visitor") is None
+    assert holds.alive("an offer").expires_at == right + length + timedelta(hours=3)
+
+
+def test_a_clock_that_is_right_shortens_nothing(linden, clock, ahead_for_a_while):
+    ahead_for_a_while(timedelta(minutes=4), lambda: FaultyRow.put_off("a chore", 1, 7))
+    assert FaultyRow.get().retry_at == clock.now + timedelta(minutes=67, seconds=30)
+
+
+@pytest.mark.parametrize("length", AHEAD)
+def test_a_press_of_then_is_not_the_one_of_now(linden, clock, ahead_for_a_while, length):
+    settings = TextSettings.stored(linden.clinic)
+    made = []
+    ahead_for_a_while(length, lambda: made.append(settings.make_secret(linden.olive)))
+    assert settings.make_secret(linden.olive) != made[0]
+    assert AuditEntry.about(settings).where(AuditEntry.action == "texts.secret").count() == 2
+    values = {"first_name": "Ada", "last_name": "Byron"}
+
+    def add():
+        return presses.once(
+            Patient,
+            linden.clinic,
+            linden.olive,
+            values,
+            lambda: Patient.add(linden.clinic, linden.olive, **values),
+        )
+
+    ahead_for_a_while(length, add)
+    _row, is_new = add()
+    assert is_new
+
+
+def test_periodic_jobs_go_on_after_the_clock_was_set_back(queue, clock, monkeypatch):
+    """By more than the longest period, so that nothing would be due before tomorrow."""
+    monkeypatch.setattr("rq.cron.now", lambda: clock.now)
+    turns = workers._Clock(queue)
+    turns.register(jobs.carry_out, "chores", args=("operate.chores.sweep",), interval=10)
+    assert len(turns.enqueue_jobs()) == 1 and turns.enqueue_jobs() == []
+    clock.now -= timedelta(days=1)
+    assert len(turns.enqueue_jobs()) == 1 and turns.enqueue_jobs() == []
+    assert 0 < turns.calculate_sleep_interval() <= 10
+    clock.now += timedelta(seconds=8)
+    assert turns.enqueue_jobs() == []
+    clock.now -= timedelta(seconds=2)
+    assert turns.enqueue_jobs() == [], "a clock is corrected by seconds all the time"
+    clock.now += timedelta(seconds=4)
+    assert len(turns.enqueue_jobs()) == 1
 
 
 def test_what_lies_ahead_by_right_stays(linden, clock):

@@ -52,6 +52,23 @@ def test_after_a_clock_was_ahead_everything_goes_on(world, account, ahead):
     world.assert_in_step(account)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=30), HOUR, timedelta(days=1)])
+def test_the_next_regular_look_comes_in_its_time(world, account, ahead):
+    """The sweep notices within seconds that the clock was set back: no chore of the hour runs."""
+    right = world.clock.now
+    chores.sweep()
+    world.clock.now += ahead
+    chores.sweep()
+    world.run()
+    world.clock.now = right + timedelta(minutes=1)
+    at = right + timedelta(days=2)
+    world.robin.add("Dentist", at, at + HOUR, world.source())
+    chores.sweep()
+    world.later(minutes=6)
+    world.run()
+    assert "Dentist" in world.mirrored(account)
+
+
 def test_a_worker_that_died_under_a_wrong_clock_holds_its_lease_no_longer(world, account):
     world.clock.now += timedelta(days=9)
     Account.acquire_lease(account.id)
