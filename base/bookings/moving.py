@@ -28,7 +28,8 @@ def shifted(
 
     The old times are read on the clock of `zone`; the new ones are on the clock of `there`. The
     length is kept in elapsed time, also over a clock change, and so is the start if nothing moves
-    it. Raises BadTime, for whole days as well.
+    it. A move within an hour that comes twice stays in its pass. Raises BadTime, for whole days as
+    well.
     """
     if span.all_day:
         raise BadTime("whole_days")
@@ -39,6 +40,9 @@ def shifted(
         return Span(span.starts_at, span.starts_at + length), None
     wall = datetime.combine(day, local.time()) + timedelta(minutes=by)
     starts_at, odd = scheduling.instant(wall.date(), wall.time(), there)
+    is_near = zone == there and wall.date() == local.date()
+    if odd == "twice" and is_near and scheduling.comes_twice(local):
+        starts_at, odd = span.starts_at + timedelta(minutes=by), None
     return Span(starts_at, starts_at + length), odd
 
 

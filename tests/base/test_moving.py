@@ -47,6 +47,32 @@ def test_a_change_of_length_leaves_the_start_alone(start, longer):
     assert moved.duration == HOUR + timedelta(minutes=longer)
 
 
+# An hour that comes twice, or half an hour: the first instant of its first pass, and its length.
+TWICE = {
+    "Europe/London": (datetime(2027, 10, 31, 0, tzinfo=UTC), HOUR),
+    "America/New_York": (datetime(2027, 11, 7, 5, tzinfo=UTC), HOUR),
+    "Australia/Lord_Howe": (datetime(2027, 4, 3, 14, 30, tzinfo=UTC), HOUR / 2),
+}
+
+
+@pytest.mark.parametrize("by", [10, -10])
+@pytest.mark.parametrize("second", [0, 1])
+@pytest.mark.parametrize("place", TWICE)
+def test_a_move_within_an_hour_that_comes_twice_stays_in_its_pass(place, second, by):
+    zone, (begins, lasts) = ZoneInfo(place), TWICE[place]
+    at = begins + second * lasts + lasts / 2
+    minutes = timedelta(minutes=by)
+    moved, odd = moving.shifted(Span(at, at + HOUR), zone, zone, None, by)
+    assert (moved.starts_at, odd) == (at + minutes, None)
+    assert scheduling.comes_twice(at.astimezone(zone)), "the case itself"
+
+
+def test_a_move_into_an_hour_that_comes_twice_is_asked_about():
+    before = Span(datetime(2027, 10, 30, 23, 45, tzinfo=UTC), datetime(2027, 10, 31, 1, tzinfo=UTC))
+    moved, odd = moving.shifted(before, LONDON, LONDON, None, 30)
+    assert (moved.starts_at, odd) == (datetime(2027, 10, 31, 0, 15, tzinfo=UTC), "twice")
+
+
 def test_nothing_is_made_shorter_than_nothing():
     with pytest.raises(BadTime):
         moving.shifted(Span(NINE, NINE + HOUR), LONDON, LONDON, longer=-60)

@@ -49,7 +49,7 @@ def now_line(local: datetime, first: int, last: int) -> tuple[str, str, str] | N
     start = five(local)
     if not first <= local.hour < last:
         return None
-    return region.clock(local), wall(start), wall(start + 5)
+    return region.clear_clock(local), wall(start), wall(start + 5)
 
 
 def minutes(clock: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from base.scheduling import Span, timed, whole_days
 from models import Booking, Feed, Practitioner
+from views.calendar import grid
 from views.kit import display
 from views.kit.words import sync_words
 from views.visitor import choosing
@@ -331,6 +332,7 @@ def test_an_instant_in_the_hour_that_comes_twice_names_its_time(hour, name):
     assert display.moment(at, london) == f"31 October 2027, 01:30 {name}"
     assert choosing.in_zone(at, new_york, london) == f"{display.short_day(at)}, 01:30 {name}"
     assert display.clock(at + timedelta(hours=2), london) == f"0{hour + 2}:30"
+    assert grid.now_line(at.astimezone(london), 0, 24) == (f"01:30 {name}", "01:30", "01:35")
 
 
 def test_another_clinic_s_calendar_is_not_found(pat, stranger):
