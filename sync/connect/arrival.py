@@ -12,7 +12,7 @@ from base.database import database
 from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 from sync.providers import registry
-from sync.providers.errors import AuthExpired, ProviderError, ScopeMissing, Unanswered
+from sync.providers.errors import AuthExpired, ProviderError, ScopeMissing, Unanswered, Unavailable
 from sync.tables import starting
 from sync.tables.accounts import Account
 
@@ -20,6 +20,7 @@ from . import gateway, revoking
 from .oauth import AuthorizationRequest, Tokens, missing_scopes
 
 ARRIVAL_SECONDS = 5
+LONGEST_EMAIL = 254  # characters of an account's address
 Answer = TypeVar("Answer")
 
 
@@ -132,9 +133,12 @@ def _ask_who(
     with gateway.in_a_hurry(kind) as http:
         tokens = gateway.sign_in(kind, http).arrive(sent, query)
         try:
-            return tokens, gateway.with_tokens(kind, tokens, http).email(), None
+            email: object = gateway.with_tokens(kind, tokens, http).email()
         except ProviderError as error:
             return tokens, "", error
+    if isinstance(email, str) and 0 < len(email) <= LONGEST_EMAIL:
+        return tokens, email, None
+    return tokens, "", Unavailable("unreadable answer")
 
 
 def _lacks(asked: Iterable[str], tokens: Tokens) -> str:

@@ -209,8 +209,8 @@ class OAuth:
                 application.token_url, grant_type=grant_type, **identity, **form
             )
             return Tokens(
-                answer["access_token"],
-                answer.get("refresh_token") or "",
+                _token(answer["access_token"]),
+                _token(answer["refresh_token"]) if answer.get("refresh_token") else "",
                 _end(now, answer.get("expires_in")) or now,
                 frozenset(str(answer.get("scope", "")).split()),
                 _end(now, answer.get("refresh_token_expires_in")),
@@ -274,19 +274,28 @@ def _refusal(query: Mapping[str, str]) -> ProviderError:
     )
 
 
+def _token(value: object) -> str:
+    """A token as it is sent in a header (RFC 6750 §2.1). Raises ValueError for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and value.strip():
+        return value
+    raise ValueError("no token")
+
+
 def _end(now: datetime, seconds: object) -> datetime | None:
     return None if seconds is None else now + timedelta(seconds=int(str(seconds)))
 
 
 def _judge(answer: httpx.Response) -> httpx.Response:
     """The answer, if it is good. Raises the error that a bad answer means."""
-    if answer.status_code < 300:
-        return answer
     try:
         body = dict(answer.json())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         body = {}
     error, status = word(body.get("error")), answer.status_code
+    if status < 300 and "error" in body:  # not as the standard says it, so it is final for nothing
+        raise Unavailable(error or "unreadable answer", status)
+    if status < 300:
+        return answer
     if error in FINAL:  # the subtype tells a rule of the organisation from a revoked access
         raise AuthExpired(word(body.get("error_subtype")) or error, status)
     waiting = retry_after_seconds(answer.headers)

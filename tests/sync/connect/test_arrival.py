@@ -4,6 +4,7 @@ page, and how the person can continue.
 
 import html
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -237,6 +238,18 @@ def test_a_provider_that_never_answers_holds_nobody_for_long(pat, world, monkeyp
         and can_connect(text, world)
         and not Account.select().exists()
     )
+
+
+@pytest.mark.parametrize("lie", [{"error": "invalid_grant"}, {"access_token": ["a"]}], ids=str)
+def test_a_token_address_that_lies_stores_nothing_and_leaves_the_button(pat, world, lie):
+    back = consent(world, begin(pat, world))
+    setup = gateway.setup()
+    answers = httpx.MockTransport(lambda request: httpx.Response(200, json=lie))
+    gateway.set_up(replace(setup, transport=lambda kind: answers))
+    text = lands_on(pat, pat.get(back))
+    gateway.set_up(setup)
+    assert "does not answer as it should" in text and can_connect(text, world)
+    assert not Account.select().exists()
 
 
 # ---- twice ----

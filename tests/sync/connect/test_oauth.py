@@ -397,6 +397,30 @@ def test_only_what_is_final_counts_as_final(answer, error):
     assert type(caught.value) is error
 
 
+LIES = [  # of a token address that answers 200
+    {"error": "invalid_grant"},
+    {"error": "server_error", "access_token": "new", "expires_in": 3600},
+    {"error": None, "access_token": "new", "expires_in": 3600},
+    {"error": ["odd"]},
+    *(
+        {"access_token": odd, "expires_in": 3600}
+        for odd in (None, "", " ", 5, ["a"], "a\r\nb", "ä")
+    ),
+    *(
+        {"access_token": "new", "expires_in": 3600, "refresh_token": odd}
+        for odd in (7, {"a": 1}, "a\nb")
+    ),
+]
+
+
+@pytest.mark.parametrize("lie", LIES, ids=str)
+def test_a_good_answer_with_an_error_or_without_a_token_is_tried_again(lie):
+    """It neither ends an access nor replaces a refresh token that works."""
+    oauth, _ = answering(httpx.Response(200, json=lie))
+    with pytest.raises(Unavailable):
+        oauth.refresh(OLD)
+
+
 def test_a_policy_is_told_from_access_taken_back():
     oauth, _ = answering(
         httpx.Response(400, json={"error": "invalid_grant", "error_subtype": "invalid_rapt"})
