@@ -22,6 +22,7 @@ from base import scheduling
 from .sql.after_commit import WakingDatabase
 from .sql.bounded_postgresql import STATEMENTS_KEPT, BoundedPostgresql
 from .sql.guarded import Guarded
+from .sql.reopening import Reopening
 from .sql.statements import ShortContext
 from .sql.write_order import InTurn
 
@@ -76,7 +77,7 @@ def open_database(url: str) -> None:
         )
 
 
-class _Sqlite(InTurn, Guarded, PooledSqliteDatabase):
+class _Sqlite(Reopening, InTurn, Guarded, PooledSqliteDatabase):
     context_class = ShortContext
 
 

@@ -61,7 +61,7 @@ ROOMS = {  # the same, inside the rooms
     ),
     "base.outgoing": ({"addresses", "line", "srv"}, {"resolver"}, {"exchange"}),
     "base.sql": (
-        {"after_commit", "guarded", "parts", "write_order"},
+        {"after_commit", "guarded", "parts", "reopening", "write_order"},
         {"insertion"},
         {"statements"},
         {"bounded_postgresql"},

@@ -13,6 +13,7 @@ from peewee import Psycopg3Adapter
 from playhouse.pool import PooledPostgresqlDatabase
 
 from .guarded import Guarded
+from .reopening import Reopening
 from .statements import ShortContext
 
 STATEMENTS_KEPT = 400  # by a connection; pages and rounds of sync use three hundred
@@ -54,7 +55,7 @@ class _Adapter(Psycopg3Adapter):
         return connection
 
 
-class BoundedPostgresql(Guarded, PooledPostgresqlDatabase):
+class BoundedPostgresql(Reopening, Guarded, PooledPostgresqlDatabase):
     """PostgreSQL, with a pause after a connection got no answer, so that not every request waits
     for it.
 

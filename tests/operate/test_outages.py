@@ -350,8 +350,8 @@ def test_a_fault_of_ours_is_not_taken_for_an_outage(postgres, clinic_there):
             models.database.execute_sql(statement)
         assert trouble(caught.value) is None
         models.database.rollback()
-    models.database.execute_sql("SET default_transaction_read_only = on")
-    with pytest.raises(peewee.PeeweeException) as caught:
+    with pytest.raises(peewee.PeeweeException) as caught, models.database.atomic():
+        models.database.execute_sql("SET TRANSACTION READ ONLY")
         User.update(name="x").execute()
     assert trouble(caught.value) == "read-only"
     models.database.manual_close()
