@@ -98,8 +98,8 @@ def is_usable() -> bool:
     return usable
 
 
-def workers() -> int | None:
-    """The number of live workers; None: Redis is away.
+def workers(queue: str | None = None) -> int | None:
+    """The number of live workers, or of those that take jobs of this queue; None: Redis is away.
 
     A killed worker counts until it has given no sign of life for a while.
     """
@@ -108,8 +108,9 @@ def workers() -> int | None:
     try:
         with _redis.pipeline(transaction=False) as pipeline:
             for key in worker_registration.get_keys(connection=_redis):
-                pipeline.exists(key)
-            return sum(map(int, pipeline.execute()))
+                pipeline.hget(key, "queues")  # the key expires without signs of life
+            live = [found.decode().split(",") for found in pipeline.execute() if found]
+            return sum(queue in (None, *queues) for queues in live)
     except (RedisError, OSError):
         _leave_alone()
         return None

@@ -25,6 +25,7 @@ from .check_report import Report
 from .checking import report_on, store
 from .file_columns import COLUMNS
 from .importing import SLICE_SECONDS, add_in_portions
+from .moments import DAY_FIRST
 from .sheet import MOST_BYTES, Sheet, UnreadableFile, decode, keys, open_sheet, peek
 from .upload import ASKED, ColumnMeaning, Import, TooManyOpen
 
@@ -63,8 +64,7 @@ def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Im
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
-    known = ColumnMeaning.of(clinic, kind, sheet.preset)
-    choices = {"columns": {key: known[key] for key in keys(sheet.header) if key in known}}
+    choices = {"columns": _known_columns(clinic, sheet)}
     if len(text) <= _AT_ONCE:
         sheet = open_sheet(kind, text, guessed, choices)
     try:
@@ -79,6 +79,12 @@ def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Im
     if not (sheet.total and _ask(row, sheet)):
         jobs.enqueue(_QUEUE, check_file, row.id)
     return row
+
+
+def _known_columns(clinic: Clinic, sheet: Sheet) -> dict[str, str]:
+    """The meanings of this file's columns by the clinic's earlier answers."""
+    known = ColumnMeaning.of(clinic, sheet.kind, sheet.preset)
+    return {key: known[key] for key in keys(sheet.header) if key in known}
 
 
 faults = questions.faults
@@ -106,22 +112,30 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
 
 def _ask(row: Import, sheet: Sheet) -> bool:
     """Whether a person must first answer a question about the file; the file then waits for the
-    answer.
+    answer. As long as its letters are in doubt, only they are asked about: with other letters the
+    columns have other names.
     """
-    asked = _questions(row, sheet)
-    return bool(asked) and row.advance(
-        ("checking",),
-        ASKED,
-        None,
-        total=sheet.total,
-        problems={**checking.about_letters(sheet), "ask": asked},
+    letters = _about_letters(row, sheet)
+    asks_letters = "letters" in letters and not row.choices.get("letters")
+    asked = {} if asks_letters else _questions(row, sheet)
+    return bool(asks_letters or asked) and row.advance(
+        ("checking",), ASKED, None, total=sheet.total, problems={**letters, "ask": asked}
     )
+
+
+def _about_letters(row: Import, sheet: Sheet) -> dict:
+    """The part of `Import.problems` about the encoding of a file, with the one to propose."""
+    found = checking.about_letters(sheet)
+    if "letters" in found:
+        last = Import.last_answer(row.clinic, "letters")
+        found["letters"]["proposal"] = encoding.proposal(found["letters"], last)
+    return found
 
 
 def _questions(row: Import, sheet: Sheet, always: bool = False) -> dict:
     """The questions for the page, with "usual": the length of a booking that was answered last."""
     asked = questions.questions(sheet, row.clinic, always)
-    return asked and asked | {"usual": Import.usual_minutes(row.clinic)}
+    return asked and asked | {"usual": Import.last_answer(row.clinic, "minutes")}
 
 
 def ask_again(row: Import) -> bool:
@@ -131,20 +145,19 @@ def ask_again(row: Import) -> bool:
     may_ask = ("checked", ASKED, "failed")
     if row.phase not in may_ask:  # a deleted file has no content
         return False
-    sheet = _sheet(row)
+    try:
+        sheet = _sheet(row)
+    except UnreadableFile:  # as long as its columns mean what they do now
+        sheet = peek(row.kind, row.content, row.problems.get("guessed"), row.choices)
+        sheet.dates = row.choices.get("dates") or DAY_FIRST
     asked = _questions(row, sheet, always=True)
-    return row.advance(
-        may_ask,
-        ASKED,
-        None,
-        problems={**checking.about_letters(sheet), "ask": asked},
-    )
+    return row.advance(may_ask, ASKED, None, problems={**_about_letters(row, sheet), "ask": asked})
 
 
 def read_as(row: Import, actor: User, name: str) -> bool:
-    """Read the letters of a file in another encoding (one of `encoding.NAMES`), and check it again.
-    `row` must have its content. False if the file cannot be in that encoding, if its encoding is
-    known, or while it is being imported or after that.
+    """Read the letters of a file in this encoding (one of `encoding.NAMES`), as a person chose, and
+    check it again. `row` must have its content. False if the file cannot be in that encoding, if
+    its encoding is known, or while it is being imported or after that.
     """
     guessed, may = row.problems.get("guessed"), ("checked", ASKED, "failed")
     if not guessed or row.begun or row.phase not in may:
@@ -153,7 +166,20 @@ def read_as(row: Import, actor: User, name: str) -> bool:
     if text is None:
         return False
     named = {"guessed": encoding.NAMES[name]}
-    again = row.advance(may, "checking", actor, content=text, problems=named, done=0, good=0)
+    try:  # other letters may be other headings, which the clinic has explained before
+        columns = _known_columns(row.clinic, peek(row.kind, text))
+    except UnreadableFile:  # the check says so
+        columns = {}
+    again = row.advance(
+        may,
+        "checking",
+        actor,
+        content=text,
+        problems=named,
+        done=0,
+        good=0,
+        choices={**row.choices, "columns": columns, "letters": name},
+    )
     if again:
         jobs.enqueue(_QUEUE, check_file, row.id)
     return again
@@ -212,6 +238,16 @@ def _sheet(row: Import) -> Sheet:
     return open_sheet(row.kind, row.content, row.problems.get("guessed"), row.choices)
 
 
+def waits_for(row: Import) -> str | None:
+    """The reason why a file is kept waiting: "queue" (it does not answer), "worker" (none is alive)
+    or "work" (it may be that others go first). None: it is not.
+    """
+    if not row.is_kept_waiting:
+        return None
+    count = jobs.workers(_QUEUE)
+    return "queue" if count is None else "work" if count else "worker"
+
+
 def check_file(import_id: int) -> None:
     """Job: read a file and store what is wrong with it. Safe to run twice."""
     row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
@@ -227,7 +263,7 @@ def check_file(import_id: int) -> None:
                 "checked",
                 None,
                 good=0,
-                problems={"entries": [refusal], "bad": [], "notes": 0},
+                problems={"entries": [refusal], "bad": [], "notes": 0, "refused": True},
             )
             return
         row.advance(("checking",), "checking", None, total=sheet.total)

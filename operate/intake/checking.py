@@ -28,7 +28,7 @@ def report_on_lines(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     """Check every line by itself. Raises UnreadableFile while a question about the file is open."""
     questions.settled(sheet)
     report = Report()
-    if sheet.guessed:
+    if sheet.guessed and not sheet.choices.get("letters"):  # else a person has seen them
         report.note(1, "", encoding.sentence(sheet.text, sheet.guessed))
     unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
         _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)

@@ -4,6 +4,8 @@ system that wrote the file.
 
 import re
 import unicodedata
+from collections.abc import Set
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +20,8 @@ ENCODINGS = {
     "iso8859-2": "ISO 8859-2",
     "mac_roman": "Mac Roman",
 }
-# Read so only where a person chooses it: the letters of these alphabets come out as accents in the
-# encodings above, and nothing speaks against that.
+# Their letters come out as accents in the encodings above, and nothing speaks against that: so a
+# person is asked about any file whose encoding is guessed.
 CHOSEN = {
     "cp1251": "Windows-1251",
     "cp1253": "Windows-1253",
@@ -30,9 +32,14 @@ CHOSEN = {
     "koi8-r": "KOI8-R",
 }
 NAMES = {**ENCODINGS, **CHOSEN}
-_READ = 200_000  # bytes that are looked at
-_SHOWN = 3  # words
-_CELL_WORD = re.compile(r"[^\s,;\"]+")
+# Alphabets beside Latin: a file whose letters are nearly all accents is tried in these.
+_ALPHABETS = {"CYRILLIC": ("cp1251", "koi8-r", "cp866"), "GREEK": ("cp1253",)}
+_READ = 200_000  # bytes that are looked at for a guess
+_SHOWN = 4  # cells
+_AROUND = 30  # letters shown on each side of one that is in doubt
+_SCRIPTS = {"LATIN", *_ALPHABETS}
+_ASCII = set(map(chr, range(128)))
+_BOUNDS = re.compile(r"[,;|\t\r\n\"]")
 _CONTROL = re.compile("[\\x80-\\x9f]")
 _WORD = re.compile(r"[^\W\d_][^\s,;\"\t]*", re.U)
 
@@ -51,13 +58,36 @@ def wide(raw: bytes) -> str | None:
 
 def guess(raw: bytes) -> tuple[str, str]:
     """Two values: the bytes as text, and the name of the encoding. It is the possible encoding that
-    puts the fewest signs in the place of letters.
+    puts the fewest signs in the place of letters; of another alphabet if most letters would
+    have accents otherwise.
     """
     possible = [name for name in ENCODINGS if _is_possible(raw, name)]
     if "cp1252" in possible:  # Latin-1 is a part of it
         possible.remove("latin-1")
-    best = min(possible, key=lambda name: _oddities(raw[:_READ].decode(name, "replace")))
-    return raw.decode(best), ENCODINGS[best]
+    first = raw[:_READ]
+    best = min(possible, key=lambda name: _oddities(first.decode(name, "replace")))
+    if _is_all_accents(first.decode(best, "replace")):
+        best = _of_another_alphabet(raw) or best
+    return raw.decode(best), NAMES[best]
+
+
+def _is_all_accents(text: str) -> bool:
+    """Whether most letters of the words with accents have one."""
+    letters = [letter for word in _cells(text, 200) for letter in word if letter.isalpha()]
+    return 2 * sum(not letter.isascii() for letter in letters) > len(letters)
+
+
+def _of_another_alphabet(raw: bytes) -> str | None:
+    """The encoding in which nearly all letters beyond ASCII are of its own alphabet, if any."""
+    found = {}
+    for alphabet, names in _ALPHABETS.items():
+        for name in filter(lambda name: _is_possible(raw, name), names):
+            text = raw[:_READ].decode(name, "replace")
+            letters = [letter for letter in text if letter.isalpha() and not letter.isascii()]
+            its_own = sum(_script(letter) == alphabet for letter in letters)
+            if letters and its_own >= 0.95 * len(letters):
+                found[name] = _oddities(text)
+    return min(found, key=lambda name: found[name], default=None)
 
 
 def as_bytes(text: str, named: str) -> bytes:
@@ -77,38 +107,86 @@ def read_as(raw: bytes, name: str) -> str | None:
 
 
 def readings(text: str, guessed: str | None) -> dict[str, Any]:
-    """The first words of a file in each encoding that it may have: {"of": a dict for each,
-    "is_weak": whether most letters of these words have accents, so that the guess is probably
-    wrong}. Empty for a file whose encoding is known.
+    """The cells in doubt of a file whose encoding was guessed, read in each encoding that it may
+    have: {"of": a dict for each, the guess first}. Empty for a file whose encoding is known, or
+    whose letters are the same in all of them.
     """
     if guessed is None:
         return {}
-    raw, found = as_bytes(text[:_READ], guessed), []
-    for name, its_name in NAMES.items():
-        # a letter of one encoding may be a space in another, so each has words of its own
-        shown = clean(" ".join(_telling(read_as(raw, name) or "")), 200)
-        if shown and shown not in [one["words"] for one in found]:
-            found.append({"name": name, "label": its_name, "words": shown})
-    letters = [letter for word in _telling(text) for letter in word if letter.isalpha()]
-    weak = 2 * sum(not letter.isascii() for letter in letters) > len(letters)
-    return {"of": found, "is_weak": weak}
+    letters = "".join(sorted(set(text) - _ASCII))
+    as_letters = _as_letters(as_bytes(letters, guessed), guessed)
+    in_doubt = {
+        letter
+        for letter, *others in zip(letters, *as_letters.values(), strict=True)
+        if len(set(others)) > 1
+    }
+    if not in_doubt:
+        return {}
+    cells = [as_bytes(cell, guessed) for cell in _cells(text, _SHOWN, in_doubt)]
+    of = []
+    for name in as_letters:
+        words = [clean(read_as(cell, name) or "", 200) for cell in cells]
+        odd = sum(map(_oddities, words))
+        of.append({"name": name, "label": NAMES[name], "words": " · ".join(words), "odd": odd})
+    return {"of": sorted(of, key=lambda one: (one["label"] != guessed, one["odd"]))}
 
 
-def _telling(text: str) -> list[str]:
-    """The first words that another encoding would change."""
-    found = (word for word in _CELL_WORD.findall(text[:_READ]) if not word.isascii())
-    return [word[:40] for word in list(dict.fromkeys(found))[:_SHOWN]]
+def _as_letters(raw: bytes, guessed: str) -> dict[str, str]:
+    """These letters in each encoding that can have written them, without two that are equal. One
+    that makes controls of them is left out, unless it is the guess.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(NAMES, key=lambda name: NAMES[name] != guessed):
+        letters = read_as(raw, name)
+        if letters is None or letters in found.values():
+            continue
+        if NAMES[name] == guessed or not _CONTROL.search(letters):
+            found[name] = letters
+    return found
+
+
+def _cells(text: str, most: int, in_doubt: Set[str] | None = None) -> list[str]:
+    """The first cells with each letter beyond ASCII, or with each of these, cut to the words around
+    it.
+    """
+    found: list[str] = []
+    left, at = set(text) - _ASCII if in_doubt is None else set(in_doubt), 0
+    while left and len(found) < most:
+        place = re.compile(f"[{re.escape(''.join(left))}]").search(text, at)
+        if place is None:
+            break
+        before = _BOUNDS.split(text[max(0, place.start() - _AROUND) : place.start()])[-1]
+        cell = before + _BOUNDS.split(text[place.start() : place.end() + _AROUND])[0]
+        found.append(cell.strip())
+        left, at = left - set(cell), place.end()
+    return found
+
+
+def proposal(letters: dict[str, Any], last: str | None) -> str | None:
+    """The encoding to propose: the last answer (Python's name), if the file reads as well in it as
+    in the guess and in the same alphabet; else the guess. None: there is no doubt.
+    """
+    of = letters.get("of", [])
+    good = [one["name"] for one in of if one["odd"] <= of[0]["odd"]]
+    return (
+        last if last in good and _alphabet(last) == _alphabet(good[0]) else next(iter(good), None)
+    )
+
+
+def _alphabet(name: str) -> str:
+    """The alphabet that an encoding is made for."""
+    return next((script for script, names in _ALPHABETS.items() if name in names), "LATIN")
 
 
 def sentence(text: str, guessed: str) -> str:
-    """The note about a guess, with the first words of the text that another encoding would change.
-    Letters of an alphabet that is not tried here come out as accents, which only a person notices.
+    """The note about a guess, with the first cells of the text that another encoding would change.
+    A file in an encoding that is not tried here comes out wrong, which only a person notices.
     """
     return _(
         "The file is not in UTF-8, so we read it as {guessed}: {words}. If that looks wrong, have"
         " it read otherwise, or save the file as “CSV UTF-8” and upload it again.",
         guessed=guessed,
-        words=", ".join(clean(word, 40) for word in _telling(text)) or "…",
+        words=", ".join(clean(cell, 80) for cell in _cells(text, _SHOWN)) or "…",
     )
 
 
@@ -136,5 +214,12 @@ def _is_odd(before: str, letter: str) -> bool:
     if letter.isascii() or letter in "’–—…":
         return False
     if letter.isalpha():
-        return letter.isupper() and before.islower()
+        both = {_script(before), _script(letter)} & _SCRIPTS
+        return (letter.isupper() and before.islower()) or len(both) > 1
     return unicodedata.category(letter)[0] != "Z"
+
+
+@lru_cache(2_000)
+def _script(letter: str) -> str:
+    """The alphabet of a letter, as Unicode names it: LATIN, CYRILLIC, GREEK …"""
+    return unicodedata.name(letter, "").partition(" ")[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
 
@@ -81,6 +82,7 @@ class Import(Base):
     Open questions about the file come before that (ASKED); the answers are in `choices`:
     {"columns": heading → our column or "", "dates": the order of day and month, "calendar": the
     person whose bookings they are, "minutes": how long a booking lasts if its line does not tell,
+    "letters": the encoding (Python's name) if a person chose it,
     "overlaps": whether overlapping bookings are imported}. "begun" there is the progress of the
     import (`Begun`).
 
@@ -88,10 +90,11 @@ class Import(Base):
     the rows.
 
     `problems` has the result of the check: {"entries": lines and reasons, "bad": the numbers of all
-    bad lines, "notes": the number of notes, "guessed": the encoding if it was guessed, and then
-    "letters": `encoding.readings`}. After the
-    import: {"calendar", "day"}: where the first booking can be seen; {"left", "lefts"}: the first
-    lines that were good in the check and left out later, with reasons, and their number.
+    bad lines, "notes": the number of notes, "refused": whether the file as a whole cannot be read,
+    "guessed": the encoding if it was guessed, and then "letters": `encoding.readings` with the
+    "proposal"}. After the import: {"calendar", "day"}: where the first booking can be seen;
+    {"left", "lefts"}: the first lines that were good in the check and left out later, with
+    reasons, and their number.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -175,16 +178,25 @@ class Import(Base):
         )
 
     @classmethod
-    def usual_minutes(cls, clinic: Clinic) -> int | None:
-        """How long a booking lasts by the last answer about a file of this clinic's."""
-        rows = cls.select(cls.choices).where(cls.clinic == clinic, cls.kind == "bookings")
-        given = (row.choices.get("minutes") for row in rows.order_by(cls.id.desc()).limit(20))
-        return next(filter(None, given), None)
+    def last_answer(cls, clinic: Clinic, name: str) -> Any:
+        """The last answer of this name in `choices` to a question about a file of this clinic's,
+        such as "minutes"; None: there is none.
+        """
+        rows = cls.select(cls.choices).where(cls.clinic == clinic).order_by(cls.id.desc())
+        return next(filter(None, (row.choices.get(name) for row in rows.limit(40))), None)
+
+    @property
+    def asks_letters(self) -> bool:
+        """Whether the file waits for a person to say in which encoding its letters are right. This
+        question comes before all others.
+        """
+        is_open = self.problems.get("letters") and not self.choices.get("letters")
+        return bool(is_open) and self.phase in (ASKED, "checked")
 
     @property
     def has_question(self) -> bool:
         """Whether the file waits for a person to explain its columns."""
-        return self.phase == ASKED
+        return self.phase == ASKED and not self.asks_letters
 
     @property
     def is_running(self) -> bool:
@@ -193,9 +205,9 @@ class Import(Base):
 
     def may_be_imported(self, without_bad: bool) -> bool:
         """Whether the file has good lines, and no bad ones unless these were agreed to be
-        left out.
+        left out. Not while its letters are in doubt.
         """
-        return bool(self.good and (without_bad or not self.bad))
+        return bool(self.good and (without_bad or not self.bad)) and not self.asks_letters
 
     @property
     def is_checked_again(self) -> bool:
@@ -204,8 +216,8 @@ class Import(Base):
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether the file should be worked on, and no worker has begun for so long that a person
-        should know.
+        """Whether the file should be worked on, and nothing of that was seen for so long that a
+        person should know why.
         """
         waited = now() - self.created_at
         return self.is_running and self.done == 0 and waited > self.BEGUN_WITHIN

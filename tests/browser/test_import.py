@@ -23,9 +23,10 @@ def manager(enter, address):
     return page
 
 
-def choose(page, content: str) -> None:
+def choose(page, content: str | bytes) -> None:
+    raw = content if isinstance(content, bytes) else content.encode()
     page.get_by_label("CSV file").set_input_files(
-        {"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()}
+        {"name": "list.csv", "mimeType": "text/csv", "buffer": raw}
     )
     page.get_by_role("button", name="Check the file").click()
 
@@ -96,3 +97,17 @@ def test_strange_columns_are_explained_by_the_person(manager):
     expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
     intake.check_file(Import.get().id)
     expect(manager.get_by_role("heading", name="The line is right")).to_be_visible()
+
+
+def test_letters_in_doubt_come_before_the_button_to_import(manager):
+    choose(manager, "Name\nJürgen Groß\n".encode("mac_roman"))
+    expect(manager.get_by_role("heading", name="Are these letters right?")).to_be_visible()
+    expect(manager.get_by_role("button", name="Import")).to_have_count(0)
+    is_open_to_all(manager)
+    manager.get_by_text("Other letters").click()
+    is_open_to_all(manager)
+    manager.get_by_label("Jürgen Groß").check()
+    manager.get_by_role("button", name="Use these letters").click()
+    intake.check_file(Import.get().id)
+    expect(manager.get_by_role("button", name="Import 1 client")).to_be_visible()
+    is_open_to_all(manager)

@@ -80,6 +80,8 @@ def _show(row: Import, status: int = 200, **more) -> Response:
         entries=shown,
         hidden=len(entries) - len(shown),
         columns=intake.COLUMNS[row.kind],
+        labels={column.name: column.label for column in intake.COLUMNS[row.kind]},
+        waits_for=intake.waits_for(row),
         orders=intake.orders(
             row.problems.get("ask", {}).get("dates", []), access.clinic().date_order
         ),
@@ -183,7 +185,7 @@ def discard(import_id: int):
 @manager_required
 def bad_lines(import_id: int):
     row = access.import_to_decide(import_id)
-    if row.phase != "checked" or not row.bad:
+    if row.phase != "checked" or not row.problems["bad"]:
         abort(404)
     return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")
 

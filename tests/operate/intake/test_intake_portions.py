@@ -186,7 +186,7 @@ def test_a_time_that_somebody_booked_meanwhile_stays_theirs(linden, between, sig
     shown = browser.get(f"/settings/imports/{row.id}").get_data(as_text=True)
     assert "7 bookings are in Kalends" in shown.replace("\n   ", "")
     assert "1 good line left out" in shown and "bad line" not in shown
-    assert "Line 7, start" in shown and "Pat Linden is busy then" in shown
+    assert "Line 7, Start" in shown and "Pat Linden is busy then" in shown
     assert overlaps.pairs(linden.clinic) == []
 
 

@@ -4,9 +4,12 @@ import io
 from datetime import timedelta
 
 import pytest
+from redis import Redis
+from rq import Queue
 
+from base import jobs
 from models import AuditEntry, Booking, Patient
-from operate import intake
+from operate import intake, workers
 from operate.intake.upload import Import
 
 PARTIAL = {"HX-Request": "true"}
@@ -48,13 +51,16 @@ def test_letters_that_look_wrong_are_read_otherwise(manager, linden):
     row = Import.get()
     intake.check_file(row.id)
     shown = text_of(manager.get(where))
-    assert "Èâàí Ïåòðîâ" in shown and "<span>Иван Петров</span>" in shown
-    assert "<details open>" in shown, "the guess is weak"
+    assert "<span>Èâàí Ïåòðîâ</span>" in shown and "<span>Иван Петров</span>" in shown
+    assert "Are these letters right?" in shown
+    assert "is right" not in shown and "/taking" not in shown, "not before they are"
+    assert manager.post(f"{where}/taking").status_code == 303 and phase(row) == "mapping"
+    assert manager.post(f"{where}/meanings").location == where
     answer = manager.post(f"{where}/letters", data={"encoding": "cp1251"})
     assert answer.location == where
     intake.check_file(row.id)
     shown = text_of(manager.get(where))
-    assert "read it as Windows-1251: Иван, Петров" in shown and "The line is right" in shown
+    assert "The line is right" in shown and "Do the letters look wrong?" in shown
     manager.post(f"{where}/taking")
     assert manager.post(f"{where}/letters", data={"encoding": "cp1252"}).location == where
     intake.import_good_lines(row.id)
@@ -157,7 +163,7 @@ def test_a_running_check_counts_and_asks_again_by_itself(manager, linden):
 def test_the_report_names_line_column_and_reason_and_offers_what_is_left(manager, linden):
     page = text_of(manager.get(f"/settings/imports/{checked(linden, MIXED).id}"))
     assert "1 of 3 lines cannot be imported as they are" in page
-    assert "Line 4, first_name" in page
+    assert "Line 4, First name" in page
     assert "Write a first name, or the single name." in page
     assert "Import the good ones (2)" in page
     assert "Nobody" not in page
@@ -379,9 +385,57 @@ def test_the_command_refuses_a_file_of_no_use_in_a_sentence(command, linden):
     assert "We do not find calendar and date" in result.output
 
 
-def test_a_file_that_nobody_begins_to_check_says_so_after_a_while(signed_in, linden, clock):
+def test_a_file_that_is_kept_waiting_says_why_only_if_it_is_true(
+    signed_in, linden, clock, queued, redis_of_tests
+):
     manager = signed_in(linden.maya)
     row = intake.begin_import(linden.clinic, linden.maya, "clients", b"first_name\nAnna\n")
-    assert "Nobody has begun yet" not in manager.get(f"/settings/imports/{row.id}").text
+
+    def page() -> str:
+        return manager.get(f"/settings/imports/{row.id}").text
+
+    assert "No worker is running" not in page(), "one may begin at once"
     clock.now += timedelta(seconds=31)
-    assert "Nobody has begun yet" in manager.get(f"/settings/imports/{row.id}").text
+    assert "No worker is running" in page()
+    redis = Redis.from_url(redis_of_tests)
+    with_life("now", redis)
+    assert "No worker is running" in page(), "that one takes no files"
+    with_life("chores", redis)
+    assert "No worker is running" not in page() and "other work may go first" in page()
+    jobs.open_queue("redis://localhost:1/0")
+    assert "The queue of Kalends does not" in page() and "No worker" not in page()
+
+
+def with_life(queue: str, redis: Redis) -> None:
+    """A worker of this queue that lives."""
+    kind = {"connection": redis, "worker_ttl": jobs.WORKER_SECONDS}
+    workers.Simple([Queue(queue, connection=redis)], **kind).register_birth()
+
+
+def test_a_checked_file_of_an_earlier_version_is_asked_about_its_letters(manager, linden):
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", "Name\nZoë\n".encode("cp1252"))
+    letters = {"of": [{"name": "cp1252", "label": "Windows-1252", "words": "Zoë"}], "is_weak": 0}
+    found = {"entries": [], "bad": [], "notes": 0, "guessed": "Windows-1252", "letters": letters}
+    row.advance(("mapping",), "checked", None, good=1, problems=found)
+    assert "Are these letters right?" in text_of(manager.get(f"/settings/imports/{row.id}"))
+    assert manager.post(f"/settings/imports/{row.id}/taking").status_code == 422
+    assert manager.post(f"/settings/imports/{row.id}/letters", data={"encoding": "cp1252"})
+    intake.check_file(row.id)
+    assert "The line is right" in text_of(manager.get(f"/settings/imports/{row.id}"))
+
+
+def test_a_large_file_that_cannot_be_read_is_refused_and_its_columns_explained_anew(
+    manager, linden
+):
+    """Its dates contradict each other, which only the worker sees."""
+    lines = ["13/01/2027,1/2/2027", "01/13/2027,1/2/2027"] * 30_000
+    text = "\n".join(["calendar,date,notes", *(f"Pat,{one}" for one in lines)])
+    row = intake.begin_import(linden.clinic, linden.maya, "bookings", text.encode())
+    where = f"/settings/imports/{row.id}"
+    intake.check_file(row.id)
+    page = text_of(manager.get(where))
+    assert "The file cannot be read as it is" in page and "have the day first" in page
+    assert "is right" not in page and "are right" not in page and "/taking" not in page
+    assert manager.get(f"{where}/bad-lines.csv").status_code == 404
+    assert manager.post(f"{where}/questions").location == where
+    assert "What does each column mean?" in text_of(manager.get(where))
