@@ -95,6 +95,22 @@ class PageSession(SessionMixin):
         kept = {key: value for key, value in there.items() if value}
         return vault.seal(_tagged.dumps(kept)) if kept else ""
 
+    def replace_now(self, key: str, before: Any, after: Any) -> bool:
+        """Store another value at once, for requests that come meanwhile. False: another request has
+        replaced the value before. Somebody must be signed in.
+        """
+        found = before
+
+        def replaced(packed: str) -> str:
+            nonlocal found
+            there = _open(packed)
+            found = there.get(key)
+            return vault.seal(_tagged.dumps(there | {key: after})) if found == before else packed
+
+        if self.row:
+            self.row.keep(replaced)
+        return bool(found == before)
+
     @property
     def has_useless_cookie(self) -> bool:
         """Whether the browser's cookie belongs to no session, or has nothing left to keep."""

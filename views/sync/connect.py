@@ -2,7 +2,7 @@
 security policy blocks forms to other sites.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
@@ -20,6 +20,7 @@ from sync.two_way.standing import state
 from sync.two_way.standing.state_list import State
 from views.kit import sync_access
 from views.kit.access import login_required
+from views.kit.sessions import page_session
 from views.sync.words import connect_words
 
 from . import by_address, password
@@ -30,6 +31,7 @@ KEY = "departure "  # with the state: sign-ins in several tabs are told apart wh
 MOST_UNDER_WAY = 4
 # a code that comes back once more within this time was used by the first return
 JUST_NOW = timedelta(minutes=10)
+CHECKING = timedelta(minutes=1)  # longer than a provider is asked
 
 
 @blueprint.get("/<kind>/departure")
@@ -84,6 +86,8 @@ def arrive(kind: str):
     if kind not in gateway.kinds() or registry.row_of(kind).by_password:
         abort(404)
     sent = _sent(kind, request.args.get("state", ""))
+    if sent is None:
+        return _under_check(kind)
     refusal = _refusal(kind, Account.at(current_user, kind))
     if refusal:
         flash(refusal, "warning")
@@ -133,15 +137,33 @@ def _under_way() -> list[str]:
     return sorted(keys, key=lambda key: session[key]["at"], reverse=True)
 
 
-def _sent(kind: str, state: str) -> AuthorizationRequest:
-    """The request that this answer belongs to, which is then removed from the session; an empty
-    request if there is none. Other requests of the same person stay.
+def _sent(kind: str, state: str) -> AuthorizationRequest | None:
+    """The request that this answer belongs to; an empty request if there is none. It is removed
+    from the session when the provider has been asked. Other requests of the same person stay.
+    None: the same answer came twice at once, and the other one is being checked.
     """
-    kept = session.get(KEY + state)
+    key, now = KEY + state, scheduling.utc_now()
+    kept = session.get(key)
     if not state or not kept or kept["kind"] != kind:
         return AuthorizationRequest("", "", "", "")
-    del session[KEY + state]
+    came_at = kept.get("came_at")
+    if came_at and not scheduling.is_recent(datetime.fromisoformat(came_at), CHECKING):
+        return AuthorizationRequest("", "", "", "")
+    claimed = {**kept, "came_at": now.isoformat()}
+    if came_at or not page_session().replace_now(key, kept, claimed):
+        return None
+    del session[key]  # stored with the answer
     return AuthorizationRequest("", state, kept["verifier"], kept["redirect_uri"])
+
+
+def _under_check(kind: str):
+    """The answer to a press that came twice, while the other one asks the provider."""
+    account = _just_connected(kind)
+    if account:
+        return _connected(account)
+    name = registry.row_of(kind).name
+    flash(_("Your sign-in at {name} is being checked. Reload this page in a moment.", name=name))
+    return _back(kind)
 
 
 def _what_helps(kind: str, email: str) -> str:

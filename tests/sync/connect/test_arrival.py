@@ -264,6 +264,36 @@ def test_a_second_return_of_one_that_worked_says_that_it_is_connected(pat, world
     assert "Connected to" in lands_on(pat, pat.get(back)) and Account.select().count() == 1
 
 
+def test_a_second_return_while_the_first_asks_is_no_failure(pat, app, world):
+    """The browser shows the answer to the second press, and a provider accepts a code once."""
+    back, answers = consent(world, begin(pat, world)), []
+    second = app.test_client()
+    second.set_cookie("kalends", pat.get_cookie("kalends").value)
+    setup = gateway.setup()
+
+    class OnceTheCodeIsUsed(httpx.BaseTransport):
+        def __init__(self, inner):
+            self.inner, self.calls = inner, 0
+
+        def handle_request(self, request):
+            self.calls += 1
+            if self.calls == 2 and not answers:
+                answers.append(None)
+                answers[0] = second.get(back)
+            return self.inner.handle_request(request)
+
+    reaches = replace(setup, transport=lambda kind: OnceTheCodeIsUsed(setup.transport(kind)))
+    gateway.set_up(reaches)
+    first = pat.get(back)
+    gateway.set_up(setup)
+    shown = lands_on(second, answers[0])
+    assert "is being checked" in shown or "Connected to" in shown
+    assert "Not connected" not in shown + lands_on(pat, first)
+    assert Account.select().count() == 1
+    refused = models.AuditEntry.select().where(models.AuditEntry.action == "account.refused")
+    assert not refused.exists()
+
+
 def test_a_session_that_ends_meanwhile_leads_back_without_the_code(pat, world):
     back = consent(world, begin(pat, world))
     pat.post("/sign-out")
