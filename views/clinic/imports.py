@@ -185,7 +185,7 @@ def discard(import_id: int):
 @manager_required
 def bad_lines(import_id: int):
     row = access.import_to_decide(import_id)
-    if row.phase != "checked" or not row.problems["bad"]:
+    if row.phase != "checked" or not row.problems.get("bad"):
         abort(404)
     return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")
 
