@@ -33,7 +33,7 @@ from operate import chores, commands, keys, logs, migrate
 from operate.front import Front, Lane
 from sync.connect import gateway
 from sync.feeds import feed, wsgi
-from views.kit import signing_in
+from views.kit import form_tokens, signing_in
 from views.kit.access import CalendarClosed
 from views.visitor import faults
 
@@ -250,8 +250,8 @@ _UNAVAILABLE = {  # fault of the database → heading, advice
     "read-only": (
         lazy("Nothing can be saved at the moment"),
         lazy(
-            "The database is read-only. Tell the server administrator. What was saved before is"
-            " safe."
+            "The database cannot be written. Tell the server administrator. What was saved before"
+            " is safe."
         ),
     ),
     "busy": (
@@ -289,7 +289,7 @@ def _show_unavailable(error: Exception, why: str):
         "unavailable.html"
     )  # not render_template: that asks the database for the signed-in person
     return (
-        template.render(heading=heading, advice=advice, reference=reference),
+        template.render(heading=heading, advice=advice, reference=reference, typed=_typed(503)),
         503,
         retry,
     )
@@ -298,10 +298,12 @@ def _show_unavailable(error: Exception, why: str):
 def _typed(status: int) -> list[tuple[str, str]]:
     """The texts of a refused form, for the signed-in person who sent it: the page with the typed
     texts may be gone. A body that was too large or too slow is not read again.
+
+    Without a database (503) nobody knows who is signed in: the form and the cookie are ours.
     """
-    if request.method != "POST" or status not in (403, 404, 500):
+    if request.method != "POST" or status not in (403, 404, 500, 503):
         return []
-    if not current_user.is_authenticated:
+    if not (form_tokens.is_ours() if status == 503 else current_user.is_authenticated):
         return []
     return signing_in.texts(request.form.items(multi=True))
 

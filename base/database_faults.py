@@ -23,9 +23,16 @@ _CODES = {
 }
 
 
+# SQLite's codes for what a disk refused to write or to keep; the words are those of any disk error
+_UNWRITTEN = {
+    f"SQLITE_IOERR_{step}"
+    for step in ("WRITE", "FSYNC", "DIR_FSYNC", "TRUNCATE", "DELETE", "SHMOPEN", "SHMSIZE")
+}
+
+
 def trouble(error: BaseException) -> str | None:
     """The fault of the database itself behind this error: "behind" (this program), "full",
-    "read-only", "busy" or "away"; None: the fault is another.
+    "read-only" (nothing can be written), "busy" or "away"; None: the fault is another.
 
     SQLite tells it only in words; PostgreSQL with an error code
     (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing if the
@@ -39,6 +46,8 @@ def trouble(error: BaseException) -> str | None:
         error
     ):  # SQLite rolled back itself; the reason is in the error before
         return next(filter(None, map(trouble, _before(error))), None)
+    if getattr(error.__context__, "sqlite_errorname", None) in _UNWRITTEN:
+        return "read-only"
     text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
     found = next(
         (name for name, words in _WORDS.items() if any(word in text for word in words)), None

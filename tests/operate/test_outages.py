@@ -4,6 +4,8 @@ everything continues by itself afterwards.
 
 import fcntl
 import os
+import re
+import resource
 import shutil
 import signal
 import socket
@@ -374,6 +376,26 @@ def test_what_sqlite_says_is_understood(db, words, why):
 
 
 @on_sqlite_alone
+def test_a_disk_that_takes_no_write_is_told_from_a_database_that_is_away(db, tmp_path):
+    """SQLite has the same words for a disk that cannot be read and for one that cannot be written;
+    beyond the largest size of a file (EFBIG) it is another code.
+    """
+    database = peewee.SqliteDatabase(tmp_path / "one.db")
+    database.execute_sql("CREATE TABLE words (word TEXT)")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    told = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        with pytest.raises(peewee.OperationalError, match="disk I/O error") as caught:
+            database.execute_sql("INSERT INTO words VALUES (?)", ["x" * 50_000])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, told)
+        database.close()
+    assert trouble(caught.value) == "read-only"
+
+
+@on_sqlite_alone
 def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_back_itself(linden):
     (pages,) = models.database.execute_sql("PRAGMA page_count").fetchone()
     models.database.execute_sql(f"PRAGMA max_page_count = {pages}")
@@ -397,6 +419,7 @@ def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_b
     [
         ("database or disk is full", "disk of the server is full"),
         ("database is locked", "Kalends is busy"),
+        ("attempt to write a readonly database", "Nothing can be saved at the moment"),
     ],
 )
 def test_a_page_that_cannot_be_saved_says_why_and_what_to_do(
@@ -416,6 +439,28 @@ def test_a_page_that_cannot_be_saved_says_why_and_what_to_do(
     )
     assert "Małgorzata" not in caplog.text
     assert pat.get("/calendar").status_code == 200
+
+
+@on_sqlite_alone
+def test_typed_words_are_shown_again_though_no_database_answers_and_only_to_our_own_pages(
+    signed_in, linden, monkeypatch
+):
+    pat = signed_in(linden.pat)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', pat.get("/clients/new").text)[1]
+
+    def refuse(*args, **kwargs):
+        raise peewee.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(models.database.obj, "connect", refuse)
+    sent = {"csrf_token": token, "last_name": "Wójcik", "notes": "asks for mornings"}
+    answer = pat.post("/clients/", data=sent)
+    assert answer.status_code == 503
+    assert "Wójcik" in answer.text and "asks for mornings" in answer.text
+    assert token not in answer.text
+    of_another_site = pat.application.test_client().post("/clients/", data=sent)
+    without_token = pat.post("/clients/", data=sent | {"csrf_token": "made up"})
+    for answer in (of_another_site, without_token):
+        assert answer.status_code == 503 and "Wójcik" not in answer.text
 
 
 # ---- the disk ----

@@ -96,6 +96,15 @@ def sent() -> FormToken | None:
         return None
 
 
+def is_ours() -> bool:
+    """Whether the form is one of ours for a person who signed in, sent by a page of ours: a browser
+    gives no other site the session's cookie. Asks no database, so the session may have ended.
+    """
+    token = sent()
+    name = current_app.config["SESSION_COOKIE_NAME"]
+    return token is not None and token.user_id is not None and name in request.cookies
+
+
 def check_request() -> Response | None:
     """Before every request: None to go on, or the answer of refusal."""
     if (
