@@ -171,6 +171,11 @@ def _rate(cells: Cells, currency: str) -> int | None:
                 ours=currency,
             ),
         )
+    if cell_values.is_of_thousands(raw):
+        cells.note_once(
+            "rate",
+            _("A point or comma before three digits is taken for thousands: 1.250 is 1,250."),
+        )
     try:
         return cell_values.amount(raw)
     except NoValue:

@@ -134,6 +134,13 @@ def amount(raw: str) -> int | None:
     raise NoValue("no amount")
 
 
+def is_of_thousands(raw: str) -> bool:
+    """Whether the amount has one point or comma, and three digits behind it: 1.250. A program that
+    writes three decimals would mean less.
+    """
+    return bool(re.fullmatch(r"\d{1,3}[.,]\d{3}", re.sub(r"\s", "", _CURRENCY.sub("", raw)), re.A))
+
+
 def currency(raw: str) -> str:
     """The currency that an amount names, "" if it names none."""
     words = re.findall(r"[A-Z]{3}", raw.upper())

@@ -30,20 +30,26 @@ def report_on_lines(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     report = Report()
     if sheet.guessed and not sheet.choices.get("letters"):  # else a person has seen them
         report.note(1, "", encoding.sentence(sheet.text, sheet.guessed))
-    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
+    unknown = sheet.unknown + [
         _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)
     ]
     if unknown:
         report.note(
-            1,
-            "",
-            _(
-                "We leave out columns that we do not know: {unknown}.",
-                unknown=", ".join(unknown[:20]),
-            ),
+            1, "", _("We leave out columns that we do not know: {unknown}.", unknown=_some(unknown))
+        )
+    if sheet.left_out:
+        report.note(
+            1, "", _("These columns are left out: {columns}.", columns=_some(sheet.left_out))
         )
     read_lines(sheet, KINDS[sheet.kind].line_reader(clinic, sheet), report, progress)
     return report
+
+
+def _some(headings: list[str]) -> str:
+    """The first headings, and how many more there are."""
+    shown = ", ".join(short(clean(heading[:200], 200)) for heading in headings[:20])
+    more = len(headings) - 20
+    return _("{shown} and {more} more", shown=shown, more=more) if more > 0 else shown
 
 
 def report_on(sheet: Sheet, clinic: Clinic, progress: Progress = unwatched) -> Report:

@@ -130,6 +130,15 @@ class Sheet:
             if name is None and heading.strip() and heading.strip() not in OURS
         ]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Headings of columns that have no place here, or that a person said to leave out."""
+        return [
+            heading.strip()
+            for heading, name in zip(self.header, self.names, strict=True)
+            if name == "" and heading.strip()
+        ]
+
     def _misfit(self, cells: list[str], is_last: bool) -> str | None:
         """The fault of a line with too many cells, or of the last line if it has too few cells and
         no line break. Elsewhere too few are fine: spreadsheets leave out empty ones.

@@ -130,13 +130,15 @@ class LineTime:
             return None
         if end is None or end.time is None:
             return Span(starts_at, starts_at + (length or timedelta(minutes=self.minutes)))
-        end_day = (
-            end.date
-            or (last and last.date)
-            or (day if end.time > begins.time else day + timedelta(days=1))
-        )
-        if end_day == day and end.time <= begins.time and not end.date:
-            end_day += timedelta(days=1)
+        end_day = end.date or (last and last.date)
+        if end_day is None:
+            end_day = day
+            if end.time <= begins.time:
+                end_day += timedelta(days=1)
+                cells.note(
+                    "end",
+                    _("Its end is not after its start, so we take it to end on the next day."),
+                )
         end_zone = zone if end.offset is None else timezone(end.offset)
         ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
         if odd_end == "gap":

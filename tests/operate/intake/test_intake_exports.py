@@ -915,3 +915,47 @@ def test_a_line_that_nobody_foresaw_stops_itself_alone(error):
     assert found.rows == [3] and told(found) == [
         "This line cannot be read. Check its dates and times."
     ]
+
+
+def notes(report) -> list[tuple[str, str]]:
+    return [(entry["column"], entry["sentence"]) for entry in report.notes]
+
+
+@pytest.mark.parametrize("end", ["09:30", "10:00"])
+def test_an_end_that_is_moved_to_the_next_day_is_told(read, end):
+    """A slip of the pen makes a booking of nearly a day: a person sees it before it is in."""
+    report = read(f"Practitioner,Date,Start,End\nPat Linden,2027-03-13,10:00,{end}\n")
+    assert [(column, "on the next day" in said) for column, said in notes(report)] == [
+        ("end", True)
+    ]
+    assert spans(report)[0][1] == at(f"2027-03-14 {end}")
+    assert not notes(read("Practitioner,Date,Start,End\nPat Linden,2027-03-13,10:00,10:30\n"))
+
+
+def test_an_end_on_a_day_that_the_file_names_is_not_moved(read):
+    report = read(
+        "Practitioner,Start date,Start time,End date,End time\n"
+        "Pat Linden,2027-03-13,10:00,2027-03-13,09:30\n"
+    )
+    assert told(report) == ["It ends before it starts."]
+
+
+def test_amounts_of_three_digits_behind_a_sign_are_noted(read):
+    head = "Practitioner,Date,Start,End,Price\nPat Linden,2027-03-13,10:00,10:30"
+    report = read(f"{head},65.125\nPat Linden,2027-03-13,11:00,11:30,1.250\n")
+    assert [column for column, __ in notes(report)] == ["rate"]
+    assert [row.rate for row in report.rows] == [6_512_500, 125_000]
+    assert not notes(read(f'{head},"1,250.00"\n'))
+
+
+def test_every_column_that_is_left_out_is_named(read):
+    """Also those of a known program that have no place here, and those beyond the twentieth."""
+    report = read(OUTLOOK, calendar=1)
+    assert ("", "These columns are left out: Reminder on/off.") in notes(report)
+    many = ",".join(f"Column {n}" for n in range(30))
+    row = f"Pat Linden,2027-03-13,10:00,10:30{',' * 30}"
+    ((__, said),) = notes(read(f"Practitioner,Date,Start,End,{many}\n{row}\n"))
+    assert "Column 19 and 10 more" in said
+    columns = {f"column{n}": "" for n in range(30)}
+    ((__, said),) = notes(read(f"Practitioner,Date,Start,End,{many}\n{row}\n", columns=columns))
+    assert said.startswith("These columns are left out: Column 0")
