@@ -296,7 +296,8 @@ def _initial(name: str) -> str:
 
     Empty if the name has no letter.
     """
-    letter = next((c for c in unicodedata.normalize("NFKC", name) if c.isalnum()), "")
+    letters = (c for c in unicodedata.normalize("NFKC", name) if c.isalnum())
+    letter = next((c for c in letters if ord(c) not in _HIDDEN), "")  # fillers count as letters
     return f"{letter.upper()[0]}." if letter else ""
 
 
