@@ -59,13 +59,14 @@ WAITS: dict[type[Base], dict[str, timedelta]] = {
 
 
 # Waits that end sooner by as much as the clock was set back, if they are longer than this and the
-# condition is met. A letter that was not tried yet waits for a wall time, and an offer lasts until
-# the time that the client was told: both stay.
+# condition is met. A reminder waits for a wall time, and an offer lasts until the time that the
+# client was told: both stay.
 NO_TIME = timedelta()
+_WAS_DUE = Letter.due_at <= Letter.created_at + scheduling.number(scheduling.EPOCH + SKEW)
 SHORTENED = (
     (FaultyRow.retry_at, NO_TIME, None),
     (Hold.expires_at, LASTS + SKEW, (Hold.origin != OF_OFFERS) & (Hold.sealed == "")),
-    (Letter.due_at, NO_TIME, (Letter.tries > 0) | Letter.waits_for_server),
+    (Letter.due_at, NO_TIME, (Letter.tries > 0) | Letter.waits_for_server | _WAS_DUE),
     (Letter.leased_until, NO_TIME, None),
     (Revocation.retry_at, NO_TIME, None),
     (Throttle.blocked_until, NO_TIME, None),

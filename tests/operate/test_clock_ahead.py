@@ -218,6 +218,23 @@ def test_waits_that_began_then_end_as_if_the_clock_had_been_right(
 
 
 @pytest.mark.parametrize("length", AHEAD)
+def test_a_letter_that_was_due_then_is_due_now_and_a_later_one_stays(
+    linden, clock, letters, ahead_for_a_while, length
+):
+    def queue():
+        Letter.write(linden.clinic, "invite", linden.pat, "now", "pat@linden.test")
+        later = clock.now + timedelta(hours=2)
+        Letter.write(linden.clinic, "invite", linden.pat, "later", "pat@linden.test", due_at=later)
+
+    right = clock.now
+    ahead_for_a_while(length, queue)
+    clock.now += timedelta(minutes=1)
+    assert [one.sequence for one in Letter.due(clock.now)] == ["now"]
+    later = Letter.get(Letter.sequence == "later")
+    assert later.due_at == right + length + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("length", AHEAD)
 def test_a_visitor_keeps_a_time_no_longer_and_a_client_as_long_as_was_said(
     linden, clock, ahead_for_a_while, length
 ):
