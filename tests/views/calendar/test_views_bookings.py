@@ -287,6 +287,42 @@ def test_odd_times_at_clock_changes_are_booked_and_told(
     assert said in after(pat)
 
 
+TWICE = {"day": "2026-10-25", "starts": "01:15", "ends": "01:45"}  # BST, and an hour later GMT
+
+
+@pytest.mark.parametrize(("chosen", "hour"), [("", 0), ("first", 0), ("second", 1)])
+def test_either_of_two_equal_hours_can_be_booked(pat, typed, chosen, hour):
+    page = pat.get("/bookings/check", query_string=typed(**TWICE, hour_pass=chosen))
+    shown = page.get_data(as_text=True)
+    assert "01:15 BST" in shown and "01:15 GMT" in shown and 'name="hour_pass"' in shown
+    pat.post("/bookings/", data=typed(**TWICE, hour_pass=chosen))
+    row = only()
+    assert f"{row.starts_at:%H:%M}" == f"0{hour}:15"
+    assert row.ends_at - row.starts_at == timedelta(minutes=30)
+    assert ("the second, 01:15 GMT" if hour else "the first, 01:15 BST") in after(pat)
+
+
+@pytest.mark.parametrize(
+    ("changes", "starts"),
+    [
+        ({"ends": "01:55"}, "01:15"),
+        ({"notes": "left shoulder"}, "01:15"),
+        ({"hour_pass": "first"}, "00:15"),
+        ({"hour_pass": "second"}, "01:15"),
+        ({"starts": "00:30", "ends": "00:50"}, "23:30"),
+    ],
+    ids=str,
+)
+def test_a_booking_in_the_second_of_two_equal_hours_stays_there_unless_asked(
+    pat, typed, changes, starts
+):
+    pat.post("/bookings/", data=typed(**TWICE, hour_pass="second"))
+    row = only()
+    assert f"{row.starts_at:%H:%M}" == "01:15"
+    pat.post(f"/bookings/{row.id}", data=typed(**{**TWICE, **changes}))
+    assert f"{Booking.get_by_id(row.id).starts_at:%H:%M}" == starts
+
+
 def test_a_time_moved_past_the_end_keeps_its_length(pat, typed):
     pat.post("/bookings/", data=typed(day="2027-03-28", starts="01:30", ends="02:20"))
     assert only().ends_at - only().starts_at == timedelta(minutes=50)

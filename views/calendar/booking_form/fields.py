@@ -52,6 +52,7 @@ class BookingForm(ClientFields, Times):
         "email",
         "told",
         "overlap",
+        "hour_pass",
         "agreed",
         "repeat",
         "every",
@@ -78,6 +79,13 @@ class BookingForm(ClientFields, Times):
     overlap = Choice(
         lazy("When the time is taken"),
         choices=[("", ""), ("ok", lazy("Book anyway")), ("skip", lazy("Skip these"))],
+        default="",
+        validate_choice=False,
+    )
+    # of a start that comes twice when the clocks go back; "": as it is stored, else the first
+    hour_pass = Choice(
+        lazy("Which of both"),
+        choices=[("", ""), ("first", lazy("The first")), ("second", lazy("The second"))],
         default="",
         validate_choice=False,
     )
@@ -178,7 +186,10 @@ class BookingForm(ClientFields, Times):
             self.practitioner = access.calendar_to_read(value)
 
     def is_as_stored(self) -> bool:
-        return bool(self.booking) and self.times() == filled_form(self.booking).times()
+        if self.booking is None or self.times() != filled_form(self.booking).times():
+            return False
+        stored = self.stored_pass(self.day.data, self.starts.data) if self.starts.data else ""
+        return not self.hour_pass.data or not stored or self.hour_pass.data == stored
 
     def columns(self) -> dict:
         """Client, service, rate and notes for the row. On a new booking an empty rate is the

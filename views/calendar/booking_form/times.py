@@ -1,5 +1,6 @@
 """The times in a booking's form: typed texts as spans, or sentences about mistakes."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +50,14 @@ class Times(Merging):
         starts: Any
         ends: Any
         all_day: Any
+        hour_pass: Any
         repeat: Any
         every: Any
         count: Any
         until: Any
+
+    # both times of a start in an hour that comes twice; empty otherwise
+    passes: Sequence[tuple[str, str, bool]] = ()
 
     def is_as_stored(self) -> bool:
         """Whether day, times and calendar in the form are those of the stored booking."""
@@ -127,6 +132,7 @@ class Times(Merging):
 
     def _span(self) -> Span:
         self.remarks.clear()
+        self.passes = []
         if self.day.data is None:
             raise _Slip("day", _("Choose a day"))
         if self.is_as_stored():
@@ -155,19 +161,43 @@ class Times(Merging):
         day, zone = self.day.data, self.practitioner.zone
         if self.starts.data is None:
             raise _Slip("starts", _("Say when it starts, or tick All day"))
-        starts_at, odd_start = scheduling.instant(day, self.starts.data, zone)
+        fold = int(self._takes_second())
+        starts_at, odd_start = scheduling.instant(day, self.starts.data.replace(fold=fold), zone)
         self._remark(day, self.starts.data, starts_at, odd_start)
+        self.passes = self._passes(day) if odd_start == "twice" else []
         length = self._length(day)
         if self.ends.data is None:
             return Span(starts_at, starts_at + length)
         last = day if self.ends.data > self.starts.data else day + timedelta(days=1)
-        ends_at, odd_end = scheduling.instant(last, self.ends.data, zone)
+        in_pass = self.ends.data.replace(fold=fold if odd_start == "twice" else 0)
+        ends_at, odd_end = scheduling.instant(last, in_pass, zone)
         self._remark(last, self.ends.data, ends_at, odd_end)
         if last > day:
             self.remarks.append(_("It ends on {last}.", last=display.day(last)))
         if ends_at <= starts_at and odd_start == "gap":
             ends_at = starts_at + length  # the start was moved past the end
         return Span(starts_at, ends_at)
+
+    def _takes_second(self) -> bool:
+        """Whether a start that comes twice is the second: as chosen, else as it is stored."""
+        if self.hour_pass.data:
+            return bool(self.hour_pass.data == "second")
+        return self.stored_pass(self.day.data, self.starts.data) == "second"
+
+    def stored_pass(self, day: date, wall: time) -> str:
+        """The pass of the stored booking in an hour that comes twice, if it starts at this time."""
+        if self.booking is None or self.booking.all_day:
+            return ""
+        local = self.booking.starts_at.astimezone(self.booking.practitioner.zone)
+        is_there = (local.date(), local.time()) == (day, wall) and scheduling.comes_twice(local)
+        return ("first", "second")[local.fold] if is_there else ""
+
+    def _passes(self, day: date) -> list[tuple[str, str, bool]]:
+        """Both times of a start that comes twice: value, label, and whether it is chosen."""
+        local = datetime.combine(day, self.starts.data, self.practitioner.zone)
+        labels = [region.clear_clock(local.replace(fold=fold)) for fold in (0, 1)]
+        second = self._takes_second()
+        return [("first", labels[0], not second), ("second", labels[1], second)]
 
     def _length(self, day: date) -> timedelta:
         """The length on the clock: from the two times, or the service's."""
@@ -199,14 +229,18 @@ class Times(Merging):
             )
         elif odd == "twice":
             local = at.astimezone(zone)
-            self.remarks.append(
-                _(
-                    "{where} comes twice: the clocks go back. We take the first, {time} {zone}.",
-                    where=where,
-                    time=region.clock(local),
-                    zone=local.tzname(),
-                )
+            taken = region.clear_clock(local)
+            first = _(
+                "{where} comes twice: the clocks go back. We take the first, {time}.",
+                where=where,
+                time=taken,
             )
+            second = _(
+                "{where} comes twice: the clocks go back. We take the second, {time}.",
+                where=where,
+                time=taken,
+            )
+            self.remarks.append(second if local.fold else first)
 
     def spans(self) -> list[Span]:
         """The span and its repeats; empty with a fault at the field."""
