@@ -71,6 +71,9 @@ class ClientForm(Merging):
             self.fault("phone", NO_NUMBER)
         return not self.errors
 
+    # the form was sent to a record that was merged into the one that it shows now
+    is_merged = False
+
     def saved(self, client: Patient) -> bool:
         """Whether the form is stored; otherwise it shows why not. Raises DoesNotExist if the
         record was merged into another.
@@ -223,16 +226,15 @@ def edit(patient_id: int):
 @login_required
 def update(patient_id: int):
     form = _form(access.client_to_change(patient_id))
-    if form.validate() and access.on_client_in_use(patient_id, form.saved):
+    is_saved = form.validate() and access.on_client_in_use(patient_id, form.saved)
+    client = access.client_to_change(patient_id)
+    form.is_merged = client.id != patient_id
+    if is_saved:
         flash(_("The record is changed."))
-        return htmx.done(url_for("patients.show", patient_id=patient_id))
-    return htmx.show(
-        "patients/edit.html",
-        "patients/_form.html",
-        422,
-        form=form,
-        client=access.client_to_change(patient_id),
-    )
+        if form.is_merged:
+            flash(_("The record that you opened was merged into this one meanwhile."))
+        return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=client)
 
 
 @blueprint.post("/<int:patient_id>/archival")

@@ -119,3 +119,24 @@ def test_a_change_that_meets_a_merge_reaches_the_record_in_use(
         done = ClientMerge.get_or_none(ClientMerge.gone == double)
         came_first = done is not None and done.facts["archived"]
         assert used.archived == (action == "archival" and not came_first)
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_who_changes_a_merged_record_reads_that_it_was_merged(pat, signed_in, linden, is_asked):
+    """With a question, where both changed the same, or with the change itself."""
+    olive = signed_in(linden.olive)
+    kept = Patient.add(linden.clinic, linden.pat, first_name="Ada", last_name="A", phone="1")
+    double = Patient.add(linden.clinic, linden.pat, first_name="Bea", last_name="A", phone="1")
+    page = f"/clients/{double.id}"
+    path, data = form_filled(pat, f"{page}/edit", page, phone="07700 900124")
+    to_merge = filled(olive.get(f"/clients/{kept.id}/merge?other={double.id}").text)
+    assert olive.post(f"/clients/{kept.id}/merge", data=to_merge).status_code == 303
+    if is_asked:
+        kept.change(linden.olive, phone="07700 900125")
+    answer = pat.post(path, data=data)
+    shown = answer.text if is_asked else pat.get(answer.headers["Location"]).text
+    assert answer.status_code == (422 if is_asked else 303)
+    assert "was merged into this one meanwhile" in " ".join(shown.split())
+    path, data = form_filled(pat, f"/clients/{kept.id}/edit", f"/clients/{kept.id}", phone="5")
+    answer = pat.post(path, data=data)
+    assert "meanwhile" not in pat.get(answer.headers["Location"]).text
