@@ -25,6 +25,7 @@ FILES = {
     "base/database_faults.py": "what databases say, to know their errors by",
     "base/sql/bounded_postgresql.py": "what the database server reads",
     "free_times/overlaps.py": "a statement of SQL",
+    "operate/intake/languages.py": "words that people and programs write into their files",
     "operate/intake/moments.py": "names of months that other programs write into their files",
     "operate/intake/cell_values.py": "words that other programs write into their files",
     "operate/sample.py": "what clients and clinics of the sample are called and have noted",

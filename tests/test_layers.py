@@ -227,7 +227,8 @@ ROOMS = {  # the same, inside the rooms
         {"restores"},
     ),
     "operate.intake": (
-        {"already_booked", "encoding", "file_columns", "moments"},
+        {"already_booked", "encoding", "file_columns", "languages"},
+        {"moments"},
         {"cell_values"},
         {"sheet"},
         {"check_report", "questions"},

@@ -28,6 +28,17 @@ __all__ = ["ImportingBookings", "example", "first_of", "fit", "line_reader"]
 _key = lru_cache(1_000)(search_key)  # for the few words that every line repeats
 
 
+def _short_names(name: str) -> set[str]:
+    """Pat Linden: PL, P. L., Pat, P. Linden, Linden Pat, as keys for look-ups."""
+    first, *others = search_key(name).split()
+    if not others:
+        return set()
+    letters = [part[0] for part in (first, *others)]
+    last = others[-1]
+    found = {"".join(letters), ". ".join(letters) + ".", first, f"{first[0]}. {last}"}
+    return found | {f"{last} {first}", f"{' '.join(others)} {first}"}
+
+
 class _ClinicRows:
     """The clinic's rows by the names that a file may use, and how to read the file. Made once for
     each check, so that no line needs a query.
@@ -41,9 +52,12 @@ class _ClinicRows:
         self.usual, self.currency = None, clinic.currency
         self.minutes: int | None = sheet.choices.get("minutes")
         self.calendars: dict[str, list[Practitioner]] = defaultdict(list)
+        self.called: dict[str, list[Practitioner]] = defaultdict(list)  # by short names
         for calendar in Practitioner.listed(clinic):
             for key in {search_key(calendar.user.email), search_key(calendar.user.name)}:
                 self.calendars[key].append(calendar)
+            for key in _short_names(calendar.user.name):
+                self.called[key].append(calendar)
             if calendar.id == sheet.choices.get("calendar"):
                 self.usual = calendar
         self.services = {
@@ -81,7 +95,7 @@ class _ClinicRows:
             name = self.usual.user.email
         if not name and self.usual:
             return self.usual
-        found = self.calendars.get(_key(name), [])
+        found = self.calendars.get(_key(name)) or self._called(cells, name)
         here = [
             calendar for calendar in found if not venue or _key(calendar.venue.name) == _key(venue)
         ]
@@ -108,6 +122,19 @@ class _ClinicRows:
                 ),
             )
         return None
+
+    def _called(self, cells: Cells, name: str) -> list[Practitioner]:
+        """The calendars of the only person whose initials or first name these may be, with a
+        note.
+        """
+        found = self.called.get(_key(name.replace(",", " ")), [])
+        if len({calendar.user_id for calendar in found}) != 1:
+            return []
+        user = found[0].user.name
+        cells.note_once(
+            "calendar", _("We take “{name}” to be {user}.", name=short(name), user=user)
+        )
+        return found
 
     def _service(self, cells: Cells) -> Service | None:
         name = cells.text("service", 120)

@@ -6,11 +6,12 @@ import re
 
 from base.text import search_key
 
+from . import languages
 from .moments import DAY_FIRST, NoValue, when
 
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
-_CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
-SIGNS = {"£": "GBP", "€": "EUR"}  # several countries have a dollar
+_CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|zł|kč|\b[a-z]{3}\b", re.I)
+SIGNS = {"£": "GBP", "€": "EUR", "zł": "PLN", "Kč": "CZK"}  # several countries have a dollar
 CODES = [
     "GBP",
     "EUR",
@@ -42,9 +43,16 @@ CODES = [
 
 # words that programs write for an empty cell
 NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")
-YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
-PAID = ("paid", "paid in full", "fully paid", "settled")
+YES = ("yes", "y", "true", "1", "x", "t", "on", *languages.YES)
+PAID = (
+    "paid",
+    "paid in full",
+    "fully paid",
+    "settled",
+    *(word for word, status in languages.STATUSES.items() if status == "paid"),
+)
 UNPAID = (
+    *languages.UNPAID,
     "unpaid",
     "not paid",
     "outstanding",
@@ -69,7 +77,7 @@ PARTLY_PAID = (
     "refunded",
     "partially refunded",
 )
-NO = ("no", "n", "false", "0", "f", "off", "nein", "non", "nee", "aus", *NOTHING)
+NO = ("no", "n", "false", "0", "f", "off", *languages.NO, *NOTHING)
 _WORDS = {  # our status → other programs' words
     "confirmed": (
         "confirmed, booked, scheduled, upcoming, active, accepted, approved, reserved, new, show"
@@ -97,7 +105,12 @@ _WORDS = {  # our status → other programs' words
         " showed, failed to attend, failed to arrive, not attended, fta"
     ),
 }
-STATUSES = {word.strip(): status for status, words in _WORDS.items() for word in words.split(",")}
+STATUSES = {
+    **languages.STATUSES,
+    **{word.strip(): status for status, words in _WORDS.items() for word in words.split(",")},
+}
+
+_NEGATED = re.compile(r"\b(not|never|no longer|un|sin|non|no cancel\w*)\b")
 
 # Words that files use for a client who gave no name.
 UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
@@ -127,6 +140,7 @@ def amount(raw: str) -> int | None:
     text = re.sub(r"[\s']", "", _CURRENCY.sub("", "" if raw.strip().lower() in NOTHING else raw))
     if not text:
         return None
+    text = re.sub(r"[.,][-–—]{1,2}$", "", text)  # 65,– for 65,00
     if found := re.fullmatch(r"(\d{1,3}(?:[.,]\d{3})+|\d{1,7})(?:[.,](\d{1,2}))?", text, re.A):
         whole = re.sub(r"[.,]", "", found[1])
         if len(whole) <= 7:
@@ -172,8 +186,10 @@ def words_of(raw: str) -> str:
 def status(raw: str) -> str:
     """Our status for another program's word. Raises NoValue."""
     word = words_of(raw)
-    if re.search(r"\bcancel", word) and not re.search(r"\b(not|never|no longer|un)\b", word):
+    if re.search(r"\bcancel", word) and not _NEGATED.search(word):
         return "cancelled"  # with any further words: by whom, how late, why
+    if word not in STATUSES:
+        word = re.sub(r" *\([^()]*\)$", "", word)  # No show (charged)
     if word not in STATUSES:
         raise NoValue("no status")
     return STATUSES[word]

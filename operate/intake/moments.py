@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
 
+from base.text import search_key
+
+from . import languages
+
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
 ORDERS = DAY_FIRST, MONTH_FIRST, YEAR_FIRST
 _MONTHS = {
@@ -32,26 +36,34 @@ _MONTHS = {
         1,
     )
     for name in names.split()
-}
+} | languages.MONTHS
 _MONTH = "(" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _NUMBERS = re.compile(r"(\d{1,2})[./\-\s](\d{1,2})[./\-\s](\d{4}|\d{2})", re.A)
 _DOTTED = re.compile(r"([01]?\d|2[0-4])\.[0-5]\d\.00(?!\d)", re.A)  # 09.30.00: no year 2000
 _YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})", re.A)
 _DAY_MONTH = re.compile(
-    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(\d{{4}}|\d{{2}})", re.A
+    rf"(\d{{1,2}})(?:st|nd|rd|th|er|\.)?[\s-]*(?:de )?{_MONTH},?[\s-]*(?:del? )?(\d{{4}}|\d{{2}})",
+    re.A,
 )
 _MONTH_DAY = re.compile(rf"{_MONTH}\s*(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.A)
 _WEEKDAY = re.compile(
-    r"^(mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?\.?,?\s+", re.A
+    r"^((mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?|"
+    rf"({'|'.join(languages.WEEKDAYS)})(?=[.,]*\s+\d))\.?,?\s+",
+    re.A,
 )
 _TIME = re.compile(
-    r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A
+    r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*([ap]\.?\s?m?\.?)?", re.A
 )
 _OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
 # 09:00-09:45, unless the date is ISO's with its T.
 _RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012–—\u2212", "-"))
+_OCLOCK = re.compile(r"(?<=\d)\s*(?:uhr|heures?|h)\b\.?\s*", re.A)  # 9 Uhr 30, 9h
+_HOURS = "|".join(["hours?", "hrs?", "h", *languages.HOURS])
+_MINUTES = "|".join(["minutes?", "mins?", "m", "'", "\u2032", *languages.MINUTES])
 _LENGTH = re.compile(
-    r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?",
+    rf"(?:(\d{{1,3}})\s*(?:{_HOURS})\.?)?,?\s*(?:(?:and|und|et|y|e|en|i)\s+)?"
+    rf"(?:(\d{{1,5}})\s*({_MINUTES})?\.?)?",
     re.A,
 )
 
@@ -73,7 +85,7 @@ class When:
 
 
 def _numeric(raw: str) -> tuple[int, int, str] | None:
-    found = _NUMBERS.match(_WEEKDAY.sub("", raw.strip().lower()))
+    found = _NUMBERS.match(_WEEKDAY.sub("", search_key(raw.translate(_DASHES))))
     return (
         (int(found[1]), int(found[2]), found[3])
         if found and not _YEAR_FIRST.match(raw.strip()) and not _DOTTED.match(raw.strip())
@@ -114,7 +126,7 @@ def order_of(cells: Iterable[str]) -> str | None:
 @lru_cache(20_000)
 def when(raw: str, order: str = DAY_FIRST) -> When:
     """A date, a time, or both, in one cell. Raises NoValue."""
-    rest = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", raw.lower())).strip()
+    rest = search_key(re.sub(r"\([^()]*\)", " ", raw.translate(_DASHES)))
     rest = _WEEKDAY.sub("", rest)
     day, rest = _date(rest, order)
     is_range = (
@@ -128,7 +140,7 @@ def when(raw: str, order: str = DAY_FIRST) -> When:
     offset = None
     if is_range:
         raise NoValue("two times")
-    if day and (zone := _OFFSET.search(rest)):
+    if (zone := _OFFSET.search(rest)) and (day or zone[1] != "-"):  # 09:00-09:45 is none
         offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (
             -1 if zone[1] == "-" else 1
         )
@@ -164,7 +176,22 @@ def _year(digits: str) -> int:
     return int(digits) if len(digits) == 4 else 2000 + int(digits)
 
 
+def stretch(raw: str, order: str = DAY_FIRST) -> tuple[When, When]:
+    """Two times of a day in one cell: 09:00–09:30. The date may stand before the first. Raises
+    NoValue.
+    """
+    if re.search(r"\dt\d", raw, re.I | re.A):  # 2027-03-14T09:00-10:00 has an offset
+        raise NoValue("not two times")
+    first, __, last = raw.translate(_DASHES).rpartition("-")
+    begins, ends = when(first, order), when(last, order)
+    if begins.time is None or ends.time is None or ends.date:
+        raise NoValue("not two times")
+    return begins, ends
+
+
 def _wall(rest: str) -> time:
+    rest = _OCLOCK.sub("h", rest)
+    rest = rest[:-1] + ("" if ":" in rest or "." in rest else ":00") if rest[-1:] == "h" else rest
     found = _TIME.fullmatch(rest)
     if not found or not (found[2] or found[4]):
         raise NoValue("no time")
@@ -182,17 +209,19 @@ def _wall(rest: str) -> time:
 
 
 def length(raw: str) -> timedelta:
-    """A length: 50, "50 min", 1:30, "1h 15min", "1.5 hours". Raises NoValue."""
-    text = raw.strip().lower().removeprefix("pt")
-    if found := re.fullmatch(r"(\d{1,3}):(\d{2})(?::\d{2})?", text, re.A):
+    """A length: 50, "50 min", 1:30, "1h 15min", "1 h 30", "1.5 hours". Raises NoValue."""
+    text = search_key(re.sub(r"\([^()]*\)", " ", raw)).removeprefix("pt")
+    if found := re.fullmatch(
+        rf"(\d{{1,3}}):(\d{{2}})(?::\d{{2}})?(?:\s*(?:{_HOURS})\.?)?", text, re.A
+    ):
         if int(found[1]) > 24:  # 45:00 is more likely minutes and seconds
             raise NoValue("hours or minutes")
         return timedelta(hours=int(found[1]), minutes=int(found[2]))
-    if found := re.fullmatch(r"(\d{1,2})[.,](\d{1,2})\s*(?:h|hr|hrs|hours?)", text, re.A):
+    if found := re.fullmatch(rf"(\d{{1,2}})[.,](\d{{1,2}})\s*(?:{_HOURS})\.?", text, re.A):
         return timedelta(minutes=round(float(f"{found[1]}.{found[2]}") * 60))
     if re.fullmatch(r"\d{1,5}(\.0+)?", text, re.A):
         return timedelta(minutes=int(text.partition(".")[0]))
     found = _LENGTH.fullmatch(text)
-    if not found or not (found[1] or found[2]):
+    if not found or not (found[1] or (found[2] and found[3])):
         raise NoValue("no length")
     return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))

@@ -11,7 +11,7 @@ from itertools import islice
 from base.catalogue import _
 from base.text import search_key
 
-from . import cell_values, encoding, moments
+from . import cell_values, encoding, languages, moments
 from .file_columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
@@ -29,7 +29,10 @@ MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
 )
 MOST_BREAKS = 2_000_000
 # Outlook's prefix of the subject of a cancelled meeting.
-_CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)
+_CALLED_OFF = re.compile(
+    r"\s*(cancell?ed|abgesagt|annul[eé]e?|cancelad[oa]|annullat[oa]|geannuleerd|anulowan[eya])\s*:",
+    re.I,
+)
 # A column of hours: a plain number in it does not count minutes.
 _HOURS = re.compile(r"\b(hours?|hrs?|h)\b", re.I)
 HEAD_LINES = 10  # the first lines, which are searched for the names of the columns
@@ -100,7 +103,9 @@ class Sheet:
                 found[name] = "\n".join(filter(None, (found.get(name), note)))
             else:
                 found[name] = cell
-            if _CALLED_OFF.match(cell) and _plain(heading) == "subject":
+            if _CALLED_OFF.match(cell) and languages.in_english([_plain(heading)], {}) == [
+                "subject"
+            ]:
                 found.setdefault("cancelled", "yes")
         return found
 
@@ -173,6 +178,8 @@ def decode(raw: bytes, chosen: str | None = None) -> tuple[str, str | None]:
         raise UnreadableFile(
             _("This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”.")
         )
+    if sentence := _other_kind(raw[:200]):
+        raise UnreadableFile(sentence)
     try:
         wide = encoding.wide(raw)
         text, guessed = raw.decode(wide or "utf-8-sig"), None
@@ -188,6 +195,22 @@ def decode(raw: bytes, chosen: str | None = None) -> tuple[str, str | None]:
     if "\0" in text:
         raise UnreadableFile(_("This is not a text file. Export the list as CSV and choose that."))
     return text, guessed
+
+
+def _other_kind(first: bytes) -> str | None:
+    """The sentence about a file that is text and no list, by its first bytes."""
+    start = first.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith(b"begin:v"):
+        return _(
+            "This is a calendar or a card (.ics, .vcf), not a list. Export the list as CSV and"
+            " choose that."
+        )
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table", b'{"', b"[{")):
+        return _(
+            "This is a web page or a file of data, also if it is called .xls. Open it in a"
+            " spreadsheet, choose Save as, and take “CSV UTF-8”."
+        )
+    return None
 
 
 def _as_chosen(raw: bytes, chosen: str) -> tuple[str, str]:
@@ -279,7 +302,7 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
     separator = re.match(r'"?sep=(.)"?\s*[\r\n]', text, re.I)
     sheets = [
         sheet
-        for delimiter in ([separator[1]] if separator else [",", ";", "\t"])
+        for delimiter in ([separator[1]] if separator else [",", ";", "\t", "|"])
         for sheet in _candidates(kind, text, delimiter, known, guessed)
     ]
     if not sheets:
@@ -317,7 +340,7 @@ def _candidates(
             if any(cell.strip() for cell in cells) and not re.fullmatch(
                 r"sep=.", delimiter.join(cells), re.I
             ):
-                plain = [_plain(cell) for cell in cells]
+                plain = languages.in_english([_plain(cell) for cell in cells], known)
                 preset = next(
                     (
                         name

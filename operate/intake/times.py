@@ -36,6 +36,7 @@ class LineTime:
     order: str
     is_exclusive: bool
     is_inclusive: bool
+    ends: When | None = None  # if the cell of the start contains the end as well
 
     def span(self) -> Span | None:
         """The booking's span, or None."""
@@ -48,6 +49,7 @@ class LineTime:
         dated, start, end, last = (
             self._when(column) for column in ("date", "start", "end", "last_day")
         )
+        end = end or self.ends
         day = (dated and dated.date) or (start and start.date)
         if cells.fine and day is None:
             cells.fault("date", _("Write the date."))
@@ -79,7 +81,7 @@ class LineTime:
         try:
             found = moments.when(raw, self.order) if raw else None
         except NoValue:
-            found = None
+            found = self._stretch(raw) if column == "start" else None
         is_date = column in ("date", "last_day")
         if raw and (
             found is None
@@ -95,6 +97,14 @@ class LineTime:
                     else _("Write a time such as 09:30 or 9:30 am.")
                 ),
             )
+            return None
+        return found
+
+    def _stretch(self, raw: str) -> When | None:
+        """The start in a cell that contains the end as well; `ends` is that end."""
+        try:
+            found, self.ends = moments.stretch(raw, self.order)
+        except NoValue:
             return None
         return found
 
@@ -135,10 +145,9 @@ class LineTime:
             end_day = day
             if end.time <= begins.time:
                 end_day += timedelta(days=1)
-                cells.note(
-                    "end",
-                    _("Its end is not after its start, so we take it to end on the next day."),
-                )
+            if end.time <= begins.time and end.time != time(0):  # 24:00 ends the day itself
+                sentence = _("Its end is not after its start, so we take the next day for it.")
+                cells.note("end", sentence)
         end_zone = zone if end.offset is None else timezone(end.offset)
         ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
         if odd_end == "gap":

@@ -79,7 +79,7 @@ def test_a_wrong_delimiter_is_told_with_the_expected_columns(linden):
         intake.UnreadableFile,
         match=r"first_name.*commas, semicolons or tabs.*first_name, last_name, name, internal_id",
     ):
-        look("clients", "first_name|last_name\nAda|Lovelace\n", linden.clinic)
+        look("clients", "first_name:last_name\nAda:Lovelace\n", linden.clinic)
 
 
 def test_a_missing_column_is_named(linden):
