@@ -73,6 +73,13 @@ def test_a_secret_that_is_shown_is_the_one_that_counts(owner, linden, clock, mon
     assert AuditEntry.select().where(AuditEntry.action == "texts.secret").count() == moment + 1
 
 
+def test_a_second_press_on_purpose_reads_why_the_secret_is_the_same(owner, linden, clock):
+    first, second = (owner.post(f"{ADDRESS}secret") for _ in range(2))
+    assert secret_of(first) == secret_of(second)
+    assert "For a minute the button shows this one again" in text_of(second)
+    assert "For a minute" not in text_of(owner.get(ADDRESS))
+
+
 def test_a_new_secret_replaces_one_that_was_made_before_or_by_another_person(linden, clock):
     settings = TextSettings.stored(linden.clinic)
     made = [settings.make_secret(linden.olive), settings.make_secret(linden.maya)]
