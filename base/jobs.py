@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from redis.client import Pipeline
 from rq import Queue, worker_registration
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
@@ -86,16 +86,36 @@ def open_queue(url: str) -> None:
     )
 
 
-def is_usable() -> bool:
-    """Whether Redis answers and accepts jobs: it refuses them if its disk is full."""
+def fault() -> str | None:
+    """The reason why no job can be queued now: "away", or how Redis refuses it (the name of an
+    error, such as "ReadOnlyError"). None: Redis accepts jobs.
+
+    A Redis without memory, on a full disk, or that became a replica still answers questions, so
+    something is written.
+    """
     global _again_at
     try:
-        usable = bool(_redis and _redis.ping())
+        if _redis is None:
+            return "away"
+        try_writing(_redis)
+    except ResponseError as refusal:
+        _leave_alone()
+        return type(refusal).__name__
     except (RedisError, OSError):
         _leave_alone()
-        return False
+        return "away"
     _again_at = 0.0
-    return usable
+    return None
+
+
+def try_writing(redis: Redis) -> None:
+    """Raise RedisError if this Redis accepts no jobs."""
+    redis.set("kalends:tried", 1, ex=60)
+
+
+def is_usable() -> bool:
+    """Whether Redis answers and accepts jobs."""
+    return fault() is None
 
 
 def workers(queue: str | None = None) -> int | None:

@@ -160,7 +160,18 @@ def _disk(settings) -> tuple[bool, str]:
 
 
 def _queue(settings) -> Iterator[tuple[bool, str]]:
-    workers = jobs.workers() if jobs.is_usable() else None
+    fault = jobs.fault()
+    if fault not in (None, "away"):
+        yield (
+            False,
+            _(
+                "Redis answers, but takes no jobs ({fault}): its disk or memory is full, it still"
+                " loads, or it is a replica. Look at its log.",
+                fault=fault,
+            ),
+        )
+        return
+    workers = None if fault else jobs.workers()
     if workers is None:
         yield (
             False,

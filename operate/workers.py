@@ -216,7 +216,9 @@ def work(
             )
             present[:] = [worker]
             worker.work(burst=burst, logging_level="WARNING")
-            return
+            if burst or worker.is_told_to_stop:
+                return
+            time.sleep(1)  # Redis refused or hung, and RQ's worker ended by itself
         except StopRequested:
             return
         # Redis went away while the worker started; a started worker waits by itself
@@ -272,13 +274,13 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 
 
 def _wait_for(redis_url: str) -> Redis:
-    """A connection to Redis, once it answers. A connection that hangs later is noticed too: RQ's
-    workers set their own time-out.
+    """A connection to Redis, once it accepts jobs. A connection that hangs later is noticed too:
+    RQ's workers set their own time-out.
     """
     for attempt in range(1_000_000):
         try:
             with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as probe:
-                probe.ping()
+                jobs.try_writing(probe)
             return Redis.from_url(
                 redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5
             )

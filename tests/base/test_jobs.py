@@ -391,6 +391,29 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
 
 
 @on_sqlite_alone
+def test_a_worker_goes_on_where_redis_refuses_in_the_middle_of_waiting(queue, linden):
+    """As it does when it becomes a replica for a while: RQ's own worker then ends."""
+    running = program.begin("worker", "now", output=queue.output, **queue.environ)
+    try:
+        until(lambda: [one for one in queue.client_list() if one["cmd"] == "blmove"])
+        for client in queue.client_list():
+            queue.execute_command("CLIENT", "UNBLOCK", client["id"], "ERROR")
+        until(
+            lambda: (
+                "UnblockedError" in queue.output.read_text() or "Error" in queue.output.read_text()
+            )
+        )
+        row = upload(linden)
+        jobs.enqueue("now", intake.check_file, row.id)
+        until(lambda: phase(row) == "checked")
+        assert running.poll() is None
+        running.terminate()
+        assert running.wait(60) == 0
+    finally:
+        running.kill()
+
+
+@on_sqlite_alone
 @pytest.mark.parametrize("part", [["clock"], ["worker", "now"], ["worker", "sync"]], ids=" ".join)
 def test_a_part_leaves_the_queue_alone_until_the_database_is_migrated(part, queue, linden):
     """Meanwhile the version before goes on with it."""

@@ -122,6 +122,34 @@ def test_once_redis_answers_again_it_is_used_again(hanging, queue, monkeypatch):
         assert jobs.enqueue("now", disk.faults, 1) and jobs.workers() == 0
 
 
+REFUSALS = {  # how Redis is set so that it refuses, and how it takes jobs again
+    "OutOfMemoryError": (("maxmemory", 1), ("maxmemory", 0)),
+    "ReadOnlyError": (("replica", "127.0.0.1 1"), ("replica", "NO ONE")),
+    "ResponseError": (("min-replicas-to-write", 1), ("min-replicas-to-write", 0)),
+}
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_redis_that_answers_and_takes_no_jobs_is_told(queue, app, settings, refusal):
+    def put(name, value):
+        if name == "replica":
+            queue.execute_command("REPLICAOF", *value.split())
+        else:
+            queue.config_set(name, value)
+
+    refuses, takes = REFUSALS[refusal]
+    put(*refuses)
+    assert queue.ping() and not jobs.is_usable()
+    answer = app.test_client().get("/healthz")
+    assert answer.status_code == 503 and "redis unusable" in answer.text
+    said = [line for is_well, line in doctor.examine(settings) if not is_well]
+    assert any(f"takes no jobs ({refusal})" in line for line in said)
+    put(*takes)
+    assert jobs.is_usable()
+    assert "redis" not in app.test_client().get("/healthz").text
+
+
 @on_sqlite_alone
 def test_a_worker_waits_for_a_redis_that_refuses_and_takes_leave_without_a_word(queue):
     worker = workers.Simple(
