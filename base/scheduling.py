@@ -117,6 +117,14 @@ class Span:
         return self.starts_at < other.ends_at and other.starts_at < self.ends_at
 
 
+def show_alike(one: ZoneInfo, other: ZoneInfo, since: datetime, until: datetime) -> bool:
+    """Whether clocks in both zones show the same at all of these instants, as far as one a day
+    tells.
+    """
+    days = (since + timedelta(days=n) for n in range((until - since).days + 2))
+    return all(at.astimezone(one).utcoffset() == at.astimezone(other).utcoffset() for at in days)
+
+
 def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None]:
     """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
 

@@ -24,9 +24,13 @@
     const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const address = new URL(location.href);
     if (zone && own && own !== zone.dataset.zone && !address.searchParams.has("zone")) {
-      const at = new Date();
-      const wall = (name) => at.toLocaleString("en", { timeZone: name });
-      if (wall(own) === wall(zone.dataset.zone)) return;
+      // in a week of the year ahead, since the clocks change on other days, or not at all
+      const differs = [...Array(54).keys()].some((week) => {
+        const at = new Date(Date.now() + week * 604_800_000);
+        const wall = (name) => at.toLocaleString("en", { timeZone: name });
+        return wall(own) !== wall(zone.dataset.zone);
+      });
+      if (!differs) return;
       address.searchParams.set("zone", own);
       if (address.pathname.endsWith("/times")) location.replace(address);
     }

@@ -1,7 +1,7 @@
 """The visitor's first questions: what, where, with whom and when."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -219,9 +219,9 @@ def times_page(picked: Picked, since: str = "", message: str = "", status: int =
         return people_page(picked, status, message=message, **more)
     page, service, terms = picked.page, picked.service, picked.terms
     zone = terms[0].calendar.zone
-    if picked.other_zone and not in_zone(scheduling.utc_now(), zone, picked.other_zone):
+    last, now = visitor_times.latest(page, service, terms), scheduling.utc_now()
+    if picked.other_zone and scheduling.show_alike(zone, picked.other_zone, now, last):
         picked = replace(picked, zone="")
-    last = visitor_times.latest(page, service, terms)
     form_use = tickets.form_use_of(picked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[FreeTime]:
@@ -241,6 +241,7 @@ def times_page(picked: Picked, since: str = "", message: str = "", status: int =
         zone=zone,
         venue=terms[0].calendar.venue,
         days=days,
+        other_zone=picked.other_zone if _differ(days) else None,
         is_first=is_first,
         soonest=url_for("choosing.free", name=page.name, **picked.query()),
         later=later
@@ -252,6 +253,11 @@ def times_page(picked: Picked, since: str = "", message: str = "", status: int =
         listing=_listing(picked),
         **more,
     )
+
+
+def _differ(days: Sequence[BookableDay]) -> bool:
+    """Whether one of these times is another in the visitor's zone."""
+    return any(one.there for day in days for one in day.times)
 
 
 def _listing(picked: Picked) -> str:

@@ -283,6 +283,20 @@ def test_a_visitor_in_kiritimati_sees_both_clocks(visitor, page):
         assert visitor.get(f"{page.path}/times", query_string=asked).status_code == 200
 
 
+def test_a_zone_that_differs_only_after_a_clock_change_is_shown_there(visitor, page, linden, clock):
+    """Reykjavik has London's time in winter. In March both kinds of days are on the page."""
+    clock.now = clock.now.replace(year=2027, month=3, day=26)
+    OnlineSettings.get().change(None, notice_hours=0, horizon_days=14)
+    said = {"service": "shoulder", "venue": "linden-street", "with": "pat-linden"}
+    for zone, is_shown in (("Atlantic/Reykjavik", True), ("Europe/Lisbon", False)):
+        listed = visitor.get(f"{page.path}/times", query_string={**said, "zone": zone})
+        assert (f"{zone.rpartition('/')[2]} time" in text_of(listed)) is is_shown
+        assert (only_form(listed, "/hold")["zone"] or "") == (zone if is_shown else "")
+    clock.now = clock.now.replace(month=1)
+    listed = visitor.get(f"{page.path}/times", query_string={**said, "zone": "Atlantic/Reykjavik"})
+    assert "Reykjavik time" not in text_of(listed), "no time of this page differs"
+
+
 def test_the_hour_that_exists_twice_is_told_apart(visitor, page, linden, clock):
     clock.now = clock.now.replace(month=10, day=23)
     for calendar in (linden.calendar, linden.street):
