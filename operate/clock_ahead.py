@@ -73,7 +73,7 @@ SHORTENED = (
     (Excess.retry_at, NO_TIME, None),
     *((column, NO_TIME, which) for column, which in clocks.SHORTENED),
 )
-_NOTED = "operate.clock_ahead.watch"
+_NOTED, _SET_RIGHT = "operate.clock_ahead.watch", "operate.clock_ahead.set_right"
 _EVERY = timedelta(minutes=1)  # precision of the noted instant
 
 
@@ -95,20 +95,32 @@ def set_right(at: datetime) -> None:
 
 def watch() -> None:
     """Note the present once a minute. If it lies before the last noted instant, the clock was set
-    back: waits end sooner by as much, and instants in the future are replaced.
+    back: waits end sooner by as much, and instants in the future are replaced. Once an hour at
+    most: the clocks of two machines may differ for good, and each would shorten all waits.
     """
     at = scheduling.utc_now()
-    last = ChoreTurn.get_or_none(ChoreTurn.name == _NOTED)
-    ahead = last.done_at - at if last else timedelta()
-    if last and -_EVERY < ahead <= SKEW:
+    ahead = _ahead(_NOTED, at)
+    if ahead is not None and -_EVERY < ahead <= SKEW:
         return
     with database.atomic():
-        if ahead > SKEW:
+        if ahead is not None and ahead > SKEW and not _was_lately(at):
             log.warning("the clock was set back by %s minutes", ahead // _EVERY)
             _shorten_waits(at, ahead)
             clocks.set_right(at)
             set_right(at)
+            ChoreTurn.keep(_SET_RIGHT, at)
         ChoreTurn.keep(_NOTED, at)
+
+
+def _ahead(name: str, at: datetime) -> timedelta | None:
+    """How far the stored instant of this name lies ahead of the present; None: there is none."""
+    row = ChoreTurn.get_or_none(ChoreTurn.name == name)
+    return row.done_at - at if row else None
+
+
+def _was_lately(at: datetime) -> bool:
+    ahead = _ahead(_SET_RIGHT, at)
+    return ahead is not None and timedelta() <= -ahead < timedelta(hours=1)
 
 
 def _shorten_waits(at: datetime, ahead: timedelta) -> None:

@@ -258,6 +258,23 @@ def test_a_clock_that_is_right_shortens_nothing(linden, clock, ahead_for_a_while
     assert FaultyRow.get().retry_at == clock.now + timedelta(minutes=67, seconds=30)
 
 
+def test_two_machines_whose_clocks_differ_do_not_shorten_all_waits(linden, clock):
+    right = clock.now
+    for _turn in range(3):
+        clock.now = right
+        clock_ahead.watch()
+        clock.now = right - timedelta(minutes=20)
+        clock_ahead.watch()
+        FaultyRow.put_off("a chore", 1, 9)
+        right += timedelta(minutes=2)
+    assert FaultyRow.get().retry_at == clock.now + timedelta(minutes=256)
+    clock.now = right
+    clock_ahead.watch()
+    clock.now = right - timedelta(minutes=20)
+    clock_ahead.watch()
+    assert FaultyRow.get().retry_at > clock.now + timedelta(minutes=250)
+
+
 @pytest.mark.parametrize("length", AHEAD)
 def test_a_press_of_then_is_not_the_one_of_now(linden, clock, ahead_for_a_while, length):
     settings = TextSettings.stored(linden.clinic)
