@@ -156,7 +156,7 @@ class _ClinicRows:
         """
         both = f"{cells.text('client_first_name', 80)} {cells.text('client_last_name', 80)}".strip()
         internal_id, name = (
-            cells.text("client_id", 40),
+            cell_values.identifier(cells.text("client_id", 40)),
             search_key(cells.text("client", 170).replace(",", " ")) or search_key(both),
         )
         if name and cell_values.words_of(name) in cell_values.UNNAMED and name not in self.clients:

@@ -132,6 +132,11 @@ def is_spoiled(raw: str) -> bool:
     return bool(_SPOILED.fullmatch(raw.strip()))
 
 
+def identifier(raw: str) -> str:
+    """An ID without the decimals that a spreadsheet gives to a number: 123.0 → 123."""
+    return re.sub(r"^(\d+)[.,]0+$", r"\1", raw, flags=re.A)
+
+
 def amount(raw: str) -> int | None:
     """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing.
 

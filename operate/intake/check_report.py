@@ -9,13 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from base.catalogue import _
-from base.text import TooLong, clean, mended, places
+from base.text import TooLong, clean, mended, places, search_key
 
-from .cell_values import plain_spaces
+from .cell_values import NOTHING, plain_spaces
 from .sheet import Sheet
 
 log = logging.getLogger("kalends.intake")
 MOST_KEPT = 1_000
+# Columns in which “none” or “-” may be what somebody wrote or is called.
+_OPEN_TEXT = {
+    "notes",
+    "first_name",
+    "last_name",
+    "name",
+    "client_first_name",
+    "client_last_name",
+}
 STEP = 2_000  # lines between two calls of the progress function
 
 
@@ -103,6 +112,8 @@ class Cells:
 
     def _cleaned(self, column: str, raw: str, limit: int) -> str:
         raw = plain_spaces(raw)
+        if column not in _OPEN_TEXT and search_key(raw) in NOTHING:
+            return ""
         if raw[:1] == "'" and (
             raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")
         ):  # the sign with which spreadsheets, and our own downloads, mark a cell as text

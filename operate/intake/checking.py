@@ -30,6 +30,8 @@ def report_on_lines(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     report = Report()
     if sheet.guessed and not sheet.choices.get("letters"):  # else a person has seen them
         report.note(1, "", encoding.sentence(sheet.text, sheet.guessed))
+    if not sheet.has_known_heading:
+        report.note(1, "", questions.about_headings(sheet))
     unknown = sheet.unknown + [
         _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)
     ]

@@ -47,7 +47,7 @@ def _read(cells: Cells) -> dict:
         "line": cells.number,
         "first_name": first,
         "last_name": last,
-        "internal_id": cells.text("internal_id", 20),
+        "internal_id": cell_values.identifier(cells.text("internal_id", 20)),
         "email": address,
         "phone": phone,
         "notes": notes,
@@ -91,14 +91,20 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
 def _addresses(cells: Cells) -> tuple[str, list[str]]:
     """The first e-mail address, in small letters, and the others."""
     found = [
-        part.rpartition(": ")[2].strip().lower()
+        _address(part)
         for column in ("email", "other_email")
         for raw in cells.texts(column, 600)
-        for part in re.split(r"\s*(?::::|[;\s]\s*(?=\S+@))\s*", raw)
+        for part in re.findall(r"<([^<>\s]+@[^<>\s]+)>", raw)
+        or re.split(r"\s*(?::::|[;\s]\s*(?=\S+@))\s*", raw)
         if part.strip()
     ]
     several = list(dict.fromkeys(found))
     return next(iter(several), ""), several[1:]
+
+
+def _address(raw: str) -> str:
+    """The address of one part of a cell: “Work: ada@x.test”, or a link."""
+    return raw.rpartition(": ")[2].strip().lower().removeprefix("mailto:")
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:
@@ -131,13 +137,14 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str
 def _refuse(report: Report, line: int, column: str, earlier: int | None) -> None:
     """Note a fault: an earlier line or Kalends has the same ID, or the same person."""
     what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
-    report.fault(
-        line,
-        column,
+    sentence = (
         _("Line {line} has {what} already.", line=earlier, what=what)
         if earlier
-        else _("A client in Kalends has {what} already.", what=what),
+        else _("A client in Kalends has {what} already.", what=what)
     )
+    if column == "first_name":
+        sentence += " " + _("If they are two people, give this one an internal ID.")
+    report.fault(line, column, sentence)
 
 
 def _known(clinic: Clinic, since: int = 0) -> list[tuple[str | None, tuple[str, str, str]]]:

@@ -62,7 +62,7 @@ COLUMNS = {
         ),
         FileColumn(
             "email",
-            "e-mail, email address, mail, email 1, email 1 value",
+            "e-mail, email address, mail, email 1, email 1 value, client email, patient email",
             lazy("Such as name@example.org."),
         ),
         FileColumn(
@@ -74,7 +74,7 @@ COLUMNS = {
         FileColumn(
             "phone",
             "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell"
-            " phone, cell, phone 1, phone 1 value",
+            " phone, cell, phone 1, phone 1 value, client phone, patient phone",
             lazy("Up to 40 characters."),
         ),
         FileColumn(
@@ -94,8 +94,8 @@ COLUMNS = {
         FileColumn(
             "archived",
             "archived at, is archived, deceased, is deceased, discharged, inactive, deleted,"
-            " deleted at",
-            lazy("yes, or when. The client comes in, archived."),
+            " deleted at, status, client status, patient status",
+            lazy("yes, or when, or inactive. The client comes in, archived."),
         ),
     ),
     "bookings": (

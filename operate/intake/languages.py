@@ -33,6 +33,10 @@ _HEADINGS = {
     " numer telefonu",
     "mobilephone": "handy, handynummer, mobil, mobiltelefon, mobilnummer, portable, telephone"
     " portable, movil, telefono movil, cellulare, mobiel, komorka, telefon komorkowy",
+    "homephone": "telefon privat, telephone domicile, telephone prive, telefono particular,"
+    " telefono casa, telefoon thuis, telefon domowy",
+    "workphone": "telefon geschaftlich, telephone bureau, telephone professionnel, telefono"
+    " trabajo, telefono ufficio, telefoon werk, telefon sluzbowy",
     "service": "leistung, behandlung, terminart, prestation, soin, type de rendez-vous, servicio,"
     " tratamiento, servizio, trattamento, dienst, behandeling, usluga, zabieg",
     "date": "datum, termindatum, date du rendez-vous, fecha, data, dag",
@@ -116,6 +120,13 @@ UNPAID = _split(
 YES = _split("ja, oui, si, ein, wahr, vrai, verdadero, vero, waar, tak, prawda")
 NO = _split("nein, non, nee, nie, aus, falsch, faux, falso, onwaar, falsz")
 
+ACTIVE = _split("aktiv, actif, active, activo, activa, attivo, attiva, actief, aktywny, aktywna")
+ARCHIVED = _split(
+    "archiviert, inaktiv, verstorben, archive, archivee, inactif, inactive, decede, decedee,"
+    " archivado, inactivo, inactiva, fallecido, fallecida, archiviato, inattivo, deceduto,"
+    " gearchiveerd, inactief, overleden, nieaktywny, nieaktywna, zmarly, zmarla"
+)
+
 _MONTHS = (
     "januar jan janner janvier janv enero ene gennaio gen januari stycznia styczen",
     "februar feber fevrier fev fevr febrero febbraio febbr februari lutego luty",
@@ -174,4 +185,7 @@ def in_english(headings: Sequence[str], known: Mapping[str, str]) -> list[str]:
 
 def all_words() -> Iterable[str]:
     """Every word of this module, for its test."""
-    return chain(_ENGLISH, STATUSES, UNPAID, YES, NO, MONTHS, WEEKDAYS, HOURS, MINUTES)
+    return chain(
+        (word for words in _HEADINGS.values() for word in _split(words)),
+        *(STATUSES, UNPAID, YES, NO, ACTIVE, ARCHIVED, MONTHS, WEEKDAYS, HOURS, MINUTES),
+    )

@@ -5,14 +5,17 @@ status, so none is ignored.
 from base.bookings.statuses import STATUSES
 from base.catalogue import _
 
-from . import cell_values, moments
+from . import cell_values, languages, moments
 from .check_report import Cells
 from .moments import NoValue
 from .sheet import short
 
 # words of programs for a client who is, or is not, in the lists
-_ACTIVE = ("active", "current")
-_ARCHIVED = ("archived", "inactive", "deceased", "discharged", "former", "past")
+_ACTIVE = ("active", "current", "new", "enabled", *languages.ACTIVE)
+_ARCHIVED = (
+    *("archived", "inactive", "deceased", "discharged", "former", "past", "disabled"),
+    *languages.ARCHIVED,
+)
 # each of these implies the one before it
 _COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
 

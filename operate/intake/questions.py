@@ -58,6 +58,7 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
             )
     return {
         "columns": columns,
+        "head": None if sheet.has_known_heading else about_headings(sheet),
         "missing": sheet.missing,
         "doubled": sheet.doubled,
         "dates": _both_ways(sheet) if sheet.dates is None else [],
@@ -65,6 +66,15 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
         "calendars": _calendars(clinic) if sheet.kind == "bookings" else [],
         "minutes": sheet.kind == "bookings",
     }
+
+
+def about_headings(sheet: Sheet) -> str:
+    """The sentence about a file in which no heading is known: it may have none."""
+    return _(
+        "We take line {line} for the names of the columns. If it is a client or a booking, write a"
+        " line of names above it and upload the file again.",
+        line=sheet.head_at,
+    )
 
 
 def _lacks_length(sheet: Sheet) -> bool:

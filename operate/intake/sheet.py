@@ -56,16 +56,17 @@ class Sheet:
     head_at: int = 1  # the line with the names of the columns
     preset: str = ""  # the program that probably wrote it
     choices: dict = field(default_factory=dict)
+    has_known_heading: bool = True  # if not, its first line may be one of the list itself
     # Columns with content that have no name and no explanation.
     nameless: set[int] = field(default_factory=set)
     dates: str | None = None  # the order of day and month; None: a person must choose it
 
     def lines(self) -> Iterator[tuple[int, list[str], str | None]]:
         """Each line below the header: (number of its first line, cells, fault or None). Empty lines
-        are left out; the fault is one of CSV.
+        are left out, and the header where it is repeated; the fault is one of CSV.
         """
         source, number = io.StringIO(self.text, newline=""), 1
-        reader = csv.reader(source, delimiter=self.delimiter, strict=True)
+        reader = csv.reader(source, delimiter=self.delimiter, strict=True, skipinitialspace=True)
         while True:
             try:
                 cells = next(reader)
@@ -78,7 +79,8 @@ class Sheet:
                 return
             except csv.Error:
                 cells, fault = [], _("A quotation mark stands in the wrong place, or never closes.")
-            if number > self.head_at and (fault or any(cell.strip() for cell in cells)):
+            is_line = any(cell.strip() for cell in cells) and cells != self.header
+            if number > self.head_at and (fault or is_line):
                 yield number, cells, fault
             number = reader.line_num + 1
 
@@ -321,7 +323,7 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
                 most_columns=MOST_COLUMNS,
             )
         )
-    sheet.choices = choices
+    sheet.choices, sheet.has_known_heading = choices, any(sheet.names)
     chosen = choices.get("columns") or {}
     sheet.names = [
         chosen.get(key, name) for key, name in zip(keys(sheet.header), sheet.names, strict=True)
@@ -334,7 +336,7 @@ def _candidates(
 ) -> Iterator[Sheet]:
     """A sheet for each of the first lines that could contain the names of the columns."""
     source = io.StringIO(text[:MOST_HEAD], newline="")
-    reader, number = csv.reader(source, delimiter=delimiter), 1
+    reader, number = csv.reader(source, delimiter=delimiter, skipinitialspace=True), 1
     try:
         for cells in islice(reader, HEAD_LINES):
             if any(cell.strip() for cell in cells) and not re.fullmatch(

@@ -89,6 +89,7 @@ def test_it_works_without_javascript(chromium, address, linden):
 def test_strange_columns_are_explained_by_the_person(manager):
     choose(manager, "wer,wann\nAda,now\n")
     expect(manager.get_by_role("heading", name="What is in this file?")).to_be_visible()
+    expect(manager.get_by_text("We take line 1 for the names of the columns")).to_be_visible()
     is_open_to_all(manager)
     manager.get_by_role("button", name="Check the file").click()
     expect(manager.locator("#errors")).to_contain_text("Say which column is the first name.")
@@ -96,7 +97,7 @@ def test_strange_columns_are_explained_by_the_person(manager):
     manager.get_by_role("button", name="Check the file").click()
     expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
     intake.check_file(Import.get().id)
-    expect(manager.get_by_role("heading", name="The line is right")).to_be_visible()
+    expect(manager.get_by_role("heading", name="The line can be imported")).to_be_visible()
 
 
 def test_letters_in_doubt_come_before_the_button_to_import(manager):

@@ -957,3 +957,65 @@ def test_every_column_that_is_left_out_is_named(read):
     columns = {f"column{n}": "" for n in range(30)}
     ((__, said),) = notes(read(f"Practitioner,Date,Start,End,{many}\n{row}\n", columns=columns))
     assert said.startswith("These columns are left out: Column 0")
+
+
+def clients(linden, text: str):
+    return intake.report_on(open_text("clients", text), linden.clinic)
+
+
+def test_what_programs_write_for_an_empty_cell_is_empty(linden, read):
+    rows = clients(linden, "name,phone,email,ID\nA B,n/a,-,none\nC D,—,null,N/A\nE None,1,,\n").rows
+    assert [(row["phone"], row["email"], row["internal_id"]) for row in rows] == [
+        ("", "", ""),
+        ("", "", ""),
+        ("1", "", ""),
+    ]
+    assert rows[2]["last_name"] == "None", "somebody may be called so"
+    head = "Practitioner,Date,Start,End,Attended,Client"
+    report = read(f"{head}\nPat Linden,2020-03-13,10:00,10:30,-,n/a\n")
+    assert [(row.status, row.patient) for row in report.rows] == [("confirmed", None)]
+
+
+def test_a_line_of_names_that_comes_again_is_no_client(linden):
+    """Two files in one."""
+    text = "first_name,last_name\nAda,B\nfirst_name,last_name\nBob,C\n"
+    assert [row["first_name"] for row in clients(linden, text).rows] == ["Ada", "Bob"]
+    assert open_text("clients", text).total == 2
+
+
+def test_a_file_without_names_of_columns_says_which_line_is_taken_for_them(linden, signed_in):
+    text = "Ada,Lovelace,ada@x.test\nBob,Boo,bob@x.test\n"
+    choices = {"columns": {"ada": "first_name", "lovelace": "last_name", "adaxtest": "email"}}
+    report = intake.report_on(open_text("clients", text, **choices), linden.clinic)
+    assert "We take line 1 for the names of the columns" in report.notes[0]["sentence"]
+    row = intake.begin_import(linden.clinic, linden.maya, "clients", text.encode())
+    page = signed_in(linden.maya).get(f"/settings/imports/{row.id}").text
+    assert "We take line 1 for the names of the columns" in page
+    assert not clients(linden, "first_name,x\nAda,1\n").notes[0]["sentence"].startswith("We take")
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "column", "value"),
+    [
+        ("email", "Ed E <ed@x.test>", "email", "ed@x.test"),
+        ("email", "mailto:cy@x.test", "email", "cy@x.test"),
+        ("Client Email", "zoe@x.test", "email", "zoe@x.test"),
+        ("ID", "123.0", "internal_id", "123"),
+        ("ID", "1.5", "internal_id", "1.5"),
+        ("Status", "Inactive", "archived", True),
+        ("Status", "Active", "archived", False),
+        ("notes", ' "a, b"', "notes", "a, b"),
+    ],
+)
+def test_cells_of_clients_as_programs_write_them(linden, heading, cell, column, value):
+    (row,) = clients(linden, f"name,{heading}\nZoe Newone,{cell}\n").rows
+    assert row[column] == value
+
+
+def test_a_second_person_of_one_name_learns_how_to_come_in(linden):
+    report = clients(linden, "name\nTwin Same\nTwin Same\n")
+    assert told(report) == [
+        "Line 2 has this name, e-mail and phone already. If they are two people, give this one an"
+        " internal ID."
+    ]
+    assert len(clients(linden, "name,ID\nTwin Same,1\nTwin Same,2\n").rows) == 2
