@@ -8,6 +8,13 @@ from playhouse.migrations import Runner
 from operate import migrate
 
 EARLIER = ("0001_initial", "0002_two_way")
+FIRST_RELEASE = "0.1.0"  # the tag: five steps were completed after it
+_LACKING = {  # table → columns that they add now
+    "remote_calendar": ("search_word",),
+    "venue": ("country", "region"),
+    "user": ("outside_rev",),
+    "service": ("gap_before_minutes", "for_everyone"),
+}
 _AT = 1_795_000_000_000_000  # an instant in November 2026, in microseconds
 UUIDS = ["6f1d5a3e-3c0b-4a51-9d0e-4f2b7d5c1a01", "6f1d5a3e-3c0b-4a51-9d0e-4f2b7d5c1a02"]
 SALTS = ["c2FsdC1vbmUtb2YtdGhlLXRlc3Rz", "c2FsdC10d28tb2YtdGhlLXRlc3Rz"]
@@ -316,6 +323,8 @@ def make(database, version: str) -> dict[str, int]:
 
     Gives the number of rows by table.
     """
+    if version == FIRST_RELEASE:
+        return _make_first_release(database)
     Runner(database.obj, str(migrate.DIRECTORY)).up(version)
     is_sqlite = "Sqlite" in type(database.obj).__name__
     tables = _INITIAL if version == EARLIER[0] else _INITIAL | _TWO_WAY
@@ -338,6 +347,17 @@ def make(database, version: str) -> dict[str, int]:
         if "key" not in columns and not is_sqlite:
             database.execute_sql(f"SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), 2)")
     return dict.fromkeys(tables, 2)
+
+
+def _make_first_release(database) -> dict[str, int]:
+    rows = make(database, EARLIER[1])
+    Runner(database.obj, str(migrate.DIRECTORY)).up("0017_free_times")
+    for table, columns in _LACKING.items():
+        for column in columns:
+            database.execute_sql(f'ALTER TABLE "{table}" DROP COLUMN {column}')
+    database.execute_sql("ALTER TABLE patient RENAME COLUMN label_changes TO label_revs")
+    database.execute_sql("DROP TABLE offer")
+    return rows
 
 
 def counts(database, tables) -> dict[str, int]:

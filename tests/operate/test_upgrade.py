@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from earlier import EARLIER, INSTALLATION, SALTS, UUIDS, counts, make, tables_of
+from earlier import EARLIER, FIRST_RELEASE, INSTALLATION, SALTS, UUIDS, counts, make, tables_of
 from playhouse.migrate import SchemaMigrator
 from playhouse.migrations import Migration, Runner
 
@@ -115,6 +115,17 @@ def test_nobody_can_be_booked_online_by_an_upgrade(upgraded):
     for calendar in models.Practitioner.select():
         assert calendar.takes_online and calendar.takes_new_online
         assert calendar.online_most is None
+
+
+def test_a_database_of_the_first_release_becomes_todays(empty):
+    before = make(models.database, FIRST_RELEASE)
+    migrate.migrate()
+    assert counts(models.database, before) == before
+    for table in migrate.TABLES:
+        columns = {column.name for column in models.database.get_columns(table._meta.table_name)}
+        assert columns == {field.column_name for field in table._meta.sorted_fields}, table
+    assert len([row.__data__ for row in Patient.select()]) == 2
+    test_booking_goes_on((FIRST_RELEASE, before))
 
 
 def test_booking_goes_on(upgraded):
