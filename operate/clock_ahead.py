@@ -88,7 +88,10 @@ _COLUMNS = tuple(
 
 
 def set_right(at: datetime) -> None:
-    """Replace instants that only a clock that was ahead can have written by the instant `at`."""
+    """Replace instants that only a clock that was ahead can have written by the instant `at`.
+    Brakes that it set end.
+    """
+    Throttle.update(blocked_until=None).where(Throttle.updated_at > at + SKEW).execute()
     for table, column, longest in _COLUMNS:
         table.update({column: at}).where(column > at + longest).execute()
 

@@ -132,6 +132,15 @@ def test_a_brake_of_an_hour_ahead_ends_with_the_clock_that_set_it(linden, clock)
     assert Throttle.wait_seconds(["pair"]) == 60, "counted by the right clock"
 
 
+def test_the_hourly_chore_does_not_bring_such_a_brake_back(linden, clock):
+    clock.now += timedelta(hours=1)
+    for _try in range(9):
+        Throttle.admit({"pair": 5})
+    clock.now -= timedelta(hours=1)
+    chores.clean_up()
+    assert Throttle.wait_seconds(["pair"]) == 0
+
+
 def test_letters_go_out_though_their_server_was_in_trouble_then(linden, clock, letters, in_a_year):
     def try_in_vain():
         letters.server.plan = lambda stage, to: "451 later" if stage == "greeting" else None
