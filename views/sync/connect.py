@@ -196,7 +196,7 @@ def _just_connected(kind: str) -> Account | None:
     one: the button was pressed twice, or the page reloaded.
     """
     account = Account.at(current_user, kind)
-    is_new = account and account.consented_at > scheduling.utc_now() - JUST_NOW
+    is_new = account and scheduling.is_recent(account.consented_at, JUST_NOW)
     return account if is_new and account.is_well else None
 
 

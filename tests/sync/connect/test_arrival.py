@@ -264,6 +264,14 @@ def test_a_second_return_of_one_that_worked_says_that_it_is_connected(pat, world
     assert "Connected to" in lands_on(pat, pat.get(back)) and Account.select().count() == 1
 
 
+def test_a_return_of_a_clock_that_was_ahead_is_not_the_one_of_now(pat, world, clock):
+    clock.now += timedelta(hours=1)
+    back = consent(world, begin(pat, world))
+    pat.get(back)
+    clock.now -= timedelta(hours=1)
+    assert "Not connected" in lands_on(pat, pat.get(back))
+
+
 def test_a_second_return_while_the_first_asks_is_no_failure(pat, app, world):
     """The browser shows the answer to the second press, and a provider accepts a code once."""
     back, answers = consent(world, begin(pat, world)), []
