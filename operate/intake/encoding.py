@@ -39,6 +39,7 @@ _SHOWN = 4  # cells
 _AROUND = 30  # letters shown on each side of one that is in doubt
 _SCRIPTS = {"LATIN", *_ALPHABETS}
 _ASCII = set(map(chr, range(128)))
+_OF_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 _BOUNDS = re.compile(r"[,;|\t\r\n\"]")
 _CONTROL = re.compile("[\\x80-\\x9f]")
 _WORD = re.compile(r"[^\W\d_][^\s,;\"\t]*", re.U)
@@ -54,6 +55,11 @@ def wide(raw: bytes) -> str | None:
     if len(first) == 8 and 0 not in first[::2] and not any(first[1::2]):
         return "utf-16-le"
     return "utf-16-be" if len(first) == 8 and 0 not in first[1::2] and not any(first[::2]) else None
+
+
+def is_damaged(raw: bytes) -> bool:
+    """Whether a file that is not UTF-8 is nearly that: most of its letters beyond ASCII are."""
+    return len(_OF_UTF_8.findall(raw)) > raw.decode("utf-8", "replace").count("\ufffd")
 
 
 def guess(raw: bytes) -> tuple[str, str]:

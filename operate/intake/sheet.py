@@ -193,6 +193,14 @@ def decode(raw: bytes, chosen: str | None = None) -> tuple[str, str | None]:
                     " it once more."
                 )
             ) from None
+        if not chosen and encoding.is_damaged(raw):
+            raise UnreadableFile(
+                _(
+                    "Line {line} has letters in another encoding than the others, which are in"
+                    " UTF-8. Correct its letters in a spreadsheet, and save the file as “CSV UTF-8”.",
+                    line=raw.count(b"\n", 0, error.start) + 1,
+                )
+            ) from None
         text, guessed = _as_chosen(raw, chosen) if chosen else encoding.guess(raw)
     if "\0" in text:
         raise UnreadableFile(_("This is not a text file. Export the list as CSV and choose that."))

@@ -772,3 +772,12 @@ def test_the_manual_names_every_column():
     manual = (Path(__file__).parents[3] / "docs" / "import.md").read_text()
     for columns in intake.COLUMNS.values():
         assert all(f"| `{column.name}`" in manual and column.advice in manual for column in columns)
+
+
+def test_a_file_that_is_nearly_utf_8_is_refused_with_the_line():
+    """No encoding is right for all of it: every name would come in wrong, or one would be lost."""
+    raw = "name\nZoë\nRené\nJürgen\n".encode() + b"Ren\xe9e\n"
+    with pytest.raises(intake.UnreadableFile, match="Line 5 has letters in another encoding"):
+        intake.decode(raw)
+    assert "Renée" in intake.decode(raw, "cp1252")[0]
+    assert intake.decode("name\nZoë\nRené\nÃ©\n".encode("cp1252"))[1] == "Windows-1252"
