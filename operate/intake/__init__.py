@@ -21,7 +21,7 @@ from models import Clinic, User
 
 from . import checking, encoding, questions, written
 from .begun import Begun
-from .check_report import Report
+from .check_report import Report, grouped
 from .checking import report_on, store
 from .file_columns import COLUMNS
 from .importing import SLICE_SECONDS, add_in_portions
@@ -42,6 +42,7 @@ __all__ = [
     "decode",
     "example",
     "faults",
+    "grouped",
     "import_good_lines",
     "meanings",
     "open_sheet",

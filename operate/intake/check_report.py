@@ -97,6 +97,17 @@ class Report:
         ]
 
 
+def grouped(entries: list[dict]) -> list[dict]:
+    """The entries of a report, those with the same column and sentence as one with all its
+    `lines`, where the first was.
+    """
+    found: dict[tuple, dict] = {}
+    for entry in entries:
+        key = entry["tone"], entry["column"], entry["sentence"]
+        found.setdefault(key, {**entry, "lines": []})["lines"].append(entry["line"])
+    return list(found.values())
+
+
 class Cells:
     """The cells of one line by column, cleaned; their faults go to the report."""
 

@@ -196,8 +196,8 @@ def decode(raw: bytes, chosen: str | None = None) -> tuple[str, str | None]:
         if not chosen and encoding.is_damaged(raw):
             raise UnreadableFile(
                 _(
-                    "Line {line} has letters in another encoding than the others, which are in"
-                    " UTF-8. Correct its letters in a spreadsheet, and save the file as “CSV UTF-8”.",
+                    "Line {line} has letters in another encoding than the others (UTF-8). Correct"
+                    " them in a spreadsheet, and save the file as “CSV UTF-8”.",
                     line=raw.count(b"\n", 0, error.start) + 1,
                 )
             ) from None

@@ -18,6 +18,7 @@ from views.kit.forms import Form, arg_int
 blueprint = Blueprint("imports", __name__)
 
 KINDS = {"clients": lazy("Clients"), "bookings": lazy("Bookings")}
+LINES_NAMED = 5  # of those with the same fault
 SHOWN = 100  # lines with problems on one page, before "Show more"
 
 
@@ -70,7 +71,7 @@ def show(import_id: int):
 
 
 def _show(row: Import, status: int = 200, **more) -> Response:
-    entries = row.problems.get("entries", [])
+    entries = intake.grouped(row.problems.get("entries", []))
     shown = entries if "all" in request.args else entries[:SHOWN]
     return htmx.show(
         "imports/show.html",
@@ -78,15 +79,33 @@ def _show(row: Import, status: int = 200, **more) -> Response:
         status,
         row=row,
         entries=shown,
+        left=intake.grouped(row.problems.get("left", [])),
         hidden=len(entries) - len(shown),
         columns=intake.COLUMNS[row.kind],
-        labels={column.name: column.label for column in intake.COLUMNS[row.kind]},
+        where=lambda entry: _where(row, entry),
         waits_for=intake.waits_for(row),
         orders=intake.orders(
             row.problems.get("ask", {}).get("dates", []), access.clinic().date_order
         ),
         **more,
     )
+
+
+def _where(row: Import, entry: dict) -> str:
+    """The lines of an entry, and the column by its name on pages: “Lines 2 and 3, Start”."""
+    lines = entry["lines"]
+    shown = [f"{line:,}" for line in lines[:LINES_NAMED]]
+    if lines[0] == 1:
+        place = _("The file")
+    elif len(lines) == 1:
+        place = _("Line {line}", line=shown[0])
+    elif len(lines) == len(shown):
+        place = _("Lines {some} and {last}", some=", ".join(shown[:-1]), last=shown[-1])
+    else:
+        more = f"{len(lines) - len(shown):,}"
+        place = _("Lines {some} and {more} more", some=", ".join(shown), more=more)
+    labels = {column.name: column.label for column in intake.COLUMNS[row.kind]}
+    return f"{place}, {labels.get(entry['column'], entry['column'])}" if entry["column"] else place
 
 
 @blueprint.post("/<int:import_id>/meanings")

@@ -176,11 +176,24 @@ def test_the_report_names_line_column_and_reason_and_offers_what_is_left(manager
 
 
 def test_a_long_report_is_shown_in_part_until_asked_for(manager, linden):
-    row = checked(linden, "first_name,last_name\n" + ",X\n" * 150)
+    text = "\n".join(
+        ["calendar,date,start,end", *(f"N{n},2027-03-13,9:00,9:30" for n in range(150))]
+    )
+    row = checked(linden, text, "bookings")
     assert text_of(manager.get(f"/settings/imports/{row.id}")).count('<th scope="row">') == 100
     assert (
         text_of(manager.get(f"/settings/imports/{row.id}?all=yes")).count('<th scope="row">') == 150
     )
+
+
+def test_lines_with_the_same_fault_are_one_entry(manager, linden):
+    """A name that Team does not have is one matter, and not a thousand."""
+    row = checked(linden, "first_name,last_name\n" + ",X\n" * 150 + "Ada," + "B" * 81 + "\n")
+    page = text_of(manager.get(f"/settings/imports/{row.id}"))
+    assert page.count('<th scope="row">') == 2
+    assert "Lines 2, 3, 4, 5, 6 and 145 more, First name" in page
+    row = checked(linden, "first_name,last_name\n,X\n,Y\nAda,B\n")
+    assert "Lines 2 and 3, First name" in text_of(manager.get(f"/settings/imports/{row.id}"))
 
 
 def test_the_bad_lines_can_be_downloaded(manager, linden):
