@@ -66,6 +66,7 @@ class _ClinicRows:
         }
         self.clients: dict[str, set[int]] = defaultdict(set)
         self.ids: dict[str, set[int]] = defaultdict(set)
+        self.words: dict[int, set[str]] = defaultdict(set)  # of each client's names
         # a merged record leads to the one that was kept
         in_use = fn.COALESCE(Patient.merged_into, Patient.id)
         columns = in_use, Patient.internal_id, Patient.first_name, Patient.last_name
@@ -73,6 +74,7 @@ class _ClinicRows:
             Patient.select(*columns).where(Patient.clinic == clinic).tuples()
         ):
             self.ids[search_key(internal_id)].add(client)
+            self.words[client].update(search_key(first, last).split())
             self.clients[search_key(first, last)].add(client)
             self.clients[search_key(last, first)].add(client)
 
@@ -171,6 +173,13 @@ class _ClinicRows:
             )
             return None
         found = self.ids.get(search_key(internal_id), ()) if internal_id else ()
+        is_other = name and not any(self._may_be(client, name) for client in found)
+        if found and is_other:
+            cells.fault(
+                "client_id",
+                _("This ID is that of a client with another name. Correct the ID or the name."),
+            )
+            return None
         found = found or ((self.ids.get(name) or self.clients.get(name, ())) if name else ())
         if (name or internal_id) and len(found) != 1:
             cells.fault(
@@ -184,6 +193,10 @@ class _ClinicRows:
                 ),
             )
         return next(iter(found), None) if len(found) == 1 else None
+
+    def _may_be(self, client: int, name: str) -> bool:
+        """Whether a client has this ID, or a word of this name."""
+        return client in self.ids.get(name, ()) or bool(self.words[client] & set(name.split()))
 
 
 def _rate(cells: Cells, currency: str) -> int | None:

@@ -112,6 +112,11 @@ STATUSES = {
 
 _NEGATED = re.compile(r"\b(not|never|no longer|un|sin|non|no cancel\w*)\b")
 
+_TITLE = re.compile(
+    r"((dr|prof|mr|mrs|ms|mx|miss|herr|frau|mme|mlle|sig|sra|srta|dhr|mevr)\b\.?\s+)+(?=\S)",
+    re.I,
+)
+
 # Words that files use for a client who gave no name.
 UNNAMED = ("walk in", "walkin", "walk in client", "walk in customer")
 
@@ -230,6 +235,12 @@ def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
         raise NoValue("no amount")
     given = amount(raw)
     return None if given and rate and given < rate else bool(given)
+
+
+def without_title(raw: str) -> tuple[str, str]:
+    """The title before a name, and the name. "" if it has none."""
+    found = _TITLE.match(raw)
+    return (found[0].strip(), raw[found.end() :]) if found else ("", raw)
 
 
 def names(raw: str) -> tuple[str, str]:

@@ -31,6 +31,9 @@ def _read(cells: Cells) -> dict:
         cells.text("name", 170),
     )
     if whole and not first and not last:
+        title, whole = cell_values.without_title(whole)
+        if title:
+            cells.note_once("name", _("Titles such as Dr are left out of the name."))
         first, last = (part[:80] for part in cell_values.names(whole))
     if not first:
         cells.fault("first_name", _("Write a first name, or the single name."))

@@ -66,7 +66,7 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
             _(
                 "“{raw}” is no status that we know. Write one of {statuses}.",
                 raw=short(raw),
-                statuses=", ".join(STATUSES),
+                statuses=", ".join(STATUSES).replace("_", "-"),
             ),
         )
     if _is_tentative(cells) and not raw:

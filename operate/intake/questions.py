@@ -41,11 +41,12 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
     first = [cells for __, cells, fault in islice(sheet.lines(), 50) if not fault]
     columns = []
     for n, (heading, key, name) in enumerate(zip(sheet.header, headings, sheet.names, strict=True)):
-        samples = [
+        cleaned = [
             short(clean(cells[n][:200], 200))
             for cells in first
             if n < len(cells) and cells[n].strip()
-        ][:SAMPLES]
+        ]
+        samples = list(dict.fromkeys(cleaned))[:SAMPLES]
         if (heading.strip() or samples or n in sheet.nameless) and heading.strip() not in OURS:
             columns.append(
                 {

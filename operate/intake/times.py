@@ -61,6 +61,14 @@ class LineTime:
                     " counts, and leave the other out."
                 ),
             )
+        if _has_two_times(dated, start):
+            cells.fault(
+                "start",
+                _(
+                    "This is another time than the one under date. Say which of the two columns"
+                    " counts, and leave the other out."
+                ),
+            )
         if not cells.fine:
             return None
         try:
@@ -140,21 +148,25 @@ class LineTime:
             return None
         if end is None or end.time is None:
             return Span(starts_at, starts_at + (length or timedelta(minutes=self.minutes)))
-        end_day = end.date or (last and last.date)
-        if end_day is None:
-            end_day = day
-            if end.time <= begins.time:
-                end_day += timedelta(days=1)
-            if end.time <= begins.time and end.time != time(0):  # 24:00 ends the day itself
-                sentence = _("Its end is not after its start, so we take the next day for it.")
-                cells.note("end", sentence)
+        end_day = end.date or (last and last.date) or self._end_day(day, begins.time, end.time)
         end_zone = zone if end.offset is None else timezone(end.offset)
         ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
         if odd_end == "gap":
             return None
         if ends_at <= starts_at:
             raise BadTime("ends_before_start")
+        if length and ends_at - starts_at != length:
+            cells.note("duration", _("Its end gives another length. We take the end."))
         return Span(starts_at, ends_at)
+
+    def _end_day(self, day: date, begins: time, ends: time) -> date:
+        """The day of an end without a date; a note if it is the next one."""
+        if ends > begins:
+            return day
+        if ends != time(0):  # 24:00 ends the day itself
+            sentence = _("Its end is not after its start, so we take the next day for it.")
+            self.cells.note("end", sentence)
+        return day + timedelta(days=1)
 
     def _instant(
         self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
@@ -218,6 +230,12 @@ class LineTime:
                 ),
             )
         return found or self.calendar.zone
+
+
+def _has_two_times(dated: When | None, start: When | None) -> bool:
+    """Whether the date has a time of day, midnight left aside, that is not the start's."""
+    times = {one.time for one in (dated, start) if one and one.time is not None}
+    return len(times) == 2 and dated.time != time(0)
 
 
 def _at(last: When | None, end: When | None) -> When | None:

@@ -1019,3 +1019,57 @@ def test_a_second_person_of_one_name_learns_how_to_come_in(linden):
         " internal ID."
     ]
     assert len(clients(linden, "name,ID\nTwin Same,1\nTwin Same,2\n").rows) == 2
+
+
+def test_a_date_with_another_time_than_the_start_is_refused(read):
+    """Such as midnight of another zone, which may lie on another day."""
+    head = "Practitioner,Date,Start,End\nPat Linden"
+    report = read(f"{head},2027-03-12T23:00:00Z,09:00,09:30\n")
+    assert [entry["column"] for entry in report.faults] == ["start"]
+    assert "another time than the one under date" in told(report)[0]
+    for fine in ("2027-03-13 00:00", "2027-03-13T00:00:00Z", "2027-03-13 09:00"):
+        assert len(read(f"{head},{fine},09:00,09:30\n").rows) == 1, fine
+
+
+def test_an_end_that_differs_from_the_length_is_noted(read):
+    head = "Practitioner,Date,Start,End,Duration\nPat Linden,2027-03-13,09:00,10:00"
+    assert notes(read(f"{head},30\n")) == [
+        ("duration", "Its end gives another length. We take the end.")
+    ]
+    assert not notes(read(f"{head},60\n"))
+
+
+@pytest.mark.parametrize(
+    ("client", "is_fine"),
+    [("Ada Example", True), ("Example", True), ("Ada Smith", True), ("C-7", True), ("Bob", False)],
+)
+def test_an_id_of_a_client_with_another_name_is_refused(read, client, is_fine):
+    """IDs of another program may be those of other people here; letters would go to them."""
+    head = "Practitioner,Client ID,Client,Date,Start,End"
+    report = read(f"{head}\nPat Linden,C-7,{client},2027-03-13,09:00,09:30\n")
+    assert bool(report.rows) is is_fine
+    if not is_fine:
+        assert [entry["column"] for entry in report.faults] == ["client_id"]
+        assert client not in told(report)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("Dr. Ada Lovelace", "Ada", "Lovelace"),
+        ("Mrs Ada Lovelace", "Ada", "Lovelace"),
+        ("Frau Dr. Ada Lovelace", "Ada", "Lovelace"),
+        ("Drew Barry", "Drew", "Barry"),
+        ("Dr", "Dr", ""),
+    ],
+)
+def test_a_title_is_no_first_name(linden, name, first, last):
+    report = clients(linden, f"name\n{name}\n")
+    assert [(row["first_name"], row["last_name"]) for row in report.rows] == [(first, last)]
+    assert bool(notes(report)) is (first == "Ada")
+
+
+def test_the_values_shown_of_a_column_differ(linden):
+    text = "name,x\n" + "A,1\n" * 5 + "B,2\n"
+    asked = questions.questions(open_text("clients", text), linden.clinic)
+    assert [column["samples"] for column in asked["columns"]] == [["A", "B"], ["1", "2"]]
