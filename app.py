@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, render_template, request
 from flask_login import current_user
 from peewee import DoesNotExist
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import views
@@ -321,6 +321,8 @@ def _show_error(error: Exception):
         status = 404
     else:
         status = error.code if isinstance(error, HTTPException) else 500
+    if isinstance(error, BadHost):  # not even the address of a style sheet can be written
+        return _without_page(*_PAGES[400], 400)
     reference = None
     if status is None or status >= 500:
         status, reference = 500, secrets.token_hex(4)
@@ -344,8 +346,12 @@ def _show_error(error: Exception):
             status,
         )
     except Exception as worse:  # the layout may ask the database
-        log.error("error page of %s: %s", reference, type(worse).__name__)
-        return f"{heading}. {advice}", status, {"Content-Type": "text/plain; charset=utf-8"}
+        log.error("error page of %s: %s at %s", reference, type(worse).__name__, places(worse))
+        return _without_page(heading, advice, status)
+
+
+def _without_page(heading: str, advice: str, status: int):
+    return f"{heading}. {advice}", status, {"Content-Type": "text/plain; charset=utf-8"}
 
 
 if __name__ == "__main__":

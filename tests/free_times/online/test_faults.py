@@ -57,3 +57,10 @@ def test_an_address_without_its_slash_leads_on_whatever_the_host_is_called(visit
     for path in (page.path, f"{page.path}/linden-street"):
         answer = visitor.get(f"{path}?zone=Europe/Lisbon", headers={"Host": "evil.test"})
         assert (answer.status_code, answer.location) == (308, f"{path}/?zone=Europe/Lisbon")
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/", "/book/nobody/", "/nowhere"])
+def test_a_host_that_is_none_is_refused_in_words_and_is_no_fault(visitor, page, path, caplog):
+    answer = visitor.get(path, headers={"Host": "x" * 300})
+    assert answer.status_code == 400 and "did not arrive whole" in answer.text
+    assert "error" not in caplog.text
