@@ -242,7 +242,9 @@ def migrate() -> list[str]:
             raise CannotMigrate(str(_NEWER))
         try_writing()
         with _alone():
-            return _bring_up() if state() == "behind" else []
+            names = _bring_up() if state() == "behind" else []
+            _give_defaults()  # also where one that was killed has not come so far
+            return names
     except PeeweeException as error:
         raise unusable(error) from None
 
@@ -254,7 +256,6 @@ def _bring_up() -> list[str]:
     rebuilt without emptying the tables that refer to it. Afterwards every reference must be valid.
     """
     names = [str(name) for name in Runner(models.database.obj, str(DIRECTORY)).up() or []]
-    _give_defaults()
     lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
         raise CannotMigrate(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from peewee import IntegrityError, PeeweeException
 
 from base.database import database
+from base.repeated_log_lines import RepeatedLines
 from models import FeedRead
 
 log = logging.getLogger("kalends.readers")
@@ -67,6 +68,7 @@ class ReadLog:
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._pending: dict[tuple[int, str], Reads] = {}
         self._timer: threading.Timer | None = None
+        self._lines = RepeatedLines(log)
         atexit.register(self.flush)
 
     def note(self, feed_id: int, user_agent: str, at: datetime) -> None:
@@ -98,7 +100,8 @@ class ReadLog:
                 for (feed_id, name), reads in pending.items():
                     _add(feed_id, name, reads)
         except PeeweeException as error:
-            log.warning("reads not counted yet: %s", type(error).__name__)
+            kind = type(error).__name__
+            self._lines.write(logging.WARNING, kind, "reads not counted yet: %(kind)s", kind=kind)
             with self._lock:
                 for key, reads in pending.items():
                     later = self._pending.get(key)

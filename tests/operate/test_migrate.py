@@ -130,6 +130,19 @@ def test_an_empty_database_is_behind_then_current_and_migrating_again_does_nothi
     assert migrate.migrate() == []
 
 
+def test_defaults_that_a_killed_update_left_out_are_given_by_the_next(empty):
+    migrate.migrate()
+    if is_sqlite():
+        return  # its columns carry them
+    models.database.execute_sql("ALTER TABLE venue ALTER COLUMN country DROP DEFAULT")
+    assert migrate.migrate() == []
+    (default,) = models.database.execute_sql(
+        "SELECT column_default FROM information_schema.columns WHERE column_name = 'country'"
+        " AND table_name = 'venue' AND table_schema = current_schema()"
+    ).fetchone()
+    assert default
+
+
 def test_a_part_alone_waits_for_a_database_that_is_behind(migrated_app):
     browser, name = migrated_app.test_client(), max(migrate.known())
     models.database.connect(reuse_if_open=True)

@@ -135,7 +135,7 @@ def test_nothing_to_write_asks_the_database_nothing(log, db, caplog):
     assert not [record for record in caplog.records if record.name == "peewee"]
 
 
-def test_a_locked_database_delays_counts_and_loses_none(log, link, app):
+def test_a_locked_database_delays_counts_and_loses_none(log, link, app, caplog):
     url = app.config["SETTINGS"].database_url
     read(log, link, NOON)
     if is_sqlite():
@@ -155,6 +155,7 @@ def test_a_locked_database_delays_counts_and_loses_none(log, link, app):
     blocker.rollback()
     blocker.close()
     models.database.close_all()
+    assert caplog.text.count("reads not counted yet") == 1
     assert FeedRead.select().count() == 1
     row = read(log, link, NOON + 3 * HOUR)
     assert (row.count, row.last_at) == (4, NOON + 3 * HOUR)
