@@ -16,8 +16,8 @@ READ_ONLY_TRANSACTION = "25006"
 def is_read_only(error: PeeweeException) -> bool:
     """Whether the database refused a statement since this connection may only read."""
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, sqlite3.OperationalError):
-        return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+    if isinstance(cause, sqlite3.OperationalError):  # one of our own has no code
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
     return getattr(cause, "sqlstate", None) == READ_ONLY_TRANSACTION
 
 
