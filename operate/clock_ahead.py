@@ -73,8 +73,12 @@ SHORTENED = (
     (Excess.retry_at, NO_TIME, None),
     *((column, NO_TIME, which) for column, which in clocks.SHORTENED),
 )
-_NOTED, _SET_RIGHT = "operate.clock_ahead.watch", "operate.clock_ahead.set_right"
+# in the table of `chore_turns`: the noted instant; when the clock was last set back, and from when
+_NOTED, _SET_RIGHT, _FROM = (
+    f"operate.clock_ahead.{name}" for name in ("watch", "set_right", "from")
+)
 _EVERY = timedelta(minutes=1)  # precision of the noted instant
+_PAUSE = timedelta(minutes=10)
 
 
 _COLUMNS = tuple(
@@ -98,32 +102,37 @@ def set_right(at: datetime) -> None:
 
 def watch() -> None:
     """Note the present once a minute. If it lies before the last noted instant, the clock was set
-    back: waits end sooner by as much, and instants in the future are replaced. Once an hour at
-    most: the clocks of two machines may differ for good, and each would shorten all waits.
+    back: waits end sooner by as much, and instants in the future are replaced.
     """
     at = scheduling.utc_now()
-    ahead = _ahead(_NOTED, at)
+    noted = _instant(_NOTED)
+    ahead = noted - at if noted else None
     if ahead is not None and -_EVERY < ahead <= SKEW:
         return
     with database.atomic():
-        if ahead is not None and ahead > SKEW and not _was_lately(at):
+        if noted and ahead and ahead > SKEW and not _is_of_two_machines(at, ahead):
             log.warning("the clock was set back by %s minutes", ahead // _EVERY)
             _shorten_waits(at, ahead)
             clocks.set_right(at)
             set_right(at)
             ChoreTurn.keep(_SET_RIGHT, at)
+            ChoreTurn.keep(_FROM, noted)
         ChoreTurn.keep(_NOTED, at)
 
 
-def _ahead(name: str, at: datetime) -> timedelta | None:
-    """How far the stored instant of this name lies ahead of the present; None: there is none."""
+def _instant(name: str) -> datetime | None:
     row = ChoreTurn.get_or_none(ChoreTurn.name == name)
-    return row.done_at - at if row else None
+    return row.done_at if row else None
 
 
-def _was_lately(at: datetime) -> bool:
-    ahead = _ahead(_SET_RIGHT, at)
-    return ahead is not None and timedelta() <= -ahead < timedelta(hours=1)
+def _is_of_two_machines(at: datetime, ahead: timedelta) -> bool:
+    """Whether the same was noticed a moment ago: the clocks of two machines differ for good, and
+    all waits would be shortened again and again.
+    """
+    last, since = _instant(_SET_RIGHT), _instant(_FROM)
+    if last is None or since is None or not timedelta() <= at - last < _PAUSE:
+        return False
+    return abs(ahead - (since - last)) <= 2 * _EVERY
 
 
 def _shorten_waits(at: datetime, ahead: timedelta) -> None:
