@@ -228,7 +228,7 @@ ROOMS = {  # the same, inside the rooms
     ),
     "operate.intake": (
         {"already_booked", "encoding", "file_columns", "languages"},
-        {"moments"},
+        {"headings", "moments"},
         {"cell_values"},
         {"sheet"},
         {"check_report", "questions"},

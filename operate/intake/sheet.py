@@ -6,13 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from base.catalogue import _
-from base.text import search_key
 
 from . import cell_values, encoding, languages, moments
-from .file_columns import COLUMNS, MEANT, OURS, PRESETS, SEVERAL, STANDS_FOR
+from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
+from .headings import head_line, keys, plain
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
 
@@ -21,10 +20,9 @@ class UnreadableFile(Exception):
     """The file as a whole cannot be used; the message is a sentence for its sender."""
 
 
-# Columns; letters of the first lines; letters between two line breaks.
-MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
+# Columns; letters between two line breaks.
+MOST_COLUMNS, MOST_ROW = (
     200,
-    20_000,
     100_000,
 )
 MOST_BREAKS = 2_000_000
@@ -35,7 +33,6 @@ _CALLED_OFF = re.compile(
 )
 # A column of hours: a plain number in it does not count minutes.
 _HOURS = re.compile(r"\b(hours?|hrs?|h)\b", re.I)
-HEAD_LINES = 10  # the first lines, which are searched for the names of the columns
 
 
 @dataclass
@@ -105,7 +102,7 @@ class Sheet:
                 found[name] = "\n".join(filter(None, (found.get(name), note)))
             else:
                 found[name] = cell
-            if _CALLED_OFF.match(cell) and languages.in_english([_plain(heading)], {}) == [
+            if _CALLED_OFF.match(cell) and languages.in_english([plain(heading)], {}) == [
                 "subject"
             ]:
                 found.setdefault("cancelled", "yes")
@@ -304,25 +301,22 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
     """
     check_bounds(text)
     choices = dict(choices or {})
-    known = {
-        _plain(name): column.name
-        for column in COLUMNS[kind]
-        for name in (column.name, *column.also.split(","))
-    }
-    separator = re.match(r'"?sep=(.)"?\s*[\r\n]', text, re.I)
-    sheets = [
-        sheet
-        for delimiter in ([separator[1]] if separator else [",", ";", "\t", "|"])
-        for sheet in _candidates(kind, text, delimiter, known, guessed)
-    ]
-    if not sheets:
+    head = head_line(kind, text)
+    if head is None:
         raise UnreadableFile(
             _("The file has nothing that names its columns.")
             if text.strip()
             else _("The file is empty. Choose the one that you exported.")
         )
-    sheet = max(
-        sheets, key=lambda one: (sum(map(bool, one.names)), len(one.header) > 1, -one.head_at)
+    sheet = Sheet(
+        kind,
+        text,
+        head.delimiter,
+        head.cells,
+        head.names,
+        guessed,
+        head_at=head.number,
+        preset=head.preset,
     )
     if len(sheet.header) > MOST_COLUMNS:
         raise UnreadableFile(
@@ -337,60 +331,6 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
         chosen.get(key, name) for key, name in zip(keys(sheet.header), sheet.names, strict=True)
     ]
     return sheet
-
-
-def _candidates(
-    kind: str, text: str, delimiter: str, known: Mapping[str, str], guessed: str | None
-) -> Iterator[Sheet]:
-    """A sheet for each of the first lines that could contain the names of the columns."""
-    source = io.StringIO(text[:MOST_HEAD], newline="")
-    reader, number = csv.reader(source, delimiter=delimiter, skipinitialspace=True), 1
-    try:
-        for cells in islice(reader, HEAD_LINES):
-            if any(cell.strip() for cell in cells) and not re.fullmatch(
-                r"sep=.", delimiter.join(cells), re.I
-            ):
-                plain = languages.in_english([_plain(cell) for cell in cells], known)
-                preset = next(
-                    (
-                        name
-                        for name, signs in PRESETS.items()
-                        if any(sign <= set(plain) for sign in signs)
-                    ),
-                    "",
-                )
-                meant = MEANT.get(preset, {}) if kind == "bookings" else {}
-                names = [meant.get(word, known.get(word)) for word in plain]
-                names = [
-                    "other_phone" if name == "phone" and "phone" in names[:n] else name
-                    for n, name in enumerate(names)
-                ]
-                yield Sheet(
-                    kind, text, delimiter, cells, names, guessed, head_at=number, preset=preset
-                )
-            number = reader.line_num + 1
-    except csv.Error:
-        return
-
-
-def keys(header: Sequence[str]) -> list[str]:
-    """The keys under which the meanings of columns are stored: the plain heading, with a number if
-    several columns have the same.
-    """
-    seen: Counter = Counter()
-    found = []
-    for heading in header:
-        plain = _plain(heading)
-        seen[plain] += 1
-        found.append(plain if seen[plain] == 1 else f"{plain}#{seen[plain]}")
-    return found
-
-
-def _plain(name: str) -> str:
-    """A column's name without case, accents, spaces and signs: "First Name" and "first_name" are
-    equal.
-    """
-    return "".join(c for c in search_key(name[:80]) if c.isalnum())
 
 
 def short(value: str) -> str:

@@ -1073,3 +1073,26 @@ def test_the_values_shown_of_a_column_differ(linden):
     text = "name,x\n" + "A,1\n" * 5 + "B,2\n"
     asked = questions.questions(open_text("clients", text), linden.clinic)
     assert [column["samples"] for column in asked["columns"]] == [["A", "B"], ["1", "2"]]
+
+
+def test_a_word_that_is_also_a_heading_makes_no_headings_of_a_line(linden):
+    """Else the line of the headings would be lost, and a booking be taken for headings."""
+    sheet = open_text("bookings", "Wer,Wann,Zustand\nPat Linden,2027-03-13,Paid\n")
+    assert (sheet.head_at, sheet.header) == (1, ["Wer", "Wann", "Zustand"])
+    titled = open_text("bookings", "My clinic\n\nPractitioner,Date\nPat Linden,2027-03-13\n")
+    assert titled.head_at == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "head_at"),
+    [
+        ("Wer;Wann;Betrag, netto\nPat;13.3.;65,00\nPat;14.3.;65,00\n", ";", 1),
+        ("Bericht, Mai\nWer;Wann\nPat;13.3.\nPat;14.3.\n", ";", 2),
+        ("Bericht;;\nWer;Wann;Was\nPat;13.3.;x\n", ";", 2),
+        ("Wer\tWas\nPat\ta, b, c\nPat\td\n", "\t", 1),
+    ],
+)
+def test_the_sign_between_cells_is_that_which_all_lines_share(linden, text, delimiter, head_at):
+    """Also where no heading is known."""
+    sheet = peek("clients", text)
+    assert (sheet.delimiter, sheet.head_at) == (delimiter, head_at)
