@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from base import jobs, region
 from base.catalogue import _
 from base.database import alone
-from base.text import places
+from base.text import places, search_key
 from models import Clinic, User
 
 from . import checking, encoding, questions, written
@@ -35,6 +35,7 @@ __all__ = [
     "UnreadableFile",
     "accept",
     "answer",
+    "answer_people",
     "bad_lines",
     "begin",
     "check_again",
@@ -46,6 +47,7 @@ __all__ = [
     "import_good_lines",
     "meanings",
     "open_sheet",
+    "people",
     "read_as",
     "report_on",
     "store",
@@ -65,7 +67,10 @@ def begin_import(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Im
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
-    choices = {"columns": _known_columns(clinic, sheet)}
+    choices = {
+        "columns": _known_columns(clinic, sheet),
+        "people": Import.last_answer(clinic, "people") or {},
+    }
     if len(text) <= _AT_ONCE:
         sheet = open_sheet(kind, text, guessed, choices)
     try:
@@ -88,6 +93,7 @@ def _known_columns(clinic: Clinic, sheet: Sheet) -> dict[str, str]:
     return {key: known[key] for key in keys(sheet.header) if key in known}
 
 
+people = questions.people
 faults = questions.faults
 orders = questions.orders
 
@@ -230,6 +236,19 @@ def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
         good=0,
         choices={**row.choices, "overlaps": overlaps},
     )
+    if again:
+        jobs.enqueue(_QUEUE, check_file, row.id)
+    return again
+
+
+def answer_people(row: Import, actor: User, people: dict[str, int]) -> bool:
+    """Store who is meant by names of practitioners in the file (ids of users by name), and check it
+    again. False while it is being checked or imported, or after that.
+    """
+    known = row.choices.get("people") or {}
+    people = known | {search_key(name): user for name, user in people.items()}
+    choices = {**row.choices, "people": people}
+    again = row.advance(("checked",), "checking", actor, done=0, good=0, choices=choices)
     if again:
         jobs.enqueue(_QUEUE, check_file, row.id)
     return again

@@ -52,8 +52,10 @@ class _ClinicRows:
         self.usual, self.currency = None, clinic.currency
         self.minutes: int | None = sheet.choices.get("minutes")
         self.calendars: dict[str, list[Practitioner]] = defaultdict(list)
+        self.people: dict[str, int] = sheet.choices.get("people") or {}
         self.called: dict[str, list[Practitioner]] = defaultdict(list)  # by short names
-        for calendar in Practitioner.listed(clinic):
+        self.every = list(Practitioner.listed(clinic))
+        for calendar in self.every:
             for key in {search_key(calendar.user.email), search_key(calendar.user.name)}:
                 self.calendars[key].append(calendar)
             for key in _short_names(calendar.user.name):
@@ -104,6 +106,7 @@ class _ClinicRows:
         if len(here) == 1:
             return here[0]
         if name and not found:
+            cells.unknown_person(name)
             cells.fault(
                 "calendar",
                 _(
@@ -126,10 +129,12 @@ class _ClinicRows:
         return None
 
     def _called(self, cells: Cells, name: str) -> list[Practitioner]:
-        """The calendars of the only person whose initials or first name these may be, with a
-        note.
+        """The calendars of the person that was answered about this name, or of the only one whose
+        initials or first name these may be, with a note.
         """
-        found = self.called.get(_key(name.replace(",", " ")), [])
+        answer = self.people.get(_key(name))
+        found = [one for one in self.every if answer and one.user_id == answer]
+        found = found or self.called.get(_key(name.replace(",", " ")), [])
         if len({calendar.user_id for calendar in found}) != 1:
             return []
         user = found[0].user.name

@@ -16,6 +16,7 @@ from .sheet import Sheet
 
 log = logging.getLogger("kalends.intake")
 MOST_KEPT = 1_000
+MOST_PEOPLE = 30  # names of a file that a person is asked about
 # Columns in which “none” or “-” may be what somebody wrote or is called.
 _OPEN_TEXT = {
     "notes",
@@ -40,6 +41,8 @@ class Report:
     notes: list[dict] = field(default_factory=list)
     noted: int = 0
     told: set[str] = field(default_factory=set)
+    # Names of practitioners that the clinic does not know, as the file has them.
+    unknown_people: dict[str, None] = field(default_factory=dict)
     overlaps: int = 0  # lines whose time is taken
     overlapped: list[str] = field(default_factory=list)  # the lines, and what they overlap
     is_imported: bool = False
@@ -152,6 +155,11 @@ class Cells:
     def note_once(self, column: str, sentence: str) -> None:
         """Note a remark only for the first line that it is about."""
         self._report.note_once(column, sentence)
+
+    def unknown_person(self, name: str) -> None:
+        """Note the name of a practitioner that the clinic does not know."""
+        if len(self._report.unknown_people) < MOST_PEOPLE:
+            self._report.unknown_people[name] = None
 
     @property
     def fine(self) -> bool:

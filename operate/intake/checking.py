@@ -107,6 +107,7 @@ def result_of(sheet: Sheet, report: Report) -> dict:
         "entries": report.entries(),
         "bad": sorted(report.bad),
         "notes": report.noted,
+        "people": list(report.unknown_people),
         **about_letters(sheet),
         "overlaps": report.overlaps,
         "over": report.overlap_digest,

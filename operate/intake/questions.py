@@ -140,6 +140,12 @@ def _calendars(clinic: Clinic) -> list[dict]:
     ]
 
 
+def people(clinic: Clinic) -> list[dict]:
+    """The people with a calendar, each once: ids of users and names."""
+    names = {row.user_id: row.user.name for row in Practitioner.listed(clinic)}
+    return [{"id": user, "name": name} for user, name in names.items()]
+
+
 def settled(sheet: Sheet) -> None:
     """Raise UnreadableFile, with a sentence, if the file cannot be read without an answer."""
     if missing := sheet.missing:

@@ -82,7 +82,8 @@ class Import(Base):
     Open questions about the file come before that (ASKED); the answers are in `choices`:
     {"columns": heading → our column or "", "dates": the order of day and month, "calendar": the
     person whose bookings they are, "minutes": how long a booking lasts if its line does not tell,
-    "letters": the encoding (Python's name) if a person chose it,
+    "letters": the encoding (Python's name) if a person chose it, "people": the users who are meant
+    by names of practitioners in the file, by `search_key`,
     "overlaps": whether overlapping bookings are imported}. "begun" there is the progress of the
     import (`Begun`).
 
@@ -90,11 +91,11 @@ class Import(Base):
     the rows.
 
     `problems` has the result of the check: {"entries": lines and reasons, "bad": the numbers of all
-    bad lines, "notes": the number of notes, "refused": whether the file as a whole cannot be read,
-    "guessed": the encoding if it was guessed, and then "letters": `encoding.readings` with the
-    "proposal"}. After the import: {"calendar", "day"}: where the first booking can be seen;
-    {"left", "lefts"}: the first lines that were good in the check and left out later, with
-    reasons, and their number.
+    bad lines, "people": unknown names of practitioners, "notes": the number of notes, "refused":
+    whether the file as a whole cannot be read, "guessed": the encoding if it was guessed, and then
+    "letters": `encoding.readings` with the "proposal"}. After the import: {"calendar", "day"}:
+    where the first booking can be seen; {"left", "lefts"}: the first lines that were good in the
+    check and left out later, with reasons, and their number.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")

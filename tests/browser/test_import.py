@@ -112,3 +112,19 @@ def test_letters_in_doubt_come_before_the_button_to_import(manager):
     intake.check_file(Import.get().id)
     expect(manager.get_by_role("button", name="Import 1 client")).to_be_visible()
     is_open_to_all(manager)
+
+
+def test_a_practitioner_of_another_name_is_answered_on_a_phone(manager):
+    manager.get_by_role("radio", name="Bookings").check()
+    choose(manager, "Practitioner,Date,Start,End\nDoc P,2027-03-13,09:00,09:30\n")
+    expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
+    intake.check_file(Import.get().id)
+    expect(manager.get_by_text("Who is meant?")).to_be_visible()
+    is_open_to_all(manager)
+    manager.get_by_label("Doc P").select_option("Pat Linden")
+    manager.get_by_role("button", name="Check with these names").click()
+    expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
+    intake.check_file(Import.get().id)
+    expect(manager.get_by_text("We take “Doc P” to be Pat Linden.")).to_be_visible()
+    expect(manager.get_by_role("button", name="Import 1 booking")).to_be_visible()
+    is_open_to_all(manager)

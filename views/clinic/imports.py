@@ -82,6 +82,7 @@ def _show(row: Import, status: int = 200, **more) -> Response:
         left=intake.grouped(row.problems.get("left", [])),
         hidden=len(entries) - len(shown),
         columns=intake.COLUMNS[row.kind],
+        people=intake.people(access.clinic()) if row.problems.get("people") else [],
         where=lambda entry: _where(row, entry),
         waits_for=intake.waits_for(row),
         orders=intake.orders(
@@ -161,6 +162,22 @@ def read_as(import_id: int):
     """Read the letters of the file in the chosen encoding, and check it again."""
     row = access.import_to_decide(import_id)
     intake.read_as(row, current_user, request.form.get("encoding", ""))
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/people")
+@manager_required
+def answer_people(import_id: int):
+    """Store who is meant by names of practitioners in the file, and check it again."""
+    row = access.import_to_decide(import_id, *Import.light())
+    known = {one["id"] for one in intake.people(access.clinic())}
+    chosen = {
+        name: user
+        for n, name in enumerate(row.problems.get("people", []))
+        if (user := arg_int(request.form.get(f"person-{n}"))) in known
+    }
+    if chosen:
+        intake.answer_people(row, current_user, chosen)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 

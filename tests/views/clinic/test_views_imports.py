@@ -452,3 +452,31 @@ def test_a_large_file_that_cannot_be_read_is_refused_and_its_columns_explained_a
     assert manager.get(f"{where}/bad-lines.csv").status_code == 404
     assert manager.post(f"{where}/questions").location == where
     assert "What does each column mean?" in text_of(manager.get(where))
+
+
+UNKNOWN = "Practitioner,Date,Start,End\nDoc P,2027-03-13,09:00,09:30\nZ,2027-03-13,10:00,10:30\n"
+
+
+def test_a_name_that_team_does_not_have_is_answered_on_the_page(manager, linden, stranger):
+    row = checked(linden, UNKNOWN, "bookings")
+    where = f"/settings/imports/{row.id}"
+    page = text_of(manager.get(where))
+    assert "Who is meant?" in page and ">Doc P</label>" in page and ">Pat Linden</option>" in page
+    manager.post(f"{where}/people", data={"person-0": stranger.id, "person-1": "x"})
+    assert phase(row) == "checked", "no such person of this clinic"
+    manager.post(f"{where}/people", data={"person-0": linden.pat.id, "person-1": ""})
+    intake.check_file(row.id)
+    row = Import.get_by_id(row.id)
+    assert (row.good, row.problems["people"]) == (1, ["Z"])
+    assert "We take “Doc P” to be Pat Linden." in text_of(manager.get(where))
+    manager.post(f"{where}/taking", data={"good_ones": "yes"})
+    intake.import_good_lines(row.id)
+    assert Booking.get().practitioner.user == linden.pat
+    later = checked(linden, UNKNOWN.replace("13,", "14,"), "bookings")
+    assert (later.good, later.problems["people"]) == (1, ["Z"]), "the answer is kept"
+
+
+def test_a_practitioner_may_not_say_who_is_meant(signed_in, linden):
+    row = checked(linden, UNKNOWN, "bookings")
+    answer = signed_in(linden.pat).post(f"/settings/imports/{row.id}/people")
+    assert answer.status_code == 403 and phase(row) == "checked"
