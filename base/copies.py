@@ -40,11 +40,12 @@ redis.call('SADD', KEYS[2], KEYS[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
 """
+# A Redis without memory refuses a script that sets something before it has deleted anything.
 _VOID = """
-if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 for _, key in ipairs(redis.call('SMEMBERS', KEYS[2])) do redis.call('DEL', key) end
 redis.call('DEL', KEYS[2])
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 return 1
 """
 
@@ -123,8 +124,12 @@ def extend(key: str) -> bool:
 
 
 def find_copy(key: str) -> Copy | None:
-    """The copy, if there is one that our keys open."""
-    sealed = _asked("get", key)
+    """The copy, if there is one that our keys open.
+
+    It is asked for by a command that counts as a write: a Redis that refuses writes could not void
+    the copies of a link that was stopped meanwhile.
+    """
+    sealed = _asked("getex", key)
     try:
         etag, revision, packed = (
             json.loads(vault.unseal(sealed.decode())) if sealed else (None, 0, "")

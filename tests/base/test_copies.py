@@ -204,6 +204,30 @@ def test_what_could_not_be_voided_is_voided_by_the_sweep(store, settings, proces
     )
 
 
+@pytest.mark.parametrize("refusal", ["memory", "replica", "replicas"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_store_that_takes_no_writes_gives_no_copy_that_it_could_not_void(
+    store, settings, process, link, linden, monkeypatch, refusal
+):
+    monkeypatch.setattr(copies, "PAUSE_SECONDS", 0)
+    client, old = process(), feeds.path(KEY, link)
+    client.get(old)
+    settle(client)
+    with Away(settings):
+        assert client.get(old).status_code == 200
+    if refusal == "memory":
+        store.config_set("maxmemory", 1)
+    elif refusal == "replica":
+        store.execute_command("REPLICAOF", "127.0.0.1", "1")
+    else:
+        store.config_set("min-replicas-to-write", 1)
+    Feed.get_by_id(link.id).revoke(linden.pat)
+    # what is full can still be emptied
+    assert bool(Clinic.get_by_id(linden.clinic.id).void_rev) == (refusal != "memory")
+    with Away(settings):
+        assert client.get(old).status_code == 503
+
+
 def test_a_store_that_is_away_costs_one_short_wait(link, process):
     copies.open_copies("unix:///nowhere/redis.sock")
     client = process()
