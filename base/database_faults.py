@@ -42,9 +42,7 @@ def trouble(error: BaseException) -> str | None:
         return "busy"
     if not isinstance(error, PeeweeException):
         return None
-    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
-        error
-    ):  # SQLite rolled back itself; the reason is in the error before
+    if _is_about_rollback(error):
         return next(filter(None, map(trouble, _before(error))), None)
     if getattr(error.__context__, "sqlite_errorname", None) in _UNWRITTEN:
         return "read-only"
@@ -57,6 +55,20 @@ def trouble(error: BaseException) -> str | None:
     if code is None:
         return "away" if isinstance(error, (OperationalError, InterfaceError)) else None
     return next((name for name, codes in _CODES.items() if code.startswith(codes)), None)
+
+
+def words(error: BaseException) -> str:
+    """The reason of an error of the database in one line, for the server administrator."""
+    if _is_about_rollback(error):
+        error = next((one for one in _before(error) if trouble(one)), error)
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _is_about_rollback(error: BaseException) -> bool:
+    """Whether SQLite rolled back itself, so that the reason is in an error before."""
+    return isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
+        error
+    )
 
 
 def _before(error: BaseException) -> Iterator[BaseException]:

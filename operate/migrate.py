@@ -9,6 +9,7 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
+from base import database_faults
 from base.bookings.agreements import Agreement
 from base.bookings.client_letters import LetterSettings
 from base.catalogue import _, lazy
@@ -309,7 +310,7 @@ def unusable(error: PeeweeException) -> CannotMigrate:
         _(
             "The database cannot be used: {error}. "
             "Check that its file or server exists and may be written to.",
-            error=(str(error).splitlines() or [type(error).__name__])[0],
+            error=database_faults.words(error),
         )
     )
 

@@ -85,12 +85,12 @@ def _keep_before_update() -> None:
         )
     except PeeweeException as error:
         raise migrations.unusable(error) from None
-    except backups.BackupRefused as refusal:
+    except (backups.BackupRefused, OSError) as refusal:
         raise click.ClickException(
             _(
                 "The update needs a backup first, and none could be made. {refusal} Or make one"
                 " your own way, then run: flask --app app migrate",
-                refusal=refusal,
+                refusal=files.sentence(refusal),
             )
         ) from None
     if kept:

@@ -2,13 +2,17 @@
 sentences.
 """
 
+import dataclasses
 import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import click
 import pytest
+from earlier import EARLIER, make
 from peewee import SqliteDatabase
 
 import models
@@ -128,6 +132,21 @@ def test_an_empty_database_is_behind_then_current_and_migrating_again_does_nothi
     assert migrate.migrate() == sorted(migrate.known())
     assert migrate.state() == "current"
     assert migrate.migrate() == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_update_whose_backup_finds_no_room_says_what_to_do(
+    empty, app, settings, tmp_path, monkeypatch
+):
+    make(models.database, EARLIER[1])
+    nowhere = dataclasses.replace(
+        settings, instance=Path("/proc/self"), database_url=f"sqlite:///{tmp_path / 'empty.db'}"
+    )
+    monkeypatch.setitem(app.config, "SETTINGS", nowhere)
+    with app.app_context(), pytest.raises(click.ClickException) as caught:
+        running._keep_before_update()
+    assert caught.value.message.startswith("The update needs a backup first")
+    assert "/proc/self" in caught.value.message
 
 
 def test_defaults_that_a_killed_update_left_out_are_given_by_the_next(empty):

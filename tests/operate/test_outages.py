@@ -433,6 +433,7 @@ def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_b
                 with models.database.atomic():
                     Patient.create(clinic=linden.clinic, first_name="x" * 20_000, last_name="y")
         assert trouble(caught.value) == "full"
+        assert "cannot be used: database or disk is full." in str(migrate.unusable(caught.value))
         with pytest.raises(peewee.PeeweeException) as caught:
             models.database.rollback()
             models.database.execute_sql("ROLLBACK")
