@@ -23,7 +23,7 @@ from views.kit.access import login_required
 from views.kit.forms import arg_int
 
 from . import booking_card, booking_remarks, places
-from .booking_form.times import FACTS
+from .booking_form.times import FACTS, pass_of
 
 MOST = 31 * 24 * 60  # minutes
 
@@ -178,8 +178,11 @@ def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
 def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
     """The booking form with the new time filled in: the person answers the open questions there."""
     starts, ends = (at.astimezone(there.zone) for at in (span.starts_at, span.ends_at))
-    filled, __ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
-    wish = {"calendar": there.id, "day": starts.date().isoformat()}
+    hour_pass = pass_of(starts)
+    # as the form reads an end: in the pass of the start
+    wall = ends.time().replace(fold=starts.fold if hour_pass else 0)
+    filled, __ = scheduling.timed(starts.date(), starts.time(), wall, there.zone)
+    wish = {"calendar": there.id, "day": starts.date().isoformat(), "hour_pass": hour_pass or None}
     wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
     if filled == span:
         sentence = _("Nothing is saved yet: choose another time, or save it in this form.")

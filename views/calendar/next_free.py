@@ -20,6 +20,7 @@ from views.kit.words import sync_words
 
 from . import places
 from .booking_form.fields import bookable
+from .booking_form.times import pass_of
 
 blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)
@@ -267,6 +268,7 @@ def _booking(free: FreeTime, wish: Wish, form: WishForm, patient: Patient | None
         minutes=wish.minutes,
         anyone="1" if wish is free.wish and free.others else None,
         patient=patient and patient.id,
+        hour_pass=pass_of(local) or None,
         **{"from": f"{local:%H:%M}"},
     )
 

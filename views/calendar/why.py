@@ -22,6 +22,7 @@ from views.kit.forms import Clock, Day
 
 from . import next_free, why_words
 from .booking_form.fields import bookable
+from .booking_form.times import pass_of
 
 blueprint = Blueprint("why", __name__)
 MOST = 30  # calendars in one answer
@@ -155,6 +156,7 @@ def _answer(
         day=local.date().isoformat(),
         service=form.service.data or None,
         minutes=wish.minutes,
+        hour_pass=pass_of(local) or None,
         **{"from": f"{local:%H:%M}"},
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"

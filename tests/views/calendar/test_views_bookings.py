@@ -3,11 +3,12 @@
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from base.scheduling import Span
+from base.tables.time_off import DatedHours
 from models import AuditEntry, Booking, Patient
 from tests.pages import Filled, forms_of
 
@@ -321,6 +322,18 @@ def test_a_booking_in_the_second_of_two_equal_hours_stays_there_unless_asked(
     assert f"{row.starts_at:%H:%M}" == "01:15"
     pat.post(f"/bookings/{row.id}", data=typed(**{**TWICE, **changes}))
     assert f"{Booking.get_by_id(row.id).starts_at:%H:%M}" == starts
+
+
+def test_the_next_free_time_may_be_the_second_of_two_equal_hours(pat, linden, typed):
+    DatedHours.add(linden.calendar, date(2027, 10, 31), [["00:00", "06:00"]], linden.pat)
+    night = TWICE | {"day": "2027-10-31"}
+    pat.post("/bookings/", data=typed(**night | {"key": "k2", "starts": "00:00", "ends": "01:59"}))
+    asked = typed(**night)
+    page = pat.get("/bookings/check", query_string=asked).get_data(as_text=True)
+    (take,) = re.findall(r'name="take" value="([^"]*)"', page)
+    assert take == "2027-10-31T01:00 30 second"
+    form = pat.post("/bookings/", data=asked | {"take": take}).get_data(as_text=True)
+    assert re.search(r'id="pass-second" value="second" checked', " ".join(form.split()))
 
 
 def test_a_time_moved_past_the_end_keeps_its_length(pat, typed):

@@ -286,6 +286,18 @@ def test_the_second_pass_of_an_hour_stays_the_second(pat, linden, open_sundays):
     assert place(row) == (second, second + 3 * QUARTER)
 
 
+@pytest.mark.parametrize(("hour", "hour_pass"), [(0, "first"), (1, "second")])
+def test_a_question_about_a_move_keeps_the_pass(pat, linden, hour, hour_pass):
+    """The form that asks proposes the time to which it was moved."""
+    row = book(linden, datetime(2027, 10, 31, hour, 15, tzinfo=UTC), 20, allow_overlap=True)
+    wish = wish_of(move(pat, row, by="10"))
+    assert (wish["from"], wish["to"], wish["hour_pass"]) == ("01:25", "01:45", hour_pass)
+    page = pat.get(f"/bookings/{row.id}/edit", query_string=wish)
+    form = Filled(next(one for one in forms_of(page) if one["action"].endswith(f"/{row.id}")))
+    form.send(pat)
+    assert place(row)[0] == datetime(2027, 10, 31, hour, 25, tzinfo=UTC)
+
+
 # ---- what cannot be ----
 
 

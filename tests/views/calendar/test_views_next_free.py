@@ -2,12 +2,14 @@
 
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pages import Filled, forms_of
 
 from base.scheduling import Span
+from base.tables.time_off import DatedHours
 from models import Booking, Practitioner, Service, Venue
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday, twenty minutes after the clock's now
@@ -43,6 +45,21 @@ def test_a_line_fills_the_booking_form(maya, linden):
     page = maya.get(first).get_data(as_text=True)
     assert 'value="11:45"' in page and 'value="13:05"' in page and "Małgorzata" in page
     assert f'<option selected value="{linden.service.id}">' in page and 'value="65"' in page
+
+
+def test_a_line_in_the_second_of_two_equal_hours_books_there(maya, linden):
+    """01:00 to 02:00 BST is taken, and the next line says 01:00 GMT."""
+    DatedHours.add(linden.calendar, date(2027, 10, 31), [["00:00", "06:00"]], linden.pat)
+    first = datetime(2027, 10, 31, tzinfo=UTC)
+    Booking.book(linden.calendar, [Span(first - HOUR, first + HOUR)], linden.pat)
+    query = {"calendar": linden.calendar.id, "minutes": "30", "day": "2027-10-31"}
+    answer = maya.get("/free-times/", query_string=query)
+    assert "Sunday 31 October 2027, 01:00 GMT–01:30 GMT" in text(answer)
+    page = maya.get(links(answer)[0])
+    form = Filled(next(one for one in forms_of(page) if one["action"].endswith("/bookings/")))
+    form.put(patient="none").send(maya)
+    made = Booking.select().order_by(Booking.id.desc()).get()
+    assert made.span == Span(first + HOUR, first + HOUR + HOUR / 2)
 
 
 def test_a_booking_with_anyone_is_stored_as_such(maya, linden):

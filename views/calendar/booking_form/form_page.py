@@ -24,7 +24,7 @@ from . import that_day
 from .check import obstacle
 from .client import PERHAPS_LISTED
 from .fields import BookingForm
-from .times import FACTS
+from .times import FACTS, PASSES
 
 _MOST_WEEKS = 12  # in which a free time is looked for
 
@@ -69,10 +69,12 @@ def _weeks_with_time_taken(like: Booking, weeks: int) -> int:
 
 def found(practitioner: Practitioner, starts: time | None) -> dict:
     """The values of a free time in the address, besides calendar, day and start: the service, the
-    length, and whether anyone will do.
+    length, whether anyone will do, and which of two equal hours it is in.
     """
     service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
+    if request.args.get("hour_pass") in PASSES:
+        fields["hour_pass"] = request.args["hour_pass"]
     if service is not None:
         row = access.service_to_read(service)
         fields |= {"service": str(row.id), "rate": terms(practitioner, row).price_cents}
@@ -103,13 +105,16 @@ def wish(form: BookingForm) -> None:
     form.put("day", week.chosen_day(there.zone))
     form.put("starts", starts)
     form.put("ends", ends)
+    form.hour_pass.data = request.args.get("hour_pass", "")
 
 
 def with_time(form: BookingForm) -> BookingForm:
-    """The form with the free time that was pressed ("2026-11-20T15:20 50")."""
+    """The form with the free time that was pressed ("2026-11-20T15:20 50"). After it comes which of
+    two equal hours it is in, where there are two.
+    """
     if "find" in request.form:
         form.choose_by_text()
-    start, __, minutes = request.form.get("take", "").partition(" ")
+    start, minutes, hour_pass = [*request.form.get("take", "").split(" "), "", ""][:3]
     try:
         start = datetime.fromisoformat(start)
         end = start + timedelta(minutes=int(minutes[:4]))
@@ -121,6 +126,7 @@ def with_time(form: BookingForm) -> BookingForm:
         (form.day, start.date()),
         (form.starts, start.time()),
         (form.ends, end.time()),
+        (form.hour_pass, hour_pass),
     ):
         field.data, field.raw_data = value, None
     return form

@@ -15,6 +15,7 @@ from models import Booking, Practitioner
 from views.kit import access, display
 
 from .fields import BookingForm
+from .times import pass_of
 
 MINUTE = timedelta(minutes=1)
 SOON = timedelta(minutes=5)  # an offered time must still be in the future when it is pressed
@@ -84,11 +85,9 @@ def next_free_time(form: BookingForm, spans: list[Span]) -> tuple[str, str] | No
         )
     if start is None:
         return None
-    span = Span(start, start + wanted.duration)
-    return (
-        display.brief(span, zone, form.day.data),
-        f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // MINUTE}",
-    )
+    span, local = Span(start, start + wanted.duration), start.astimezone(zone)
+    value = f"{local:%Y-%m-%dT%H:%M} {wanted.duration // MINUTE} {pass_of(local)}"
+    return display.brief(span, zone, form.day.data), value.strip()
 
 
 def wish_of(form: BookingForm, wanted: Span) -> finding.Wish:

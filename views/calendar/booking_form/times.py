@@ -28,6 +28,14 @@ FACTS = {  # BadTime → the field and the sentence
 }
 
 
+PASSES = ("first", "second")  # of an hour that comes twice
+
+
+def pass_of(local: datetime) -> str:
+    """One of PASSES for a local time that knows its zone; "" if it comes once."""
+    return PASSES[local.fold] if scheduling.comes_twice(local) else ""
+
+
 class _Slip(Exception):
     """The typed text is no span. It has the field, and the sentence about the mistake."""
 
@@ -189,15 +197,16 @@ class Times(Merging):
         if self.booking is None or self.booking.all_day:
             return ""
         local = self.booking.starts_at.astimezone(self.booking.practitioner.zone)
-        is_there = (local.date(), local.time()) == (day, wall) and scheduling.comes_twice(local)
-        return ("first", "second")[local.fold] if is_there else ""
+        return pass_of(local) if (local.date(), local.time()) == (day, wall) else ""
 
     def _passes(self, day: date) -> list[tuple[str, str, bool]]:
         """Both times of a start that comes twice: value, label, and whether it is chosen."""
         local = datetime.combine(day, self.starts.data, self.practitioner.zone)
-        labels = [region.clear_clock(local.replace(fold=fold)) for fold in (0, 1)]
-        second = self._takes_second()
-        return [("first", labels[0], not second), ("second", labels[1], second)]
+        chosen = int(self._takes_second())
+        return [
+            (name, region.clear_clock(local.replace(fold=fold)), fold == chosen)
+            for fold, name in enumerate(PASSES)
+        ]
 
     def _length(self, day: date) -> timedelta:
         """The length on the clock: from the two times, or the service's."""
