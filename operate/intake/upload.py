@@ -191,8 +191,9 @@ class Import(Base):
         """Whether the file waits for a person to say in which encoding its letters are right. This
         question comes before all others.
         """
-        is_open = self.problems.get("letters") and not self.choices.get("letters")
-        return bool(is_open) and self.phase in (ASKED, "checked")
+        readings = self.problems.get("letters", {}).get("of", [])
+        is_open = len(readings) > 1 and not self.choices.get("letters")
+        return is_open and self.phase in (ASKED, "checked")
 
     @property
     def has_question(self) -> bool:

@@ -427,7 +427,8 @@ def with_life(queue: str, redis: Redis) -> None:
 
 def test_a_checked_file_of_an_earlier_version_is_asked_about_its_letters(manager, linden):
     row = intake.begin_import(linden.clinic, linden.maya, "clients", "Name\nZoë\n".encode("cp1252"))
-    letters = {"of": [{"name": "cp1252", "label": "Windows-1252", "words": "Zoë"}], "is_weak": 0}
+    of = [{"name": name, "label": name, "words": name} for name in ("cp1252", "cp1257")]
+    letters = {"of": of, "is_weak": False}
     found = {"entries": [], "bad": [], "notes": 0, "guessed": "Windows-1252", "letters": letters}
     row.advance(("mapping",), "checked", None, good=1, problems=found)
     assert "Are these letters right?" in text_of(manager.get(f"/settings/imports/{row.id}"))
@@ -435,6 +436,10 @@ def test_a_checked_file_of_an_earlier_version_is_asked_about_its_letters(manager
     assert manager.post(f"/settings/imports/{row.id}/letters", data={"encoding": "cp1252"})
     intake.check_file(row.id)
     assert "The line is right" in text_of(manager.get(f"/settings/imports/{row.id}"))
+    for few in ([], of[:1]):
+        found["letters"] = {"of": few, "is_weak": False}
+        row.advance(("checked",), "checked", None, problems=found, choices={})
+        assert "The line is right" in text_of(manager.get(f"/settings/imports/{row.id}"))
 
 
 def test_a_large_file_that_cannot_be_read_is_refused_and_its_columns_explained_anew(
