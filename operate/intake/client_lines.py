@@ -30,7 +30,7 @@ def _read(cells: Cells) -> dict:
         cells.text("last_name", 80),
         cells.text("name", 170),
     )
-    if whole and not first and not last:
+    if whole and not last and (not first or _begins_with(whole, first)):
         title, whole = cell_values.without_title(whole)
         if title:
             cells.note_once("name", _("Titles such as Dr are left out of the name."))
@@ -74,6 +74,11 @@ def _read(cells: Cells) -> dict:
     except NoAddress:
         cells.fault("email", _("Write an address such as name@example.org."))
     return row
+
+
+def _begins_with(whole: str, first: str) -> bool:
+    """Whether a whole name is this first name and more, which would be lost."""
+    return search_key(whole).startswith(f"{search_key(first)} ")
 
 
 def _phones(cells: Cells) -> tuple[str, list[str]]:

@@ -75,7 +75,7 @@ class LineTime:
             return (
                 self._whole(day, _at(last, end))
                 if is_whole
-                else self._timed(day, dated, start, end, last)
+                else self._timed(day, dated, start, _timed_end(end, last), last)
             )
         except BadTime as error:
             cells.fault(
@@ -140,6 +140,8 @@ class LineTime:
             and self.minutes is None
         ):
             cells.fault("end", _("Write when it ends or how long it lasts."))
+        if last and last.date != day and (end is None or end.time is None):
+            cells.fault("end", _("Write at what time it ends that day, or yes under all_day."))
         zone = self._zone(begins)
         if not cells.fine:
             return None
@@ -236,6 +238,12 @@ def _has_two_times(dated: When | None, start: When | None) -> bool:
     """Whether the date has a time of day, midnight left aside, that is not the start's."""
     times = {one.time for one in (dated, start) if one and one.time is not None}
     return len(times) == 2 and dated.time != time(0)
+
+
+def _timed_end(end: When | None, last: When | None) -> When | None:
+    """The end with its time, which may be in the column of the last day."""
+    has_no_time = end is None or end.time is None
+    return last if has_no_time and last and last.time is not None else end
 
 
 def _at(last: When | None, end: When | None) -> When | None:

@@ -1096,3 +1096,29 @@ def test_the_sign_between_cells_is_that_which_all_lines_share(linden, text, deli
     """Also where no heading is known."""
     sheet = peek("clients", text)
     assert (sheet.delimiter, sheet.head_at) == (delimiter, head_at)
+
+
+def test_an_end_date_with_its_time_is_the_end(read):
+    """Else the length of the service would count, and nobody would see it."""
+    head = "Practitioner,Service,Start date,End date\nPat Linden,Follow-up"
+    report = read(f"{head},2027-03-13 09:00,2027-03-13 10:45\n")
+    assert spans(report) == [(at("2027-03-13 09:00"), at("2027-03-13 10:45"))]
+    report = read(f"{head},2027-03-13 22:00,2027-03-14 01:00\n")
+    assert spans(report) == [(at("2027-03-13 22:00"), at("2027-03-14 01:00"))]
+
+
+def test_a_later_end_date_without_a_time_is_not_cut_to_the_first_day(read):
+    head = "Practitioner,Service,Start date,Start,End date\nPat Linden,Follow-up,2027-03-13,09:00"
+    assert told(read(f"{head},2027-03-15\n")) == [
+        "Write at what time it ends that day, or yes under all_day."
+    ]
+    assert spans(read(f"{head},2027-03-13\n")) == [(at("2027-03-13 09:00"), at("2027-03-13 09:30"))]
+
+
+def test_a_last_name_that_only_the_whole_name_has_comes_in(linden):
+    text = "first_name,name\nZoe,Zoe Newone\nAda,Lovelace Ada\n"
+    rows = clients(linden, text).rows
+    assert [(row["first_name"], row["last_name"]) for row in rows] == [
+        ("Zoe", "Newone"),
+        ("Ada", ""),
+    ]
