@@ -6,9 +6,12 @@ The sweep notes the present, so a clock that was set back is noticed within seco
 """
 
 import logging
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from base import scheduling
+from base import day_names, scheduling
+from base.catalogue import _
 from base.database import Base, database
 from base.scheduling import SKEW
 from base.tables.faulty import FaultyRow
@@ -73,6 +76,7 @@ SHORTENED = (
     (Excess.retry_at, NO_TIME, None),
     *((column, NO_TIME, which) for column, which in clocks.SHORTENED),
 )
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # years before the first version
 # in the table of `chore_turns`: the noted instant; when the clock was last set back, and from when
 _NOTED, _SET_RIGHT, _FROM = (
     f"operate.clock_ahead.{name}" for name in ("watch", "set_right", "from")
@@ -98,6 +102,24 @@ def set_right(at: datetime) -> None:
     Throttle.update(blocked_until=None).where(Throttle.updated_at > at + SKEW).execute()
     for table, column, longest in _COLUMNS:
         table.update({column: at}).where(column > at + longest).execute()
+
+
+def wait_until_set(report: Callable[[str], object], pause_seconds: float = 1) -> None:
+    """Return once the clock shows a possible year. A computer without a battery begins in 1970, and
+    what runs before its time is set would end sessions and offer times of that year. `report` is
+    called once with a sentence if it must wait.
+    """
+    is_told = False
+    while (at := scheduling.utc_now()) < EARLIEST:
+        if not is_told:
+            report(
+                _(
+                    "The clock says {now}. Waiting until it is set (Debian: systemd-timesyncd).",
+                    now=day_names.plain(at),
+                )
+            )
+        is_told = True
+        time.sleep(pause_seconds)
 
 
 def watch() -> None:

@@ -19,7 +19,7 @@ from base.config.environment import SettingsError
 from base.config.settings import Settings, hand_down
 from free_times.online import names
 from models import Clinic
-from operate import files, keys, processes, workers
+from operate import clock_ahead, files, keys, processes, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.backup import backups, files_aside, restores
@@ -119,6 +119,7 @@ def _check_part_with_jobs() -> None:
     """The first checks of a part that enqueues or does jobs. While the database is behind, only
     processes of the earlier version use Redis and the queue; while it is away, nobody can.
     """
+    clock_ahead.wait_until_set(print_line)
     _check_part()
     migrations.wait_until_open(print_line)
 
@@ -223,6 +224,7 @@ def start() -> None:
             processes.only_one(settings.instance),
             web_server.listen(settings.host, settings.port) as listening,
         ):
+            clock_ahead.wait_until_set(print_line)
             if settings.sandbox:
                 web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
             hand_down(settings)

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from client_world import booked
@@ -305,6 +305,20 @@ def test_a_press_of_then_is_not_the_one_of_now(linden, clock, ahead_for_a_while,
     ahead_for_a_while(length, add)
     _row, is_new = add()
     assert is_new
+
+
+def test_nothing_starts_before_the_clock_is_set(clock):
+    """A computer without a battery begins in 1970."""
+    right, told = clock.now, []
+    clock.now = datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC)
+
+    def be_set(sentence):
+        told.append(sentence)
+        clock.now = right
+
+    clock_ahead.wait_until_set(be_set, pause_seconds=0)
+    clock_ahead.wait_until_set(told.append, pause_seconds=0)
+    assert len(told) == 1 and "1 January 1970" in told[0]
 
 
 def test_periodic_jobs_go_on_after_the_clock_was_set_back(queue, clock, monkeypatch):
