@@ -12,6 +12,7 @@ from models import Booking, Patient, Service
 from operate import intake
 from operate.intake import questions
 from operate.intake.check_report import Report, read_lines
+from operate.intake.file_columns import COLUMNS
 from operate.intake.sheet import MOST_BYTES, keys, peek
 from operate.intake.upload import ColumnMeaning, Import
 from sync.tables.accounts import Account, RemoteCalendar
@@ -1122,3 +1123,66 @@ def test_a_last_name_that_only_the_whole_name_has_comes_in(linden):
         ("Zoe", "Newone"),
         ("Ada", ""),
     ]
+
+
+# A cell of each column that means something beside the others of the line.
+TELLING = {
+    "bookings": {
+        "venue": "Elsewhere",
+        "client": "Ada Example",
+        "client_id": "C-7",
+        "client_first_name": "Ada Example",
+        "client_last_name": "Ada Example",
+        "service": "Follow-up",
+        "duration": "45",
+        "all_day": "yes",
+        "last_day": "2027-03-14",
+        "zone": "Asia/Tokyo",
+        "status": "pending",
+        "cancelled": "yes",
+        "no_show": "yes",
+        "arrived": "yes",
+        "attended": "yes",
+        "invoiced": "yes",
+        "paid": "yes",
+        "invoice_status": "paid",
+        "shown_as": "tentative",
+        "rate": "65",
+        "notes": "Knee",
+    },
+    "clients": {
+        "last_name": "Newone",
+        "name": "Zoe Newone",
+        "internal_id": "Z-1",
+        "email": "zoe@x.test",
+        "other_email": "zoe@x.test",
+        "phone": "0400 000 001",
+        "other_phone": "0400 000 001",
+        "notes": "Knee",
+        "archived": "yes",
+    },
+}
+PLAIN = {
+    "bookings": ("calendar,date,start,end", "Pat Linden,2027-03-13,09:00,09:30"),
+    "clients": ("first_name", "Zoe"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (kind, column.name)
+        for kind, columns in COLUMNS.items()
+        for column in columns
+        if column.name not in PLAIN[kind][0].split(",")
+    ],
+)
+def test_no_column_is_without_effect(read, kind, column):
+    """Each is taken into the row, refused, or noted: none is dropped in silence."""
+    head, line = PLAIN[kind]
+
+    def found(heading: str, cell: str):
+        report = read(f"{head},{heading}\n{line},{cell}\n", kind)
+        return report.rows, [entry["sentence"] for entry in report.entries()]
+
+    assert found(column, TELLING[kind][column]) != found("line", "")
