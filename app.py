@@ -285,11 +285,13 @@ def _show_unavailable(error: Exception, why: str):
     if faults.is_visitor():
         return faults.show(503), 503, retry
     heading, advice = _UNAVAILABLE[why]
+    # an upload that found no room was read in part, and cannot be read again
+    typed = [] if isinstance(error, OSError) else _typed(503)
     template = current_app.jinja_env.get_template(
         "unavailable.html"
     )  # not render_template: that asks the database for the signed-in person
     return (
-        template.render(heading=heading, advice=advice, reference=reference, typed=_typed(503)),
+        template.render(heading=heading, advice=advice, reference=reference, typed=typed),
         503,
         retry,
     )

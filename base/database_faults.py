@@ -1,5 +1,6 @@
-"""The faults of the database itself, told apart from those of a program or a row."""
+"""The faults of the database and its disk, told apart from those of a program or a row."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 
@@ -30,8 +31,17 @@ _UNWRITTEN = {
 }
 
 
+# The system's codes for a file that cannot be written, such as that of an upload
+OF_SYSTEM = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.EROFS: "read-only",
+}
+
+
 def trouble(error: BaseException) -> str | None:
-    """The fault of the database itself behind this error: "behind" (this program), "full",
+    """The fault of the database or the disk behind this error: "behind" (this program), "full",
     "read-only" (nothing can be written), "busy" or "away"; None: the fault is another.
 
     SQLite tells it only in words; PostgreSQL with an error code
@@ -40,6 +50,8 @@ def trouble(error: BaseException) -> str | None:
     """
     if isinstance(error, MaxConnectionsExceeded):
         return "busy"
+    if isinstance(error, OSError):
+        return OF_SYSTEM.get(error.errno or 0)
     if not isinstance(error, PeeweeException):
         return None
     if _is_about_rollback(error):

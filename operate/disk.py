@@ -3,15 +3,14 @@ and of the embedded Redis. Free space alone says too little: a quota, a limit on
 read-only disk may refuse as well.
 """
 
-import errno
 import os
 import tempfile
 from pathlib import Path
 
 from base.catalogue import _
+from base.database_faults import OF_SYSTEM
 
 OCTETS = 256 * 1024  # octets of the file: SQLite and Redis need some space for each change
-_WORDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "read-only"}
 
 
 def faults(settings) -> list[str]:
@@ -34,5 +33,5 @@ def _fault(folder: Path) -> str | None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return f"disk {_WORDS.get(error.errno, _('cannot be written'))}"
+        return f"disk {OF_SYSTEM.get(error.errno, _('cannot be written'))}"
     return None

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -403,6 +404,38 @@ def test_what_sqlite_says_is_understood(db, words, why):
     assert trouble(peewee.OperationalError(words)) == why
 
 
+@contextmanager
+def no_file_beyond(octets: int) -> Iterator[None]:
+    """No process of this test can write files of more octets, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    told = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, told)
+
+
+@on_sqlite_alone
+@pytest.mark.filterwarnings("ignore:Unclosed file")  # Werkzeug leaves it where it fails
+def test_an_upload_that_finds_no_room_says_so(signed_in, linden):
+    olive = signed_in(linden.olive)
+    body = b"".join(
+        (
+            b'--part\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n',
+            b"First name,Last name\n" + b"Ann,Example\n" * 300_000,
+            b"\r\n--part--\r\n",
+        )
+    )
+    with no_file_beyond(2**20):
+        answer = olive.post(
+            "/settings/imports/", data=body, content_type="multipart/form-data; boundary=part"
+        )
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert "disk of the server is full" in answer.text
+
+
 @on_sqlite_alone
 def test_a_disk_that_takes_no_write_is_told_from_a_database_that_is_away(db, tmp_path):
     """SQLite has the same words for a disk that cannot be read and for one that cannot be written;
@@ -410,16 +443,12 @@ def test_a_disk_that_takes_no_write_is_told_from_a_database_that_is_away(db, tmp
     """
     database = peewee.SqliteDatabase(tmp_path / "one.db")
     database.execute_sql("CREATE TABLE words (word TEXT)")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    told = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    try:
-        with pytest.raises(peewee.OperationalError, match="disk I/O error") as caught:
-            database.execute_sql("INSERT INTO words VALUES (?)", ["x" * 50_000])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, told)
-        database.close()
+    with (
+        no_file_beyond(8192),
+        pytest.raises(peewee.OperationalError, match="disk I/O error") as caught,
+    ):
+        database.execute_sql("INSERT INTO words VALUES (?)", ["x" * 50_000])
+    database.close()
     assert trouble(caught.value) == "read-only"
 
 
