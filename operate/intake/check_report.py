@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from base.catalogue import _
-from base.text import TooLong, clean, mended, places, search_key
+from base.text import TooLong, clean, mended, places
 
 from .cell_values import NOTHING, plain_spaces
 from .sheet import Sheet
@@ -126,7 +126,9 @@ class Cells:
 
     def _cleaned(self, column: str, raw: str, limit: int) -> str:
         raw = plain_spaces(raw)
-        if column not in _OPEN_TEXT and search_key(raw) in NOTHING:
+        if not raw:
+            return ""
+        if raw.strip().lower() in NOTHING and column not in _OPEN_TEXT:
             return ""
         if raw[:1] == "'" and (
             raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")

@@ -58,6 +58,7 @@ _OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
 # 09:00-09:45, unless the date is ISO's with its T.
 _RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012–—\u2212", "-"))
+_ASIDE = re.compile(r"\([^()]*\)")
 _OCLOCK = re.compile(r"(?<=\d)\s*(?:uhr|heures?|h)\b\.?\s*", re.A)  # 9 Uhr 30, 9h
 _HOURS = "|".join(["hours?", "hrs?", "h", *languages.HOURS])
 _MINUTES = "|".join(["minutes?", "mins?", "m", "'", "\u2032", *languages.MINUTES])
@@ -85,7 +86,8 @@ class When:
 
 
 def _numeric(raw: str) -> tuple[int, int, str] | None:
-    found = _NUMBERS.match(_WEEKDAY.sub("", search_key(raw.translate(_DASHES))))
+    plain = search_key(raw if raw.isascii() else raw.translate(_DASHES))
+    found = _NUMBERS.match(_WEEKDAY.sub("", plain))
     return (
         (int(found[1]), int(found[2]), found[3])
         if found and not _YEAR_FIRST.match(raw.strip()) and not _DOTTED.match(raw.strip())
@@ -126,7 +128,8 @@ def order_of(cells: Iterable[str]) -> str | None:
 @lru_cache(20_000)
 def when(raw: str, order: str = DAY_FIRST) -> When:
     """A date, a time, or both, in one cell. Raises NoValue."""
-    rest = search_key(re.sub(r"\([^()]*\)", " ", raw.translate(_DASHES)))
+    rest = raw if raw.isascii() else raw.translate(_DASHES)
+    rest = search_key(_ASIDE.sub(" ", rest) if "(" in rest else rest)
     rest = _WEEKDAY.sub("", rest)
     day, rest = _date(rest, order)
     is_range = (
