@@ -53,12 +53,11 @@ def with_internal_id(clinic: Clinic, internal_id: str, archived: bool = False) -
     """The one client with this internal ID, upper and lower case aside; None if two IDs differ in
     case alone.
     """
-    same = Patient.select().where(
-        Patient.clinic == clinic,
-        (Patient.archived == archived) | Patient.merged_into.is_null(False),
-        fn.LOWER(Patient.internal_id) == internal_id.lower(),
-    )
-    found = list(same.limit(2))
+    found = [
+        row
+        for row in Patient.with_id(clinic, internal_id)
+        if row.archived == archived or row.merged_into_id
+    ]
     return found[0].record_in_use if len(found) == 1 else None
 
 

@@ -6,7 +6,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from peewee import SQL, BooleanField
+from peewee import SQL, BooleanField, fn
 
 from base.database import AlreadyUsed, Base, database, is_sqlite, joined, unique
 from base.text import search_key
@@ -47,6 +47,7 @@ class Numbered(Archivable):
     texts = BooleanField(default=False)
 
     if TYPE_CHECKING:  # columns of the table itself
+        clinic: Any
         internal_id: Any
         first_name: Any
         last_name: Any
@@ -71,9 +72,36 @@ class Numbered(Archivable):
             "".join(c for c in self.phone if c.isdigit()),
         )[:600]
 
+    @classmethod
+    def with_id(cls, clinic: Base, internal_id: str) -> list[Any]:
+        """The clinic's clients with this internal ID, upper and lower case aside.
+
+        SQLite, and PostgreSQL without a language of its own, know the case of A to Z alone: their
+        unique index takes "Ż-1" and "ż-1" for two.
+        """
+        folded = internal_id.lower()
+        same = (
+            fn.LOWER(cls.internal_id) == folded
+            if internal_id.isascii()
+            else cls.search.contains(search_key(internal_id))
+        )
+        rows: Any = cls.select().where(cls.clinic == clinic, cls.internal_id.is_null(False))
+        return [row for row in rows.where(same) if row.internal_id.lower() == folded]
+
+    def _is_id_used(self) -> bool:
+        """Whether another client has an ID that the schema cannot compare with this one."""
+        own = self.internal_id
+        if not own or own.isascii():
+            return False
+        return any(row.id != self.id for row in type(self).with_id(self.clinic, own))
+
     def save(self, *args: Any, **kwargs: Any) -> Any:
-        """Save the row with its search columns."""
+        """Save the row with its search columns. Raises AlreadyUsed, or the schema's error, for an
+        internal ID in use.
+        """
         self.lay_down()
+        if "internal_id" in self.dirty_field_names and self._is_id_used():
+            raise AlreadyUsed
         if kwargs.get("only"):
             kwargs["only"] = [*kwargs["only"], type(self).search]
         return super().save(*args, **kwargs)
@@ -109,6 +137,8 @@ class Numbered(Archivable):
         are added while the clinic is locked.
         """
         self.lay_down()
+        if self._is_id_used():
+            return False
         table: Any = type(self)
         row = table.insert(self.__data__).on_conflict_ignore().returning(table.id)
         made = list(row.tuples().execute())

@@ -384,11 +384,28 @@ def test_one_of_two_people_who_type_the_same_id_is_refused(app, linden):
         assert sorted(pool.map(add, ["A", "B"])) == [False, True]
 
 
-@pytest.mark.parametrize("taken", ["K-2041", "k-2041"])
-def test_an_internal_id_is_one_clients_whatever_its_case(staff, linden, taken):
-    answer = staff.post("/clients/", data={"first_name": "Ann", "internal_id": taken})
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [
+        ("K-2041", "K-2041"),
+        ("K-2041", "k-2041"),
+        ("Ż-77", "ż-77"),
+        ("ż-77", "Ż-77"),
+        ("Ω-1", "ω-1"),
+        ("İ-1", "i̇-1"),
+    ],
+)
+def test_an_internal_id_is_one_clients_whatever_its_case(staff, linden, kept, typed):
+    linden.patient.change(None, internal_id=kept)
+    answer = staff.post("/clients/", data={"first_name": "Ann", "internal_id": typed})
     assert answer.status_code == 422 and "belongs to another client" in text_of(answer)
     assert not Patient.select().where(Patient.first_name == "Ann").exists()
+    other = Patient.add(linden.clinic, None, first_name="Ann")
+    with pytest.raises(AlreadyUsed):
+        other.change(None, internal_id=typed)
+    linden.patient.change(None, internal_id=typed)  # one's own in other capitals
+    found = staff.post("/clients/matches", data={"q": kept})
+    assert found.location == f"/clients/{linden.patient.id}"
 
 
 def test_the_owner_reads_which_ids_an_upgrade_changed_and_puts_the_list_away(
