@@ -10,6 +10,7 @@ import pytest
 from earlier import EARLIER, FIRST_RELEASE, INSTALLATION, SALTS, UUIDS, counts, make, tables_of
 from playhouse.migrate import SchemaMigrator
 from playhouse.migrations import Migration, Runner
+from program import TOP
 
 import models
 from base import vault
@@ -277,3 +278,14 @@ def test_a_process_of_the_version_before_can_go_on_adding_rows(upgraded, app):
     )
     assert migrate.state() == "newer"
     assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_a_migration_that_was_released_is_never_edited_again():
+    folder = TOP / "migrations"
+    released = [line.split() for line in (folder / "released.sha256").read_text().splitlines()]
+    edited = [
+        name
+        for digest, name in released
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest
+    ]
+    assert released and not edited, "installations have run them as they were: add another one"
