@@ -160,7 +160,8 @@ def consequence(
         return "reconnect", None if _is_final(error) else at + OPERATOR_WAIT
     if isinstance(error, CalendarGone):
         return "calendar_gone", None
-    if isinstance(error, (NotConfigured, Forbidden)):
+    is_refused = isinstance(error, Forbidden) and failures > SURE  # a single one may pass
+    if is_refused or isinstance(error, (NotConfigured, CannotMake)):
         return "operator", at + OPERATOR_WAIT
     if isinstance(error, Endless):
         return "waiting", at + ENDLESS_WAIT

@@ -456,6 +456,25 @@ def test_an_operators_fault_is_no_fault_of_the_person(world, account):
     settle(world, account)
 
 
+def test_one_refusal_of_our_own_calendar_holds_nothing_up_for_longer_than_another_fault(
+    world, account
+):
+    ours = account.destination.calendar_id
+    world.sandbox.faults.fail(403, world.refusal(403), path=world.reading(ours), times=1)
+    world.book(days=8)
+    account = world.poll(account)
+    assert account.health != "operator"
+    for _ in range(3):
+        world.later(seconds=20)
+        world.run(account)
+    assert Account.get_by_id(account.id).health == "ok"
+    world.sandbox.faults.fail(403, world.refusal(403), path=world.reading(ours), times=None)
+    for _ in range(4):
+        world.later(minutes=6)
+        world.run(account)
+    assert Account.get_by_id(account.id).health == "operator", "it does not pass by itself"
+
+
 def test_the_same_trouble_again_and_again_is_one_line_of_the_history(world, account):
     world.sandbox.faults.fail(503, path=world.lists, times=None, minutes=60)
     for _ in range(8):
