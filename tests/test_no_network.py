@@ -71,6 +71,7 @@ MUST_SUCCEED = {
     "health.resync",
     "health.resync_all",
     "two_way.act",
+    "two_way.ask_for_run",
     "two_way.departure",
     "two_way.start",
     "two_way.update",

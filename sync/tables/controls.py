@@ -8,7 +8,7 @@ from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
 from models import User
 
-from .accounts import Account, RemoteCalendar
+from .accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
 from .mappings import MappingRow
 from .notices import Notice
 
@@ -87,7 +87,8 @@ def _turn(account: Account, direction: str) -> None:
 @transition
 def ask_for_run(account: Account, because: str, actor: User | None = None) -> None:
     """Ask for a run now: "check" (the person pressed), "resync" (read everything again and
-    compare).
+    compare). It does not wait for a time that we chose ourselves after a failure; one for which the
+    provider asked stays.
     """
     if because == "resync":
         RemoteCalendar.update(
@@ -108,7 +109,9 @@ def ask_for_run(account: Account, because: str, actor: User | None = None) -> No
         RemoteCalendar.update(due_at=None).where(
             RemoteCalendar.account == account, RemoteCalendar.role == "source"
         ).execute()
-    account.put(due_at=now(), because=because)
+    is_own_wait = account.wait_until is not None and account.health_word != TOO_MUCH_AT_ONCE
+    wait_until = now() if is_own_wait else account.wait_until
+    account.put(due_at=now(), because=because, wait_until=wait_until)
 
 
 @transition

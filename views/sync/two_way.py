@@ -158,27 +158,38 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
 # ---- while it runs ----
 
 
-@blueprint.post("/<int:account_id>/<any(check, resync, pause, resumption):what>")
+@blueprint.post("/<int:account_id>/<any(pause, resumption):what>")
 @login_required
 def act(account_id: int, what: str):
     account = sync_access.account_of_mine(account_id)
-    sentences = {
-        "check": _("We are looking."),
-        "resync": _("Everything is read again and compared. Nothing is doubled."),
-        "pause": _("Paused. Everything stays as it is until you go on."),
-        "resumption": _("Going on. What was missed is made good."),
-    }[what]
-    if what != "pause" and account.has_begun and (why := words.barred(account)):
-        return sync_page.changed(why, f"account-{account.id}")
     if what == "pause":
         controls.pause(account, current_user)
-    elif what == "resumption":
+        sentence = _("Paused. Everything stays as it is until you go on.")
+    elif account.has_begun and (why := words.barred(account)):
+        sentence = why
+    else:
         controls.resume(account, current_user)
-    elif account.is_active:
-        controls.ask_for_run(account, what, current_user)
-    elif what == "check":
+        sentence = _("Going on. What was missed is made good.")
+    return sync_page.changed(sentence, f"account-{account.id}")
+
+
+@blueprint.post("/<int:account_id>/<any(check, resync):because>")
+@login_required
+def ask_for_run(account_id: int, because: str):
+    account = sync_access.account_of_mine(account_id)
+    sentence = {
+        "check": _("We are looking."),
+        "resync": _("Everything is read again and compared. Nothing is doubled."),
+    }[because]
+    if because == "check" and account.may_begin:
         first_list.ask_for_calendars(account)
-    return sync_page.changed(sentences, f"account-{account.id}")
+    elif why := words.at_rest_when_asked(account):
+        sentence = why
+    else:
+        controls.ask_for_run(account, because, current_user)
+        zone = sync_words.zone(access.calendars(), current_user)
+        sentence = words.asked(account, sentence, zone)
+    return sync_page.changed(sentence, f"account-{account.id}")
 
 
 @blueprint.post("/<int:account_id>/differences")

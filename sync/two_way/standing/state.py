@@ -53,6 +53,13 @@ def may_run(account: Account) -> bool:
     return account.is_active and account.is_usable and barred(account) is None
 
 
+def at_rest_when_asked(account: Account) -> State | None:
+    """The state in which no run comes, also if somebody asks for one; None: one comes."""
+    found = at_rest(account)
+    tries = found == State.RECONNECT and account.wait_until is not None
+    return None if tries or found == State.OPERATOR else found
+
+
 def at_rest(account: Account) -> State | None:
     """The state by the account's own row (with its person and clinic); None: sync goes on. No
     query.

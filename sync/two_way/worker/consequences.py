@@ -160,8 +160,9 @@ def consequence(
         return "reconnect", None if _is_final(error) else at + OPERATOR_WAIT
     if isinstance(error, CalendarGone):
         return "calendar_gone", None
-    is_refused = isinstance(error, Forbidden) and failures > SURE  # a single one may pass
-    if is_refused or isinstance(error, (NotConfigured, CannotMake)):
+    # a single one may pass
+    is_refused = isinstance(error, (Forbidden, NotConfigured)) and failures > SURE
+    if is_refused or isinstance(error, CannotMake):
         return "operator", at + OPERATOR_WAIT
     if isinstance(error, Endless):
         return "waiting", at + ENDLESS_WAIT

@@ -28,7 +28,7 @@ from base.scheduling import Span
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.connect import gateway
-from sync.tables import ending, mappings, sources, starting
+from sync.tables import controls, ending, mappings, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
@@ -450,8 +450,12 @@ def test_a_source_without_access_keeps_what_it_blocks_and_holds_nothing_else_up(
 @pytest.mark.parametrize("world", ["google"], indirect=True)  # Microsoft has no such refusal
 def test_an_operators_fault_is_no_fault_of_the_person(world, account):
     world.sandbox.faults.fail(403, "accessNotConfigured", path="^/calendar/", times=None)
-    account = world.poll(account)
+    assert world.poll(account).health == "waiting", "a single one may pass"
+    for _ in range(4):
+        world.later(minutes=6)
+        world.run(account)
     world.sandbox.faults.clear()
+    account = Account.get_by_id(account.id)
     assert account.health == "operator" and world.notices(account) == []
     settle(world, account)
 
@@ -475,6 +479,37 @@ def test_one_refusal_of_our_own_calendar_holds_nothing_up_for_longer_than_anothe
         world.later(minutes=6)
         world.run(account)
     assert Account.get_by_id(account.id).health == "operator", "it does not pass by itself"
+
+
+@pytest.mark.parametrize("because", ["check", "resync"])
+def test_somebody_who_asks_does_not_wait_for_our_next_try(world, account, because):
+    there = {"path": world.reading(account.destination.calendar_id), "method": "GET"}
+    world.sandbox.faults.fail(403, world.refusal(403), times=None, **there)
+    for _ in range(5):
+        world.later(minutes=6)
+        world.run(account)
+    assert Account.get_by_id(account.id).health == "operator"
+    world.sandbox.faults.clear()
+    booking = world.book(days=8)
+    world.run(account)
+    assert str(booking.uuid) not in world.standing(account)
+    controls.ask_for_run(Account.get_by_id(account.id), because, world.user)
+    world.run(account)
+    assert Account.get_by_id(account.id).health == "ok"
+    assert str(booking.uuid) in world.standing(account)
+
+
+@pytest.mark.parametrize("because", ["check", "resync"])
+def test_somebody_who_asks_waits_as_long_as_the_provider_wants(world, account, because):
+    requests = []
+    world.sandbox.faults.fail(429, world.refusal(429), times=None, retry_after_seconds=900)
+    waiting = world.poll(account)
+    world.sandbox.faults.clear()
+    world.watch(lambda moment, request: requests.append(request))
+    controls.ask_for_run(Account.get_by_id(account.id), because, world.user)
+    world.run(account)
+    assert requests == [] and Account.get_by_id(account.id).wait_until == waiting.wait_until
+    settle(world, account)
 
 
 def test_the_same_trouble_again_and_again_is_one_line_of_the_history(world, account):

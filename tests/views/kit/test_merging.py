@@ -446,7 +446,16 @@ NO_EDITS = {
         ),
         STEPS,
     ),
-    **dict.fromkeys(("team.come_back", "two_way.act", "sync_together.act", "two_way.start"), STEPS),
+    **dict.fromkeys(
+        (
+            "team.come_back",
+            "two_way.act",
+            "two_way.ask_for_run",
+            "sync_together.act",
+            "two_way.start",
+        ),
+        STEPS,
+    ),
     **dict.fromkeys(("two_way.departure", "two_way.end", "sources.start", "sources.stop"), STEPS),
     "sources.rename": "one field, and theirs alone: tried in test_own_names",
     **dict.fromkeys(("two_way.put_right", "two_way.list_anew"), STEPS),

@@ -18,13 +18,14 @@ from letters import kinds, trouble
 from models import Booking, Clinic, User
 from sync.connect import gateway
 from sync.providers import registry
-from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.two_way import first_list
 from sync.two_way.standing import decisions, differences, many, state_list
 from sync.two_way.standing.state import Standing
 from sync.two_way.standing.state_list import State
@@ -440,6 +441,48 @@ def test_nothing_is_offered_or_done_where_nothing_can_be_synced(
         assert answer.status_code < 400, address
         after = Account.get_by_id(number)
         assert (after.phase, after.due_at) == (before.phase, before.due_at), address
+
+
+PROMISES = "We are looking.", "read again and compared."
+EXPLAINS = (
+    *("Not possible now: ", "asked us to slow down, so this begins at 12:05."),
+    *("No calendar can be read now.", "calendar follows as soon as its provider lets us."),
+)
+
+
+def test_a_run_is_promised_only_where_one_begins(case, signed_in, linden, clock):
+    account, expected, *_ = case
+    pat, olive = signed_in(linden.pat), signed_in(linden.olive)
+    at_first = account.__data__.copy()
+    later = clock.now + timedelta(minutes=25)
+    waits = {"none": {}, "our own": {"wait_until": later}}
+    waits["asked for"] = {"wait_until": later, "health_word": TOO_MUCH_AT_ONCE}
+    for wait, columns in waits.items():
+        for browser, address in (
+            (pat, f"/sync/accounts/{account.id}/check"),
+            (pat, f"/sync/accounts/{account.id}/resync"),
+            (olive, f"/health/accounts/{account.id}/runs"),
+            (olive, "/health/runs"),
+        ):
+            Account.update(at_first | columns).where(Account.id == account.id).execute()
+            said = text(browser.post(address, follow_redirects=True))
+            begins = Account.due(clock.now).exists() or first_list.due().exists()
+            promised = [sentence for sentence in PROMISES if sentence in said]
+            explained = [sentence for sentence in EXPLAINS if sentence in said]
+            assert bool(promised) is not bool(explained), (wait, address)
+            assert begins or not promised, (wait, address)
+            if expected in (State.IN_STEP, State.OPERATOR, State.WAITING, State.FAILED):
+                assert bool(promised) is (wait != "asked for"), (wait, address)
+
+
+def test_a_page_is_renewed_once_what_was_asked_for_is_done(signed_in, account, linden, clock):
+    """Also where the server's administrator must act: the press may show that they have acted."""
+    wait_until = clock.now + timedelta(minutes=30)
+    Account.update(health="operator", wait_until=wait_until).execute()
+    pat = signed_in(linden.pat)
+    assert "every 2s" not in pat.get("/sync/").get_data(as_text=True)
+    pat.post(f"/sync/accounts/{account.id}/check")
+    assert "every 2s" in pat.get("/sync/").get_data(as_text=True)
 
 
 def channel(account, clock, **columns) -> None:

@@ -4,12 +4,13 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from base.catalogue import _, ngettext
+from base.catalogue import _
 from base.tables import outbox
 from people import calendars
 from sync.tables import account_names, controls, ending, mappings
 from sync.tables.accounts import Account
 from sync.two_way.standing import many, state, state_list
+from sync.two_way.standing.state import Standing
 from views.kit import access, htmx, sync_access
 from views.kit.access import manager_required
 from views.kit.words import sync_words
@@ -43,16 +44,16 @@ def board():
 def resync(account_id: int):
     """Read one person's calendars completely and compare them with our rows."""
     account = sync_access.account_to_manage(account_id)
-    if why := two_way_words.barred(account):
+    if why := two_way_words.at_rest_when_asked(account):
         return _done(why)
     controls.ask_for_run(account, "resync", current_user)
-    return _done(
-        _(
-            "{user}’s {provider} calendar is being read again and compared. Nothing is doubled.",
-            user=account.user.name,
-            provider=account_names.name_of(account, is_own=False),
-        )
+    begun = _(
+        "{user}’s {provider} calendar is being read again and compared. Nothing is doubled.",
+        user=account.user.name,
+        provider=account_names.name_of(account, is_own=False),
     )
+    zone = sync_words.zone(access.calendars(), current_user)
+    return _done(two_way_words.asked(account, begun, zone))
 
 
 @blueprint.post("/accounts/<int:account_id>/nudges")
@@ -118,14 +119,7 @@ def resync_all():
     ready = _ready()
     for account in ready:
         controls.ask_for_run(account, "resync", current_user)
-    return _done(
-        ngettext(
-            "{calendars} is being read again and compared.",
-            "{calendars} are being read again and compared.",
-            max(len(ready), 1),
-            calendars=sync_words.count(len(ready), "calendar"),
-        )
-    )
+    return _done(health_words.resynced([Standing(account) for account in ready]))
 
 
 def _ready() -> list[Account]:

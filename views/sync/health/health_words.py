@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _, ngettext
+from base.catalogue import _, ngettext, paragraph
 from models import Feed, Practitioner, User
 from sync.connect import gateway
 from sync.feeds import owned
@@ -21,6 +21,7 @@ from sync.providers import registry
 from sync.tables import account_names
 from sync.tables.accounts import Account
 from sync.two_way.standing.many import Overview
+from sync.two_way.standing.state import Standing
 from sync.two_way.standing.state_list import State
 from views.kit import display
 from views.kit.words import sync_words
@@ -159,6 +160,32 @@ def summary(board: Iterable[PersonRow]) -> str:
 
 def _people(count: int) -> str:
     return ngettext("one person", "{count} people", count)
+
+
+def resynced(standings: Sequence[Standing]) -> str:
+    """The answer to somebody who had these accounts read again and compared."""
+    if not standings:
+        return _("No calendar can be read now.")
+    later = sum(standing.waits for standing in standings)
+    now = len(standings) - later
+    return paragraph(
+        ngettext(
+            "{calendars} is being read again and compared.",
+            "{calendars} are being read again and compared.",
+            now,
+            calendars=sync_words.count(now, "calendar"),
+        )
+        if now
+        else "",
+        ngettext(
+            "{calendars} follows as soon as its provider lets us.",
+            "{calendars} follow as soon as their provider lets us.",
+            later,
+            calendars=sync_words.count(later, "calendar"),
+        )
+        if later
+        else "",
+    )
 
 
 # ---- accounts ----

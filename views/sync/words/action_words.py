@@ -39,7 +39,7 @@ def foot(account: Account, actions: Iterable[AccountAction]) -> list[Button]:
 def _in_menu(account: Account, action: AccountAction) -> Button:
     match action:
         case AccountAction.RESYNC:
-            return Button(_("Resync this calendar"), _act(account, "resync"), "sync", "swap")
+            return Button(_("Resync this calendar"), _run(account, "resync"), "sync", "swap")
         case AccountAction.PAUSE:
             return Button(_("Pause"), _act(account, "pause"), "pause", "swap")
         case AccountAction.RESUME:
@@ -66,7 +66,7 @@ def _at_foot(account: Account, action: AccountAction) -> Button:
     name = account_names.name_of(account)
     match action:
         case AccountAction.CHECK:
-            return Button(_("Check now"), _act(account, "check"), "sync", "swap")
+            return Button(_("Check now"), _run(account, "check"), "sync", "swap")
         case AccountAction.RESUME:
             return Button(_("Go on"), _act(account, "resumption"), "sync", "swap", "primary")
         case AccountAction.RECONNECT:
@@ -104,6 +104,10 @@ def _staying(account: Account, name: str) -> str:
 
 def _act(account: Account, what: str) -> str:
     return url_for("two_way.act", account_id=account.id, what=what)
+
+
+def _run(account: Account, because: str) -> str:
+    return url_for("two_way.ask_for_run", account_id=account.id, because=because)
 
 
 def _departure(account: Account, goal: str, **more: int) -> str:

@@ -111,7 +111,7 @@ def status(standing: Standing, zone: ZoneInfo) -> Status:
         standing.severity,
         name_of(standing, zone),
         paragraph(sentence, outside_words.left(standing)),
-        standing.state in MOVING,
+        standing.state in MOVING or (standing.state == State.OPERATOR and standing.is_due),
         standing.state == State.IN_STEP and bool(standing.differences),
     )
 

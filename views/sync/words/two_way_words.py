@@ -17,6 +17,7 @@ from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.two_way.plans import local
 from sync.two_way.standing import decisions, state
+from sync.two_way.standing.state import Standing
 from sync.two_way.standing.state_list import State
 from views.kit import display
 
@@ -141,13 +142,39 @@ def skipped(accounts: Iterable[Account]) -> dict[int, list[tuple[Booking | None,
 
 def barred(account: Account) -> str | None:
     """Why the account cannot do now what the person asked, as a sentence; None: it can."""
+    return _not_possible(account, state.barred(account))
+
+
+def at_rest_when_asked(account: Account) -> str | None:
+    """Why no run comes, also if the person asks for one, as a sentence; None: one comes."""
+    return _not_possible(account, state.at_rest_when_asked(account))
+
+
+def _not_possible(account: Account, at_rest: State | None) -> str | None:
+    """The sentence for a state in which an account does nothing; None without one."""
+    if at_rest is None:
+        return None
     name = account_names.name_of(account, is_own=False)
     why = {
         State.NOT_SET_UP: _("{name} is not set up on this server", name=name),
         State.NO_PLAN: _("the clinic’s plan has no sync with {name}", name=name),
         State.NOT_ALLOWED: _("bookings may not appear outside Kalends"),
-    }.get(state.barred(account))
-    return _("Not possible now: {why}. Nothing was changed.", why=why) if why else None
+        State.PAUSED: _("sync with {name} is paused", name=name),
+        State.RECONNECT: _("{name} must be connected again first", name=name),
+        State.CALENDAR_GONE: _("our calendar in {name} is gone", name=name),
+    }.get(at_rest, _("nothing is synced with {name}", name=name))
+    return _("Not possible now: {why}. Nothing was changed.", why=why)
+
+
+def asked(account: Account, begun: str, zone: ZoneInfo) -> str:
+    """The answer to a person who asked for a run: `begun`, if it begins now."""
+    if not Standing(account).waits:
+        return begun
+    return _(
+        "{name} asked us to slow down, so this begins at {time}.",
+        name=account_names.name_of(account, is_own=False),
+        time=display.clock(account.wait_until, zone),
+    )
 
 
 def not_started(account: Account, refused: RemoteCalendar | None) -> tuple[str, str] | None:
