@@ -33,7 +33,7 @@ from peewee import (
 )
 
 from . import insertion
-from .parts import IS_COLUMN, is_plain, is_table, quoted
+from .parts import IS_COLUMN, ColumnRun, columns_by_table, is_plain, is_table, listed, quoted
 
 _CHOICES = (OP.IN, OP.NOT_IN)
 _SEVERAL = (list, tuple, set, frozenset)
@@ -64,6 +64,9 @@ class ShortContext(Context):
         if short := _SHORT.get(kind):
             return short(self, obj)
         if kind is NodeList and not obj.parens:
+            if runs := columns_by_table(obj.nodes):
+                self._runs(runs, obj.glue)
+                return self
             if all(IS_COLUMN[type(node)] for node in obj.nodes):
                 self._sql.append(obj.glue.join(self._columns(obj.nodes)))
                 return self
@@ -85,12 +88,45 @@ class ShortContext(Context):
         for field in fields:
             if field.model is not last:
                 last = field.model
-                table = last._meta.table
-                if table._alias:
-                    self.alias_manager[table] = table._alias
-                short = self.alias_manager[table]
+                short = self._short_name(last)
             names.append(quoted(short, field.column_name))
         return names
+
+    def _runs(self, runs: Sequence[ColumnRun], glue: str) -> None:
+        """Write known columns, those of one table after another in one step."""
+        has_tables = self.state.scope != SCOPE_VALUES
+        for number, (model, names) in enumerate(runs):
+            if number:
+                self._sql.append(glue)
+            short = self._short_name(model) if has_tables else ""
+            self._sql.append(listed(glue, short, names))
+
+    def _short_name(self, model: Any) -> str:
+        """The name of a table in this statement."""
+        table = model._meta.table
+        if table._alias:
+            self.alias_manager[table] = table._alias
+        name: str = self.alias_manager[table]
+        return name
+
+    def value(self, value: Any, converter: Any = None, add_param: bool = True) -> "ShortContext":
+        """Write the mark of a value that is sent beside the statement, as `Context.value` does.
+        `converter`: False, or a function for the value; None: the one of the present state.
+        """
+        settings = self.state.settings
+        if convert := settings.get("converter") if converter is None else converter:
+            value = convert(value)
+        if (
+            isinstance(value, Node)
+            or is_table(value)
+            or not add_param
+            or settings.get("value_literals")
+        ):
+            again: ShortContext = super().value(value, False, add_param)
+            return again
+        self._values.append(value)
+        self._sql.append(settings.get("param") or "?")
+        return self
 
     def _list(self, obj: Any) -> "ShortContext":
         for number, node in enumerate(obj.nodes):
