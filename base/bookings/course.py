@@ -54,6 +54,11 @@ class Course:
         shift = self._since_shown if stayed else self._since_now
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
 
+    def keeps_calendar(self, row: Booked) -> bool:
+        """Whether another booking stays in a calendar of its own, while this one changes its."""
+        gave = self._there.id != self._shown.calendar.id
+        return gave and row.practitioner_id not in {*self._left, self._there.id}
+
     def has_same(self, row: Any, name: str) -> bool:
         """Whether the other booking has the same value as this one: its present value, or the one
         that the page showed.

@@ -141,7 +141,7 @@ class InSeries(_Booking):
             full = NewValues(row, *course.place(row), dict(fields))
             if not settled:
                 step.span, step.calendar = full.span, full.calendar
-            own = False
+            own = not settled and course.keeps_calendar(row)
             for name, value in fields.items():
                 if name == "status" or (settled and name == "rate_cents"):
                     takes = not settled

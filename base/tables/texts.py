@@ -3,6 +3,7 @@
 The messages themselves are rows of the outbox, in a queue for each clinic.
 """
 
+import hashlib
 import secrets
 from contextlib import suppress
 from typing import Any
@@ -57,6 +58,17 @@ class TextSettings(ClinicSettings):
     def url(self) -> str:
         """The address of the service; "" if none is set. Raises vault.CannotOpen."""
         return vault.unseal(self.sealed_url) if self.sealed_url else ""
+
+    @property
+    def mark(self) -> str:
+        """A short text that changes with each new address, and says nothing of it."""
+        return hashlib.sha256(self.sealed_url.encode()).hexdigest()[:16] if self.sealed_url else ""
+
+    def has(self, url: str) -> bool:
+        """Whether this is the address that is stored."""
+        with suppress(vault.CannotOpen):
+            return bool(self.sealed_url) and self.url == url.strip()
+        return False
 
     @property
     def secret(self) -> str:

@@ -156,7 +156,8 @@ def test_handing_over_takes_those_of_the_same_calendar_at_their_own_wall_time(li
     rows[2].change(linden.maya, week(2), practitioner=linden.colleague_calendar)
     first = Booking.get_by_id(rows[0].id)
     # Nine o'clock there.
-    first.change(linden.maya, span(5), which="all", practitioner=linden.abroad)
+    changed = first.change(linden.maya, span(5), which="all", practitioner=linden.abroad)
+    assert changed.kept["own"] == 1  # and that is said
     assert [row.practitioner for row in now(rows)] == [
         linden.abroad,
         linden.abroad,

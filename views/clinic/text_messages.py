@@ -22,7 +22,7 @@ blueprint = Blueprint("text_messages", __name__)
 
 
 class TextsForm(Merging):
-    not_stored = ("url",)
+    settings: TextSettings | None = None  # as they are stored
 
     is_on = BooleanField(lazy("Send text messages to clients who asked for them"))
     url = Line(lazy("Address of your service"), 2000, render_kw={"autocomplete": "off"})
@@ -36,7 +36,23 @@ class TextsForm(Merging):
     def opened(cls, settings: TextSettings) -> "TextsForm":
         """The form filled with the present settings."""
         kinds = {kind: kind in settings.kinds for kind in texts.KINDS}
-        return cls(formdata=None, data={"is_on": settings.is_on, **kinds})
+        form = cls(formdata=None, data={"is_on": settings.is_on, **kinds})
+        form.settings = settings
+        return form
+
+    def snapshot(self) -> dict:
+        """The address is in the page as a mark alone, since it often contains a key. A field that
+        is left empty means the address that the page showed.
+        """
+        assert self.settings is not None
+        now, typed = self.settings.mark, self.url.data
+        mark = typed or (self.seen.data or {}).get("url", now)
+        return super().snapshot() | {"url": now if typed and self.settings.has(typed) else mark}
+
+    def in_words(self, names: tuple[str, ...]) -> str:
+        if names == ("url",) and not self.url.data:
+            return address_of(self.settings) or _("Empty")
+        return super().in_words(names)
 
     def validate(self, **kwargs) -> bool:
         if super().validate(**kwargs) and self.url.data:
@@ -64,17 +80,21 @@ class TrialForm(Form):
     phone = Line(lazy("Your mobile number"), 40, lazy("Write a number"))
 
 
+def address_of(settings: TextSettings) -> str:
+    """The address of the clinic's service without what could be secret; "" if there is none."""
+    try:
+        return exchange.shown(settings.url) if settings.sealed_url else ""
+    except vault.CannotOpen:
+        return _("an address that this server cannot read any more: write it again")
+
+
 def _page(form: TextsForm | None = None, trial: TrialForm | None = None, **more) -> dict:
     settings = TextSettings.of(access.clinic())
-    try:
-        shown = exchange.shown(settings.url)
-    except vault.CannotOpen:
-        shown = _("an address that this server cannot read any more: write it again")
     return {
         "form": form or TextsForm.opened(settings),
         "trial": trial or TrialForm(formdata=None),
         "settings": settings,
-        "address": shown if settings.sealed_url else "",
+        "address": address_of(settings),
         "tried": text_words.last_trial(access.clinic()),
         **more,
     }
@@ -92,7 +112,7 @@ def update():
     clinic, form = access.clinic(), TextsForm()
     if form.validate():
         with alone(clinic):
-            settings = TextSettings.stored(clinic)
+            form.settings = settings = TextSettings.stored(clinic)
             saved = form.merge(TextsForm.opened(settings), settings) and form.can_begin(settings)
             if saved:
                 settings.change(current_user, url=form.url.data or "", **form.columns())

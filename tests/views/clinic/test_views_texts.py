@@ -105,6 +105,37 @@ def test_addresses_that_cannot_be_are_refused_in_a_sentence(owner, linden, url, 
     assert not TextSettings.select().exists()
 
 
+OTHERS = "https://other.example.test/in?key=swordfish"
+
+
+def test_an_address_that_another_owner_wrote_meanwhile_is_not_lost_unseen(signed_in, linden):
+    first, second = (signed_in(linden.olive) for _ in range(2))
+    forms = form(first), form(second)
+    assert forms[0].put(url=URL).send(first).status_code == 303
+    asked = forms[1].put(url=OTHERS).send(second)
+    assert asked.status_code == 422 and "https://texts.example.test/…" in text_of(asked)
+    assert "hunter2" not in asked.get_data(as_text=True)
+    assert TextSettings.get().url == URL
+    asked = form_of(asked, "texts-form")
+    assert asked.put(**{"keep-url": "theirs"}).send(second).status_code == 303
+    assert TextSettings.get().url == URL
+    assert asked.put(**{"keep-url": "yours"}).send(second).status_code == 303
+    assert TextSettings.get().url == OTHERS
+
+
+def test_an_address_that_is_left_as_it_is_asks_nothing(signed_in, linden):
+    first, second = (signed_in(linden.olive) for _ in range(2))
+    forms = form(first), form(second)
+    assert forms[0].put(url=URL).send(first).status_code == 303
+    assert forms[1].put(waits="y").send(second).status_code == 303
+    assert TextSettings.get().url == URL and "waits" in TextSettings.get().kinds
+    for _ in range(2):  # pressed twice
+        assert forms[0].put(url=URL).send(first).status_code == 303
+    blind = {"url": "", "waits": "y", **dict.fromkeys(texts.USUAL, "y")}
+    assert first.post(ADDRESS, data=blind).status_code == 303
+    assert TextSettings.get().url == URL
+
+
 def test_a_trial_message_says_what_became_of_it(owner, linden, clock):
     settings = TextSettings.stored(linden.clinic)
     settings.make_secret(None)
