@@ -258,7 +258,7 @@ def _json(call: Call, answer: dict | None) -> Response:
 
 
 def _judge(schema_name: str, body: dict) -> None:
-    from jsonschema import ValidationError  # only the tests have it
+    from jsonschema_rs import ValidationError  # only the tests have it
 
     from . import schema
 

@@ -224,7 +224,7 @@ class Graph(Service):
 
     def judge(self, schema_name: str, body: dict) -> None:
         """Raises Refused (400) for a body that the schema does not allow."""
-        from jsonschema import ValidationError  # only the tests have it
+        from jsonschema_rs import ValidationError  # only the tests have it
 
         from . import schema
 

@@ -1,6 +1,6 @@
 """Bodies and answers checked by Microsoft's schema.
 
-Needs the package jsonschema, which only the tests install.
+Needs the package jsonschema-rs, which only the tests install.
 """
 
 from ..schema import judge_of, with_secure_loopback

@@ -1,6 +1,6 @@
 """Single events: accepted input, answers, conditional writes, tombstones."""
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from google_world import event
 
@@ -330,9 +330,9 @@ def test_a_strict_sandbox_refuses_what_the_schema_does_not_allow(api, sandbox):
 def test_the_schema_helper_checks_formats_too():
     schema.validate("Event", {"updated": "2026-11-20T11:40:00.000Z"})
     for wrong in ("2026-11-20T11:40:00", "yesterday"):
-        with pytest.raises(jsonschema.ValidationError):
+        with pytest.raises(jsonschema_rs.ValidationError):
             schema.validate("Event", {"updated": wrong})
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(jsonschema_rs.ValidationError):
         schema.validate(
             "request.events.insert",
             {"start": {"date": "2026-02-30"}, "end": {"date": "2026-03-01"}},

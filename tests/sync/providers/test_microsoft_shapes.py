@@ -1,21 +1,18 @@
 """Graph's shapes and ours, refusals and batches: the parts that need no account."""
 
-import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import jsonschema
 import pytest
-import referencing
 from hypothesis import given
 from hypothesis import strategies as st
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from provider_worlds import INSTALLATION, NOW, SECRET, event, mark, whole_days
-from referencing.jsonschema import DRAFT202012
 
+from sandbox.schema import judge_of
 from sync.events.event import Mark
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.errors import (
@@ -57,12 +54,7 @@ FILE = (
     / "schemas"
     / "microsoft-graph.calendar-subset.v1.0.openapi.json"
 )
-REGISTRY = referencing.Registry().with_resource(
-    "urn:graph",
-    referencing.Resource.from_contents(
-        json.loads(FILE.read_text(encoding="utf-8")), default_specification=DRAFT202012
-    ),
-)
+JUDGE = judge_of(FILE)
 PROMISED = "promised-c0ffee"
 VENUES = (
     "Pacific/Pago_Pago",
@@ -91,9 +83,7 @@ CUSTOM = "tzone://Microsoft/Custom"
 
 def valid(name, body):
     """The body, once the vendor's schema allows it."""
-    jsonschema.Draft202012Validator(
-        {"$ref": f"urn:graph#/components/schemas/{name}"}, registry=REGISTRY
-    ).validate(body)
+    JUDGE(name, body)
     return body
 
 
