@@ -63,15 +63,8 @@ class ShortContext(Context):
             return self
         if short := _SHORT.get(kind):
             return short(self, obj)
-        if kind is NodeList and not obj.parens:
-            if runs := columns_by_table(obj.nodes):
-                self._runs(runs, obj.glue)
-                return self
-            if all(IS_COLUMN[type(node)] for node in obj.nodes):
-                self._sql.append(obj.glue.join(self._columns(obj.nodes)))
-                return self
-            if all(map(_stands_alone, obj.nodes)):
-                return self._list(obj)
+        if kind is NodeList and not obj.parens and obj.nodes:
+            return self._nodes(obj)
         return self.as_peewee_does(obj)
 
     def as_peewee_does(self, obj: Any) -> "ShortContext":
@@ -127,6 +120,17 @@ class ShortContext(Context):
         self._values.append(value)
         self._sql.append(settings.get("param") or "?")
         return self
+
+    def _nodes(self, obj: Any) -> "ShortContext":
+        nodes = obj.nodes
+        if IS_COLUMN[type(nodes[0])] and type(nodes[-1]) is not Value:
+            if runs := columns_by_table(nodes):
+                self._runs(runs, obj.glue)
+                return self
+            if all(IS_COLUMN[type(node)] for node in nodes):
+                self._sql.append(obj.glue.join(self._columns(nodes)))
+                return self
+        return self._list(obj) if all(map(_stands_alone, nodes)) else self.as_peewee_does(obj)
 
     def _list(self, obj: Any) -> "ShortContext":
         for number, node in enumerate(obj.nodes):
