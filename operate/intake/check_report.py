@@ -119,7 +119,8 @@ class Cells:
 
     def text(self, column: str, limit: int = 200, needed: str = "") -> str:
         """The clean text of a column; a fault if it is too long, or `needed` and empty."""
-        value = self._cleaned(column, self._values.get(column, ""), limit)
+        raw = self._values.get(column, "")
+        value = self._cleaned(column, raw, limit) if raw else ""  # most columns are not in a file
         if needed and not value:
             self.fault(column, needed)
         return value

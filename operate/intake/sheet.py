@@ -90,8 +90,7 @@ class Sheet:
         for heading, name, cell in zip(self.header, self.names, cells, strict=False):
             if not name or (not cell.strip() and name in found):
                 continue
-            is_of_hours = bool(_HOURS.search(heading)) and "min" not in heading.lower()
-            if name == "duration" and is_of_hours and cell.strip()[-1:].isdigit():
+            if name == "duration" and _is_of_hours(heading) and cell.strip()[-1:].isdigit():
                 cell = cell if ":" in cell else f"{cell.strip()} hours"
             if name in shared:
                 note = (
@@ -336,3 +335,8 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
 def short(value: str) -> str:
     """The value, cut to 40 characters."""
     return value if len(value) <= 40 else value[:39] + "…"
+
+
+def _is_of_hours(heading: str) -> bool:
+    """Whether the lengths below a heading are hours, not minutes."""
+    return bool(_HOURS.search(heading)) and "min" not in heading.lower()
