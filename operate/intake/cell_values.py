@@ -177,10 +177,11 @@ def phones(raw: str) -> list[str]:
     """The telephone numbers of a cell, each with its name there: "Mobile: 0400 000 001, Home: 02
     7010 0001".
     """
+    raw = re.sub(r"(^|[,;\n]\s*|:\s*)'(?=[\d+(])", r"\1", raw.strip())  # marked as text
     parts = [part.strip() for part in re.split(r"[,;\n]|:::", raw) if part.strip()]
     if not all(len(re.findall(r"\d", part)) >= 5 for part in parts):
-        return [raw.strip()] if raw.strip() else []
-    return [re.sub(r"(^|:\s*)'", r"\1", part) for part in parts]
+        return [raw] if raw else []
+    return parts
 
 
 def bare_phone(raw: str) -> str:
@@ -250,3 +251,9 @@ def names(raw: str) -> tuple[str, str]:
         return first.strip(), last.strip()
     first, _, last = raw.strip().partition(" ")
     return first, last.strip()
+
+
+def without_mark(raw: str) -> str:
+    """The cell without the sign with which spreadsheets, and our own downloads, mark it as text."""
+    is_marked = raw[:1] == "'" and (raw[1:2].isdigit() or raw[1:2] in tuple("=+-@("))
+    return raw[1:] if is_marked else raw

@@ -11,7 +11,7 @@ from typing import Any
 from base.catalogue import _
 from base.text import TooLong, clean, mended, places
 
-from .cell_values import NOTHING, plain_spaces
+from .cell_values import NOTHING, plain_spaces, without_mark
 from .sheet import Sheet
 
 log = logging.getLogger("kalends.intake")
@@ -131,10 +131,7 @@ class Cells:
             return ""
         if raw.strip().lower() in NOTHING and column not in _OPEN_TEXT:
             return ""
-        if raw[:1] == "'" and (
-            raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")
-        ):  # the sign with which spreadsheets, and our own downloads, mark a cell as text
-            raw = raw[1:]
+        raw = without_mark(raw)
         try:
             return clean(raw, limit) if column == "notes" else mended(raw, limit)
         except TooLong as error:

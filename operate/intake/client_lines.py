@@ -112,7 +112,8 @@ def _addresses(cells: Cells) -> tuple[str, list[str]]:
 
 def _address(raw: str) -> str:
     """The address of one part of a cell: “Work: ada@x.test”, or a link."""
-    return raw.rpartition(": ")[2].strip().lower().removeprefix("mailto:")
+    bare = raw.rpartition(": ")[2].strip().lower()
+    return bare.removeprefix("'").removeprefix("mailto:")  # spreadsheets mark text with an '
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:

@@ -93,11 +93,11 @@ class Sheet:
             if name == "duration" and _is_of_hours(heading) and cell.strip()[-1:].isdigit():
                 cell = cell if ":" in cell else f"{cell.strip()} hours"
             if name in shared:
-                note = (
-                    f"{heading.strip()}: {cell.strip()}"
-                    if cell.strip() and name in ("notes", "other_phone")
-                    else cell.strip()
-                )
+                note = cell.strip()
+                if name == "other_phone" and note.lower() in cell_values.NOTHING:
+                    continue
+                if note and name in ("notes", "other_phone"):
+                    note = f"{heading.strip()}: {cell_values.without_mark(note)}"
                 found[name] = "\n".join(filter(None, (found.get(name), note)))
             else:
                 found[name] = cell

@@ -505,6 +505,8 @@ def test_unknown_words_are_refused_by_name(read):
             "Other phone: Home: (02) 7010 0001",
         ),
         ("Phone", "'(020) 7946 0001", "(020) 7946 0001", ""),
+        ("Home Phone,Mobile Phone,Work Phone", "'0201,,n/a", "0201", ""),
+        ("Mobile Phone,Other phone", "'0201,'+44 20", "0201", "Other phone: +44 20"),
         ("Phone", '"020 7946 0001 ext 4, ask for Bo"', "020 7946 0001 ext 4, ask for Bo", ""),
         (
             "Phone 1 - Value,Phone 2 - Value",
@@ -519,6 +521,12 @@ def test_several_phones_are_kept_all(linden, header, cells, phone, notes):
         open_text("clients", f"First Name,{header}\nAda,{cells}\n"), linden.clinic
     ).rows
     assert (row["phone"], row["notes"]) == (phone, notes)
+
+
+def test_the_sign_with_which_a_spreadsheet_marks_text_is_no_part_of_an_address(linden):
+    lines = "First Name,Email,Other email\nAda,'Ada@x.test,'b@x.test\n"
+    (row,) = intake.report_on(open_text("clients", lines), linden.clinic).rows
+    assert (row["email"], row["notes"]) == ("ada@x.test", "Other e-mail: b@x.test")
 
 
 def test_two_columns_that_tell_of_a_cancellation_both_count(read):
