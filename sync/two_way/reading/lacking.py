@@ -133,3 +133,6 @@ class Doubts:
         if self.due_at is None:
             return regular
         return min(regular, scheduling.utc_now() + LATER if self.is_due else self.due_at)
+
+
+NO_DOUBTS = Doubts(None, None)  # about a calendar that was never read

@@ -63,7 +63,7 @@ class CalendarReading:
         calendar.account = self.account  # loaded, so that the caller need not read it again
         calendar.due_at = scheduling.utc_now()  # for `plan_next`; unfinished, it stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(*same(calendar)).execute()
-        doubted = lacking.Doubts.of(calendar)
+        doubted = _doubts(calendar)
         after = max((at for at in (after, doubted.newest) if at), default=None)
         with self.pages.of(calendar, after=after):
             is_whole |= doubted.is_due and not self.is_urgent
@@ -219,7 +219,12 @@ class CalendarReading:
         """
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         regular = scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
-        return lacking.Doubts.of(calendar).before(second_reading.before(calendar, regular))
+        return _doubts(calendar).before(second_reading.before(calendar, regular))
+
+
+def _doubts(calendar: RemoteCalendar) -> lacking.Doubts:
+    """The doubts about a calendar; a first reading can lack nothing."""
+    return lacking.Doubts.of(calendar) if calendar.read_at else lacking.NO_DOUBTS
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:
