@@ -87,7 +87,7 @@ class _ClinicRows:
         usual = service.duration_minutes if service else self.minutes
         span = LineTime(cells, calendar, usual, self.order, *self.ends).span() if calendar else None
         is_over = bool(span and span.ends_at <= scheduling.utc_now())
-        status = line_status.status(cells, self.order, rate, is_over)
+        status = line_status.status(cells, rate, is_over)
         return span and BookingRow(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
         )

@@ -7,7 +7,7 @@ import re
 from base.text import search_key
 
 from . import languages
-from .moments import DAY_FIRST, NoValue, when
+from .moments import NoValue, is_dated
 
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
 _CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|zł|kč|\b[a-z]{3}\b", re.I)
@@ -214,7 +214,7 @@ def yes(raw: str) -> bool:
     return word in YES
 
 
-def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
+def paid(raw: str, rate: int | None) -> bool | None:
     """Whether a cell says that all of `rate` is paid; None: a part is paid.
 
     `rate`: in minor units; None: not known. A cell says it by a tick, in words, by a date or by an
@@ -227,11 +227,8 @@ def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
         return word in PAID
     if word in (*YES, *NO):
         return word in YES
-    try:
-        if when(raw, order).date:
-            return True
-    except NoValue:
-        pass
+    if is_dated(raw):
+        return True
     if not any(character.isdigit() for character in raw):
         raise NoValue("no amount")
     given = amount(raw)

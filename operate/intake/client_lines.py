@@ -13,7 +13,6 @@ from . import cell_values
 from .begun import Begun
 from .check_report import Cells, Report
 from .line_status import says_yes
-from .moments import DAY_FIRST
 from .sheet import Sheet
 
 
@@ -54,7 +53,7 @@ def _read(cells: Cells) -> dict:
         "email": address,
         "phone": phone,
         "notes": notes,
-        "archived": says_yes(cells, "archived", DAY_FIRST),
+        "archived": says_yes(cells, "archived"),
     }
     for column in ("internal_id", "phone"):
         if cell_values.is_spoiled(row[column]):

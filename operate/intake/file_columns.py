@@ -246,6 +246,7 @@ COLUMNS = {
 }
 
 
+TIMES = ("date", "start", "end", "last_day")  # meanings whose dates decide the order
 SEVERAL = (  # meanings that several columns may have together
     "notes",
     "other_phone",

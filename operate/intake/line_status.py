@@ -52,7 +52,7 @@ _SHOWN = {  # Outlook's files contain the numbers
 }
 
 
-def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
+def status(cells: Cells, rate: int | None, is_over: bool) -> str:
     """The status from its own column and from the columns about the result: whether the client
     came, and whether the booking was cancelled, invoiced or paid. `is_over`: the booking's time is
     past.
@@ -71,15 +71,15 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
         )
     if _is_tentative(cells) and not raw:
         word = "pending"
-    attended = _attended(cells, order, is_over)
+    attended = _attended(cells, is_over)
     invoiced = _invoice(cells)
-    is_missed = says_yes(cells, "no_show", order) or attended == "no_show"
-    is_cancelled = says_yes(cells, "cancelled", order) or attended == "cancelled"
+    is_missed = says_yes(cells, "no_show") or attended == "no_show"
+    is_cancelled = says_yes(cells, "cancelled") or attended == "cancelled"
     yes_columns = {
-        "arrived": says_yes(cells, "arrived", order),
+        "arrived": says_yes(cells, "arrived"),
         "delivered": attended == "delivered",
-        "invoiced": says_yes(cells, "invoiced", order) or invoiced == "invoiced",
-        "paid": _is_paid(cells, order, rate) or invoiced == "paid",
+        "invoiced": says_yes(cells, "invoiced") or invoiced == "invoiced",
+        "paid": _is_paid(cells, rate) or invoiced == "paid",
     }
     if is_missed and (yes_columns["arrived"] or yes_columns["delivered"]):
         column = "arrived" if yes_columns["arrived"] else "attended"
@@ -125,14 +125,14 @@ def _is_tentative(cells: Cells) -> bool:
     return shown == "tentative"
 
 
-def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
+def _attended(cells: Cells, is_over: bool) -> str | None:
     """ "delivered", "no_show" or "cancelled", if a column says so. "Not yet" for a future booking
     counts as nothing.
     """
     found = None
     for raw in filter(None, cells.texts("attended", 40)):
         try:
-            word = _came(raw, order)
+            word = _came(raw)
         except NoValue:
             cells.fault("attended", _("Write yes or no."))
             continue
@@ -142,7 +142,7 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
     return found
 
 
-def _came(raw: str, order: str) -> str | None:
+def _came(raw: str) -> str | None:
     """Whether the client came, from one cell; None: not known yet. Raises NoValue."""
     try:
         return "delivered" if cell_values.yes(raw) else "no_show"
@@ -151,7 +151,8 @@ def _came(raw: str, order: str) -> str | None:
     try:
         word = cell_values.status(raw)
     except NoValue:
-        moments.when(raw, order)
+        if not moments.in_any_order(raw):
+            raise
         return "delivered"
     if word in ("no_show", "cancelled"):
         return word
@@ -178,12 +179,12 @@ def _invoice(cells: Cells) -> str | None:
     return found
 
 
-def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
+def _is_paid(cells: Cells, rate: int | None) -> bool:
     """Whether a column says that everything is paid."""
     is_paid = False
     for raw in filter(None, cells.texts("paid", 40)):
         try:
-            found = cell_values.paid(raw, rate, order)
+            found = cell_values.paid(raw, rate)
         except NoValue:
             cells.fault("paid", _("Write yes or no, when it was paid, or how much."))
             continue
@@ -193,18 +194,18 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
     return is_paid
 
 
-def says_yes(cells: Cells, column: str, order: str) -> bool:
+def says_yes(cells: Cells, column: str) -> bool:
     """Whether a column says yes: in words, by a date, or by a word for what it is about."""
     is_yes = False
     for raw in filter(None, cells.texts(column, 40)):
         try:
-            is_yes |= _says(raw, column, order)
+            is_yes |= _says(raw, column)
         except NoValue:
             cells.fault(column, _("Write yes or no, or when it happened."))
     return is_yes
 
 
-def _says(raw: str, column: str, order: str) -> bool:
+def _says(raw: str, column: str) -> bool:
     """Whether one cell says yes. Raises NoValue."""
     try:
         return cell_values.yes(raw)
@@ -212,7 +213,9 @@ def _says(raw: str, column: str, order: str) -> bool:
         word = cell_values.words_of(raw)
     if word in _ACTIVE or word in _ARCHIVED:
         return word in _ARCHIVED
-    return cell_values.STATUSES.get(word) == column or bool(moments.when(raw, order))
+    if cell_values.STATUSES.get(word) == column or moments.in_any_order(raw):
+        return True
+    raise NoValue("neither yes nor a moment")
 
 
 def invoice(raw: str) -> str | None:

@@ -6,6 +6,7 @@ A date such as 03/04/2027 is ambiguous. Which number is the day is decided for a
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -123,6 +124,20 @@ def order_of(cells: Iterable[str]) -> str | None:
         # 27/3/13: days change more often than years; otherwise it cannot be decided
         return YEAR_FIRST if len(firsts) < len(lasts) else None
     return next(iter(found), None if is_open else DAY_FIRST)
+
+
+def in_any_order(raw: str) -> When | None:
+    """The moment of a cell that only tells that something happened; None if it is none."""
+    for order in ORDERS:
+        with suppress(NoValue):
+            return when(raw, order)
+    return None
+
+
+def is_dated(raw: str) -> bool:
+    """Whether a cell is a date in any order, with a time or without."""
+    found = in_any_order(raw)
+    return found is not None and found.date is not None
 
 
 @lru_cache(20_000)

@@ -11,7 +11,7 @@ from base.text import clean
 from models import Clinic, Practitioner
 
 from . import cell_values, moments
-from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
+from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR, TIMES
 from .sheet import Sheet, UnreadableFile, keys, short
 
 SAMPLES = 3
@@ -87,9 +87,7 @@ def _lacks_length(sheet: Sheet) -> bool:
 def _both_ways(sheet: Sheet) -> list[dict]:
     """The first dates that can be read in both orders, and both readings."""
     shown: list[dict] = []
-    wanted = [
-        n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
-    ]
+    wanted = [n for n, name in enumerate(sheet.names) if name in TIMES]
     for __, cells, __ in sheet.lines():
         for raw in (cell_values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
             try:

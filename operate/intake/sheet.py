@@ -5,12 +5,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from base.catalogue import _
 
 from . import cell_values, encoding, languages, moments
-from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
+from .file_columns import COLUMNS, OURS, SEVERAL, STANDS_FOR, TIMES
 from .headings import head_line, keys, plain
 
 MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
@@ -238,9 +239,7 @@ def open_sheet(
     """
     sheet = peek(kind, text, guessed, choices)
     dates: set[str] = set()
-    columns = [
-        n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
-    ]
+    columns = [n for n, name in enumerate(sheet.names) if name in TIMES]
     unnamed = [
         n for n, name in enumerate(sheet.names) if name is None and not sheet.header[n].strip()
     ]
@@ -261,7 +260,7 @@ def open_sheet(
             if sheet.head_at == 1
             else _("The file has nothing below its column names.")
         )
-    sheet.dates = sheet.choices.get("dates") or _order(dates)
+    sheet.dates = sheet.choices.get("dates") or _order(dates) or _order_elsewhere(sheet, dates)
     return sheet
 
 
@@ -275,6 +274,27 @@ def _order(cells: Iterable[str]) -> str | None:
                 " form, best 2026-11-20."
             )
         ) from None
+
+
+def _order_elsewhere(sheet: Sheet, dates: set[str]) -> str | None:
+    """The order that other columns show, such as when a visit was cancelled or paid: a program
+    writes all dates alike. None: they show none, or contradict each other.
+    """
+    others: dict[int, set[str]] = {
+        n: set() for n, name in enumerate(sheet.names) if name not in TIMES
+    }
+    for __, cells, __ in sheet.lines():
+        for n in [n for n in others if n < len(cells)]:
+            cell = cell_values.plain_spaces(cells[n][:40]).strip()
+            if cell and not moments.is_dated(cell) and sheet.names[n] is None:
+                del others[n]  # numbers of another meaning may look like dates
+            else:
+                others[n].add(cell)
+    with suppress(moments.NoValue):
+        return moments.order_of(
+            [*map(cell_values.plain_spaces, dates), *set().union(*others.values())]
+        )
+    return None
 
 
 def check_bounds(text: str) -> None:

@@ -173,6 +173,9 @@ def test_what_may_have_come_to_pass_is_refused(read, headings, cells):
     assert not report.rows and len(report.faults) == 1
 
 
+DAYS = "03/04/2028", "05/06/2028"
+
+
 @pytest.mark.parametrize(
     ("dates", "offered"),
     [
@@ -190,6 +193,32 @@ def test_an_order_of_dates_is_offered_where_it_gives_dates(linden, dates, offere
     assert ("year-first" in offered) == ("year-first" in dict(orders))
     first = [questions.orders(asked["dates"], usual)[0][0] for usual in ("dmy", "mdy")]
     assert first == ["day-first", "month-first" if "month-first" in dict(orders) else "day-first"]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "order"),
+    [
+        ("Cancelled at", ["12/31/2027", ""], "month-first"),
+        ("Paid at", ["31/12/2027", "No"], "day-first"),
+        ("Arrived at", ["12/31/2027 10:02", "yes"], "month-first"),
+        ("Created", ["12/31/2027 10:02 AM", "1/4/2028"], "month-first"),
+        ("Reference", ["12/31/2027", "A7"], None),  # numbers of another meaning
+        ("Created", ["12/31/2027", "31/12/2027"], None),  # no one order
+        ("Created", ["", ""], None),
+    ],
+)
+def test_the_order_of_dates_is_the_one_of_any_other_column(linden, column, cells, order):
+    lines = [f"{day},9:00,30,Pat Linden,{cell}" for day, cell in zip(DAYS, cells, strict=True)]
+    text = "\n".join([f"Date,Start,Duration,Practitioner,{column}", *lines, ""])
+    assert open_text("bookings", text).dates == order
+
+
+@pytest.mark.parametrize("cell", ["12/31/2027", "31/12/2027"])
+@pytest.mark.parametrize("column", ["Cancelled at", "Paid at", "Arrived at", "No show at"])
+def test_that_something_was_is_read_in_any_order(read, column, cell):
+    head = f"Date,Start,Duration,Practitioner,{column}\n"
+    report = read(f"{head}25/04/2020,9:00,30,Pat Linden,{cell}\n")
+    assert not report.bad and report.rows[0].status != "confirmed"
 
 
 def test_cliniko_keeps_what_was_cancelled_and_who_did_not_come(read):
