@@ -6,8 +6,8 @@ leaves the events. A refusal never ends it: the refusal is raised, tried again, 
 pages.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
@@ -338,19 +338,35 @@ class _Removal:
         gone. Raises the refusal of a remaining one; OutOfTime between two batches.
         """
         tried = set(known)
-        refusals = self._delete(calendar_id, tried)
+        refused = self._delete(calendar_id, tried)
         found = find()
-        if more := found.keys() - (tried if refusals else set()):
-            refusals += self._delete(calendar_id, more)
-        if refusals:  # errors of the account first: a limit says how long to wait
-            raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
+        if more := found.keys() - (tried if refused else set()):
+            refused |= self._delete(calendar_id, more)
+        if errors := self._still_there(calendar_id, refused, found):
+            # errors of the account first: a limit says how long to wait
+            raise next((error for error in errors if isinstance(error, OF_ANY_CALL)), errors[0])
         if found and find():
             raise Unavailable("events are left")
 
-    def _delete(self, calendar_id: str, remote_ids: Iterable[str]) -> list[ProviderError]:
-        """Delete these events. Returns the refusals."""
+    def _still_there(
+        self, calendar_id: str, refused: dict[str, ProviderError], found: Collection[str]
+    ) -> list[ProviderError]:
+        """The refusals but of events that are gone: the complete look lacks them, and asked for
+        alone each is not there. The person may have deleted by hand what we may not.
+        """
+        for remote_id in refused.keys() - found:
+            with suppress(ProviderError):
+                if isinstance(refused[remote_id], (Forbidden, ScopeMissing)) and (
+                    self.provider.get(calendar_id, remote_id) is None
+                ):
+                    self._note_gone([remote_id])
+                    del refused[remote_id]
+        return list(refused.values())
+
+    def _delete(self, calendar_id: str, remote_ids: Iterable[str]) -> dict[str, ProviderError]:
+        """Delete these events. Returns the refusals by id."""
         deletions = [Delete(remote_id) for remote_id in sorted(remote_ids)]
-        refusals: list[ProviderError] = []
+        refused: dict[str, ProviderError] = {}
         left = len(deletions)
         self.context.begin(left)
         for results in chunked(
@@ -361,15 +377,15 @@ class _Removal:
             self._note_gone(gone)
             with self.context.writing():
                 self.context.learn(len(results), len(gone), is_limited)
-            refusals += [
-                result.error
+            refused |= {
+                result.operation.remote_id: result.error
                 for result in results
                 if result.error and not isinstance(result.error, (Gone, Unsent))
-            ]
+            }
             left -= len(results)
-            if left and not refusals:
+            if left and not refused:
                 self.context.check_time()
-        return refusals
+        return refused
 
     def _note_gone(self, remote_ids: Iterable[str]) -> None:
         """Count deleted events, and remove their mappings."""

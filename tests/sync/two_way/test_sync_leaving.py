@@ -10,6 +10,7 @@ import pytest
 from sync_world import LISTS, WORLDS, lie
 
 from models import Booking
+from sync.providers import scopes
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account
 from sync.tables.strays import Stray
@@ -44,6 +45,40 @@ def leave(world, account):
     for minutes in (0, 1, 5, 20, 40, 60, 180):
         world.later(minutes=minutes)
         world.run()
+
+
+@pytest.mark.parametrize("world", ["google"], indirect=True)
+@pytest.mark.parametrize("when", ["before", "after", "never"])
+def test_what_we_may_not_delete_ends_once_the_person_has_deleted_it(world, linden, when):
+    """With the permissions that are asked for unless a clinic wants more."""
+    linden.clinic.change(linden.olive, sync_existing=False)
+    world.grant = lambda email, *_: world.sandbox.connect(email, list(scopes("google")))
+    account, bookings = begin(world, is_existing=False), list(Booking.select())
+    elsewhere = world.robin.add_calendar("Ideas")
+    world.poll(account)
+    for booking in bookings[:2]:
+        event_id = world.event_of(account, booking)["id"]
+        world.robin.drag(event_id, elsewhere, world.destination(account))
+    for _ in range(26):
+        world.later(hours=1)
+        world.run()
+    assert Stray.select().count() == 2
+    if when == "before":
+        delete_all(world, elsewhere)
+    leave(world, account)
+    if when == "after":
+        assert Account.get_or_none(Account.id == account.id)
+        delete_all(world, elsewhere)
+        for _ in range(3):
+            world.later(hours=1)
+            world.run()
+    is_left = Account.get_or_none(Account.id == account.id) is not None
+    assert is_left is (when == "never") is bool(world.robin.events(elsewhere))
+
+
+def delete_all(world, calendar_id: str) -> None:
+    for event in list(world.robin.events(calendar_id)):
+        world.robin.delete(event["id"], calendar_id)
 
 
 def refuse_for_an_hour(world, status: int, path: str) -> None:
