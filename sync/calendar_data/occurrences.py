@@ -13,7 +13,7 @@ from typing import Any
 import icalendar
 import recurring_ical_events
 
-from sync.events.event import RemoteEvent, Unread, Window
+from sync.events.event import LATEST, RemoteEvent, Unread, Window
 
 from . import repeat_rules
 from .documents import Group, instant, moment
@@ -27,10 +27,13 @@ def occurrences(group: Group, window: Window, whose: Whose, name: str, etag: str
     id of an occurrence is the name, a slash and its RECURRENCE-ID in UTC. Call it inside
     `documents.alone`.
     """
-    if not group.is_repeat:
+    try:
+        if group.is_repeat:
+            return [*_repeat(group, window, whose, name, etag)]
         found = [_single(event, window, whose, name, etag) for event in group.events]
-        return [one for one in found if one] or ([Unread(name, "shape")] * group.is_broken)
-    return [*_repeat(group, window, whose, name, etag)]
+    except OverflowError:  # a time beyond all that Python has; the others are read
+        return [Unread(name, "shape")]
+    return [one for one in found if one] or ([Unread(name, "shape")] * group.is_broken)
 
 
 def _single(
@@ -110,7 +113,7 @@ def _ended(event: Any, rule: Any, to: datetime) -> Any:
     bound = end if isinstance(start, datetime) else end.date()
     bounds = rule.get("UNTIL")
     until = bounds[0] if isinstance(bounds, list) and bounds else bounds
-    if until is not None and instant(until) <= instant(bound):
+    if until is not None and until.year < LATEST.year and instant(until) <= instant(bound):
         return event
     changed, shorter = event.copy(), icalendar.vRecur(rule)
     shorter["UNTIL"] = [bound]
@@ -143,7 +146,9 @@ def _block(
 def _until(rule: Any) -> datetime | None:
     bounds = rule.get("UNTIL")
     value = bounds[0] if isinstance(bounds, list) and bounds else bounds
-    return instant(value) + DAY if isinstance(value, date) else None
+    if not isinstance(value, date):
+        return None
+    return instant(value) + DAY if value.year < LATEST.year else LATEST
 
 
 def _all(value: Any) -> list[Any]:

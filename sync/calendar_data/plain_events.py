@@ -57,7 +57,7 @@ def span(event: Any) -> EventTime:
         if "DURATION" in event and not isinstance(length, timedelta):
             raise NoTime("bad_end")
         is_day = not isinstance(start, datetime)
-        end = start + (length if length is not None else DAY if is_day else timedelta())
+        end = _after(start, length if length is not None else DAY if is_day else timedelta())
     if isinstance(start, datetime) != isinstance(end, datetime):
         raise NoTime("bad_end")
     return between(start, end, str(event.get("X-MICROSOFT-CDO-ALLDAYEVENT", "")).upper() == "TRUE")
@@ -79,13 +79,33 @@ def between(start: date | datetime, end: date | datetime, is_days: bool = False)
 
 
 def _time(event: Any, name: str, side: str) -> date | datetime | None:
+    """A time of the event. An end after all time that is stored is the last that is."""
     value = event.get(name)
     if value is None:
         return None
     found = moment(value)
-    if not isinstance(found, date) or not 1 < found.year < 9000:
+    if not isinstance(found, date) or found.year == 1:
         raise NoTime(f"bad_{side}")
+    if found.year >= LATEST.year:
+        if side == "start":
+            raise NoTime("bad_start")
+        return _last_like(found)
     return found
+
+
+def _after(start: date | datetime, length: timedelta) -> date | datetime:
+    """The end of a time, at most the last that is stored."""
+    last = _last_like(start)
+    try:
+        return min(start + length, last)
+    except OverflowError:
+        return last
+
+
+def _last_like(value: date | datetime) -> date | datetime:
+    """The last day that is stored, or its midnight on the clock of this time."""
+    last = LATEST.date() - DAY
+    return datetime.combine(last, time(), value.tzinfo) if isinstance(value, datetime) else last
 
 
 def remote_event(

@@ -5,6 +5,8 @@ from typing import Any
 
 import icalendar
 
+from sync.events.event import LATEST
+
 MOST_OCCURRENCES = 1000  # occurrences of one event in the window, at most
 MOST_STEPS = 200_000  # from an event's start to the end of the window
 _LENGTH = {
@@ -80,5 +82,5 @@ def _end(value: object) -> datetime | None:
     date or a time without a zone, which have no instant of their own.
     """
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value + timedelta(days=1)
+        return value + timedelta(days=1) if value.year < LATEST.year else LATEST
     return None

@@ -49,6 +49,10 @@ def calls(read):
     return found, count
 
 
+def times_of(found):
+    return [(one.starts_at, one.ends_at) for one in found]
+
+
 def read(data, window=WINDOW):
     """Events and what cannot be read, of one resource called "n.ics"."""
     with documents.alone():
@@ -194,6 +198,40 @@ class TestRepeats:
         assert starts(document(f"{first}RDATE:20261210T100000Z")) == ["12-03 10:00", "12-10 10:00"]
         found = read(document(f"{first}RDATE;VALUE=PERIOD:20261210T100000Z/PT3H"))
         assert max(one.ends_at - one.starts_at for one in found) == timedelta(hours=3)
+
+    @pytest.mark.parametrize("zone", ["", ";TZID=America/New_York", ";TZID=Pacific/Auckland"])
+    @pytest.mark.parametrize("until", ["99991231T235959Z", "99991231T000000Z", "90000101T000000Z"])
+    @pytest.mark.parametrize("frequency", ["SECONDLY", "MINUTELY", "DAILY", "WEEKLY", "YEARLY"])
+    def test_a_rule_up_to_the_end_of_time_blocks_as_one_without_an_end(
+        self, frequency, until, zone
+    ):
+        start = f"DTSTART{zone}:20261203T100000{'' if zone else 'Z'}\nDURATION:PT30M\n"
+        endless = read(document(f"{start}RRULE:FREQ={frequency}"))
+        bounded = read(document(f"{start}RRULE:FREQ={frequency};UNTIL={until}"))
+        assert endless and times_of(bounded) == times_of(endless)
+
+    @pytest.mark.parametrize("start", ["20261203T100000Z", "20261203T100000", "20261203"])
+    @pytest.mark.parametrize(
+        "end",
+        [
+            *("DURATION:P99999999D", "DURATION:P99999999W", "DURATION:P3000000D"),
+            *("DTEND:99991231T235959Z", "DTEND:90000101T000000Z"),
+        ],
+    )
+    @pytest.mark.parametrize("rule", ["", "RRULE:FREQ=YEARLY;COUNT=2\n"])
+    def test_an_event_up_to_the_end_of_time_blocks_all_of_it(self, start, end, rule):
+        value = ";VALUE=DATE" if len(start) == 8 else ""
+        if end.startswith("DTEND"):
+            time = end.removeprefix("DTEND:")
+            end = f"DTEND{value}:{time[:8]}" if value else f"DTEND:{time[: len(start)]}"
+        found = read(document(f"DTSTART{value}:{start}\n{rule}{end}"))
+        busy = [one for one in found if not isinstance(one, Unread)]
+        assert busy and (rule or busy == found)  # a repeat is also told as read in part
+        assert all(one.ends_at > WINDOW.ends_at and one.ends_at.year < 9001 for one in busy)
+
+    def test_one_event_beyond_all_time_stops_no_other(self):
+        far = "DTSTART:99991231T230000Z\nDURATION:PT3H"
+        assert [type(one) for one in read(document(far))] == [Unread]
 
     @pytest.mark.parametrize(
         "rule",
