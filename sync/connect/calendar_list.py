@@ -96,16 +96,16 @@ def _keep(
 
 
 def _miss(row: RemoteCalendar) -> None:
-    """Handle a calendar that the list lacks. A calendar that was only listed is removed. A calendar
-    that is read keeps blocking until a person decides.
+    """Handle a calendar that the list lacks. One that was only listed is removed. One that is read
+    is looked at now: a list may omit it, so only refused readings show that it is gone.
     """
     if row.role == "listed":
         if row.is_ours:
             earlier_accounts.remember(row.account, row.calendar_id)
         row.delete_instance()
     elif row.role == "source" and row.gone_since is None:
-        row.gone_since = scheduling.utc_now()
-        row.save(only=[RemoteCalendar.gone_since])
+        row.due_at = None
+        row.save(only=[RemoteCalendar.due_at])
 
 
 def may_read(calendar: RemoteCalendar, clinic: Clinic) -> bool:

@@ -12,7 +12,7 @@ from sync_world import WORLDS, lie
 from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls
-from sync.tables.accounts import Account
+from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 
@@ -248,3 +248,27 @@ def test_what_was_written_and_is_answered_as_deleted_is_made_sure(world, monkeyp
     read_anew(world, account)
     assert not MappingRow.get_by_id(row.id).doubted_at and world.notices(account) == []
     world.assert_in_step(account)
+
+
+def test_a_list_of_calendars_that_lacks_one_is_not_believed(world, monkeypatch):
+    """It is read instead: only what refuses to be read several times is called gone."""
+    world.book(days=1)
+    side = world.robin.add_calendar("Side")
+    account = world.start(sources=[side])
+    at = world.clock.now + timedelta(days=3)
+    world.robin.add("Dentist", at, at + timedelta(hours=1), side)
+    world.poll(account)
+    with monkeypatch.context() as lying:
+        lie(
+            lying,
+            None,
+            lambda calendars: [one for one in calendars if one["id"] != side],
+            lists="(calendarList|/calendars)$",
+        )
+        for _ in range(4):
+            world.later(minutes=5)
+            Account.update(listed_at=None, due_at=world.clock.now).execute()
+            world.run(account)
+            row = RemoteCalendar.get(RemoteCalendar.calendar_id == side)
+            assert (row.gone_since, row.read_at) == (None, world.clock.now)
+    assert world.mirrored(account) == ["Dentist"]
