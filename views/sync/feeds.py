@@ -70,6 +70,7 @@ def _context(**more) -> dict:
         "addresses": feed_address,
         "rotatable": _rotatable(),
         "sizes": preview.sizes(own, scheduling.utc_now()),
+        "opt_in": switches.opt_in(current_user, formdata=None),
         "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
         "faster": modes.in_place_of(own),

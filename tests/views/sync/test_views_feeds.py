@@ -28,6 +28,7 @@ from models import (
 )
 from sync.feeds import feed as feeds
 from sync.feeds.shown import EMPTY, STOPPED
+from tests.pages import forms_of
 
 KEY = "a key of the tests"
 HTMX = {"HX-Request": "true"}
@@ -903,3 +904,13 @@ def test_a_link_that_google_does_not_read_whole_says_so(pat, linden, link, booki
     assert "This link has 1,001 events. Google keeps about 1,000 and drops the rest." in page(pat)
     link.change(linden.pat, past_days=0, future_days=14)
     assert "This link has" not in page(pat)
+
+
+def test_who_has_not_allowed_it_yet_does_so_by_the_button_on_this_page(pat, linden):
+    linden.pat.change_sync(sync_allowed=False)
+    form = next(one for one in forms_of(pat.get("/sync/links/")) if one["action"] == "/sync/opt-in")
+    assert "seen" in dict(form["fields"])
+    for _ in range(2):  # pressed twice
+        answer = pat.post(form["action"], data=dict(form["fields"]))
+        assert answer.status_code == 303
+        assert User.get_by_id(linden.pat.id).sync_allowed
