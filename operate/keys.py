@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import timedelta
 
 from peewee import CharField, OperationalError
 
@@ -27,6 +28,8 @@ OF_ANOTHER = lazy(
     " connected account would stop. Set KALENDS_SECRET_KEY as before, or put the file secret_key"
     " back. If the old key is lost, or must not be used any more, run: flask --app app key accept"
 )
+
+ONE_START = timedelta(minutes=1)  # keys that were stored within it came together
 
 MISSING = lazy(
     "There is no secret key here: nothing is installed with these settings. If Kalends is installed"
@@ -59,20 +62,29 @@ def fingerprint(key: str) -> str:
 
 
 def state(keys: Sequence[str]) -> str:
-    """The state of the keys, as one word: "ours" (one of these keys belongs to this database),
-    "another" (none does), "unproved" (unknown), or "new" (there is no clinic yet).
+    """The state of the keys, as one word: "ours" (the newest key of this database is one of them),
+    "another" (it is not), "unproved" (unknown), or "new" (there is no clinic yet).
     """
     if not (Clinic.table_exists() and Clinic.select().exists()):
         return "new"
     # a database of an earlier version lacks some of the tables
-    known = {row.fingerprint for row in ServerKey.select()} if ServerKey.table_exists() else set()
-    if known:
-        return "ours" if known & {fingerprint(key) for key in keys} else "another"
+    newest = _newest() if ServerKey.table_exists() else set()
+    if newest:
+        return "ours" if newest & {fingerprint(key) for key in keys} else "another"
     accounts = Account.select(Account.sealed).where(Account.sealed != "")
     sealed = [row.sealed for row in accounts] if Account.table_exists() else []
     if not sealed:
         return "unproved"
     return "ours" if any(map(vault.opens, sealed)) else "another"
+
+
+def _newest() -> set[str]:
+    """The fingerprint of the key that was stored last. What was made since it came opens under no
+    earlier one. Those that were stored by the same start count alike: their order was not kept
+    before.
+    """
+    rows = list(ServerKey.select().order_by(ServerKey.id))
+    return {row.fingerprint for row in rows if abs(row.since - rows[-1].since) < ONE_START}
 
 
 class WrongKey(OperationalError):
@@ -134,5 +146,5 @@ def _remember(keys: Sequence[str], forget: bool) -> None:
         ServerKey.delete().where(
             ServerKey.fingerprint.not_in([fingerprint(key) for key in keys])
         ).execute()
-    for key in keys:
+    for key in reversed(keys):  # the newest last
         ServerKey.insert(fingerprint=fingerprint(key), since=now()).on_conflict_ignore().execute()

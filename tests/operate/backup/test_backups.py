@@ -351,6 +351,21 @@ def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
     assert keys.check_keys([OTHER]) == "ours"  # and its end
 
 
+def test_an_earlier_key_alone_is_refused_once_a_newer_one_came(linden, clock):
+    """What was made since then, links and credentials, opens under the newer one only."""
+    keys.accept([KEY])
+    clock.now += timedelta(days=30)
+    assert keys.state([KEY]) == "ours"
+    assert keys.check_keys([OTHER, KEY]) == "ours"  # a rotation
+    assert keys.state([KEY]) == "another"
+    assert [keys.state(given) for given in ([OTHER], [OTHER, KEY])] == ["ours", "ours"]
+    clock.now -= timedelta(days=60)  # a clock that is wrong changes nothing
+    assert [keys.check_keys([given]) for given in (OTHER, KEY)] == ["ours", "another"]
+    third = "a third key"
+    assert keys.check_keys([third, OTHER]) == "ours"
+    assert [keys.state([given]) for given in (third, OTHER, KEY)] == ["ours", "another", "another"]
+
+
 def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server):
     make(models.database, EARLIER[1])
     migrate.migrate()
