@@ -139,7 +139,7 @@ def texts(typed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     the form itself cannot be shown again, so that no text is lost. Never a password.
     """
     return [
-        (name.replace("_", " ").capitalize(), value)
+        (name.rpartition("-")[2].replace("_", " ").capitalize(), value)
         for name, value in typed
         if _is_kept(name) and value.strip() and _is_text(name, value)
     ]
@@ -151,7 +151,8 @@ def _is_kept(name: str) -> bool:
 
 def _is_text(name: str, value: str) -> bool:
     """Whether a person typed the value, so that it is no choice, key or id of ours."""
-    made_by_us = name in ("key", "q", "seen", "agreed") or re.fullmatch("[0-9a-f-]{16,}", value)
+    own = ("key", "q", "seen", "agreed", "parts")
+    made_by_us = name.rpartition("-")[2] in own or re.fullmatch("[0-9a-f-]{16,}", value)
     is_number = value.isdigit() and len(value) < 7  # a telephone number is longer
     return not made_by_us and len(value) > 3 and not is_number
 

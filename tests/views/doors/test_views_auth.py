@@ -19,6 +19,7 @@ from operate import keys
 from people import credentials
 from people.credentials import OneTimeToken, ResetRequest, Throttle
 from tests.conftest import PASSWORD
+from views.kit import signing_in
 
 PARTIAL = {"HX-Request": "true"}
 OTHER = "another long password"
@@ -794,3 +795,11 @@ def test_a_form_from_an_earlier_session_says_in_place_that_it_is_too_old(app, si
         and plain.status_code == 400
         and "open for too long" in plain.text
     )
+
+
+def test_what_was_typed_is_shown_without_the_parts_that_are_ours():
+    typed = [
+        *(("parts", "clinic"), ("parts", "privacy"), ("clinic-seen", "W3sibmFtZSI6ICJ4In1d")),
+        *(("seen", "W3sibmFtZSI6ICJ4In1d"), ("clinic-name", "Linden"), ("notes", "Knee since May")),
+    ]
+    assert signing_in.texts(typed) == [("Name", "Linden"), ("Notes", "Knee since May")]
