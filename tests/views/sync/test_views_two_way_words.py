@@ -149,12 +149,12 @@ def test_many_changes_that_were_put_back_are_one_notice_with_one_button(pat, wor
 
     tell("deleted", range(3))
     text = page(pat)
-    assert text.count("Deleted in Google, put back") == 3 and "changes in Google" not in text
+    assert text.count("Removed in Google, put back") == 3 and "changes in Google" not in text
     assert "3 for you" in page(pat, "/services/")
     tell("deleted", range(3, 116))
     text = page(pat)
     assert "116 changes in Google were put back" in text and "The first 20 are shown" in text
-    assert text.count("Deleted in Google, put back") == 20
+    assert text.count("Removed in Google, put back") == 20
     assert "1 for you" in page(pat, "/services/")
     tell("moved", ["asked"], is_put_back=False)
     ids = [row.id for row in Notice.select()]

@@ -16,27 +16,27 @@ HEADINGS = {  # by kind: the sentence if it was put back, and the sentence if it
         lazy("Made to repeat in {provider}: what is right?"),
     ),
     "deleted": (
-        lazy("Deleted in {provider}, put back"),
-        lazy("Deleted in {provider}: what is right?"),
+        lazy("Removed in {provider}, put back"),
+        lazy("Removed in {provider}: what is right?"),
     ),
 }
 OF_A_BOOKING = {
     "moved": lazy("“{title}”, {when}, was moved there."),
     "edited": lazy("“{title}”, {when}, had its text changed there."),
     "repeated": lazy("“{title}”, {when}, was made to repeat there."),
-    "deleted": lazy("“{title}”, {when}, was deleted there."),
+    "deleted": lazy("“{title}”, {when}, was deleted there, or moved to another calendar."),
 }
 OF_TIME_OFF = {
     "moved": lazy("“Away”, your time off, was moved there."),
     "edited": lazy("“Away”, your time off, had its text changed there."),
     "repeated": lazy("“Away”, your time off, was made to repeat there."),
-    "deleted": lazy("“Away”, your time off, was deleted there."),
+    "deleted": lazy("“Away”, your time off, was deleted there, or moved to another calendar."),
 }
 OF_AN_EVENT = {  # its booking is gone
     "moved": lazy("An event of ours was moved there."),
     "edited": lazy("An event of ours was changed there."),
     "repeated": lazy("An event of ours was made to repeat there."),
-    "deleted": lazy("An event of ours was deleted there."),
+    "deleted": lazy("An event of ours was deleted there, or moved to another calendar."),
 }
 
 
@@ -91,6 +91,13 @@ def _what_to_do(notice: Notice) -> list[str]:
         return [_("To change it, open it in the calendar here.")]
     if notice.kind == "moved":
         return [_("Was the move meant?")]
+    if notice.kind == "deleted" and notice.detail.get("is_put_back"):
+        return [
+            _(
+                "If you moved it to a calendar that Kalends may not look into, remove it there by"
+                " hand."
+            )
+        ]
     if notice.kind == "repeated":
         return [_("A series made there would be a second one; repeat the booking here instead.")]
     return []
