@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run test quick coverage bench lint check worker lock
 
 run: ; @./.ci/environment requirements.lock && KALENDS_SANDBOX="$${KALENDS_SANDBOX:-1}" exec python -m flask --app app start
-test: ; @./.ci/environment requirements-test.lock && ./.ci/compiled && exec python -m pytest -n 6 --dist worksteal
+test: ; @./.ci/environment requirements-test.lock && ./.ci/compiled && exec python -m pytest -n 4 --dist worksteal
 quick: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2 --dist worksteal --ignore tests/browser -m "not slow" -k "not postgresql"
 coverage: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2 --dist worksteal --ignore tests/browser -m "not slow" -k "not postgresql" --cov --cov-report term:skip-covered
 bench: ; @./.ci/environment requirements-test.lock && exec python -m bench

@@ -3,6 +3,8 @@
 import re
 from html.parser import HTMLParser
 
+_FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
+
 
 class _Forms(HTMLParser):
     def __init__(self):
@@ -97,7 +99,8 @@ class Filled:
 def forms_of(answer) -> list[dict]:
     """Every form of an answer that posts."""
     reader = _Forms()
-    reader.feed(answer.get_data(as_text=True))
+    for form in _FORM.findall(answer.get_data(as_text=True)):  # most of a page is in none
+        reader.feed(form)
     return [found for found in reader.forms if found["method"].lower() == "post"]
 
 

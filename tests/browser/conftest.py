@@ -51,7 +51,7 @@ _FLAGS = [
     "--no-first-run",
 ]
 
-# How long a page may take to show what is expected, in milliseconds. Six tests run at once, on
+# How long a page may take to show what is expected, in milliseconds. Four tests run at once, on
 # machines that are busy with others: a page that is slow is not wrong.
 _PATIENCE = 30_000
 

@@ -121,7 +121,7 @@ def test_what_cannot_be_done_says_so_and_changes_nothing(signed_in, linden, lost
         "Not possible now"
         in olive.post(f"/health/accounts/{lost.id}/runs", follow_redirects=True).text
     )
-    assert "No calendar is being read" in olive.post("/health/runs", follow_redirects=True).text
+    assert "No calendar can be read now" in olive.post("/health/runs", follow_redirects=True).text
     assert (
         Account.get_by_id(lost.id).__data__ == before
         and RemoteCalendar.get_by_id(new.id).role == "listed"
